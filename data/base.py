@@ -1,0 +1,106 @@
+"""The contract of `data`: the raw `Log` that loaders give, and the encoded `Dataset` that models read.
+
+Loading goes one way: a loader gives a `Log`; `clean` drops what cannot be used and counts it; `prepare`
+selects the catalogue, splits weeks and shoppers and gives a `Dataset`, in which shoppers, items and visits
+are integers from 0 and prices are dense item-by-week tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+#: Columns of `Log.transactions`; one row an item bought. Times are datetimes; prices are per unit.
+TRANSACTION_COLUMNS = ("shopper", "basket", "item", "time", "quantity", "price_paid", "list_price")
+#: The columns without which a log cannot be used; `basket` is derived from shopper and day where missing.
+REQUIRED_COLUMNS = ("shopper", "item", "time", "price_paid")
+
+
+@dataclass(frozen=True)
+class Log:
+    """A shop's own records under canonical column names, before cleaning.
+
+    Attributes:
+        name: what to call this log in reports.
+        transactions: columns `TRANSACTION_COLUMNS`, optionally `week` (int, from 1), `coupon_discount` (per
+            unit, contained in list price less price paid) and `store`.
+        items: `item`, and where known `name`, `department`, `category`, `subcategory`, `brand`, `unit_cost`.
+        shoppers: `shopper` and any demographic columns, or None.
+        promotions: `item`, `week`, `display`, `mailer` (share of stores in 0..1 that week), or None.
+        coupons: `shopper`, `item`, `first_day`, `last_day` of coupons that were sent out, or None.
+        notes: sentences to print wherever results on this log are shown (licence, provenance, caveats).
+    """
+
+    name: str
+    transactions: pd.DataFrame
+    items: pd.DataFrame | None = None
+    shoppers: pd.DataFrame | None = None
+    promotions: pd.DataFrame | None = None
+    coupons: pd.DataFrame | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which weeks and shoppers are for what. Weeks are 0-based indices into the tables of a `Dataset`.
+
+    Attributes:
+        train_weeks, validation_weeks, test_weeks: half-open ranges `(first, past_last)`.
+        held_out: (n_shoppers,) bool; True for shoppers whom no fit may see.
+    """
+
+    train_weeks: tuple[int, int]
+    validation_weeks: tuple[int, int]
+    test_weeks: tuple[int, int]
+    held_out: np.ndarray
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A cleaned log, encoded. Shoppers, items and visits are integers from 0.
+
+    Attributes:
+        name: what to call the log in reports.
+        items: a row an item in code order: `item` (the log's id), `name`, `department`, `category`,
+            `subcategory`, `brand` (strings, "" where unknown), `list_price` (median), `unit_cost`.
+        shoppers: a row a shopper in code order: `shopper` (the log's id) and demographic columns.
+        visits: a row a visit, sorted by shopper then time: `shopper`, `day` (int, days since the first day
+            of week 0), `week`, `basket` (the log's id). A visit whose items all fell out of the catalogue
+            is dropped.
+        purchases: a row a visit and item, sorted by visit: `visit`, `item`, `quantity` (int >= 1),
+            `price_paid`, `list_price` (per unit).
+        list_price: (n_items, n_weeks) float32, regular shelf price.
+        shelf_price: (n_items, n_weeks) float32, what the shelf asked that week before coupons; at most
+            `list_price`.
+        display, mailer: (n_items, n_weeks) float32 in 0..1, the share of stores that showed the item so.
+        split: weeks and shoppers for fitting and for judging.
+        report: what cleaning dropped and why, and which assumptions stand in for missing facts; JSON.
+        notes: from `Log.notes`.
+    """
+
+    name: str
+    items: pd.DataFrame
+    shoppers: pd.DataFrame
+    visits: pd.DataFrame
+    purchases: pd.DataFrame
+    list_price: np.ndarray
+    shelf_price: np.ndarray
+    display: np.ndarray
+    mailer: np.ndarray
+    split: Split
+    report: dict = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n_items(self) -> int:
+        return len(self.items)
+
+    @property
+    def n_shoppers(self) -> int:
+        return len(self.shoppers)
+
+    @property
+    def n_weeks(self) -> int:
+        return self.list_price.shape[1]
