@@ -1,0 +1,34 @@
+"""Logs in, `Dataset`s out: loaders, checks, cleaning, catalogue, split, cache."""
+
+from bundlegym.data.base import REQUIRED_COLUMNS, TRANSACTION_COLUMNS, Dataset, Log, Split
+from bundlegym.data.clean import clean
+from bundlegym.data.complete_journey import load_complete_journey
+from bundlegym.data.config import DataConfig
+from bundlegym.data.encode import build_dataset
+from bundlegym.data.load import load_log
+from bundlegym.data.prepare import prepare
+from bundlegym.data.schema import check_log
+from bundlegym.data.split import split
+from bundlegym.data.store import load_dataset, save_dataset
+from bundlegym.data.synthetic import complement_pairs, synthetic_dataset, synthetic_log
+
+__all__ = [
+    "REQUIRED_COLUMNS",
+    "TRANSACTION_COLUMNS",
+    "DataConfig",
+    "Dataset",
+    "Log",
+    "Split",
+    "build_dataset",
+    "check_log",
+    "clean",
+    "complement_pairs",
+    "load_complete_journey",
+    "load_dataset",
+    "load_log",
+    "prepare",
+    "save_dataset",
+    "split",
+    "synthetic_dataset",
+    "synthetic_log",
+]

@@ -31,6 +31,7 @@ class Log:
         promotions: `item`, `week`, `display`, `mailer` (share of stores in 0..1 that week), or None.
         coupons: `shopper`, `item`, `first_day`, `last_day` of coupons that were sent out, or None.
         notes: sentences to print wherever results on this log are shown (licence, provenance, caveats).
+        assumptions: name -> sentence, what the loader assumed in place of a fact that the log does not hold.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Log:
     promotions: pd.DataFrame | None = None
     coupons: pd.DataFrame | None = None
     notes: tuple[str, ...] = ()
+    assumptions: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,85 @@
+"""Which items are in the catalogue, and what the shelf asked for them and showed of them week by week."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bundlegym.errors import UserError
+
+ITEM_TEXT_COLUMNS = ("name", "department", "category", "subcategory", "brand")
+
+
+def select_items(lines: pd.DataFrame, min_purchases: int) -> np.ndarray:
+    """Sorted ids of the items with at least `min_purchases` lines.
+
+    Lines are counted over the whole log, all weeks and shoppers. That decides membership of the catalogue
+    alone; whatever ranks or models items must count on the training weeks and shoppers itself.
+
+    Raises:
+        UserError: `min_purchases` is below 1, or no item has so many.
+    """
+    if min_purchases < 1:
+        raise UserError(f"min_purchases must be at least 1, but is {min_purchases}")
+    counts = lines["item"].value_counts()
+    chosen = counts.index[counts >= min_purchases]
+    if chosen.empty:
+        raise UserError(
+            f"min_purchases: no item has {min_purchases} purchases or more; the most bought one has "
+            f"{counts.max()}"
+        )
+    return np.sort(chosen.to_numpy())
+
+
+def describe_items(item_ids: np.ndarray, items: pd.DataFrame | None) -> pd.DataFrame:
+    """A row an item in code order: `item`, `ITEM_TEXT_COLUMNS` ("" if unknown), `unit_cost` (NaN if so)."""
+    table = pd.DataFrame({"item": item_ids})
+    if items is not None:
+        table = table.merge(items, on="item", how="left")
+    for column in ITEM_TEXT_COLUMNS:
+        table[column] = table[column].fillna("").astype("str") if column in table else ""
+    table["unit_cost"] = table["unit_cost"].astype(np.float64) if "unit_cost" in table else np.nan
+    return table[["item", *ITEM_TEXT_COLUMNS, "unit_cost"]]
+
+
+def price_tables(
+    lines: pd.DataFrame, n_items: int, n_weeks: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """List and shelf prices by item and week, and where they were seen.
+
+    List price: the median over the item's lines in that week, and in weeks without a sale that of the last
+    week before with one, or else of the first after. Shelf price: the median of the price paid plus coupon
+    discount, at most the list price; a week without a sale is taken as one without a promotion.
+
+    Args:
+        lines: `item` and `week` (codes from 0), `list_price`, `price_paid`, optionally `coupon_discount`.
+            Every item has at least one line.
+
+    Returns:
+        list_price, shelf_price: (n_items, n_weeks) float32. sold: (n_items, n_weeks) bool.
+    """
+    asked = lines["price_paid"] + lines.get("coupon_discount", 0.0)
+    cells = lines[["item", "week", "list_price"]].assign(shelf_price=asked).groupby(["item", "week"])
+    medians = cells.median()
+    where = (medians.index.get_level_values("item"), medians.index.get_level_values("week"))
+    listed, shelf = (np.full((n_items, n_weeks), np.nan) for _ in range(2))
+    listed[where] = medians["list_price"]
+    shelf[where] = medians["shelf_price"]
+    sold = ~np.isnan(listed)
+    listed = pd.DataFrame(listed).ffill(axis=1).bfill(axis=1).to_numpy()
+    shelf = np.minimum(np.where(sold, shelf, listed), listed)
+    return listed.astype(np.float32), shelf.astype(np.float32), sold
+
+
+def promotion_tables(promotions: pd.DataFrame, n_items: int, n_weeks: int) -> tuple[np.ndarray, np.ndarray]:
+    """Display and mailer shares, both (n_items, n_weeks) float32, 0 where none is logged.
+
+    Args:
+        promotions: `item` and `week` (codes from 0), `display`, `mailer`. Of several rows for a cell the
+            greatest share counts.
+    """
+    cell = (promotions["item"].to_numpy(), promotions["week"].to_numpy())
+    display, mailer = (np.zeros((n_items, n_weeks), dtype=np.float32) for _ in range(2))
+    np.maximum.at(display, cell, promotions["display"].to_numpy(dtype=np.float32))
+    np.maximum.at(mailer, cell, promotions["mailer"].to_numpy(dtype=np.float32))
+    return display, mailer

@@ -1,0 +1,147 @@
+"""From a checked `Log` to a `Dataset`: clean, select, number, tabulate, split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bundlegym.data.base import Dataset, Log
+from bundlegym.data.catalogue import describe_items, price_tables, promotion_tables, select_items
+from bundlegym.data.clean import clean
+from bundlegym.data.config import DataConfig
+from bundlegym.data.costs import unit_costs
+from bundlegym.data.split import check_size, split
+from bundlegym.data.weeks import days_since, first_monday, week_of
+
+
+def build_dataset(log: Log, config: DataConfig) -> Dataset:
+    """Clean, encode and split `log`, without reading or writing any file.
+
+    Items and shoppers are numbered by their sorted ids, visits by shopper, time and basket. Weeks are
+    calendar weeks from the Monday of the log's first line. A visit takes place at the time of its first line.
+
+    Raises:
+        UserError: nothing, or too little, is left of the log; an option is out of its range.
+    """
+    origin = first_monday(log.transactions["time"])
+    n_weeks = int(week_of(log.transactions["time"], origin).max()) + 1
+    promotions = None if log.promotions is None else _calendar_weeks(log, origin)
+    log, cleaning = clean(log)
+
+    item_ids = select_items(log.transactions, config.min_purchases)
+    lines = log.transactions[log.transactions["item"].isin(item_ids)]
+    shopper_ids = np.sort(lines["shopper"].unique())
+    lines = lines.assign(item=_codes(lines["item"], item_ids), shopper=_codes(lines["shopper"], shopper_ids))
+    lines, visits = _number_visits(lines, origin)
+    check_size(log.name, weeks=n_weeks, shoppers=len(shopper_ids), items=len(item_ids), visits=len(visits))
+
+    list_price, shelf_price, sold = price_tables(lines, len(item_ids), n_weeks)
+    items = describe_items(item_ids, log.items)
+    items["list_price"] = lines.groupby("item")["list_price"].median().to_numpy()
+    items["unit_cost"], cost_assumption = unit_costs(items, config.gross_margin)
+    display, mailer = promotion_tables(
+        _encode_promotions(promotions, item_ids, n_weeks), len(item_ids), n_weeks
+    )
+    report = {
+        "cleaning": cleaning,
+        "lines_outside_catalogue": cleaning["lines_after"] - len(lines),
+        "assumptions": {
+            **log.assumptions,
+            **cost_assumption,
+            **_table_assumptions(sold, promotions is not None),
+        },
+    }
+    return Dataset(
+        name=log.name,
+        items=items,
+        shoppers=_describe_shoppers(shopper_ids, log.shoppers),
+        visits=visits,
+        purchases=_collapse(lines),
+        list_price=list_price,
+        shelf_price=shelf_price,
+        display=display,
+        mailer=mailer,
+        split=split(
+            n_weeks,
+            len(shopper_ids),
+            held_out_share=config.held_out_share,
+            test_share=config.test_share,
+            validation_share=config.validation_share,
+            seed=config.split_seed,
+        ),
+        report=report,
+        notes=log.notes,
+    )
+
+
+def _codes(values: pd.Series, ids: np.ndarray) -> np.ndarray:
+    """Position of each value in the sorted `ids`, int32."""
+    return pd.Index(ids).get_indexer(values).astype(np.int32)
+
+
+def _number_visits(lines: pd.DataFrame, origin: pd.Timestamp) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Lines with `visit` and `week` codes, and a row a visit: `shopper`, `day`, `week`, `basket`."""
+    visits = lines.groupby(["shopper", "basket"], sort=False)["time"].min().reset_index()
+    visits = visits.sort_values(["shopper", "time", "basket"], ignore_index=True)
+    day = days_since(visits["time"], origin).astype(np.int32)
+    visits = visits.assign(day=day, week=day // 7)
+    keys = visits[["shopper", "basket", "week"]].assign(visit=np.arange(len(visits), dtype=np.int32))
+    lines = lines.drop(columns="week", errors="ignore").merge(keys, on=["shopper", "basket"])
+    return lines, visits[["shopper", "day", "week", "basket"]]
+
+
+def _collapse(lines: pd.DataFrame) -> pd.DataFrame:
+    """One row a visit and item: summed `quantity`, quantity-weighted mean prices; sorted by both."""
+    totals = lines[["visit", "item", "quantity"]].assign(
+        price_paid=lines["price_paid"] * lines["quantity"], list_price=lines["list_price"] * lines["quantity"]
+    )
+    sums = totals.groupby(["visit", "item"], sort=True).sum().reset_index()
+    for column in ("price_paid", "list_price"):
+        sums[column] = sums[column] / sums["quantity"]
+    return sums.astype({"quantity": np.int32})
+
+
+def _describe_shoppers(shopper_ids: np.ndarray, shoppers: pd.DataFrame | None) -> pd.DataFrame:
+    """A row a shopper in code order; demographic text is "" where unknown."""
+    table = pd.DataFrame({"shopper": shopper_ids})
+    if shoppers is None:
+        return table
+    table = table.merge(shoppers, on="shopper", how="left")
+    text = table.select_dtypes(include=["object", "str"]).columns
+    return table.fillna({column: "" for column in text if column != "shopper"})
+
+
+def _calendar_weeks(log: Log, origin: pd.Timestamp) -> pd.DataFrame:
+    """`log.promotions` with 0-based calendar weeks.
+
+    The log's own week numbers are translated by the calendar week in which most of their lines lie; without
+    own numbers, week 1 is the calendar week of the first line.
+    """
+    promotions = log.promotions
+    assert promotions is not None
+    if "week" not in log.transactions:
+        return promotions.assign(week=promotions["week"] - 1)
+    calendar = week_of(log.transactions["time"], origin)
+    counts = pd.DataFrame({"own": log.transactions["week"], "calendar": calendar}).value_counts()
+    most = counts.reset_index().drop_duplicates("own").set_index("own")["calendar"]
+    return promotions.assign(week=promotions["week"].map(most)).dropna(subset="week")
+
+
+def _encode_promotions(promotions: pd.DataFrame | None, item_ids: np.ndarray, n_weeks: int) -> pd.DataFrame:
+    if promotions is None:
+        return pd.DataFrame({"item": [], "week": [], "display": [], "mailer": []}).astype(
+            {"item": np.int32, "week": np.int64}
+        )
+    inside = promotions["item"].isin(item_ids) & promotions["week"].between(0, n_weeks - 1)
+    rows = promotions[inside]
+    return rows.assign(item=_codes(rows["item"], item_ids), week=rows["week"].astype(np.int64))
+
+
+def _table_assumptions(sold: np.ndarray, has_promotions: bool) -> dict[str, str]:
+    assumptions = {
+        "shelf_price": f"{1 - sold.mean():.0%} of the item-weeks have no sale; their price is taken as the "
+        "list price of the nearest week before (else after) with a sale, and as not promoted"
+    }
+    if not has_promotions:
+        assumptions["promotions"] = "the log has no display or mailer records; taken as none"
+    return assumptions

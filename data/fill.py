@@ -1,0 +1,60 @@
+"""Derives columns that a log lacks. Each function gives the column and a sentence on what it assumes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bundlegym.data.weeks import first_monday, week_of
+
+#: Where a log has no dates its first week begins here, a Monday; the date itself means nothing.
+ORIGIN = pd.Timestamp("2001-01-01")
+#: Weeks either side in which a list price is looked for.
+LIST_PRICE_REACH = 4
+#: Days between two visits of a shopper where the log knows only their order.
+VISIT_INTERVAL = 7
+
+
+def derive_time(lines: pd.DataFrame) -> tuple[pd.Series, str]:
+    """Time from `week`, else from the order of the `basket`s in the file.
+
+    Without weeks, a shopper's visits are put a week apart in file order, the last ones all in the log's last
+    week, so that a split by weeks keeps everybody's last visits for tests.
+    """
+    if "week" in lines:
+        days = (lines["week"] - lines["week"].min()) * 7
+        sentence = "the log has weeks but no dates; a week's visits are all put on its Monday"
+    else:
+        visits = lines[["shopper", "basket"]].drop_duplicates()
+        from_last = visits.groupby("shopper").cumcount(ascending=False)
+        visits = visits.assign(days=(from_last.max() - from_last) * VISIT_INTERVAL)
+        days = lines[["shopper", "basket"]].merge(visits, how="left")["days"].set_axis(lines.index)
+        sentence = (
+            f"the log has no dates; each shopper's baskets are taken as visits {VISIT_INTERVAL} days apart "
+            "in file order, the last ones all in the same week, so that prices by week and intervals between "
+            "visits mean nothing"
+        )
+    return ORIGIN + pd.to_timedelta(days, unit="D"), sentence
+
+
+def derive_basket(lines: pd.DataFrame) -> tuple[pd.Series, str]:
+    """A number for each shopper and calendar day."""
+    basket = lines.groupby(["shopper", lines["time"].dt.normalize()]).ngroup()
+    return basket, "the log has no baskets; what a shopper bought on one day is taken as one basket"
+
+
+def derive_list_price(lines: pd.DataFrame) -> tuple[pd.Series, str]:
+    """Highest weekly median price paid for the item within `LIST_PRICE_REACH` weeks; at least the line's."""
+    week = week_of(lines["time"], first_monday(lines["time"]))
+    keys = pd.DataFrame({"item": lines["item"], "week": week})
+    medians = lines["price_paid"].groupby([keys["item"], keys["week"]]).median().rename("price").reset_index()
+    shifts = range(-LIST_PRICE_REACH, LIST_PRICE_REACH + 1)
+    around = pd.concat([medians.assign(week=medians["week"] + shift) for shift in shifts])
+    highest = around.groupby(["item", "week"])["price"].max().reset_index()
+    found = keys.merge(highest, on=["item", "week"], how="left")["price"].to_numpy()
+    listed = pd.Series(np.maximum(found, lines["price_paid"].to_numpy()), index=lines.index)
+    return listed, (
+        "the log has no list prices; taken as the highest weekly median price paid for the item within "
+        f"{LIST_PRICE_REACH} weeks before or after, so that a lasting price cut looks like a promotion "
+        "at first"
+    )

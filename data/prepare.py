@@ -1,0 +1,108 @@
+"""The way in: from a `DataConfig` to a `Dataset`, by way of a cache on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from bundlegym.data.base import Dataset, Log
+from bundlegym.data.complete_journey import complete_journey_version, load_complete_journey
+from bundlegym.data.config import DataConfig
+from bundlegym.data.encode import build_dataset
+from bundlegym.data.load import load_log
+from bundlegym.data.schema import check_log
+from bundlegym.data.store import FORMAT_VERSION, load_dataset, save_dataset
+from bundlegym.data.synthetic import synthetic_log
+from bundlegym.errors import UserError
+
+
+def prepare(config: DataConfig, progress: bool = True) -> Dataset:
+    """The prepared log of `config`, from the cache where it is there and sound.
+
+    The cache's key covers every option, the size and time of change of each file (or the version of the
+    package that ships the log), and the format's version; a damaged entry is made anew.
+
+    Args:
+        progress: print each step to standard error.
+
+    Raises:
+        UserError: a file, column or option is wrong, or the cache folder cannot be written.
+    """
+    folder = Path(config.cache_dir) / _cache_name(config)
+    if (cached := _cached(folder, progress)) is not None:
+        return cached
+    _say(progress, f"reading {config.log} (the first time; later starts read {folder})")
+    log = _load(config)
+    _say(progress, f"cleaning and numbering {len(log.transactions):,} lines")
+    dataset = build_dataset(log, config)
+    # A run beside this one may have saved the same by now, and others may be reading it.
+    if (cached := _cached(folder, progress)) is not None:
+        return cached
+    _say(progress, f"saving {len(dataset.purchases):,} purchases")
+    save_dataset(dataset, folder)
+    return dataset
+
+
+def _cached(folder: Path, progress: bool) -> Dataset | None:
+    if not folder.exists():
+        return None
+    try:
+        return load_dataset(folder)
+    except UserError as error:
+        _say(progress, f"preparing anew: {error}")
+        return None
+
+
+def _load(config: DataConfig) -> Log:
+    if config.log == "complete-journey":
+        log = load_complete_journey()
+        check_log(log, log.name)
+        return log
+    if config.log == "synthetic":
+        return synthetic_log()
+    return load_log(config.log, _pairs(config.map), columns_file=config.columns, items_path=config.items_file)
+
+
+def _pairs(pairs: tuple[str, ...]) -> dict[str, str]:
+    mapping = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        if not (ours and equals and theirs):
+            raise UserError(f"map: '{pair}' is not of the form ours=yours, for example shopper=customer_no")
+        mapping[ours.strip()] = theirs.strip()
+    return mapping
+
+
+def _cache_name(config: DataConfig) -> str:
+    """A readable start and a hash of everything that the result depends on."""
+    options = {key: str(value) for key, value in asdict(config).items() if key != "cache_dir"}
+    key = json.dumps([FORMAT_VERSION, options, _source(config)], sort_keys=True)
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    return f"{Path(config.log).stem}-{digest}"
+
+
+def _source(config: DataConfig) -> list[str]:
+    """What tells one state of the log's source from another."""
+    if config.log == "complete-journey":
+        return [complete_journey_version()]
+    if config.log == "synthetic":
+        return []
+    return [
+        _stamp(Path(path)) for path in (config.log, config.columns, config.items_file) if path is not None
+    ]
+
+
+def _stamp(path: Path) -> str:
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    return f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
+
+
+def _say(progress: bool, text: str) -> None:
+    if progress:
+        print(f"data: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,121 @@
+"""A `Dataset` as a folder: Parquet for tables, NPZ for arrays, JSON for the rest; nothing pickled."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from bundlegym.data.base import Dataset, Split
+from bundlegym.errors import UserError
+
+#: Raise it whenever prepared data changes in content or layout, so that older folders are not read.
+FORMAT_VERSION = 1
+TABLES = ("items", "shoppers", "visits", "purchases")
+ARRAYS = ("list_price", "shelf_price", "display", "mailer")
+
+
+def save_dataset(dataset: Dataset, folder: Path) -> None:
+    """Write `dataset` to `folder`, which takes its place only when complete, replacing what stood there.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    folder = Path(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise UserError(f"cannot write to {folder.parent}: {error.strerror}") from error
+    try:
+        _write(dataset, temporary)
+        _put_in_place(temporary, folder)
+    except OSError as error:
+        raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def load_dataset(folder: Path) -> Dataset:
+    """Read what `save_dataset` wrote.
+
+    Raises:
+        UserError: there is no such folder, it is damaged, or another version of bundlegym wrote it.
+    """
+    folder = Path(folder)
+    if not (folder / "dataset.json").is_file():
+        raise UserError(f"{folder}: no prepared data here (dataset.json is missing)")
+    try:
+        return _read(folder)
+    except UserError:
+        raise
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        TypeError,
+        zipfile.BadZipFile,
+        pa.ArrowException,
+    ) as error:
+        raise UserError(f"{folder}: the prepared data is damaged ({error}); delete the folder") from error
+
+
+def _put_in_place(temporary: Path, folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+    try:
+        os.replace(temporary, folder)
+    except OSError:
+        # Runs that start side by side save the same data; whoever comes second leaves the first one's.
+        if not (folder / "dataset.json").is_file():
+            raise
+
+
+def _write(dataset: Dataset, folder: Path) -> None:
+    for table in TABLES:
+        getattr(dataset, table).to_parquet(folder / f"{table}.parquet", index=False)
+    arrays = {name: getattr(dataset, name) for name in ARRAYS}
+    np.savez(folder / "arrays.npz", held_out=dataset.split.held_out, **arrays)
+    weeks = {key: value for key, value in asdict(dataset.split).items() if key != "held_out"}
+    facts = {
+        "format_version": FORMAT_VERSION,
+        "name": dataset.name,
+        "split": weeks,
+        "report": dataset.report,
+        "notes": list(dataset.notes),
+    }
+    text = json.dumps(facts, indent=2, ensure_ascii=False)
+    (folder / "dataset.json").write_text(text, encoding="utf-8")
+
+
+def _read(folder: Path) -> Dataset:
+    facts = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    if facts["format_version"] != FORMAT_VERSION:
+        raise UserError(
+            f"{folder}: written in format {facts['format_version']}, this version reads {FORMAT_VERSION}"
+        )
+    tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
+    with np.load(folder / "arrays.npz", allow_pickle=False) as file:
+        arrays = {name: file[name] for name in ARRAYS}
+        held_out = file["held_out"]
+    weeks = {name: (int(first), int(past)) for name, (first, past) in facts["split"].items()}
+    shape = (len(tables["items"]), weeks["test_weeks"][1])
+    if any(array.shape != shape for array in arrays.values()) or len(held_out) != len(tables["shoppers"]):
+        raise ValueError("its tables and arrays do not fit together")
+    return Dataset(
+        name=facts["name"],
+        **tables,
+        **arrays,
+        split=Split(held_out=held_out, **weeks),
+        report=facts["report"],
+        notes=tuple(facts["notes"]),
+    )
