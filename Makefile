@@ -1,0 +1,40 @@
+# `make` prints what there is. Every job first sees to its virtual environment, which is made anew
+# when it is missing, and brought up to date when pyproject.toml or constraints.txt changed.
+# Another place for it: make test VENV=/somewhere/else
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+RUNS ?= runs
+RUN ?=
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install train evaluate test lint
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+install: $(STAMP) ## make the virtual environment (.venv)
+
+train: $(STAMP) ## train an agent; options: make train ARGS="--help"
+	$(VENV)/bin/python train.py $(ARGS)
+
+evaluate: $(STAMP) ## judge the newest run; another one: make evaluate RUN=runs/NAME
+	@run="$(RUN)"; \
+	if [ -z "$$run" ]; then run=$$(ls -td $(RUNS)/*/ 2>/dev/null | head -n 1); fi; \
+	if [ -z "$$run" ]; then echo "No run in $(RUNS)/ yet: call 'make train' first." >&2; exit 1; fi; \
+	set -x; $(VENV)/bin/python evaluate.py "$${run%/}" $(ARGS)
+
+test: $(STAMP) ## run the tests; some of them: make test ARGS="tests/data -x"
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+lint: $(STAMP) ## ruff and mypy
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@

@@ -1,0 +1,327 @@
+"""Double DQN that knows masks, with the two-tower scorer.
+
+Stable-Baselines3's DQN explores with invalid actions, flips one coin for all environments and bootstraps
+from actions that the next state forbids. `MaskedDQN` mends the three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch as th
+from gymnasium import spaces
+from stable_baselines3 import DQN
+from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import Schedule
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+from stable_baselines3.dqn.policies import DQNPolicy
+from torch.nn import functional as F
+
+from bundlegym.agents.scorer import TwoTowerScorer
+
+Obs = dict[str, np.ndarray]
+
+
+def sample_valid(action_masks: np.ndarray) -> np.ndarray:
+    """One action (N,) for each row, uniform over the row's valid actions (N, K + D)."""
+    return np.where(action_masks, np.random.random_sample(action_masks.shape), -1.0).argmax(axis=1)
+
+
+class MaskedSamples(NamedTuple):
+    """A batch of B transitions; actions, dones and rewards are (B, 1), the masks (B, K + D)."""
+
+    observations: dict[str, th.Tensor]
+    actions: th.Tensor
+    next_observations: dict[str, th.Tensor]
+    dones: th.Tensor
+    rewards: th.Tensor
+    next_action_masks: th.Tensor
+
+
+class MaskedReplayBuffer(DictReplayBuffer):
+    """A replay buffer of R rows for N environments that also keeps the next observation's mask (N, K + D).
+
+    Each observation is stored once: the next observation is the following row. Only a truncated episode's
+    last observation, which the following row does not hold, is kept aside, in a pool that grows as needed.
+    """
+
+    def __init__(
+        self,
+        buffer_size: int,
+        observation_space: spaces.Dict,
+        action_space: spaces.Discrete,
+        device: th.device | str = "auto",
+        n_envs: int = 1,
+        optimize_memory_usage: bool = False,
+        handle_timeout_termination: bool = True,
+    ) -> None:
+        # Past DictReplayBuffer's own __init__, which would allocate every observation twice.
+        super(ReplayBuffer, self).__init__(buffer_size, observation_space, action_space, device, n_envs)
+        self.buffer_size = max(buffer_size // n_envs, 1) + 1  # one row is always the newest next observation
+        rows = (self.buffer_size, n_envs)
+        del optimize_memory_usage  # always
+        self.handle_timeout_termination = handle_timeout_termination
+        self.observations = self._blank(rows)
+        self.next_action_masks = np.zeros((*rows, int(action_space.n)), dtype=bool)
+        self.actions = np.zeros((*rows, 1), dtype=np.int64)
+        self.rewards = np.zeros(rows, dtype=np.float32)
+        self.dones = np.zeros(rows, dtype=np.float32)  # terminations only
+        self.slot = np.full(rows, -1, dtype=np.int32)  # where the pool has the next observation; -1: nowhere
+        self.pool = self._blank((0,))
+        self.free: list[int] = []
+
+    def _blank(self, lead: tuple[int, ...]) -> Obs:
+        """Zeros of the shape (*lead, *shape) for each part of the observation."""
+        boxes = self.observation_space.spaces
+        return {key: np.zeros((*lead, *self.obs_shape[key]), dtype=boxes[key].dtype) for key in boxes}
+
+    def _set_aside(self, row: int, env: int, obs: Mapping[str, np.ndarray]) -> None:
+        """Keep `obs` as the next observation of this row and environment."""
+        if not self.free:
+            size = len(self.pool["picked"])
+            more = max(size, 64)
+            self.pool = {key: np.concatenate((self.pool[key], o)) for key, o in self._blank((more,)).items()}
+            self.free = list(range(size, size + more))
+        slot = self.free.pop()
+        for key, pooled in self.pool.items():
+            pooled[slot] = obs[key]
+        self.slot[row, env] = slot
+
+    def add(  # type: ignore[override]
+        self,
+        obs: Obs,
+        next_obs: Obs,
+        action: np.ndarray,
+        reward: np.ndarray,
+        done: np.ndarray,
+        infos: list[dict[str, Any]],
+        next_action_masks: np.ndarray,
+    ) -> None:
+        """Store N transitions. `next_obs` is what the VecEnv returned, hence after the reset of those done;
+        `next_action_masks` (N, K + D) belongs to the observation that each transition truly ends in."""
+        row, following = self.pos, (self.pos + 1) % self.buffer_size
+        self.free.extend(int(s) for s in self.slot[row] if s >= 0)
+        self.slot[row] = -1
+        for key, stored in self.observations.items():
+            stored[row] = obs[key]
+            stored[following] = next_obs[key]
+        self.next_action_masks[row] = next_action_masks
+        self.actions[row] = np.asarray(action).reshape(self.n_envs, 1)
+        self.rewards[row] = reward
+        self.dones[row] = done
+        if self.handle_timeout_termination:
+            for i in np.flatnonzero(done):
+                if infos[i].get("TimeLimit.truncated", False):
+                    self.dones[row, i] = 0.0
+                    self._set_aside(row, int(i), infos[i]["terminal_observation"])
+        self.pos = following
+        self.full = self.full or following == 0
+
+    def cut(self) -> None:
+        """Keep the newest next observations aside: the environments are about to be reset from outside."""
+        last = (self.pos - 1) % self.buffer_size
+        if not self.full and self.pos == 0:
+            return
+        for i in np.flatnonzero((self.slot[last] < 0) & (self.dones[last] == 0.0)):
+            self._set_aside(last, int(i), {key: o[self.pos, i] for key, o in self.observations.items()})
+
+    def sample(self, batch_size: int, env: VecNormalize | None = None) -> MaskedSamples:  # type: ignore[override]
+        """`batch_size` transitions, drawn with replacement, never the row that is no transition."""
+        if self.full:
+            rows = (np.random.randint(1, self.buffer_size, size=batch_size) + self.pos) % self.buffer_size
+        else:
+            rows = np.random.randint(0, self.pos, size=batch_size)
+        envs = np.random.randint(0, self.n_envs, size=batch_size)
+        following = (rows + 1) % self.buffer_size
+        slots = self.slot[rows, envs]
+        aside = np.flatnonzero(slots >= 0)
+        observations, next_observations = {}, {}
+        for key, stored in self.observations.items():
+            observations[key] = self.to_torch(stored[rows, envs], copy=False)
+            after = stored[following, envs]
+            after[aside] = self.pool[key][slots[aside]]
+            next_observations[key] = self.to_torch(after, copy=False)
+        return MaskedSamples(
+            observations=observations,
+            actions=self.to_torch(self.actions[rows, envs], copy=False),
+            next_observations=next_observations,
+            dones=self.to_torch(self.dones[rows, envs, None], copy=False),
+            rewards=self.to_torch(self.rewards[rows, envs, None], copy=False),
+            next_action_masks=self.to_torch(self.next_action_masks[rows, envs], copy=False),
+        )
+
+
+class ScorerQNetwork(BasePolicy):
+    """Q values (N, K + D) as the scorer's value plus its action scores."""
+
+    def __init__(self, observation_space: spaces.Space, action_space: spaces.Discrete, width: int) -> None:
+        super().__init__(observation_space, action_space)
+        self.scorer = TwoTowerScorer.from_spaces(observation_space, action_space, width)
+
+    def forward(self, obs: dict[str, th.Tensor]) -> th.Tensor:
+        """(N, K + D)"""
+        scores, values = self.scorer(obs)
+        return scores + values.unsqueeze(-1)
+
+    def _predict(self, observation: Any, deterministic: bool = True) -> th.Tensor:
+        return self(observation).argmax(dim=1)
+
+
+class ScorerQPolicy(DQNPolicy):
+    """DQN's pair of networks, each a `ScorerQNetwork`."""
+
+    def __init__(
+        self,
+        observation_space: spaces.Space,
+        action_space: spaces.Discrete,
+        lr_schedule: Schedule,
+        width: int = 32,
+        **kwargs: Any,
+    ) -> None:
+        self.width = width  # before the parent's __init__, which calls make_q_net
+        super().__init__(observation_space, action_space, lr_schedule, **kwargs)
+
+    def make_q_net(self) -> ScorerQNetwork:  # type: ignore[override]
+        return ScorerQNetwork(self.observation_space, self.action_space, self.width).to(self.device)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {**super()._get_constructor_parameters(), "width": self.width}
+
+
+class MaskedDQN(DQN):
+    """Double DQN whose acting, exploring and targets use valid actions only. Needs `MaskedReplayBuffer`."""
+
+    replay_buffer: MaskedReplayBuffer
+    _masks: np.ndarray | None = None  # (N, K + D), of `_last_obs`
+
+    def _env_masks(self) -> np.ndarray:
+        """A copy of the environments' present masks (N, K + D)."""
+        assert self.env is not None
+        return np.array(self.env.env_method("action_masks"), dtype=bool)
+
+    def _setup_learn(self, *args: Any, **kwargs: Any) -> Any:
+        if self._vec_normalize_env is not None:
+            raise ValueError("MaskedDQN does not take VecNormalize: observations arrive standardised")
+        if self.replay_buffer is not None:
+            self.replay_buffer.cut()
+        self._masks = None
+        return super()._setup_learn(*args, **kwargs)
+
+    def learn(
+        self, total_timesteps: int, callback: Any = None, log_interval: int = 1000, **kwargs: Any
+    ) -> Any:
+        """SB3's `learn`; logs each 1,000 episodes, since N episodes may end in one step."""
+        return super().learn(total_timesteps, callback, log_interval, **kwargs)
+
+    def _sample_action(  # type: ignore[override]
+        self, learning_starts: int, action_noise: Any = None, n_envs: int = 1
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Actions (N,) for the environments, and the same for the buffer."""
+        masks = self._env_masks() if self._masks is None else self._masks
+        if self.num_timesteps < learning_starts:
+            actions = sample_valid(masks)
+        else:
+            actions, _ = self.predict(self._last_obs, deterministic=False, action_masks=masks)  # type: ignore[arg-type]
+        return actions, actions
+
+    def _store_transition(  # type: ignore[override]
+        self,
+        replay_buffer: MaskedReplayBuffer,
+        buffer_action: np.ndarray,
+        new_obs: Obs,
+        reward: np.ndarray,
+        dones: np.ndarray,
+        infos: list[dict[str, Any]],
+    ) -> None:
+        self._masks = self._env_masks()
+        ends = self._masks.copy()
+        k = self.observation_space["picked"].shape[0]  # type: ignore[index]
+        for i in np.flatnonzero(dones):  # a last observation's mask is not the new episode's
+            given = infos[i].get("terminal_action_mask")
+            ends[i] = (np.arange(ends.shape[1]) >= k) if given is None else given
+        replay_buffer.add(self._last_obs, new_obs, buffer_action, reward, dones, infos, ends)  # type: ignore[arg-type]
+        self._last_obs = new_obs
+
+    def targets(self, batch: MaskedSamples) -> th.Tensor:
+        """Targets (B, 1): the online network chooses among the valid next actions, the other values it."""
+        with th.no_grad():
+            online = self.q_net(batch.next_observations).masked_fill(~batch.next_action_masks, -th.inf)
+            choice = online.argmax(dim=1, keepdim=True)
+            after = self.q_net_target(batch.next_observations).gather(1, choice)
+            return batch.rewards + (1.0 - batch.dones) * self.gamma * after
+
+    def train(self, gradient_steps: int, batch_size: int = 100) -> None:
+        self.policy.set_training_mode(True)
+        self._update_learning_rate(self.policy.optimizer)
+        losses = []
+        for _ in range(gradient_steps):
+            batch = self.replay_buffer.sample(batch_size)
+            target = self.targets(batch)
+            loss = F.smooth_l1_loss(self.q_net(batch.observations).gather(1, batch.actions), target)
+            self.policy.optimizer.zero_grad()
+            loss.backward()
+            th.nn.utils.clip_grad_norm_(self.q_net.parameters(), self.max_grad_norm)
+            self.policy.optimizer.step()
+            losses.append(loss.detach())
+        self._n_updates += gradient_steps
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        self.logger.record("train/loss", th.stack(losses).mean().item())
+
+    def predict(  # type: ignore[override]
+        self,
+        observation: Obs,
+        state: tuple[np.ndarray, ...] | None = None,
+        episode_start: np.ndarray | None = None,
+        deterministic: bool = True,
+        action_masks: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, tuple[np.ndarray, ...] | None]:
+        """Actions (N,), or one for a single observation, among the valid of `action_masks` (N, K + D).
+
+        Without masks every action counts as valid. With `deterministic=False` each row flips its own coin at
+        the present exploration rate.
+        """
+        self.policy.set_training_mode(False)
+        tensors, vectorised = self.policy.obs_to_tensor(observation)
+        with th.no_grad():
+            q = self.q_net(tensors).cpu().numpy()
+        masks = np.asarray(True if action_masks is None else action_masks, dtype=bool)
+        masks = np.broadcast_to(masks, q.shape)
+        actions = np.where(masks, q, -np.inf).argmax(axis=1)
+        if not deterministic:
+            coin = np.random.random_sample(len(actions)) < self.exploration_rate
+            actions = np.where(coin, sample_valid(masks), actions)
+        return (actions if vectorised else actions[0]), state
+
+    def _excluded_save_params(self) -> list[str]:
+        return [*super()._excluded_save_params(), "_masks"]
+
+
+def make_dqn(
+    env: VecEnv,
+    *,
+    seed: int | None = None,
+    device: str | th.device = "cpu",
+    tensorboard_log: str | None = None,
+    width: int = 32,
+    gamma: float = 0.99,
+    **hyper: Any,
+) -> MaskedDQN:
+    """`MaskedDQN` with the scorer and defaults for about 256 shoppers; `hyper` goes to it as it is."""
+    settings: dict[str, Any] = {
+        "learning_rate": 1e-3,
+        "buffer_size": 100_000,
+        "batch_size": 1024,
+        "train_freq": 1,
+        "gradient_steps": 1,
+        "learning_starts": 5_000,
+        "target_update_interval": 1_000,
+        "exploration_fraction": 0.3,
+        "replay_buffer_class": MaskedReplayBuffer,
+        "policy_kwargs": {"width": width},
+        "tensorboard_log": tensorboard_log,
+        **hyper,
+    }
+    return MaskedDQN(ScorerQPolicy, env, gamma=gamma, seed=seed, device=device, **settings)

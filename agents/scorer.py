@@ -1,0 +1,134 @@
+"""The two-tower scorer: one network for any number of candidates.
+
+A query (shopper, context, partial bundle) meets a key for each candidate; the dot product is the score of
+adding that candidate. Offers are scored from the query and the pooled partial bundle. No parameter has K in its
+shape, so one set of weights serves any shortlist, and permuting the candidates permutes their scores and
+nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch as th
+from gymnasium import spaces
+from torch import nn
+
+KEYS = ("shopper", "context", "candidates", "picked")
+CLAMP = 10.0
+
+
+def space_sizes(observation_space: spaces.Space, action_space: spaces.Space) -> dict[str, int]:
+    """The sizes Fs, Fb, Fc and D that the spaces imply, as keyword arguments of `TwoTowerScorer`."""
+    if not isinstance(observation_space, spaces.Dict) or not set(KEYS) <= set(observation_space.spaces):
+        raise ValueError(f"the scorer needs a Dict observation with the keys {KEYS}, got {observation_space}")
+    if not isinstance(action_space, spaces.Discrete):
+        raise ValueError(f"the scorer needs a Discrete action space, got {action_space}")
+    flat = {}
+    for key in KEYS:
+        shape = observation_space.spaces[key].shape
+        if shape is None or len(shape) != 1:
+            raise ValueError(f"the observation {key!r} must be flat, got the shape {shape}")
+        flat[key] = int(shape[0])
+    k = flat["picked"]
+    if k < 1 or flat["candidates"] % k or int(action_space.n) <= k:
+        raise ValueError(
+            f"{flat['candidates']} candidate numbers, {action_space.n} actions and K = {k} do not fit"
+        )
+    return {
+        "n_shopper": flat["shopper"],
+        "n_context": flat["context"],
+        "n_candidate": flat["candidates"] // k,
+        "n_discounts": int(action_space.n) - k,
+    }
+
+
+def _linear(n_in: int, n_out: int, gain: float) -> nn.Linear:
+    """A linear layer with orthogonal weights of this gain and no initial bias."""
+    layer = nn.Linear(n_in, n_out)
+    nn.init.orthogonal_(layer.weight, gain)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _mlp(n_in: int, width: int, n_out: int, gain: float) -> nn.Sequential:
+    """(..., n_in) -> (..., n_out) through one hidden layer."""
+    return nn.Sequential(_linear(n_in, width, math.sqrt(2.0)), nn.ReLU(), _linear(width, n_out, gain))
+
+
+class TwoTowerScorer(nn.Module):
+    """Scores of the K + D actions and a value of the state, from the observation's four parts.
+
+    The value has a trunk of its own, so that large returns do not push the keys about.
+    """
+
+    def __init__(
+        self, n_shopper: int, n_context: int, n_candidate: int, n_discounts: int, width: int = 32
+    ) -> None:
+        super().__init__()
+        if min(n_candidate, n_discounts, width) < 1:
+            raise ValueError("n_candidate, n_discounts and width must be at least 1")
+        self.n_candidate = n_candidate
+        self.n_discounts = n_discounts
+        self.width = width
+        state = n_shopper + n_context
+        self.key_net = _mlp(n_candidate, width, width, 1.0)
+        self.candidate_bias = _linear(n_candidate, 1, 0.01)
+        self.query_net = _mlp(state + width, width, width, 0.1)
+        self.offer_net = _mlp(3 * width, width, n_discounts, 0.01)
+        self.value_key = _linear(n_candidate, width, math.sqrt(2.0))
+        self.value_net = nn.Sequential(
+            _linear(state + 3 * width, width, math.sqrt(2.0)), nn.ReLU(), _mlp(width, width, 1, 1.0)
+        )
+
+    @classmethod
+    def from_spaces(
+        cls, observation_space: spaces.Space, action_space: spaces.Space, width: int = 32
+    ) -> TwoTowerScorer:
+        """The scorer that fits these spaces."""
+        return cls(**space_sizes(observation_space, action_space), width=width)
+
+    def _parts(self, obs: Mapping[str, th.Tensor]) -> tuple[th.Tensor, th.Tensor, th.Tensor]:
+        """State (N, Fs + Fb), candidates (N, K, Fc), picked (N, K), clamped and in float."""
+        state = th.cat((obs["shopper"], obs["context"]), dim=-1).float().clamp(-CLAMP, CLAMP)
+        picked = obs["picked"].float()
+        n, k = picked.shape
+        candidates = obs["candidates"].float().reshape(n, k, self.n_candidate).clamp(-CLAMP, CLAMP)
+        return state, candidates, picked
+
+    @staticmethod
+    def _pool(keys: th.Tensor, picked: th.Tensor) -> tuple[th.Tensor, th.Tensor]:
+        """Mean and sum (N, width) of the picked candidates' keys (N, K, width); zeros for an empty bundle."""
+        total = th.bmm(picked.unsqueeze(1), keys).squeeze(1)
+        return total / picked.sum(dim=1, keepdim=True).clamp(min=1.0), total
+
+    def _scores(self, state: th.Tensor, candidates: th.Tensor, picked: th.Tensor) -> th.Tensor:
+        """(N, K + D)"""
+        keys = self.key_net(candidates)
+        mean, total = self._pool(keys, picked)
+        query = self.query_net(th.cat((state, mean), dim=-1))
+        picks = th.bmm(keys, query.unsqueeze(-1)).squeeze(-1) / math.sqrt(self.width)
+        picks = picks + self.candidate_bias(candidates).squeeze(-1)
+        offers = self.offer_net(th.cat((query, mean, total), dim=-1))
+        return th.cat((picks, offers), dim=-1)
+
+    def _values(self, state: th.Tensor, candidates: th.Tensor, picked: th.Tensor) -> th.Tensor:
+        """(N,)"""
+        keys = th.relu(self.value_key(candidates))
+        mean, total = self._pool(keys, picked)
+        return self.value_net(th.cat((state, mean, total, keys.mean(dim=1)), dim=-1)).squeeze(-1)
+
+    def scores(self, obs: Mapping[str, th.Tensor]) -> th.Tensor:
+        """The action scores (N, K + D) alone."""
+        return self._scores(*self._parts(obs))
+
+    def values(self, obs: Mapping[str, th.Tensor]) -> th.Tensor:
+        """The state values (N,) alone."""
+        return self._values(*self._parts(obs))
+
+    def forward(self, obs: Mapping[str, th.Tensor]) -> tuple[th.Tensor, th.Tensor]:
+        """Action scores (N, K + D) and values (N,), from
+        shopper (N, Fs), context (N, Fb), candidates (N, K * Fc), picked (N, K)."""
+        parts = self._parts(obs)
+        return self._scores(*parts), self._values(*parts)

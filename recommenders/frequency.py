@@ -1,0 +1,84 @@
+"""Personal frequency, shrunk through the category to the shop's averages (hierarchical Dirichlet means).
+
+p(i | s) = p(cat | s) p(i | s, cat), with p(cat | s) = (n_s,cat + a p(cat)) / (n_s + a) and
+p(i | s, cat) = (n_s,i + b p(i | cat)) / (n_s,cat + b): counts of purchase lines n, weights a and b.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bundlegym.data import Dataset
+
+#: Half a purchase line for each item of the catalogue, so that no item is impossible.
+_FLOOR = 0.5
+
+
+def line_counts(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray | None = None) -> np.ndarray:
+    """(n_shoppers, n_items) float32 purchase lines in weeks [first, past_last) of the shoppers in the mask."""
+    visits = dataset.visits
+    keep = visits["week"].between(weeks[0], weeks[1] - 1).to_numpy(copy=True)
+    if shoppers is not None:
+        keep &= shoppers[visits["shopper"].to_numpy()]
+    line_visit = dataset.purchases["visit"].to_numpy()
+    line = keep[line_visit]
+    shopper = visits["shopper"].to_numpy()[line_visit[line]]
+    flat = shopper.astype(np.int64) * dataset.n_items + dataset.purchases["item"].to_numpy()[line]
+    counts = np.bincount(flat, minlength=dataset.n_shoppers * dataset.n_items)
+    return counts.astype(np.float32).reshape(dataset.n_shoppers, dataset.n_items)
+
+
+@dataclass(frozen=True)
+class PersonalFrequency:
+    """Each shopper's share of purchase lines by item.
+
+    Attributes:
+        counts: (n_shoppers, n_items) purchase lines in the weeks it was fitted on.
+        log_share: (n_shoppers, n_items) float32, log p(i | s).
+        popularity: (n_items,) the shop's own shares, of the shoppers who were not held out.
+        category: (n_items,) int64 category codes.
+        category_share: (n_shoppers, n_categories) p(cat | s).
+    """
+
+    counts: np.ndarray
+    log_share: np.ndarray
+    popularity: np.ndarray
+    category: np.ndarray
+    category_share: np.ndarray
+
+    @staticmethod
+    def fit(
+        dataset: Dataset,
+        weeks: tuple[int, int],
+        category_weight: float = 60.0,
+        item_weight: float = 15.0,
+    ) -> PersonalFrequency:
+        """Count in `weeks`. Averages come from shoppers who are not held out; a held-out shopper's own
+        shares use that shopper's own lines only."""
+        counts = line_counts(dataset, weeks)
+        popularity = counts[~dataset.split.held_out].sum(0, dtype=np.float64) + _FLOOR
+        popularity /= popularity.sum()
+        _, category = np.unique(dataset.items["category"].astype(str).to_numpy(), return_inverse=True)
+        one_hot = np.zeros((dataset.n_items, category.max() + 1), dtype=np.float32)
+        one_hot[np.arange(dataset.n_items), category] = 1.0
+        category_counts, category_popularity = counts @ one_hot, popularity @ one_hot
+        lines = counts.sum(1, keepdims=True)
+        category_share = (category_counts + category_weight * category_popularity) / (lines + category_weight)
+        within = (popularity / category_popularity[category]).astype(np.float32)
+        share = (counts + item_weight * within) / (category_counts[:, category] + item_weight)
+        share *= category_share[:, category]
+        return PersonalFrequency(
+            counts,
+            np.log(share).astype(np.float32),
+            popularity.astype(np.float32),
+            category.astype(np.int64),
+            category_share.astype(np.float32),
+        )
+
+    def shortlist(self, size: int) -> np.ndarray:
+        """(n_shoppers, size) int64, each shopper's most likely items in ascending code order."""
+        size = min(size, self.log_share.shape[1])
+        top = np.argpartition(-self.log_share, size - 1, axis=1)[:, :size]
+        return np.sort(top, axis=1).astype(np.int64)

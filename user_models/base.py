@@ -1,0 +1,76 @@
+"""The contract of `user_models`: a population of simulated shoppers who react to offers.
+
+A user model is two methods over N shoppers at once. `reset` puts them at the door on a day; `respond` is a
+whole visit: what the shopper does with the offer, what else is bought, and when the shopper comes again.
+All randomness comes in as `Draws`, so the twin is the same model with the same draws and no offer.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bundlegym.user_models.draws import Draws
+
+IGNORE, CHERRY_PICK, TAKE = 0, 1, 2
+
+#: A population's hidden state: named tensors whose first dimension is N.
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What N shoppers are offered.
+
+    Attributes:
+        items: (N, B) int64 item codes, -1 where the bundle is smaller than B.
+        discount: (N,) float in [0, 1), off the shelf price of every item if the bundle is taken whole.
+    """
+
+    items: Tensor
+    discount: Tensor
+
+    @staticmethod
+    def nothing(n: int, size: int, device: torch.device) -> Offer:
+        """An empty offer to n shoppers."""
+        return Offer(
+            torch.full((n, size), -1, dtype=torch.int64, device=device), torch.zeros(n, device=device)
+        )
+
+
+@dataclass(frozen=True)
+class Response:
+    """What N shoppers did at one visit.
+
+    Attributes:
+        choice: (N,) int64, one of IGNORE, CHERRY_PICK, TAKE.
+        row, item, quantity, price: (P,) each, a row an item bought like a log's own: whose basket (index
+            into 0..N-1), which item, how many, and the price paid per unit.
+        days: (N,) int64, days until the next visit, at least 1.
+        left: (N,) bool, the shopper does not come back.
+    """
+
+    choice: Tensor
+    row: Tensor
+    item: Tensor
+    quantity: Tensor
+    price: Tensor
+    days: Tensor
+    left: Tensor
+
+
+class UserModel(ABC):
+    """A population of simulated shoppers; see the module's docstring."""
+
+    device: torch.device
+
+    @abstractmethod
+    def reset(self, shopper: Tensor, day: Tensor) -> State:
+        """Shoppers (N,) at the door on days (N,), with the history that the log gives them until then."""
+
+    @abstractmethod
+    def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
+        """One visit of N shoppers, and their state at the door of the next. Must not change `state`."""
