@@ -14,13 +14,10 @@ import torch as th
 from gymnasium import spaces
 from stable_baselines3 import DQN
 from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer
-from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.type_aliases import Schedule
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
-from stable_baselines3.dqn.policies import DQNPolicy
 from torch.nn import functional as F
 
-from bundlegym.agents.scorer import TwoTowerScorer
+from bundlegym.agents.scorer import ScorerQPolicy
 
 Obs = dict[str, np.ndarray]
 
@@ -154,43 +151,6 @@ class MaskedReplayBuffer(DictReplayBuffer):
         )
 
 
-class ScorerQNetwork(BasePolicy):
-    """Q values (N, K + D) as the scorer's value plus its action scores."""
-
-    def __init__(self, observation_space: spaces.Space, action_space: spaces.Discrete, width: int) -> None:
-        super().__init__(observation_space, action_space)
-        self.scorer = TwoTowerScorer.from_spaces(observation_space, action_space, width)
-
-    def forward(self, obs: dict[str, th.Tensor]) -> th.Tensor:
-        """(N, K + D)"""
-        scores, values = self.scorer(obs)
-        return scores + values.unsqueeze(-1)
-
-    def _predict(self, observation: Any, deterministic: bool = True) -> th.Tensor:
-        return self(observation).argmax(dim=1)
-
-
-class ScorerQPolicy(DQNPolicy):
-    """DQN's pair of networks, each a `ScorerQNetwork`."""
-
-    def __init__(
-        self,
-        observation_space: spaces.Space,
-        action_space: spaces.Discrete,
-        lr_schedule: Schedule,
-        width: int = 32,
-        **kwargs: Any,
-    ) -> None:
-        self.width = width  # before the parent's __init__, which calls make_q_net
-        super().__init__(observation_space, action_space, lr_schedule, **kwargs)
-
-    def make_q_net(self) -> ScorerQNetwork:  # type: ignore[override]
-        return ScorerQNetwork(self.observation_space, self.action_space, self.width).to(self.device)
-
-    def _get_constructor_parameters(self) -> dict[str, Any]:
-        return {**super()._get_constructor_parameters(), "width": self.width}
-
-
 class MaskedDQN(DQN):
     """Double DQN whose acting, exploring and targets use valid actions only. Needs `MaskedReplayBuffer`."""
 
@@ -210,13 +170,13 @@ class MaskedDQN(DQN):
         self._masks = None
         return super()._setup_learn(*args, **kwargs)
 
-    def learn(
+    def learn(  # type: ignore[override]
         self, total_timesteps: int, callback: Any = None, log_interval: int = 1000, **kwargs: Any
-    ) -> Any:
+    ) -> MaskedDQN:
         """SB3's `learn`; logs each 1,000 episodes, since N episodes may end in one step."""
         return super().learn(total_timesteps, callback, log_interval, **kwargs)
 
-    def _sample_action(  # type: ignore[override]
+    def _sample_action(
         self, learning_starts: int, action_noise: Any = None, n_envs: int = 1
     ) -> tuple[np.ndarray, np.ndarray]:
         """Actions (N,) for the environments, and the same for the buffer."""

@@ -1,8 +1,8 @@
 """The two-tower scorer: one network for any number of candidates.
 
 A query (shopper, context, partial bundle) meets a key for each candidate; the dot product is the score of
-adding that candidate. Offers are scored from the query and the pooled partial bundle. No parameter has K in its
-shape, so one set of weights serves any shortlist, and permuting the candidates permutes their scores and
+adding that candidate. Offers are scored from the query and the pooled partial bundle. No parameter has K in
+its shape, so one set of weights serves any shortlist, and permuting the candidates permutes their scores and
 nothing else.
 """
 
@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch as th
 from gymnasium import spaces
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import Schedule
+from stable_baselines3.dqn.policies import DQNPolicy
 from torch import nn
 
 KEYS = ("shopper", "context", "candidates", "picked")
@@ -132,3 +136,40 @@ class TwoTowerScorer(nn.Module):
         shopper (N, Fs), context (N, Fb), candidates (N, K * Fc), picked (N, K)."""
         parts = self._parts(obs)
         return self._scores(*parts), self._values(*parts)
+
+
+class ScorerQNetwork(BasePolicy):
+    """Q values (N, K + D) as the scorer's value plus its action scores."""
+
+    def __init__(self, observation_space: spaces.Space, action_space: spaces.Space, width: int) -> None:
+        super().__init__(observation_space, action_space)
+        self.scorer = TwoTowerScorer.from_spaces(observation_space, action_space, width)
+
+    def forward(self, obs: dict[str, th.Tensor]) -> th.Tensor:
+        """(N, K + D)"""
+        scores, values = self.scorer(obs)
+        return scores + values.unsqueeze(-1)
+
+    def _predict(self, observation: Any, deterministic: bool = True) -> th.Tensor:
+        return self(observation).argmax(dim=1)
+
+
+class ScorerQPolicy(DQNPolicy):
+    """DQN's pair of networks, each a `ScorerQNetwork`."""
+
+    def __init__(
+        self,
+        observation_space: spaces.Space,
+        action_space: spaces.Discrete,
+        lr_schedule: Schedule,
+        width: int = 32,
+        **kwargs: Any,
+    ) -> None:
+        self.width = width  # before the parent's __init__, which calls make_q_net
+        super().__init__(observation_space, action_space, lr_schedule, **kwargs)
+
+    def make_q_net(self) -> ScorerQNetwork:  # type: ignore[override]
+        return ScorerQNetwork(self.observation_space, self.action_space, self.width).to(self.device)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {**super()._get_constructor_parameters(), "width": self.width}

@@ -1,1 +1,13 @@
+"""bundlegym: simulated shoppers fitted to a shop's log, and agents that learn which bundles to offer them.
+
+Importing the package registers `bundlegym/Bundle-v0` with Gymnasium.
+"""
+
+import gymnasium
+
+from bundlegym.errors import UserError
+
 __version__ = "0.1.0"
+__all__ = ["UserError", "__version__"]
+
+gymnasium.register("bundlegym/Bundle-v0", entry_point="bundlegym.envs.bundle:BundleEnv")

@@ -309,7 +309,7 @@ def _visit_pattern(dataset: Dataset) -> dict[str, np.ndarray]:
     total = grouped.sum().reindex(range(dataset.n_shoppers), fill_value=0).to_numpy()
     mean_size = (total + 5 * overall) / (count + 5)
     own = known.groupby("shopper")["lines"].transform("mean")
-    excess = ((known["lines"] - own).square() - own).mean() / own.square().mean()
+    excess = ((known["lines"] - own) ** 2 - own).mean() / (own**2).mean()
     days = visits.groupby("shopper")["day"].diff()
     days = days.where(days > 0)
     levels = np.linspace(0, 1, _QUANTILES)

@@ -12,6 +12,9 @@ import torch
 from torch import Tensor
 
 
+_MASK = (1 << 64) - 1
+
+
 def _signed(value: int) -> int:
     return value - (1 << 64) if value >= 1 << 63 else value
 
@@ -49,7 +52,7 @@ class Draws:
     def uniform(self, stream: int, index: Tensor | None = None) -> Tensor:
         """Numbers strictly inside (0, 1): (N,) or, with `index` (N, M) or (M,), (N, M)."""
         key = mix(self.episode * _GAMMA + self.seed)
-        key = mix(key + self.visit * _GAMMA + stream * _M1)
+        key = mix(key + self.visit * _GAMMA + _signed(stream * (_M1 & _MASK) & _MASK))
         if index is not None:
             key = mix(key[:, None] + (index + 1) * _GAMMA)
         return (_shift(key, 41).float() + 0.5) / (1 << 23)

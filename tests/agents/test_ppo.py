@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from bundlegym.agents.ppo import ScorerPolicy, make_ppo
 from sb3_contrib import MaskablePPO
 
+from bundlegym.agents.ppo import ScorerPolicy, make_ppo
 from tests.agents.conftest import TinyShop
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch as th
-from bundlegym.agents.scorer import TwoTowerScorer, space_sizes
 from gymnasium import spaces
 
+from bundlegym.agents.scorer import TwoTowerScorer, space_sizes
 from tests.agents.conftest import FB, FC, FS, D, TinyShop, box
 
 

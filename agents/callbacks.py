@@ -1,0 +1,70 @@
+"""What TensorBoard shows besides Stable-Baselines3's own curves: `bundle/*`, `eval/*` and HPARAMS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import HParam
+
+from bundlegym.agents.checkpoint import save_checkpoint
+from bundlegym.envs.core import METRICS, VisitRecord
+
+
+class BundleMetrics(BaseCallback):
+    """Means of the visits since the last log line, under `bundle/`, and episode sums under `rollout/`.
+
+    Give its `add` to the VecEnv as `on_visits`. The evaluation runs every `eval_every` steps and at the end.
+    """
+
+    def __init__(
+        self,
+        hyper: dict[str, Any],
+        evaluate: Callable[[Any], dict[str, float]],
+        eval_every: int,
+        checkpoint: Path,
+    ) -> None:
+        super().__init__()
+        self.hyper, self.evaluate, self.eval_every, self.checkpoint = hyper, evaluate, eval_every, checkpoint
+        self.sums = {name: np.zeros(2) for name in METRICS}
+        self.next_eval = 0
+
+    def add(self, record: VisitRecord) -> None:
+        """Count the visits of one step."""
+        for name, value in record.metrics().items():
+            number = value.cpu().numpy()
+            known = ~np.isnan(number)
+            self.sums[name] += (number[known].sum(), known.sum())
+
+    def _on_training_start(self) -> None:
+        metrics = {f"bundle/{name}": 0.0 for name in METRICS} | {"eval/incremental_margin_per_visit": 0.0}
+        self.logger.record("hparams", HParam(self.hyper, metrics), exclude=("stdout", "log", "json", "csv"))
+        self.next_eval = self.num_timesteps + self.eval_every
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        visits = self.sums["margin_per_visit"][1]
+        if visits < 1000:
+            return
+        for name, (total, count) in self.sums.items():
+            if count:
+                self.logger.record(f"bundle/{name}", total / count)
+        self.logger.record("rollout/reward_per_visit", self.sums["incremental_margin_per_visit"][0] / visits)
+        self.sums = {name: np.zeros(2) for name in METRICS}
+        if self.num_timesteps >= self.next_eval:
+            self.next_eval += self.eval_every
+            self._evaluate()
+
+    def _on_training_end(self) -> None:
+        self._evaluate()
+        self.logger.dump(self.num_timesteps)
+
+    def _evaluate(self) -> None:
+        for name, value in self.evaluate(self.model).items():
+            self.logger.record(f"eval/{name}", value)
+        save_checkpoint(self.model, self.checkpoint)

@@ -1,0 +1,45 @@
+"""Checkpoints without pickle: weights and optimiser state as safetensors, steps in the header."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from bundlegym.errors import UserError
+
+
+def save_checkpoint(model: Any, path: Path) -> None:
+    """Write the policy and optimiser of a Stable-Baselines3 model, renamed into place."""
+    tensors = {f"policy.{k}": v.detach().cpu().clone() for k, v in model.policy.state_dict().items()}
+    for i, state in model.policy.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{i}.{k}": torch.as_tensor(v).cpu().clone() for k, v in state.items()}
+    part = path.with_name(path.name + ".part")
+    save_file(tensors, str(part), metadata={"steps": str(model.num_timesteps)})
+    os.replace(part, path)
+
+
+def load_checkpoint(model: Any, path: Path) -> None:
+    """Put what `save_checkpoint` wrote into a fresh model of the same shape.
+
+    Raises:
+        UserError: unreadable, or of another shape.
+    """
+    try:
+        with safe_open(str(path), "pt") as file:
+            model.num_timesteps = int(file.metadata()["steps"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        weights = {k.removeprefix("policy."): v for k, v in tensors.items() if k.startswith("policy.")}
+        model.policy.load_state_dict(weights)
+    except Exception as error:
+        raise UserError(f"{path}: not a checkpoint of this agent ({error})") from error
+    optimizer = model.policy.optimizer.state_dict()
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, key = name.split(".", 2)
+            optimizer["state"].setdefault(int(index), {})[key] = value
+    model.policy.optimizer.load_state_dict(optimizer)

@@ -1,0 +1,111 @@
+"""Every choice in a training run; the command line of train.py is generated from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bundlegym.data import DataConfig
+from bundlegym.envs import EnvConfig
+from bundlegym.errors import UserError
+
+AGENTS = ("ppo", "dqn")
+USER_MODELS = ("choice",)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Train bundle agents on shoppers fitted to a log, then judge them beside heuristics."""
+
+    agents: tuple[str, ...] = AGENTS
+    """Which agents to train: ppo, dqn."""
+
+    user_model: str = "choice"
+    """Who reacts: choice."""
+
+    steps: int = 2_000_000
+    """Environment steps (picks and offers) for each ppo agent."""
+
+    dqn_steps: int = 600_000
+    """Environment steps for each dqn agent."""
+
+    seed: int = 0
+    """Seed of everything random; further seeds count up from it."""
+
+    seeds: int = 1
+    """How many agents of each kind to train, each with a seed of its own."""
+
+    n_envs: int = 256
+    """Shoppers simulated at once in training."""
+
+    gamma: float = 0.9
+    """Discount factor a step."""
+
+    fit_epochs: int = 3
+    """Passes over the visits when a user model is fitted."""
+
+    offer_exposure: float = 1.0
+    """Assumption: share of the log's own mailer effect that being offered has on an item."""
+
+    bundle_pull: float = 0.0
+    """Assumption: utility of taking a bundle as such."""
+
+    episodes: int = 4096
+    """Episodes on held-out shoppers and weeks behind each row of the final table."""
+
+    eval_every: int = 400_000
+    """Steps between evaluations and checkpoints while training."""
+
+    device: str = "auto"
+    """auto, cpu or cuda."""
+
+    name: str = ""
+    """Folder of the run below `runs`; by default made of the log's name, the agents and the seed."""
+
+    runs: Path = Path("runs")
+    """Where runs are kept."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    env: EnvConfig = field(default_factory=EnvConfig)
+
+    def __post_init__(self) -> None:
+        for agent in self.agents:
+            if agent not in AGENTS:
+                raise UserError(f"--agents: unknown agent {agent!r}; known are {', '.join(AGENTS)}")
+        if self.user_model not in USER_MODELS:
+            known = ", ".join(USER_MODELS)
+            raise UserError(f"--user-model: unknown user model {self.user_model!r}; known are {known}")
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise UserError(f"--device: {self.device!r} is none of auto, cpu, cuda")
+        for name in ("steps", "dqn_steps", "seeds", "n_envs", "fit_epochs", "episodes", "eval_every"):
+            if getattr(self, name) < 1:
+                raise UserError(f"--{name.replace('_', '-')}: {getattr(self, name)} is less than 1")
+
+    @property
+    def folder(self) -> Path:
+        """Where this run is kept."""
+        log = Path(self.data.log).stem
+        return self.runs / (self.name or f"{log}-{'-'.join(self.agents)}-seed{self.seed}")
+
+    def steps_of(self, agent: str) -> int:
+        """Steps for one agent of a kind."""
+        return self.dqn_steps if agent == "dqn" else self.steps
+
+
+def to_json(config: TrainConfig) -> dict[str, Any]:
+    """The configuration in JSON's own types."""
+    return json.loads(json.dumps(dataclasses.asdict(config), default=str))
+
+
+def from_json(content: dict[str, Any]) -> TrainConfig:
+    """What `to_json` wrote."""
+    data, env = dict(content["data"]), dict(content["env"])
+    for name in ("columns", "items_file", "cache_dir"):
+        data[name] = None if data[name] is None else Path(data[name])
+    data["map"], env["discounts"] = tuple(data["map"]), tuple(env["discounts"])
+    rest = {k: v for k, v in content.items() if k not in ("data", "env")}
+    rest |= {"agents": tuple(rest["agents"]), "runs": Path(rest["runs"])}
+    return TrainConfig(**rest, data=DataConfig(**data), env=EnvConfig(**env))

@@ -1,0 +1,204 @@
+"""A run from a log to a judged agent: prepare, fit, train, judge; each part is kept and can be resumed."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.vec_env import VecMonitor
+from tqdm import tqdm
+
+from bundlegym.agents.callbacks import BundleMetrics
+from bundlegym.agents.checkpoint import load_checkpoint, save_checkpoint
+from bundlegym.agents.dqn import make_dqn
+from bundlegym.agents.heuristics import SCORES, Policy, fill_by, offer_nothing
+from bundlegym.agents.ppo import make_ppo
+from bundlegym.data import Dataset, prepare
+from bundlegym.envs import BundleCore, BundleVecEnv, Market, build_market
+from bundlegym.envs.vector import to_numpy
+from bundlegym.errors import UserError
+from bundlegym.evaluation.config import TrainConfig, from_json, to_json
+from bundlegym.evaluation.judge import estimate, play
+from bundlegym.evaluation.table import example_offers, format_table, write_json
+from bundlegym.user_models import ChoiceShopper
+
+_MAKERS = {"ppo": make_ppo, "dqn": make_dqn}
+_LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024
+#: Seeds of judging are far from those of training, so that no agent has met the same luck.
+_JUDGE_SEED, _LEVEL_SEED, _EVAL_SEED = 1_000_003, 2_000_003, 3_000_017
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` takes a GPU where there is one."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: torch sees no GPU here; use auto or cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+class Experiment:
+    """Data, shoppers and market of one run folder; `run` does all of it."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config, self.folder = config, config.folder
+        self.device = pick_device(config.device)
+        self.dataset: Dataset = prepare(config.data)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / "config.json").exists():
+            write_json(self.folder / "config.json", to_json(config))
+            (self.folder / "command.txt").write_text(shlex.join(sys.argv) + "\n")
+        write_json(self.folder / "data_report.json", self.dataset.report)
+        self.user_model = self._user_model()
+        self.market: Market = build_market(self.dataset, device=self.device)
+
+    @staticmethod
+    def open(folder: Path) -> Experiment:
+        """An existing run.
+
+        Raises:
+            UserError: the folder holds no readable config.json.
+        """
+        return Experiment(read_config(folder))
+
+    def _user_model(self) -> ChoiceShopper:
+        if (self.folder / "choice.json").exists():
+            return ChoiceShopper.load(self.folder, self.device)
+        model = ChoiceShopper.fit(
+            self.dataset,
+            epochs=self.config.fit_epochs,
+            seed=self.config.seed,
+            offer_exposure=self.config.offer_exposure,
+            bundle_pull=self.config.bundle_pull,
+        )
+        model.save(self.folder)
+        return ChoiceShopper.load(self.folder, self.device)
+
+    def core(self, n: int, *, held_out: bool, weeks: tuple[int, int], seed: int) -> BundleCore:
+        """A simulator of n held-out or training shoppers in some weeks."""
+        shoppers = np.flatnonzero(self.dataset.split.held_out == held_out)
+        return BundleCore(
+            self.market, self.user_model, self.config.env, n=n, shoppers=shoppers, weeks=weeks, seed=seed
+        )
+
+    def run(self) -> dict[str, Any]:
+        """Train what is not yet trained, judge everything, write and return the results."""
+        torch.set_num_threads(1)  # the networks are small: a second thread slows them down
+        agents = {name: self._train_all(name) for name in self.config.agents}
+        results = self._judge(agents)
+        write_json(self.folder / "results.json", results)
+        return results
+
+    def _train_all(self, agent: str) -> list[Policy]:
+        seeds = range(self.config.seed, self.config.seed + self.config.seeds)
+        return [learned(self._train(agent, seed)) for seed in seeds]
+
+    def model(self, agent: str, seed: int, on_visits: Any = None) -> Any:
+        """A fresh agent on the training shoppers and weeks."""
+        weeks = self.dataset.split.train_weeks
+        core = self.core(self.config.n_envs, held_out=False, weeks=weeks, seed=seed)
+        env = VecMonitor(BundleVecEnv(core, on_visits))
+        return _MAKERS[agent](env, seed=seed, device=self.device, gamma=self.config.gamma)
+
+    def _train(self, agent: str, seed: int) -> Any:
+        folder = self.folder / f"{agent}-{seed}"
+        folder.mkdir(exist_ok=True)
+        checkpoint, steps = folder / "checkpoint.safetensors", self.config.steps_of(agent)
+        validation = self.core(
+            _EVAL_EPISODES, held_out=False, weeks=self.dataset.split.validation_weeks, seed=seed
+        )
+
+        def evaluate(model: Any) -> dict[str, float]:
+            rows = estimate([play(validation, learned(model), _EVAL_SEED)])
+            return {name: row["mean"] for name, row in rows.items() if row["mean"] is not None}
+
+        hyper = {"agent": agent, "seed": seed, "steps": steps, "n_envs": self.config.n_envs, "gamma": self.config.gamma}
+        metrics = BundleMetrics(hyper, evaluate, self.config.eval_every, checkpoint)
+        model = self.model(agent, seed, metrics.add)
+        if checkpoint.exists():
+            load_checkpoint(model, checkpoint)
+        left = steps - model.num_timesteps
+        if left <= 0:
+            return model
+        print(f"{agent}: {left:,} steps with seed {seed}", file=sys.stderr)
+        model.set_logger(configure(str(folder), ["tensorboard", "csv"]))
+        try:
+            model.learn(left, callback=metrics, reset_num_timesteps=False, progress_bar=True)
+        except KeyboardInterrupt:
+            save_checkpoint(model, checkpoint)
+            raise
+        return model
+
+    def _judge(self, agents: dict[str, list[Policy]]) -> dict[str, Any]:
+        split = self.dataset.split
+        judge = self.core(self.config.episodes, held_out=True, weeks=split.test_weeks, seed=0)
+        tuning = self.core(_LEVEL_EPISODES, held_out=False, weeks=split.train_weeks, seed=0)
+        contenders: list[tuple[str, str, list[Policy]]] = [("offer_nothing", "heuristic", [offer_nothing])]
+        for name in tqdm(SCORES, desc="discount levels of the heuristics"):
+            levels = range(len(self.config.env.discounts))
+            gains = [_gain(tuning, fill_by(SCORES[name], level)) for level in levels]
+            contenders.append((name, "heuristic", [fill_by(SCORES[name], int(np.argmax(gains)))]))
+        contenders += [(name, "learned", policies) for name, policies in agents.items()]
+        rows = []
+        for name, kind, policies in tqdm(contenders, desc="judging on held-out shoppers and weeks"):
+            figures = estimate([play(judge, policy, _JUDGE_SEED) for policy in policies])
+            rows.append({"policy": name, "kind": kind, "user_model": self.config.user_model, **figures})
+        return {
+            "rows": rows,
+            "seeds": self.config.seeds,
+            "episodes": self.config.episodes,
+            "log": self.dataset.name,
+            "notes": list(self.dataset.notes),
+        }
+
+    def examples(self, count: int = 5) -> str:
+        """Example offers of the first trained agent, in words."""
+        agent, seed = self.config.agents[0], self.config.seed
+        model = self.model(agent, seed)
+        load_checkpoint(model, self.folder / f"{agent}-{seed}" / "checkpoint.safetensors")
+        core = self.core(count, held_out=True, weeks=self.dataset.split.test_weeks, seed=0)
+        return example_offers(core, learned(model), self.dataset, _JUDGE_SEED, count)
+
+
+def _gain(core: BundleCore, policy: Policy) -> float:
+    return estimate([play(core, policy, _LEVEL_SEED)])["incremental_margin_per_visit"]["mean"] or 0.0
+
+
+def learned(model: Any) -> Policy:
+    """A trained Stable-Baselines3 model under the policies' contract; it acts without exploring."""
+
+    def policy(core: BundleCore) -> torch.Tensor:
+        actions, _ = model.predict(
+            to_numpy(core.observe()), deterministic=True, action_masks=core.masks().cpu().numpy()
+        )
+        return torch.as_tensor(actions, dtype=torch.int64, device=core.device)
+
+    return policy
+
+
+def read_config(folder: Path) -> TrainConfig:
+    """The configuration of an existing run; the run is where it is now, wherever it was made.
+
+    Raises:
+        UserError: the folder holds no readable config.json.
+    """
+    import dataclasses
+    import json
+
+    path = folder / "config.json"
+    try:
+        config = from_json(json.loads(path.read_text()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder}: not the folder of a run, no readable config.json ({error})") from error
+    return dataclasses.replace(config, runs=folder.resolve().parent, name=folder.resolve().name)
+
+
+def summary(results: dict[str, Any]) -> str:
+    """The table with what it rests on."""
+    table = format_table(results["rows"])
+    basis = f"{results['log']}: held-out shoppers and test weeks, {results['episodes']} episodes, {results['seeds']} seed(s)"
+    notes = "\n".join(f"Note: {note}" for note in results["notes"])
+    return f"{basis}; 95 % intervals\n\n{table}\n\n{notes}"

@@ -1,0 +1,65 @@
+"""Scoring policies: the same shoppers, days and luck for all, means with 95 % intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from bundlegym.agents.heuristics import Policy
+from bundlegym.envs.core import METRICS, BundleCore
+
+#: 97.5 % points of Student's t for 1, 2, ... degrees of freedom; the normal's from 30 on.
+_T = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 2.11, 2.10,
+      2.09, 2.09, 2.08, 2.07, 2.07, 2.06, 2.06, 2.06, 2.05, 2.05, 2.05)  # fmt: skip
+
+
+def play(core: BundleCore, policy: Policy, seed: int) -> dict[str, np.ndarray]:
+    """One episode in each slot: (N, 2) float64 by metric, the sum over visits and how many counted.
+
+    Visits at which a metric is undefined (the size of no offer) do not count for it.
+    """
+    core.reseed(seed)
+    core.reset()
+    totals = {name: np.zeros((core.n, 2)) for name in METRICS}
+    live = torch.ones(core.n, dtype=torch.bool, device=core.device)
+    while bool(live.any()):
+        result = core.step(policy(core))
+        if result.record is not None:
+            slot = result.record.slot
+            counted = live[slot].cpu().numpy()
+            where = slot.cpu().numpy()
+            for name, value in result.record.metrics().items():
+                number = value.double().cpu().numpy()
+                known = counted & ~np.isnan(number)
+                totals[name][where[known], 0] += number[known]
+                totals[name][where[known], 1] += 1
+            live &= ~(result.terminated | result.truncated)
+    return totals
+
+
+def estimate(plays: Sequence[dict[str, np.ndarray]]) -> dict[str, dict[str, float | None]]:
+    """Mean and 95 % interval by metric over episodes and, where there are several plays, over seeds.
+
+    Each mean is a ratio over visits, its variance clustered by episode; with S > 1 plays (one trained agent
+    each) the variance between seeds is added and Student's t with S - 1 degrees of freedom used.
+    """
+    rows: dict[str, dict[str, float | None]] = {}
+    for name in METRICS:
+        sums = np.stack([play[name] for play in plays])  # (S, N, 2)
+        visits = sums[:, :, 1].sum(1)
+        if (visits == 0).any():
+            rows[name] = {"mean": None, "low": None, "high": None}
+            continue
+        means = sums[:, :, 0].sum(1) / visits
+        residual = ((sums[:, :, 0] - means[:, None] * sums[:, :, 1]) / visits[:, None] * sums.shape[1]).mean(0)
+        variance = residual.var(ddof=1) / len(residual) if len(residual) > 1 else 0.0
+        factor = 1.96
+        if len(plays) > 1:
+            variance += means.var(ddof=1) / len(plays)
+            factor = _T[len(plays) - 2] if len(plays) <= len(_T) + 1 else 1.96
+        half = factor * math.sqrt(variance)
+        rows[name] = {"mean": means.mean(), "low": means.mean() - half, "high": means.mean() + half}
+    return {name: {k: None if v is None else float(v) for k, v in row.items()} for name, row in rows.items()}

@@ -1,0 +1,89 @@
+"""The results table: as JSON, and as text for a terminal; and offers told in words."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from bundlegym.agents.heuristics import Policy
+from bundlegym.data import Dataset
+from bundlegym.envs.core import BundleCore, VisitRecord
+from bundlegym.errors import UserError
+
+_COLUMNS = (
+    ("incremental_margin_per_visit", "incremental margin a visit"),
+    ("margin_per_visit", "margin a visit"),
+    ("acceptance_rate", "taken"),
+    ("cherry_pick_rate", "cherry-picked"),
+    ("size", "size"),
+    ("discount", "discount"),
+)
+_RESPONSES = ("ignored it", "cherry-picked", "took it whole")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write under a temporary name, then rename."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(content, indent=2) + "\n")
+    os.replace(part, path)
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """`results.json` of a run.
+
+    Raises:
+        UserError: the folder holds none, or it is unreadable.
+    """
+    path = folder / "results.json"
+    if not path.is_file():
+        raise UserError(f"{folder}: no results.json there; give the folder of a finished run (see train.py)")
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(f"{path}: not readable as JSON ({error})") from error
+
+
+def format_table(rows: list[dict[str, Any]]) -> str:
+    """Rows from best to worst by incremental margin, each figure with its 95 % interval."""
+    ordered = sorted(rows, key=lambda row: -row[_COLUMNS[0][0]]["mean"])
+    lines = [["policy", "kind", *(title for _, title in _COLUMNS)]]
+    for row in ordered:
+        cells = [row["policy"], row["kind"]]
+        for name, _ in _COLUMNS:
+            value = row[name]
+            if value["mean"] is None:
+                cells.append("-")
+            elif name == _COLUMNS[0][0]:
+                cells.append(f"{value['mean']:+.4f} [{value['low']:+.4f}, {value['high']:+.4f}]")
+            else:
+                cells.append(f"{value['mean']:.3f}")
+        lines.append(cells)
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def example_offers(core: BundleCore, policy: Policy, dataset: Dataset, seed: int, count: int = 5) -> str:
+    """The first `count` offers of a policy in words: items, prices, what the shopper did."""
+    core.reseed(seed)
+    core.reset()
+    told: list[str] = []
+    while len(told) < count:
+        result = core.step(policy(core))
+        if result.record is not None:
+            told += [_tell(core, result.record, i, dataset) for i in range(len(result.record.slot))]
+            core.restart(result.terminated | result.truncated)
+    return "\n".join(told[:count])
+
+
+def _tell(core: BundleCore, record: VisitRecord, i: int, dataset: Dataset) -> str:
+    items = [int(item) for item in record.offer.items[i] if item >= 0]
+    who = f"Shopper {dataset.shoppers['shopper'].iloc[int(record.shopper[i])]}"
+    gain = f"{float(record.incremental_margin[i]):+.2f} against the twin"
+    if not items:
+        return f"{who} was offered nothing ({gain})."
+    week = min(int(record.day[i]) // 7, len(core.market.shelf_price) - 1)
+    names = [f"{dataset.items['name'].iloc[j]} ({float(core.market.shelf_price[week, j]):.2f})" for j in items]
+    cut = f"{float(record.offer.discount[i]):.0%} off"
+    return f"{who} was offered {' + '.join(names)}, {cut}: {_RESPONSES[int(record.response.choice[i])]} ({gain})."
