@@ -26,6 +26,8 @@ CANDIDATE_FEATURES = (
     "log_share", "log_price", "rebate", "unit_margin", "margin_share", "display", "mailer", "bought_before",
     "overdue", "log_popularity", *(f"embedding_{i}" for i in range(8)),
 )  # fmt: skip
+#: Observations are clamped to plus and minus this, so that their space is bounded.
+FEATURE_LIMIT = 20.0
 CONTEXT_FEATURES = ("time_left", "bundle_size", "bundle_price", "bundle_margin")
 METRICS = (
     "acceptance_rate", "cherry_pick_rate", "size", "discount", "revenue_per_visit", "margin_per_visit",
@@ -209,7 +211,9 @@ class BundleCore:
             torch.log(m.popularity[items]) / 2 + 4,
         ]
         self.candidates[rows] = items
-        self.features[rows] = torch.cat([torch.stack(columns, 2), m.embedding[items]], 2)
+        self.features[rows] = torch.cat([torch.stack(columns, 2), m.embedding[items]], 2).clamp(
+            -FEATURE_LIMIT, FEATURE_LIMIT
+        )
         angle = week[:, 0] * (2 * torch.pi / 52)
         season = torch.stack([torch.sin(angle), torch.cos(angle)], 1)
         self.shopper_block[rows] = torch.cat([m.shopper_features[shopper], season], 1)
@@ -236,7 +240,7 @@ class BundleCore:
         )
         return {
             "shopper": self.shopper_block,
-            "context": context.float(),
+            "context": context.float().clamp(-FEATURE_LIMIT, FEATURE_LIMIT),
             "candidates": self.features.flatten(1),
             "picked": self.picked,
         }

@@ -10,13 +10,13 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
-from bundlegym.envs.core import CONTEXT_FEATURES, BundleCore, VisitRecord
+from bundlegym.envs.core import CONTEXT_FEATURES, FEATURE_LIMIT, BundleCore, VisitRecord
 
 
 def core_spaces(core: BundleCore) -> tuple[spaces.Dict, spaces.Discrete]:
     """Observation and action space of one environment of the core."""
 
-    def box(width: int, low: float = -np.inf, high: float = np.inf) -> spaces.Box:
+    def box(width: int, low: float = -FEATURE_LIMIT, high: float = FEATURE_LIMIT) -> spaces.Box:
         return spaces.Box(low, high, (width,), dtype=np.float32)
 
     observation = spaces.Dict(

@@ -26,10 +26,10 @@ class TrainConfig:
     user_model: str = "choice"
     """Who reacts: choice."""
 
-    steps: int = 2_000_000
+    steps: int = 600_000
     """Environment steps (picks and offers) for each ppo agent."""
 
-    dqn_steps: int = 600_000
+    dqn_steps: int = 300_000
     """Environment steps for each dqn agent."""
 
     seed: int = 0
@@ -56,7 +56,7 @@ class TrainConfig:
     episodes: int = 4096
     """Episodes on held-out shoppers and weeks behind each row of the final table."""
 
-    eval_every: int = 400_000
+    eval_every: int = 150_000
     """Steps between evaluations and checkpoints while training."""
 
     device: str = "auto"

@@ -1,0 +1,122 @@
+"""The batched core by behaviour: masks, money, twin, determinism, leaks."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from bundlegym.agents.heuristics import SCORES, fill_by, offer_nothing
+from bundlegym.envs import BundleCore, EnvConfig
+from bundlegym.errors import UserError
+
+
+def random_actions(core: BundleCore, generator: torch.Generator) -> torch.Tensor:
+    return torch.multinomial(core.masks().float(), 1, generator=generator)[:, 0]
+
+
+def rewards(core: BundleCore, policy, steps: int) -> torch.Tensor:
+    out = []
+    for _ in range(steps):
+        result = core.step(policy(core))
+        out.append(result.reward)
+        core.restart(result.terminated | result.truncated)
+    return torch.stack(out)
+
+
+def test_twin_is_the_shopper_when_nothing_is_offered(make_core):
+    assert (rewards(make_core(n=64), offer_nothing, 12) == 0).all()
+
+
+def test_offers_change_the_margin(make_core):
+    reward = rewards(make_core(n=64), fill_by(SCORES["most_bought"], 2), 25)
+    assert (reward != 0).any() and torch.isfinite(reward).all()
+
+
+def test_masks_hold_sizes_and_repeats(make_core):
+    core, generator = make_core(n=32), torch.Generator().manual_seed(0)
+    for _ in range(60):
+        action = random_actions(core, generator)
+        offering = action >= core.k
+        size = core.n_picks.clone()
+        result = core.step(action)
+        if result.record is not None:
+            assert torch.equal(result.record.size, size[offering])
+            assert all(s == 0 or 2 <= s <= 4 for s in result.record.size.tolist())
+            for row in result.record.offer.items.tolist():
+                real = [item for item in row if item >= 0]
+                assert len(real) == len(set(real))
+        core.restart(result.terminated | result.truncated)
+
+
+def test_a_masked_action_is_refused(make_core):
+    core = make_core(n=2)
+    with pytest.raises(ValueError, match="environment 0: action 33 is masked"):
+        core.step(torch.tensor([33, 32]))
+
+
+def test_trajectory_does_not_depend_on_neighbours(make_core):
+    policy = fill_by(SCORES["random"], 3)
+    few, many = make_core(n=3), make_core(n=40)
+    few_rewards, many_rewards = [], []
+    for _ in range(5 * 8):  # one episode: later ones are numbered by N
+        few_rewards.append(few.step(policy(few)).reward)
+        many_rewards.append(many.step(policy(many)).reward[:3])
+    assert torch.equal(torch.stack(few_rewards), torch.stack(many_rewards))
+    assert any((r != 0).any() for r in few_rewards)
+
+
+def test_same_seed_same_trajectory_and_global_generators_untouched(make_core):
+    policy = fill_by(SCORES["random"], 3)
+    torch.manual_seed(1)
+    np.random.seed(1)
+    first = rewards(make_core(seed=5), policy, 30)
+    after = torch.rand(1), np.random.rand()
+    torch.manual_seed(1)
+    np.random.seed(1)
+    assert torch.rand(1) == after[0] and np.random.rand() == after[1]
+    assert torch.equal(first, rewards(make_core(seed=5), policy, 30))
+    assert not torch.equal(first, rewards(make_core(seed=6), policy, 30))
+
+
+def test_observation_holds_nothing_of_the_hidden_shopper(make_core, user_model):
+    plain, altered = make_core(), make_core()
+    altered.user_model = type(user_model)(
+        {**user_model.tensors, "taste": user_model.tensors["taste"] - 3, "synergy": -user_model.tensors["synergy"]}
+    )
+    altered.reset()
+    for name, block in plain.observe().items():
+        assert torch.equal(block, altered.observe()[name]), name
+
+
+def test_market_does_not_read_test_weeks_purchases(dataset, market):
+    from bundlegym.envs import build_market
+
+    week = dataset.visits["week"].to_numpy()[dataset.purchases["visit"].to_numpy()]
+    train = dataset.purchases[week < dataset.split.train_weeks[1]].reset_index(drop=True)
+    blind = build_market(dataclasses.replace(dataset, purchases=train))
+    for field in ("shortlist", "log_share", "count", "interval", "synergy", "popularity", "shopper_features"):
+        assert torch.equal(getattr(market, field), getattr(blind, field)), field
+
+
+def test_time_limit_is_truncation(make_core):
+    core = make_core(n=8, visits=3)
+    for _ in range(2):
+        assert not core.step(offer_nothing(core)).truncated.any()
+    result = core.step(offer_nothing(core))
+    assert (result.truncated | result.terminated).all() and result.truncated.any()
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"min_size": 5, "max_size": 4}, "min_size 5"),
+        ({"discounts": (1.5,)}, "discounts"),
+        ({"visits": 0}, "visits 0"),
+    ],
+)
+def test_bad_configuration_is_named(options, message):
+    with pytest.raises(UserError, match=message):
+        EnvConfig(**options)

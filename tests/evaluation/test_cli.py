@@ -1,0 +1,114 @@
+"""The two scripts as a person meets them: a small run, its resumption, and one clear line for each mistake."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512", "--dqn-steps", "512", "--n-envs", "16",
+         "--fit-epochs", "1", "--episodes", "32", "--eval-every", "256", "--device", "cpu"]  # fmt: skip
+
+
+def script(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / name), *arguments], cwd=cwd, capture_output=True, text=True, timeout=300
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("work")
+    done = script("train.py", *SMALL, "--name", "small", "--cache-dir", str(folder / "cache"), cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "runs" / "small"
+
+
+def test_results_hold_every_policy_with_intervals(run):
+    rows = json.loads((run / "results.json").read_text())["rows"]
+    assert {row["policy"] for row in rows} == {
+        "ppo", "dqn", "offer_nothing", "random", "popularity", "most_bought", "co_purchase",
+    }  # fmt: skip
+    for row in rows:
+        gain = row["incremental_margin_per_visit"]
+        assert gain["low"] <= gain["mean"] <= gain["high"]
+
+
+def test_run_folder_tells_how_it_was_made(run):
+    assert "--name small" in (run / "command.txt").read_text()
+    assert json.loads((run / "config.json").read_text())["steps"] == 512
+    assert list((run / "ppo-0").glob("events.out.tfevents.*"))
+    assert (run / "ppo-0" / "checkpoint.safetensors").exists()
+
+
+def test_tensorboard_has_the_promised_curves(run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run / "ppo-0"))
+    events.Reload()
+    tags = set(events.Tags()["scalars"])
+    assert "eval/incremental_margin_per_visit" in tags and "time/fps" in tags
+    assert any(tag.startswith("train/") for tag in tags)
+
+
+def test_evaluate_prints_the_table_and_offers(run):
+    shown = script("evaluate.py", str(run), cwd=run.parent)
+    assert shown.returncode == 0, shown.stderr
+    assert "most_bought" in shown.stdout and "was offered" in shown.stdout
+
+
+def test_resume_continues_an_unfinished_run(run, tmp_path):
+    config = json.loads((run / "config.json").read_text())
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "config.json").write_text(json.dumps({**config, "agents": ["ppo"], "steps": 768}))
+    (tmp_path / "half" / "ppo-0").mkdir()
+    checkpoint = "ppo-0/checkpoint.safetensors"
+    (tmp_path / "half" / checkpoint).write_bytes((run / checkpoint).read_bytes())
+    done = script("train.py", "--resume", "half", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "ppo: 256 steps" in done.stderr
+    assert (tmp_path / "half" / "results.json").exists()
+
+
+def small_log(folder: Path, **columns: list) -> str:
+    path = folder / "log.csv"
+    table = {"shopper": [1, 2], "item": ["a", "b"], "time": ["2024-01-01", "2024-01-02"], "price_paid": [1.0, 2.0]}
+    pd.DataFrame({**table, **columns}).to_csv(path, index=False)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--agents", "sarsa"], ["--agents", "sarsa", "ppo"]),
+        (["--user-model", "oracle"], ["--user-model", "oracle", "choice"]),
+        (["--log", "absent.csv"], ["absent.csv"]),
+        (["--log", "LOG", "--map", "price_paid=cost"], ["log.csv", "cost"]),
+        (["--log", "NEGATIVE"], ["log.csv", "price_paid"]),
+        (["--log", "LOG", "--min-purchases", "1"], ["too small"]),
+        (["--log", "BROKEN"], ["broken.parquet"]),
+        (["--resume", "nowhere"], ["nowhere", "config.json"]),
+        (["--min-size", "9"], ["min_size 9"]),
+    ],
+)
+def test_mistakes_get_one_line_and_code_2(arguments, words, tmp_path):
+    (tmp_path / "broken.parquet").write_bytes(b"not parquet")
+    stand_in = {
+        "LOG": lambda: small_log(tmp_path),
+        "NEGATIVE": lambda: small_log(tmp_path, price_paid=[1.0, -2.0]),
+        "BROKEN": lambda: str(tmp_path / "broken.parquet"),
+    }
+    arguments = [stand_in[a]() if a in stand_in else a for a in arguments]
+    if arguments[0] != "--resume":
+        arguments += ["--cache-dir", str(tmp_path / "cache")]
+    done = script("train.py", *arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: ") and "Traceback" not in done.stderr
+    assert all(word in last for word in words), last
+    assert not (tmp_path / "runs").exists()
