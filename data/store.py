@@ -9,6 +9,7 @@ import tempfile
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,7 +104,7 @@ def _read(folder: Path) -> Dataset:
         raise UserError(
             f"{folder}: written in format {facts['format_version']}, this version reads {FORMAT_VERSION}"
         )
-    tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
+    tables: dict[str, Any] = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
     with np.load(folder / "arrays.npz", allow_pickle=False) as file:
         arrays = {name: file[name] for name in ARRAYS}
         held_out = file["held_out"]

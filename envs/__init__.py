@@ -6,5 +6,6 @@ from bundlegym.envs.market import Market, build_market
 from bundlegym.envs.vector import BundleVecEnv
 
 __all__ = [
-    "METRICS", "BundleCore", "BundleEnv", "BundleVecEnv", "EnvConfig", "Market", "VisitRecord", "build_market",
+    "METRICS", "BundleCore", "BundleEnv", "BundleVecEnv", "EnvConfig", "Market", "VisitRecord",
+    "build_market",
 ]  # fmt: skip

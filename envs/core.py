@@ -139,7 +139,9 @@ class BundleCore:
         self.device = user_model.device
         self.k, self.levels = config.candidates, len(config.discounts)
         if self.k > market.shortlist.shape[1]:
-            raise UserError(f"candidates {self.k}: the shortlist holds only {market.shortlist.shape[1]} items")
+            raise UserError(
+                f"candidates {self.k}: the shortlist holds only {market.shortlist.shape[1]} items"
+            )
         self.discounts = torch.tensor(config.discounts, device=self.device)
         self.shoppers = torch.as_tensor(np.asarray(shoppers, dtype=np.int64), device=self.device)
         self.weeks = weeks
@@ -301,8 +303,8 @@ class BundleCore:
         revenue, margin = self._money(response, len(rows))
         _, twin_margin = self._money(twin, len(rows))
         record = VisitRecord(
-            rows, before["_shop_shopper"], before["_shop_day"], offer, response, twin, self.n_picks[rows].clone(),
-            revenue, margin, margin - twin_margin,
+            rows, before["_shop_shopper"], before["_shop_day"], offer, response, twin,
+            self.n_picks[rows].clone(), revenue, margin, margin - twin_margin,
         )  # fmt: skip
         for name, value in after.items():
             self.state[name][rows] = value
@@ -328,5 +330,3 @@ class BundleCore:
         row = response.row[known]
         self.state["_shop_last"][rows[row], slot[known]] = before["_shop_day"][row]
         self.state["_shop_day"][rows] = before["_shop_day"] + response.days
-
-

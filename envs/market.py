@@ -22,15 +22,15 @@ from bundlegym.user_models.history import last_bought_by_week
 class Market:
     """Attributes (S shoppers, I items, W weeks, L shortlisted items a shopper):
 
-        shortlist: (S, L) int64, ascending item codes; only these become candidates.
-        log_share: (S, L) log of the shopper's share of purchase lines, shrunk to the shop's.
-        count: (S, L) lines bought in the training weeks.
-        interval: (S, L) days between purchases.
-        last: (W, S, L) int16 day last bought before each week, -1 for never.
-        shelf_price, list_price, display, mailer: (W, I).
-        unit_cost: (I,). embedding: (I, E). synergy: (C, C). category: (I,).
-        popularity: (I,) share of purchase lines.
-        shopper_features: (S, F) standardised; names in `SHOPPER_FEATURES`.
+    shortlist: (S, L) int64, ascending item codes; only these become candidates.
+    log_share: (S, L) log of the shopper's share of purchase lines, shrunk to the shop's.
+    count: (S, L) lines bought in the training weeks.
+    interval: (S, L) days between purchases.
+    last: (W, S, L) int16 day last bought before each week, -1 for never.
+    shelf_price, list_price, display, mailer: (W, I).
+    unit_cost: (I,). embedding: (I, E). synergy: (C, C). category: (I,).
+    popularity: (I,) share of purchase lines.
+    shopper_features: (S, F) standardised; names in `SHOPPER_FEATURES`.
     """
 
     shortlist: Tensor
@@ -74,7 +74,7 @@ def build_market(dataset: Dataset, shortlist_size: int = 160, device: torch.devi
         "shortlist": shortlist,
         "log_share": take(taste.log_share, shortlist, 1),
         "count": take(taste.counts, shortlist, 1),
-        "interval": take(own_intervals(dataset, taste.counts, weeks), shortlist, 1),
+        "interval": take(own_intervals(taste.counts, weeks), shortlist, 1),
         "last": last_bought_by_week(dataset, shortlist),
         "shelf_price": dataset.shelf_price.T.copy(),
         "list_price": dataset.list_price.T.copy(),

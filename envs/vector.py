@@ -49,7 +49,7 @@ class BundleVecEnv(VecEnv):
         self.render_mode = None
         super().__init__(core.n, *core_spaces(core))
 
-    def reset(self) -> dict[str, np.ndarray]:  # type: ignore[override]
+    def reset(self) -> dict[str, np.ndarray]:
         if self._seeds[0] is not None:
             self.core.reseed(int(self._seeds[0]))
             self._reset_seeds()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +39,9 @@ def train() -> None:
         config = tyro.cli(TrainConfig, config=(tyro.conf.OmitArgPrefixes,))
         if (config.folder / "results.json").exists():
             raise UserError(f"{config.folder} holds a finished run; choose another --name, or remove it")
-        if (config.folder / "config.json").exists() and read_config(config.folder) != read_config_like(config):
+        if (config.folder / "config.json").exists() and read_config(config.folder) != read_config_like(
+            config
+        ):
             raise UserError(
                 f"{config.folder} holds a run with other options; choose another --name, or --resume it"
             )
@@ -50,8 +53,6 @@ def train() -> None:
 
 def read_config_like(config: TrainConfig) -> TrainConfig:
     """The configuration as `read_config` would give it back from its own folder."""
-    import dataclasses
-
     folder = config.folder.resolve()
     return dataclasses.replace(config, runs=folder.parent, name=folder.name)
 

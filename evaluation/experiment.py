@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -27,7 +29,7 @@ from bundlegym.evaluation.judge import estimate, play
 from bundlegym.evaluation.table import example_offers, format_table, write_json
 from bundlegym.user_models import ChoiceShopper
 
-_MAKERS = {"ppo": make_ppo, "dqn": make_dqn}
+_MAKERS: dict[str, Any] = {"ppo": make_ppo, "dqn": make_dqn}
 _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024
 #: Seeds of judging are far from those of training, so that no agent has met the same luck.
 _JUDGE_SEED, _LEVEL_SEED, _EVAL_SEED = 1_000_003, 2_000_003, 3_000_017
@@ -115,7 +117,13 @@ class Experiment:
             rows = estimate([play(validation, learned(model), _EVAL_SEED)])
             return {name: row["mean"] for name, row in rows.items() if row["mean"] is not None}
 
-        hyper = {"agent": agent, "seed": seed, "steps": steps, "n_envs": self.config.n_envs, "gamma": self.config.gamma}
+        hyper = {
+            "agent": agent,
+            "seed": seed,
+            "steps": steps,
+            "n_envs": self.config.n_envs,
+            "gamma": self.config.gamma,
+        }
         metrics = BundleMetrics(hyper, evaluate, self.config.eval_every, checkpoint)
         model = self.model(agent, seed, metrics.add)
         if checkpoint.exists():
@@ -185,9 +193,6 @@ def read_config(folder: Path) -> TrainConfig:
     Raises:
         UserError: the folder holds no readable config.json.
     """
-    import dataclasses
-    import json
-
     path = folder / "config.json"
     try:
         config = from_json(json.loads(path.read_text()))
@@ -199,6 +204,7 @@ def read_config(folder: Path) -> TrainConfig:
 def summary(results: dict[str, Any]) -> str:
     """The table with what it rests on."""
     table = format_table(results["rows"])
-    basis = f"{results['log']}: held-out shoppers and test weeks, {results['episodes']} episodes, {results['seeds']} seed(s)"
+    size = f"{results['episodes']} episodes, {results['seeds']} seed(s)"
+    basis = f"{results['log']}: held-out shoppers and test weeks, {size}"
     notes = "\n".join(f"Note: {note}" for note in results["notes"])
     return f"{basis}; 95 % intervals\n\n{table}\n\n{notes}"

@@ -12,8 +12,8 @@ from bundlegym.agents.heuristics import Policy
 from bundlegym.envs.core import METRICS, BundleCore
 
 #: 97.5 % points of Student's t for 1, 2, ... degrees of freedom; the normal's from 30 on.
-_T = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 2.11, 2.10,
-      2.09, 2.09, 2.08, 2.07, 2.07, 2.06, 2.06, 2.06, 2.05, 2.05, 2.05)  # fmt: skip
+_T = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 2.11,
+      2.10, 2.09, 2.09, 2.08, 2.07, 2.07, 2.06, 2.06, 2.06, 2.05, 2.05, 2.05)  # fmt: skip
 
 
 def play(core: BundleCore, policy: Policy, seed: int) -> dict[str, np.ndarray]:
@@ -54,7 +54,9 @@ def estimate(plays: Sequence[dict[str, np.ndarray]]) -> dict[str, dict[str, floa
             rows[name] = {"mean": None, "low": None, "high": None}
             continue
         means = sums[:, :, 0].sum(1) / visits
-        residual = ((sums[:, :, 0] - means[:, None] * sums[:, :, 1]) / visits[:, None] * sums.shape[1]).mean(0)
+        residual = ((sums[:, :, 0] - means[:, None] * sums[:, :, 1]) / visits[:, None] * sums.shape[1]).mean(
+            0
+        )
         variance = residual.var(ddof=1) / len(residual) if len(residual) > 1 else 0.0
         factor = 1.96
         if len(plays) > 1:

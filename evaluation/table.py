@@ -61,7 +61,9 @@ def format_table(rows: list[dict[str, Any]]) -> str:
                 cells.append(f"{value['mean']:.3f}")
         lines.append(cells)
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return "\n".join(
+        "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
 
 
 def example_offers(core: BundleCore, policy: Policy, dataset: Dataset, seed: int, count: int = 5) -> str:
@@ -84,6 +86,9 @@ def _tell(core: BundleCore, record: VisitRecord, i: int, dataset: Dataset) -> st
     if not items:
         return f"{who} was offered nothing ({gain})."
     week = min(int(record.day[i]) // 7, len(core.market.shelf_price) - 1)
-    names = [f"{dataset.items['name'].iloc[j]} ({float(core.market.shelf_price[week, j]):.2f})" for j in items]
+    names = [
+        f"{dataset.items['name'].iloc[j]} ({float(core.market.shelf_price[week, j]):.2f})" for j in items
+    ]
+    did = _RESPONSES[int(record.response.choice[i])]
     cut = f"{float(record.offer.discount[i]):.0%} off"
-    return f"{who} was offered {' + '.join(names)}, {cut}: {_RESPONSES[int(record.response.choice[i])]} ({gain})."
+    return f"{who} was offered {' + '.join(names)}, {cut}: {did} ({gain})."

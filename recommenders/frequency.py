@@ -16,12 +16,10 @@ from bundlegym.data import Dataset
 _FLOOR = 0.5
 
 
-def line_counts(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray | None = None) -> np.ndarray:
-    """(n_shoppers, n_items) float32 purchase lines in weeks [first, past_last) of the shoppers in the mask."""
+def line_counts(dataset: Dataset, weeks: tuple[int, int]) -> np.ndarray:
+    """(n_shoppers, n_items) float32 purchase lines in weeks [first, past_last)."""
     visits = dataset.visits
-    keep = visits["week"].between(weeks[0], weeks[1] - 1).to_numpy(copy=True)
-    if shoppers is not None:
-        keep &= shoppers[visits["shopper"].to_numpy()]
+    keep = visits["week"].between(weeks[0], weeks[1] - 1).to_numpy()
     line_visit = dataset.purchases["visit"].to_numpy()
     line = keep[line_visit]
     shopper = visits["shopper"].to_numpy()[line_visit[line]]

@@ -82,9 +82,7 @@ class ChoiceShopper(UserModel):
         A held-out shopper's own tastes are counted from that shopper's own training weeks.
         """
         weeks = dataset.split.train_weeks
-        coefficients = fit_coefficients(
-            dataset, shortlist_size, epochs=epochs, seed=seed, progress=progress
-        )
+        coefficients = fit_coefficients(dataset, shortlist_size, epochs=epochs, seed=seed, progress=progress)
         taste = PersonalFrequency.fit(dataset, weeks)
         shortlist = taste.shortlist(shortlist_size)
         synergy = category_synergy(dataset, taste, weeks)
@@ -98,7 +96,7 @@ class ChoiceShopper(UserModel):
             **{f"coefficient_{name}": value.reshape(-1).clone() for name, value in coefficients.items()},
             "shortlist": torch.from_numpy(shortlist),
             "taste": coefficients["taste"] * torch.from_numpy(take(taste.log_share, shortlist, 1)),
-            "interval": torch.from_numpy(take(own_intervals(dataset, taste.counts, weeks), shortlist, 1)),
+            "interval": torch.from_numpy(take(own_intervals(taste.counts, weeks), shortlist, 1)),
             "last": torch.from_numpy(last_bought_by_week(dataset, shortlist)),
             "price_slope": torch.from_numpy(slope.astype(np.float32)),
             "deal_factor": torch.exp(coefficients["price_deal"] * torch.from_numpy(deal)),
@@ -190,7 +188,7 @@ class ChoiceShopper(UserModel):
         cherry = (worth(picked) - picked * p).sum(1)
         pull = self.bundle_pull * (here * p / b).sum(1) / here.sum(1).clamp(min=1)
         whole = worth(here).sum(1) - (1 - discount) * (here * p).sum(1) + pull
-        return (here.sum(1) > 0) & (whole >= cherry.clamp(min=0.0)) & ((offered.any(2)).sum(1) > 0)
+        return (here.sum(1) > 0) & (whole >= cherry.clamp(min=0.0))
 
     def _response(
         self,
@@ -226,7 +224,9 @@ class ChoiceShopper(UserModel):
         place = draws.uniform(_GAP) * (_QUANTILES - 1)
         low = place.long()
         gaps = t["visit_gap"][shopper]
-        gap = torch.lerp(gaps.gather(1, low[:, None])[:, 0], gaps.gather(1, low[:, None] + 1)[:, 0], place - low)
+        gap = torch.lerp(
+            gaps.gather(1, low[:, None])[:, 0], gaps.gather(1, low[:, None] + 1)[:, 0], place - low
+        )
         return Response(
             choice=choice,
             row=torch.cat([row, tail_row]),
@@ -278,7 +278,9 @@ class ChoiceShopper(UserModel):
             settings = json.loads((folder / "choice.json").read_text())
             return ChoiceShopper(load_file(str(folder / "choice.safetensors")), **settings, device=device)
         except Exception as error:
-            raise UserError(f"{folder}: no readable ChoiceShopper (choice.json, choice.safetensors): {error}") from error
+            raise UserError(
+                f"{folder}: no readable ChoiceShopper (choice.json, choice.safetensors): {error}"
+            ) from error
 
 
 def _extra_units(dataset: Dataset) -> np.ndarray:
@@ -296,7 +298,8 @@ def _extra_units(dataset: Dataset) -> np.ndarray:
 
 def _visit_pattern(dataset: Dataset) -> dict[str, np.ndarray]:
     """How often and how much: `visit_gap` (n_shoppers, 17) quantiles of days between visits, `mean_size`
-    (n_shoppers,) lines a visit, `trip_sigma` () spread of log size, `leave_rate` () chance a visit is the last."""
+    (n_shoppers,) lines a visit, `trip_sigma` () spread of log size, `leave_rate` () chance that a visit
+    is the last."""
     first, end = dataset.split.train_weeks
     visits = dataset.visits.assign(
         lines=np.bincount(dataset.purchases["visit"], minlength=len(dataset.visits))

@@ -26,13 +26,13 @@ _BATCH, _LEARNING_RATE = 512, 0.05
 
 
 def gap_bins(day: Tensor, last: Tensor, interval: Tensor) -> Tensor:
-    """(N, L) int64 bins of time since last bought: day (N,), last (N, L) with -1 for never, interval (N, L)."""
+    """(N, L) int64 bins of time since last bought: day (N,), last (N, L; -1 never), interval (N, L)."""
     ratio = (day[:, None] - last) / interval
     bins = torch.bucketize(ratio, torch.tensor(GAP_EDGES, device=ratio.device)) + 1
     return torch.where(last < 0, 0, bins)
 
 
-def own_intervals(dataset: Dataset, counts: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
+def own_intervals(counts: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
     """(n_shoppers, n_items) float32 days between purchases of an item, from counts in `weeks`."""
     span = max(7.0 * (weeks[1] - weeks[0]), 28.0)
     return np.maximum(span / (counts + 1.0), 1.0).astype(np.float32)
@@ -81,7 +81,7 @@ def fit_coefficients(
         )
     shortlist = taste.shortlist(shortlist_size)
     last = torch.from_numpy(last_bought_at_visits(dataset, shortlist, rows))
-    interval = torch.from_numpy(own_intervals(dataset, taste.counts, (first, cut)))
+    interval = torch.from_numpy(own_intervals(taste.counts, (first, cut)))
     short, deal = torch.from_numpy(shortlist), torch.from_numpy(deal_share(dataset, (first, cut)))
     log_share = torch.from_numpy(taste.log_share)
     shopper = torch.from_numpy(visits["shopper"].to_numpy()[rows].astype(np.int64))

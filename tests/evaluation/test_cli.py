@@ -1,4 +1,4 @@
-"""The two scripts as a person meets them: a small run, its resumption, and one clear line for each mistake."""
+"""The two scripts as a person meets them: a run, its resumption, one clear line for each mistake."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512", "--dqn-steps", "512", "--n-envs", "16",
+SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512", "--dqn-steps", "512",
+         "--n-envs", "16",
          "--fit-epochs", "1", "--episodes", "32", "--eval-every", "256", "--device", "cpu"]  # fmt: skip
 
 
@@ -77,7 +78,12 @@ def test_resume_continues_an_unfinished_run(run, tmp_path):
 
 def small_log(folder: Path, **columns: list) -> str:
     path = folder / "log.csv"
-    table = {"shopper": [1, 2], "item": ["a", "b"], "time": ["2024-01-01", "2024-01-02"], "price_paid": [1.0, 2.0]}
+    table = {
+        "shopper": [1, 2],
+        "item": ["a", "b"],
+        "time": ["2024-01-01", "2024-01-02"],
+        "price_paid": [1.0, 2.0],
+    }
     pd.DataFrame({**table, **columns}).to_csv(path, index=False)
     return str(path)
 

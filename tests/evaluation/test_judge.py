@@ -36,7 +36,9 @@ def test_interval_narrows_with_episodes_and_widens_with_seeds():
     assert width([made(4000, 0)]) < width([made(100, 0)]) / 4
     assert width([made(4000, 0), made(4000, 5)]) > 10
     one = estimate([made(10_000, 2.0)])["margin_per_visit"]
-    assert one["low"] < 2.0 < one["high"] and width([made(10_000, 2.0)]) == pytest.approx(2 * 1.96 / 100, rel=0.05)
+    assert one["low"] < 2.0 < one["high"] and width([made(10_000, 2.0)]) == pytest.approx(
+        2 * 1.96 / 100, rel=0.05
+    )
 
 
 def test_table_has_the_best_row_first(make_core):

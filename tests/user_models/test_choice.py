@@ -33,7 +33,10 @@ def test_uniform_draws_are_uniform_and_streams_apart():
 
 def test_bigger_discount_is_taken_by_all_who_took_a_smaller(user_model, visit):
     state, draws = visit
-    takers = [user_model.respond(state, offer(user_model, state, d), draws)[0].choice == TAKE for d in (0.05, 0.3, 0.6)]
+    takers = [
+        user_model.respond(state, offer(user_model, state, d), draws)[0].choice == TAKE
+        for d in (0.05, 0.3, 0.6)
+    ]
     assert (takers[0] <= takers[1]).all() and (takers[1] <= takers[2]).all()
     assert takers[2].sum() > takers[0].sum()
 
@@ -45,7 +48,13 @@ def test_takers_hold_the_whole_bundle_at_the_discount(user_model, visit):
     shelf = user_model.tensors["shelf_price"][10]
     for row in (response.choice == TAKE).nonzero()[:10, 0].tolist():
         mine = response.row == row
-        basket = dict(zip(response.item[mine].tolist(), zip(response.price[mine], response.quantity[mine], strict=True), strict=True))
+        basket = dict(
+            zip(
+                response.item[mine].tolist(),
+                zip(response.price[mine], response.quantity[mine], strict=True),
+                strict=True,
+            )
+        )
         for item in made.items[row].tolist():
             price, units = basket[item]
             assert torch.isclose(price, shelf[item] * (1 - 0.6 / units))
