@@ -14,8 +14,8 @@ from torch import Tensor
 
 from bundlegym.data import Dataset
 from bundlegym.recommenders import PersonalFrequency, category_synergy, synergy_embeddings
-from bundlegym.user_models.choice_fit import deal_share, own_intervals
-from bundlegym.user_models.history import last_bought_by_week
+from bundlegym.recommenders.history import last_bought_by_week
+from bundlegym.recommenders.profile import deal_share, own_intervals
 
 
 @dataclass(frozen=True)

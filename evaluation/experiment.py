@@ -137,6 +137,7 @@ class Experiment:
             model.learn(left, callback=metrics, reset_num_timesteps=False, progress_bar=True)
         except KeyboardInterrupt:
             save_checkpoint(model, checkpoint)
+            print(f"\nto continue: python train.py --resume {self.folder}", file=sys.stderr)
             raise
         return model
 

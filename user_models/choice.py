@@ -29,16 +29,11 @@ from torch import Tensor
 from bundlegym.data import Dataset
 from bundlegym.errors import UserError
 from bundlegym.recommenders import PersonalFrequency, category_synergy
+from bundlegym.recommenders.history import last_bought_by_week
+from bundlegym.recommenders.profile import deal_share, own_intervals
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
-from bundlegym.user_models.choice_fit import (
-    deal_share,
-    fit_coefficients,
-    fit_synergy_scale,
-    gap_bins,
-    own_intervals,
-)
+from bundlegym.user_models.choice_fit import fit_coefficients, fit_synergy_scale, gap_bins
 from bundlegym.user_models.draws import Draws
-from bundlegym.user_models.history import last_bought_by_week
 
 # Streams of the draws: what each is for.
 _TRIP, _NOISE, _ANCHOR, _UNITS, _TAIL, _TAIL_ITEM, _GAP, _LEAVE = range(8)
