@@ -11,7 +11,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import HParam
 
 from bundlegym.agents.checkpoint import save_checkpoint
-from bundlegym.envs.core import METRICS, VisitRecord
+from bundlegym.envs.base import METRICS, VisitRecord
 
 
 class BundleMetrics(BaseCallback):

@@ -11,10 +11,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from bundlegym.envs.core import CANDIDATE_FEATURES, BundleCore
+from bundlegym.agents.base import Policy
+from bundlegym.envs.base import CANDIDATE_FEATURES
+from bundlegym.envs.core import BundleCore
 from bundlegym.user_models.draws import Draws
 
-Policy = Callable[[BundleCore], Tensor]
 #: Scores (N, K) of the candidates for the bundle so far.
 Score = Callable[[BundleCore], Tensor]
 

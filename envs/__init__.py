@@ -1,7 +1,8 @@
 """What an agent sees: the batched core and its views."""
 
+from bundlegym.envs.base import METRICS, EnvConfig, VisitRecord
 from bundlegym.envs.bundle import BundleEnv
-from bundlegym.envs.core import METRICS, BundleCore, EnvConfig, VisitRecord
+from bundlegym.envs.core import BundleCore
 from bundlegym.envs.market import Market, build_market
 from bundlegym.envs.vector import BundleVecEnv
 

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from bundlegym.data import Dataset, synthetic_dataset
-from bundlegym.envs.core import BundleCore, EnvConfig
+from bundlegym.envs.base import EnvConfig
+from bundlegym.envs.core import BundleCore
 from bundlegym.envs.market import build_market
 from bundlegym.envs.vector import core_spaces, to_numpy
 from bundlegym.user_models import ChoiceShopper, UserModel
@@ -28,9 +29,9 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
     `action_masks()` (K + D,) says what is legal; offering nothing, action K before any pick, always is.
 
     ## Observation Space
-    `Dict` of flat float32 boxes: `candidates` (K features by `core.CANDIDATE_FEATURES`, row by row),
+    `Dict` of flat float32 boxes: `candidates` (K features by `base.CANDIDATE_FEATURES`, row by row),
     `picked` (K,) 1 where in the bundle, `shopper` (history features, season), `context`
-    (`core.CONTEXT_FEATURES`). Only what a shop would know.
+    (`base.CONTEXT_FEATURES`). Only what a shop would know.
 
     ## Rewards
     The visit's incremental margin, in the log's currency: the shopper's margin less that of a twin who

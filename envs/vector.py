@@ -10,7 +10,8 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
-from bundlegym.envs.core import CONTEXT_FEATURES, FEATURE_LIMIT, BundleCore, VisitRecord
+from bundlegym.envs.base import CONTEXT_FEATURES, FEATURE_LIMIT, VisitRecord
+from bundlegym.envs.core import BundleCore
 
 
 def core_spaces(core: BundleCore) -> tuple[spaces.Dict, spaces.Discrete]:

@@ -15,10 +15,11 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.vec_env import VecMonitor
 from tqdm import tqdm
 
+from bundlegym.agents.base import Policy
 from bundlegym.agents.callbacks import BundleMetrics
 from bundlegym.agents.checkpoint import load_checkpoint, save_checkpoint
 from bundlegym.agents.dqn import make_dqn
-from bundlegym.agents.heuristics import SCORES, Policy, fill_by, offer_nothing
+from bundlegym.agents.heuristics import SCORES, fill_by, offer_nothing
 from bundlegym.agents.ppo import make_ppo
 from bundlegym.data import Dataset, prepare
 from bundlegym.envs import BundleCore, BundleVecEnv, Market, build_market

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from bundlegym.agents.heuristics import Policy
-from bundlegym.envs.core import METRICS, BundleCore
+from bundlegym.agents.base import Policy
+from bundlegym.envs.base import METRICS
+from bundlegym.envs.core import BundleCore
 
 #: 97.5 % points of Student's t for 1, 2, ... degrees of freedom; the normal's from 30 on.
 _T = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 2.11,

@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from bundlegym.agents.heuristics import Policy
+from bundlegym.agents.base import Policy
 from bundlegym.data import Dataset
-from bundlegym.envs.core import BundleCore, VisitRecord
+from bundlegym.envs.base import VisitRecord
+from bundlegym.envs.core import BundleCore
 from bundlegym.errors import UserError
 
 _COLUMNS = (

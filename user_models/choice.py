@@ -34,12 +34,11 @@ from bundlegym.recommenders.profile import deal_share, own_intervals
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.choice_fit import fit_coefficients, fit_synergy_scale, gap_bins
 from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.rhythm import QUANTILES, extra_units, visit_pattern
 
 # Streams of the draws: what each is for.
 _TRIP, _NOISE, _ANCHOR, _UNITS, _TAIL, _TAIL_ITEM, _GAP, _LEAVE = range(8)
 _TAIL_SLOTS = 16  # purchases outside the shortlist are Binomial(16, mean / 16)
-_QUANTILES = 17
-_SILENT_WEEKS = 8  # without a visit for so long before the training weeks end, a shopper has left
 
 
 class ChoiceShopper(UserModel):
@@ -102,8 +101,8 @@ class ChoiceShopper(UserModel):
             "display": torch.from_numpy(dataset.display.T.copy()),
             "mailer": torch.from_numpy(dataset.mailer.T.copy()),
             "popularity_cdf": torch.from_numpy(np.cumsum(taste.popularity, dtype=np.float64)).float(),
-            "extra_units": torch.from_numpy(_extra_units(dataset)),
-            **{name: torch.from_numpy(value) for name, value in _visit_pattern(dataset).items()},
+            "extra_units": torch.from_numpy(extra_units(dataset)),
+            **{name: torch.from_numpy(value) for name, value in visit_pattern(dataset).items()},
         }
         model = ChoiceShopper(tensors, offer_exposure=offer_exposure, bundle_pull=bundle_pull)
         model._set_level(dataset, torch.from_numpy(taste.log_share))
@@ -216,7 +215,7 @@ class ChoiceShopper(UserModel):
         picked = (bought & in_offer & ~taken).any(1)
         choice = torch.where(whole, TAKE, torch.where(picked, CHERRY_PICK, IGNORE))
 
-        place = draws.uniform(_GAP) * (_QUANTILES - 1)
+        place = draws.uniform(_GAP) * (QUANTILES - 1)
         low = place.long()
         gaps = t["visit_gap"][shopper]
         gap = torch.lerp(
@@ -276,50 +275,3 @@ class ChoiceShopper(UserModel):
             raise UserError(
                 f"{folder}: no readable ChoiceShopper (choice.json, choice.safetensors): {error}"
             ) from error
-
-
-def _extra_units(dataset: Dataset) -> np.ndarray:
-    """(n_items,) float32, mean units beyond the first, of a geometric law fitted on the training weeks."""
-    visit = dataset.purchases["visit"].to_numpy()
-    week = dataset.visits["week"].to_numpy()[visit]
-    held = dataset.split.held_out[dataset.visits["shopper"].to_numpy()[visit]]
-    keep = (week >= dataset.split.train_weeks[0]) & (week < dataset.split.train_weeks[1]) & ~held
-    item = dataset.purchases["item"].to_numpy()[keep]
-    extra = dataset.purchases["quantity"].to_numpy()[keep] - 1.0
-    lines = np.bincount(item, minlength=dataset.n_items)
-    units = np.bincount(item, weights=extra, minlength=dataset.n_items)
-    return ((units + 5 * extra.mean()) / (lines + 5) + 1e-4).astype(np.float32)
-
-
-def _visit_pattern(dataset: Dataset) -> dict[str, np.ndarray]:
-    """How often and how much: `visit_gap` (n_shoppers, 17) quantiles of days between visits, `mean_size`
-    (n_shoppers,) lines a visit, `trip_sigma` () spread of log size, `leave_rate` () chance that a visit
-    is the last."""
-    first, end = dataset.split.train_weeks
-    visits = dataset.visits.assign(
-        lines=np.bincount(dataset.purchases["visit"], minlength=len(dataset.visits))
-    )
-    visits = visits[visits["week"].between(first, end - 1)]
-    known = visits[~dataset.split.held_out[visits["shopper"].to_numpy()]]
-    grouped = visits.groupby("shopper")["lines"]
-    overall = known["lines"].mean()
-    count = grouped.size().reindex(range(dataset.n_shoppers), fill_value=0).to_numpy()
-    total = grouped.sum().reindex(range(dataset.n_shoppers), fill_value=0).to_numpy()
-    mean_size = (total + 5 * overall) / (count + 5)
-    own = known.groupby("shopper")["lines"].transform("mean")
-    excess = ((known["lines"] - own) ** 2 - own).mean() / (own**2).mean()
-    days = visits.groupby("shopper")["day"].diff()
-    days = days.where(days > 0)
-    levels = np.linspace(0, 1, _QUANTILES)
-    everybody = np.quantile(days[known.index].dropna(), levels)
-    gaps = np.tile(everybody, (dataset.n_shoppers, 1))
-    for shopper, own_days in days.dropna().groupby(visits["shopper"]):
-        weight = len(own_days) / (len(own_days) + 5)
-        gaps[shopper] = weight * np.quantile(own_days, levels) + (1 - weight) * everybody
-    silent = known.groupby("shopper")["week"].max() < end - _SILENT_WEEKS
-    return {
-        "visit_gap": np.concatenate([gaps, gaps[:, -1:]], 1).astype(np.float32),
-        "mean_size": mean_size.astype(np.float32),
-        "trip_sigma": np.array([np.sqrt(np.log1p(max(excess, 0.0)))], dtype=np.float32),
-        "leave_rate": np.array([silent.sum() / len(known)], dtype=np.float32),
-    }
