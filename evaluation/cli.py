@@ -13,7 +13,7 @@ import tyro
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment, read_config, summary
-from bundlegym.evaluation.table import read_results
+from bundlegym.evaluation.table import format_report, read_results
 
 
 def guarded(main: Callable[[], None]) -> None:
@@ -46,6 +46,7 @@ def train() -> None:
                 f"{config.folder} holds a run with other options; choose another --name, or --resume it"
             )
     experiment = Experiment(config)
+    print(format_report(experiment.dataset.report), file=sys.stderr)
     results = experiment.run()
     print(summary(results))
     print(f"\nExample offers:\n{experiment.examples()}\n\nThe run is in {config.folder}")

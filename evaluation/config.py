@@ -47,7 +47,7 @@ class TrainConfig:
     fit_epochs: int = 3
     """Passes over the visits when a user model is fitted."""
 
-    offer_exposure: float = 1.0
+    offer_exposure: float = 0.0
     """Assumption: share of the log's own mailer effect that being offered has on an item."""
 
     bundle_pull: float = 0.0

@@ -129,6 +129,7 @@ class Experiment:
         model = self.model(agent, seed, metrics.add)
         if checkpoint.exists():
             load_checkpoint(model, checkpoint)
+            model.get_env().seed(seed + model.num_timesteps)  # not the luck of the first part again
         left = steps - model.num_timesteps
         if left <= 0:
             return model

@@ -80,6 +80,22 @@ def example_offers(core: BundleCore, policy: Policy, dataset: Dataset, seed: int
     return "\n".join(told[:count])
 
 
+def _name(dataset: Dataset, item: int) -> str:
+    """The item's name, or its id in the log where it has none."""
+    row = dataset.items.iloc[item]
+    return str(row["name"] or f"item {row['item']}")
+
+
+def format_report(report: dict[str, Any]) -> str:
+    """What cleaning dropped, and every assumption that stands in for a missing fact."""
+    cleaning = report["cleaning"]
+    lines = [f"log: {cleaning['lines_before']:,} lines, {cleaning['lines_after']:,} after cleaning"]
+    lines += [f"  dropped {d['lines']:,}: {d['reason']}" for d in cleaning["dropped"] if d["lines"]]
+    lines.append(f"  outside the catalogue (bought too rarely): {report['lines_outside_catalogue']:,}")
+    lines += [f"assumed, {name}: {sentence}" for name, sentence in report["assumptions"].items()]
+    return "\n".join(lines)
+
+
 def _tell(core: BundleCore, record: VisitRecord, i: int, dataset: Dataset) -> str:
     items = [int(item) for item in record.offer.items[i] if item >= 0]
     who = f"Shopper {dataset.shoppers['shopper'].iloc[int(record.shopper[i])]}"
@@ -87,9 +103,7 @@ def _tell(core: BundleCore, record: VisitRecord, i: int, dataset: Dataset) -> st
     if not items:
         return f"{who} was offered nothing ({gain})."
     week = min(int(record.day[i]) // 7, len(core.market.shelf_price) - 1)
-    names = [
-        f"{dataset.items['name'].iloc[j]} ({float(core.market.shelf_price[week, j]):.2f})" for j in items
-    ]
+    names = [f"{_name(dataset, j)} ({float(core.market.shelf_price[week, j]):.2f})" for j in items]
     did = _RESPONSES[int(record.response.choice[i])]
     cut = f"{float(record.offer.discount[i]):.0%} off"
     return f"{who} was offered {' + '.join(names)}, {cut}: {did} ({gain})."

@@ -10,8 +10,8 @@ Items bought then pull or push the rest of the basket: half of the items ("ancho
 are decided first and shift the log rates of the other half by their synergy.
 
 Named assumptions, both knobs of the constructor: `offer_exposure`, the share of the log's own mailer effect
-that being offered has on an item (1: an offer is a mailer to one shopper; no log has randomised offers);
-`bundle_pull`, utility of taking a bundle as such (0). Neither reaches the twin, who is offered nothing.
+that being offered has on an item (0 by default; 1: an offer is a mailer to one shopper);
+`bundle_pull`, utility of taking a bundle as such (0). No public log has randomised offers. Neither reaches the twin, who is offered nothing.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class ChoiceShopper(UserModel):
         self,
         tensors: dict[str, Tensor],
         *,
-        offer_exposure: float = 1.0,
+        offer_exposure: float = 0.0,
         bundle_pull: float = 0.0,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -68,7 +68,7 @@ class ChoiceShopper(UserModel):
         epochs: int = 6,
         seed: int = 0,
         progress: Callable[[str], None] = print,
-        offer_exposure: float = 1.0,
+        offer_exposure: float = 0.0,
         bundle_pull: float = 0.0,
     ) -> ChoiceShopper:
         """Fit on the training weeks; coefficients and averages only from shoppers who are not held out.
