@@ -9,9 +9,10 @@ sum(r with the bundle's synergy) - (1 - discount) sum(price); cherry-picking ear
 Items bought then pull or push the rest of the basket: half of the items ("anchors", drawn anew each visit)
 are decided first and shift the log rates of the other half by their synergy.
 
-Named assumptions, both knobs of the constructor: `offer_exposure`, the share of the log's own mailer effect
-that being offered has on an item (0 by default; 1: an offer is a mailer to one shopper);
-`bundle_pull`, utility of taking a bundle as such (0). No public log has randomised offers. Neither reaches the twin, who is offered nothing.
+Named assumptions, both knobs of the constructor and neutral by default, since no public log has randomised
+offers: `offer_exposure`, the share of the log's own mailer effect that being offered has on an item (1: an
+offer is a mailer to one shopper); `bundle_pull`, utility of taking a bundle as such. Neither reaches the
+twin, who is offered nothing.
 """
 
 from __future__ import annotations
