@@ -26,7 +26,7 @@ class TrainConfig:
     user_model: str = "choice"
     """Who reacts: choice."""
 
-    steps: int = 600_000
+    steps: int = 1_000_000
     """Environment steps (picks and offers) for each ppo agent."""
 
     dqn_steps: int = 300_000
@@ -41,7 +41,7 @@ class TrainConfig:
     n_envs: int = 256
     """Shoppers simulated at once in training."""
 
-    gamma: float = 0.9
+    gamma: float = 0.95
     """Discount factor a step."""
 
     fit_epochs: int = 3
@@ -56,7 +56,7 @@ class TrainConfig:
     episodes: int = 4096
     """Episodes on held-out shoppers and weeks behind each row of the final table."""
 
-    eval_every: int = 150_000
+    eval_every: int = 200_000
     """Steps between evaluations and checkpoints while training."""
 
     device: str = "auto"
