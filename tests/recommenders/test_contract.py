@@ -1,0 +1,39 @@
+"""Every registered recommender keeps the contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from bundlegym.errors import UserError
+from bundlegym.recommenders import make_recommender
+from bundlegym.recommenders.base import Recommender
+from bundlegym.recommenders.registry import RECOMMENDERS, load_recommender
+from bundlegym.recommenders.testing import RecommenderContract
+
+#: Hyper-parameters that make a model small enough for a test.
+SMALL: dict[str, dict] = {}
+#: Models that go on from what they learned when new days come.
+WARM_STARTED: set[str] = set()
+
+
+def contract_of(name: str) -> type[RecommenderContract]:
+    class Contract(RecommenderContract):
+        exact = name not in WARM_STARTED
+
+        def make(self) -> Recommender:
+            return make_recommender(name, **SMALL.get(name, {}))
+
+    return Contract
+
+
+for _name in RECOMMENDERS:
+    globals()[f"Test{_name.title().replace('-', '')}"] = contract_of(_name)
+
+
+def test_unknown_names_are_answered_with_the_known_ones(tmp_path) -> None:
+    with pytest.raises(UserError, match="popularity"):
+        make_recommender("no such")
+    with pytest.raises(UserError, match="has no 'depth'"):
+        make_recommender("popularity", depth=3)
+    with pytest.raises(UserError, match="recommender.json"):
+        load_recommender(tmp_path)
