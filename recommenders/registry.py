@@ -13,6 +13,15 @@ from bundlegym.recommenders.base import Recommender, read_header
 RECOMMENDERS = {
     "popularity": "popularity:Popularity",
     "frequency": "personal:Frequency",
+    "tifu-knn": "tifu_knn:TIFUKNN",
+    "up-cf": "up_cf:UPCF",
+    "user-knn": "user_knn:UserKNN",
+    "item-knn": "item_knn:ItemKNN",
+    "ease": "ease:EASE",
+    "als": "als:ALS",
+    "bpr": "bpr:BPR",
+    "rules": "rules:AssociationRules",
+    "markov": "markov:Markov",
 }
 
 
