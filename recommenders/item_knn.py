@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from implicit.nearest_neighbours import BM25Recommender, CosineRecommender, TFIDFRecommender
+from implicit.nearest_neighbours import ItemItemRecommender, bm25_weight, normalize, tfidf_weight
 from scipy import sparse
 
 from bundlegym.errors import UserError
 from bundlegym.recommenders.base import Recommender
 from bundlegym.recommenders.interactions import Interactions
 
-WEIGHTINGS = {"cosine": CosineRecommender, "tfidf": TFIDFRecommender, "bm25": BM25Recommender}
+WEIGHTINGS = {"cosine": normalize, "tfidf": tfidf_weight, "bm25": bm25_weight}
 
 
 @dataclass(eq=False)
@@ -41,8 +41,9 @@ class ItemKNN(Recommender):
             raise UserError(f"weighting {self.weighting!r} is none of {', '.join(WEIGHTINGS)}")
 
     def _learn(self, log: Interactions) -> None:
-        model = WEIGHTINGS[self.weighting](K=self.neighbours, num_threads=1)
-        model.fit(log.counts, show_progress=False)
+        weighted = sparse.csr_matrix(WEIGHTINGS[self.weighting](log.counts.T.tocoo()).T)
+        model = ItemItemRecommender(K=self.neighbours, num_threads=1)
+        model.fit(weighted, show_progress=False)
         self.similarity = sparse.csr_matrix(model.similarity, dtype=np.float32)
 
     def _score(self, shoppers: np.ndarray) -> np.ndarray:

@@ -22,6 +22,15 @@ RECOMMENDERS = {
     "bpr": "bpr:BPR",
     "rules": "rules:AssociationRules",
     "markov": "markov:Markov",
+    "dmf": "neural.dmf:DMF",
+    "caser": "neural.caser:Caser",
+    "gru": "neural.recurrent:GRU",
+    "lstm": "neural.recurrent:LSTM",
+    "sasrec": "neural.sasrec:SASRec",
+    "bert4rec": "neural.bert4rec:BERT4Rec",
+    "lightgcn": "graph.lightgcn:LightGCN",
+    "gat": "graph.gat:GraphAttention",
+    "gae": "graph.gae:GraphAutoEncoder",
 }
 
 

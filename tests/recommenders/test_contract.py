@@ -11,9 +11,10 @@ from bundlegym.recommenders.registry import RECOMMENDERS, load_recommender
 from bundlegym.recommenders.testing import RecommenderContract
 
 #: Hyper-parameters that make a model small enough for a test.
-SMALL: dict[str, dict] = {}
+NEURAL = ("dmf", "caser", "gru", "lstm", "sasrec", "bert4rec", "lightgcn", "gat", "gae")
+SMALL: dict[str, dict] = {name: {"size": 8, "length": 10, "epochs": 3} for name in NEURAL}
 #: Models that go on from what they learned when new days come.
-WARM_STARTED: set[str] = set()
+WARM_STARTED = set(NEURAL)
 
 
 def contract_of(name: str) -> type[RecommenderContract]:
