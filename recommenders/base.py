@@ -129,7 +129,7 @@ class Recommender(ABC):
         header = read_header(folder)
         if header["name"] != cls.name:
             raise UserError(f"{folder}: holds a recommender {header['name']!r}; must be {cls.name!r}")
-        model = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in header["parameters"].items()})
+        model = cls(**_tuples(header["parameters"]))
         model.log = Interactions.load(folder / "log.npz")
         with np.load(folder / "state.npz", allow_pickle=False) as file:
             model._restore(_unflat({name: file[name] for name in file.files}))
@@ -182,6 +182,13 @@ def read_header(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{folder}: holds no recommender.json; give a folder that a recommender was saved in")
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as the tuples that they were."""
+    if isinstance(value, list):
+        return tuple(_tuples(v) for v in value)
+    return {k: _tuples(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def _flat(state: State) -> dict[str, np.ndarray]:

@@ -22,6 +22,8 @@ RECOMMENDERS = {
     "bpr": "bpr:BPR",
     "rules": "rules:AssociationRules",
     "markov": "markov:Markov",
+    "content": "content:ContentBased",
+    "content-text": "content:TextContent",
     "dmf": "neural.dmf:DMF",
     "caser": "neural.caser:Caser",
     "gru": "neural.recurrent:GRU",
@@ -31,6 +33,8 @@ RECOMMENDERS = {
     "lightgcn": "graph.lightgcn:LightGCN",
     "gat": "graph.gat:GraphAttention",
     "gae": "graph.gae:GraphAutoEncoder",
+    "blend": "blend:Blend",
+    "ranker": "ranker:Ranker",
 }
 
 

@@ -30,7 +30,7 @@ def shopper_item_graph(log: Interactions) -> Tensor:
 
 
 def copurchase_graph(log: Interactions, neighbours: int) -> Tensor:
-    """(2, edges) int64, from and to: each item takes from itself and its nearest by cosine of shared visits."""
+    """(2, edges) int64, from and to: each item takes from itself and the nearest by shared visits."""
     baskets = log.baskets
     together = (baskets.T @ baskets).tocsr()
     together.setdiag(0)
@@ -51,4 +51,4 @@ def _as_tensor(matrix: sparse.csr_matrix) -> Tensor:
     weight = torch.from_numpy(matrix.data.astype(np.float32))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta state")
-        return torch.sparse_csr_tensor(start, column, weight, size=matrix.shape)
+        return torch.sparse_csr_tensor(start, column, weight, size=matrix.shape, check_invariants=True)
