@@ -10,6 +10,7 @@ from scipy import sparse
 
 from bundlegym.recommenders.ensemble import Ensemble, Member
 from bundlegym.recommenders.interactions import Interactions
+from bundlegym.recommenders.retrieval import z_scores
 
 #: Weights that are tried for a member.
 _GRID = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0)
@@ -51,12 +52,6 @@ class Blend(Ensemble):
             if weight:
                 scores += np.float32(weight) * z_scores(model.score(shoppers))
         return scores
-
-
-def z_scores(scores: np.ndarray) -> np.ndarray:
-    """(n, n_items) with mean 0 and deviation 1 in each row; rows of equal scores become 0."""
-    deviation = scores.std(axis=1, keepdims=True)
-    return (scores - scores.mean(axis=1, keepdims=True)) / np.where(deviation > 0, deviation, 1)
 
 
 def tune_weights(scores: list[np.ndarray], truth: sparse.csr_matrix, rounds: int = 3) -> np.ndarray:
