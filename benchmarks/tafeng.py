@@ -21,7 +21,7 @@ import numpy as np
 import tyro
 
 from bundlegym.errors import UserError
-from bundlegym.evaluation.benchmark import Row, Task, chosen, run, tune, write_lines
+from bundlegym.evaluation.benchmark import Row, Task, chosen, run, tune
 from bundlegym.evaluation.cli import guarded
 from bundlegym.evaluation.ranking import ranking_metrics
 from bundlegym.recommenders import Interactions
@@ -129,9 +129,8 @@ def main(config: Config) -> None:
         return
     published = oldest_first(content, tasks["test"])
     print(f"frequency, oldest first: recall@10 {published['recall']:.4f} ndcg@10 {published['ndcg']:.4f}")
-    lines = run(rows, tasks["test"], config.seeds)
-    if config.output:
-        write_lines(config.output, lines, data="Ta Feng, split of NBR-fairness, test shoppers")
+    about = "Ta Feng, split of NBR-fairness, test shoppers"
+    run(rows, tasks["test"], config.seeds, config.output, data=about)
 
 
 if __name__ == "__main__":

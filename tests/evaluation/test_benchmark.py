@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bundlegym.errors import UserError
-from bundlegym.evaluation.benchmark import Row, Task, chosen, over_seeds, run, tune, write_lines
+from bundlegym.evaluation.benchmark import Row, Task, chosen, over_seeds, run, tune
 from bundlegym.recommenders.testing import small_log
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -46,9 +46,9 @@ def test_tuning_visits_the_whole_grid(task: Task) -> None:
 
 def test_lines_are_printed_and_written(task: Task, tmp_path: Path) -> None:
     printed: list[str] = []
-    lines = run([Row("popularity", "popularity")], task, 2, printed.append)
+    rows = [Row("popularity", "popularity")]
+    lines = run(rows, task, 2, tmp_path / "rows.json", printed.append, data="small")
     assert printed[1].startswith("popularity") and f"{lines[0]['recall@10']:.4f}" in printed[1]
-    write_lines(tmp_path / "rows.json", lines, data="small")
     written = json.loads((tmp_path / "rows.json").read_text())
     assert written["data"] == "small" and written["rows"] == lines
 
