@@ -18,7 +18,7 @@ import numpy as np
 import tyro
 
 from bundlegym.data import DataConfig, Dataset, prepare
-from bundlegym.evaluation.benchmark import Row, Task, chosen, run, tune, write_lines
+from bundlegym.evaluation.benchmark import Row, Task, chosen, run, tune
 from bundlegym.evaluation.cli import guarded
 from bundlegym.recommenders import Interactions
 
@@ -26,15 +26,15 @@ ROWS = (
     Row("popularity", "popularity"),
     Row(
         "frequency", "frequency",
-        grid={"category_weight": (0.0, 15.0, 60.0), "item_weight": (0.0, 5.0, 15.0)},
+        grid={"category_weight": (0.0,), "item_weight": (0.0, 1.0, 5.0, 15.0)},
     ),
     Row(
         "tifu-knn", "tifu-knn",
-        grid={"own_weight": (0.5, 0.7, 0.9), "group_decay": (0.8, 0.9, 1.0), "neighbours": (100, 300)},
+        grid={"own_weight": (0.7, 0.9), "group_decay": (0.7, 0.9, 1.0), "neighbours": (100, 300)},
     ),
     Row(
         "up-cf", "up-cf",
-        grid={"recency": (10, 30, 100), "locality": (2.0, 5.0, 10.0), "asymmetry": (0.25, 0.5, 0.75)},
+        grid={"recency": (10, 30, 100), "locality": (5.0, 10.0, 20.0), "asymmetry": (0.25, 0.75)},
     ),
     Row("user-knn", "user-knn", grid={"neighbours": (30, 100, 300)}),
     Row("item-knn", "item-knn", grid={"weighting": ("cosine", "tfidf", "bm25"), "neighbours": (5, 20, 100)}),
@@ -101,9 +101,7 @@ def main(config: Config) -> None:
     for note in dataset.notes:
         print(note)
     task = first_visits(dataset, dataset.split.test_weeks)
-    lines = run(rows, task, config.seeds)
-    if config.output:
-        write_lines(config.output, lines, data=f"{dataset.name}, first visits in the test weeks")
+    run(rows, task, config.seeds, config.output, data=f"{dataset.name}, first visits in the test weeks")
 
 
 if __name__ == "__main__":

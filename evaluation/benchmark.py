@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,14 +99,21 @@ def tune(row: Row, task: Task) -> Iterator[tuple[dict[str, Any], dict[str, float
 
 
 def run(
-    rows: Sequence[Row], task: Task, seeds: int, report: Callable[[str], None] = print
+    rows: Sequence[Row],
+    task: Task,
+    seeds: int,
+    output: Path | None = None,
+    report: Callable[[str], None] = partial(print, flush=True),
+    **about: Any,
 ) -> list[dict[str, Any]]:
-    """All lines, each printed as soon as it is there."""
+    """All lines, each printed and written as soon as it is there."""
     report(f"{'model':<28}{'kind':<8}" + "".join(f"{f'{name}@{task.k}':>20}" for name in SHOWN))
     lines = []
     for row in rows:
         line = over_seeds(row, task, seeds)
         lines.append(line)
+        if output:
+            write_lines(output, lines, **about)
         report(f"{row.model:<28}{row.kind:<8}" + "".join(_cell(line, name, task.k) for name in SHOWN))
     return lines
 

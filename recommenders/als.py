@@ -18,8 +18,8 @@ class ALS(Recommender):
     """Hu, Koren and Volinsky (2008), Collaborative Filtering for Implicit Feedback Datasets, by `implicit`.
 
     Least squares of preference p (1 where bought, else 0) with confidence 1 + alpha visits:
-    min sum_si (1 + alpha n_si) (p_si - u_s . v_i)^2 + l (|u|^2 + |v|^2); score(s, i) = u_s . v_i. All
-    shoppers' factors, held-out ones too, are the solution given the items' factors.
+    min sum_si (1 + alpha n_si) (p_si - u_s . v_i)^2 + l (|u|^2 + |v|^2); score(s, i) = u_s . v_i. The
+    factors of a held-out shopper are the solution for him given the items' factors.
 
     Attributes:
         factors: length of u and v.
@@ -30,7 +30,7 @@ class ALS(Recommender):
     """
 
     name: ClassVar[str] = "als"
-    learned: ClassVar[tuple[str, ...]] = ("item_factors",)
+    learned: ClassVar[tuple[str, ...]] = ("item_factors", "known_factors")
     factors: int = 64
     regularization: float = 1.0
     alpha: float = 1.0
@@ -47,13 +47,16 @@ class ALS(Recommender):
         with threadpool_limits(1, "blas"):
             solver = self._solver()
             solver.fit(log.counts, show_progress=False)
-        self.item_factors = solver.item_factors
+        self.item_factors, self.known_factors = solver.item_factors, solver.user_factors
 
     def _read(self, log: Interactions) -> None:
-        with threadpool_limits(1, "blas"):
-            solver = self._solver()
-            solver.item_factors = self.item_factors
-            self._shopper_factors = solver.recalculate_user(np.arange(log.n_shoppers), log.counts)
+        self._shopper_factors = self.known_factors.copy()
+        solver = self._solver()
+        solver.item_factors = self.item_factors
+        held_out = np.flatnonzero(log.held_out)
+        if len(held_out):
+            self._shopper_factors[held_out] = solver.recalculate_user(held_out, log.counts[held_out])
+        self._shopper_factors[log.n_visits == 0] = 0.0
 
     def _score(self, shoppers: np.ndarray) -> np.ndarray:
         return self._shopper_factors[shoppers] @ self.item_factors.T

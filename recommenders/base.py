@@ -91,7 +91,7 @@ class Recommender(ABC):
         scores = self.score(shoppers)
         if exclude_seen:
             scores[self.log.counts[np.asarray(shoppers)].nonzero()] = -np.inf
-        ids = top_k(scores, k, self.log.popularity)
+        ids = top_k(scores, k, self.log.popularity, self.log.by_popularity)
         best = np.take_along_axis(scores, ids, axis=1)
         ids[np.isneginf(best)] = -1
         return ids, best
@@ -159,9 +159,11 @@ class Recommender(ABC):
             setattr(self, name, value)
 
 
-def top_k(scores: np.ndarray, k: int, popularity: np.ndarray) -> np.ndarray:
-    """(n, k) int64: columns of the k greatest of each row, greatest first, ties by popularity then code."""
-    order = np.argsort(-popularity, kind="stable")
+def top_k(scores: np.ndarray, k: int, popularity: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """(n, k) int64: columns of the k greatest of each row, greatest first, ties by popularity then code.
+
+    `order` holds the columns by falling popularity (`Interactions.by_popularity`).
+    """
     ids = np.empty((len(scores), k), dtype=np.int64)
     for row, line in zip(ids, scores, strict=True):
         least = np.partition(line, len(line) - k)[len(line) - k]

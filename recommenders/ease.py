@@ -31,7 +31,7 @@ class EASE(Recommender):
     max_items: int = 8000
 
     def _learn(self, log: Interactions) -> None:
-        self.items = np.sort(np.argsort(-log.popularity, kind="stable")[: self.max_items])
+        self.items = np.sort(log.by_popularity[: self.max_items])
         bought = log.counts.sign()[:, self.items]
         gram = (bought.T @ bought).toarray()
         gram[np.diag_indices_from(gram)] += self.regularization
@@ -39,7 +39,10 @@ class EASE(Recommender):
         self.weights = inverse / -np.diag(inverse)
         np.fill_diagonal(self.weights, 0.0)
 
+    def _read(self, log: Interactions) -> None:
+        self._bought = log.counts.sign()[:, self.items]
+
     def _score(self, shoppers: np.ndarray) -> np.ndarray:
         scores = np.zeros((len(shoppers), self.log.n_items), dtype=np.float32)
-        scores[:, self.items] = self.log.counts.sign()[shoppers][:, self.items] @ self.weights
+        scores[:, self.items] = self._bought[shoppers] @ self.weights
         return scores

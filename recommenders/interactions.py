@@ -166,6 +166,11 @@ class Interactions:
         bought = self.item[~self.held_out[self.shopper]]
         return np.bincount(bought, minlength=self.n_items).astype(np.float32)
 
+    @cached_property
+    def by_popularity(self) -> np.ndarray:
+        """(n_items,) int64 item codes, the most popular first, ties by code."""
+        return np.argsort(-self.popularity, kind="stable")
+
     def matrix(self, weight: np.ndarray) -> sparse.csr_matrix:
         """(n_shoppers, n_items) float32 sums of `weight` (R,)."""
         shape = (self.n_shoppers, self.n_items)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from bundlegym.errors import UserError
 from bundlegym.recommenders.base import Recommender
 from bundlegym.recommenders.frequency import FLOOR, dirichlet_share
 from bundlegym.recommenders.interactions import Interactions
@@ -22,11 +23,21 @@ class Frequency(Recommender):
 
     Attributes:
         category_weight, item_weight: how many lines the averages are worth.
+
+    Raises:
+        UserError: a weight is negative, or only item_weight is 0.
     """
 
     name: ClassVar[str] = "frequency"
     category_weight: float = 60.0
     item_weight: float = 15.0
+
+    def __post_init__(self) -> None:
+        if min(self.category_weight, self.item_weight) < 0 or (self.category_weight and not self.item_weight):
+            raise UserError(
+                f"frequency: category_weight {self.category_weight} and item_weight {self.item_weight}; must "
+                "not be negative, and item_weight must be above 0 where category_weight is"
+            )
 
     def _learn(self, log: Interactions) -> None:
         pass

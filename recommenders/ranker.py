@@ -42,7 +42,6 @@ class Ranker(Ensemble):
     members: tuple[Member, ...] = (
         ("up-cf", {"locality": 2.0, "asymmetry": 0.75}),
         ("up-cf", {"locality": 1.0, "asymmetry": 0.75}),
-        ("up-cf", {"locality": 5.0, "asymmetry": 1.0, "recency": 100}),
         ("item-knn", {}),
         ("markov", {}),
         ("rules", {}),

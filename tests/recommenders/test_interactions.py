@@ -65,4 +65,4 @@ def test_codes_out_of_range_are_named() -> None:
 def test_ties_go_to_the_more_popular_item() -> None:
     scores = np.array([[0.0, 2.0, 0.0, 0.0, 1.0]], dtype=np.float32)
     popularity = np.array([1.0, 0.0, 5.0, 3.0, 9.0], dtype=np.float32)
-    np.testing.assert_array_equal(top_k(scores, 4, popularity), [[1, 4, 2, 3]])
+    np.testing.assert_array_equal(top_k(scores, 4, popularity, np.array([4, 2, 3, 0, 1])), [[1, 4, 2, 3]])

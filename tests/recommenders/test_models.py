@@ -105,6 +105,11 @@ def test_frequency_without_weights_counts(log: Interactions) -> None:
     np.testing.assert_array_equal(found, [2, 1, 1, 0])
 
 
+def test_frequency_names_weights_that_divide_by_nothing() -> None:
+    with pytest.raises(UserError, match="item_weight must be above 0"):
+        make_recommender("frequency", item_weight=0.0)
+
+
 def test_als_tells_two_groups_of_shoppers_apart() -> None:
     baskets = [[[0, 1], [1, 2]]] * 5 + [[[3, 4], [4, 5]]] * 5 + [[[0, 2]]]
     found = scores_of("als", Interactions.from_baskets(baskets, 6), 10, factors=4)
