@@ -13,7 +13,6 @@ from scipy import sparse
 from torch import Tensor
 from torch.nn import functional
 
-from bundlegym.errors import UserError
 from bundlegym.recommenders.base import Recommender, State
 from bundlegym.recommenders.bundle_log import BundleLog
 from bundlegym.recommenders.interactions import Interactions
@@ -47,11 +46,15 @@ class BundleViews(Recommender):
     A view is a graph that LightGCN runs on: shopper-bundle, shopper-part, bundle-part. With x_l the vectors
     after l rounds of taking from neighbours (A_ab = 1 / sqrt(degree a, degree b)), a view's vectors are
     w_0 x_0 + sum_l w_l x_l / |x_l|; a bundle is the mean of its parts in the view that lacks bundles, a
-    shopper the mean of the single parts in the view that lacks shoppers. The views' weighted sums u and v
-    give score(s, b) = cos(u_s, v_b) / temperature + bias_b. In place of one drawn negative (BPR) and a
-    contrastive term, one loss contrasts each bundle that a shopper bought with all others (InfoNCE over the
-    whole catalogue): -log softmax, where a shopper with n bundles weighs n^(1 - evenness). What scores is
-    the mean of the vectors over the last steps, which decays by `averaging`.
+    shopper the mean of the single parts in the view that lacks shoppers. With u and v the views' weighted
+    sums, score(s, b) = cos(u_s, v_b) / temperature + bias_b + sum_c W_cb over the other bundles c that s has
+    bought, where the links W hold what vectors of this size cannot: that just these two go together.
+
+    In place of one drawn negative (BPR) and a contrastive term, one loss contrasts each bundle that a shopper
+    bought with all others (InfoNCE over the whole catalogue): -log softmax, where a shopper with n bundles
+    weighs n^(1 - evenness). Vectors and biases learn by Adam, and what scores is their mean over the last
+    steps, which decays by `averaging`. Links learn from 0 by plain gradient descent, so that those of rare
+    pairs stay near 0.
 
     Attributes:
         size: length of the vectors.
@@ -61,11 +64,12 @@ class BundleViews(Recommender):
         evenness: 0 where each purchase weighs the same, 1 where each shopper does.
         averaging: share of the mean that is kept at a step.
         epochs, batch (shoppers), learning_rate: of Adam.
+        link_rate: of the links' gradient descent on the sum over a batch; 0 leaves them out.
         seed: of the first vectors and of the batches.
     """
 
     name: ClassVar[str] = "bundle-views"
-    learned: ClassVar[tuple[str, ...]] = ("shopper_table", "bundle_table", "part_table", "bias")
+    learned: ClassVar[tuple[str, ...]] = ("shopper_table", "bundle_table", "part_table", "bias", "links")
     size: int = 64
     view_weights: tuple[float, ...] = (0.35, 0.15, 0.5)
     bundle_layers: tuple[float, ...] = (0.7, 0.2, 0.1)
@@ -76,11 +80,12 @@ class BundleViews(Recommender):
     averaging: float = 0.95
     epochs: int = 10
     batch: int = 512
-    learning_rate: float = 5e-3
+    learning_rate: float = 3e-3
+    link_rate: float = 0.003
     seed: int = 0
 
     def _learn(self, log: Interactions) -> None:
-        graphs = make_graphs(_checked(log))
+        graphs = make_graphs(BundleLog.checked(log))
         n = (log.n_shoppers, log.n_items, graphs.parts.take.shape[1])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
@@ -89,13 +94,19 @@ class BundleViews(Recommender):
         current = [table.requires_grad_() for table in (*tables, torch.zeros(log.n_items))]
         mean = [table.detach().clone() for table in current]
         optimizer = torch.optim.Adam(current, lr=self.learning_rate)
+        links = torch.zeros(log.n_items, log.n_items)
         for shoppers, bought in self._batches(log):
             optimizer.zero_grad()
-            self._loss(graphs, current, shoppers, bought).backward()
+            linked = (bought.to_sparse_csr() @ links).requires_grad_()
+            self._loss(graphs, current, linked, shoppers, bought).backward()
             optimizer.step()
+            assert linked.grad is not None
+            links -= self.link_rate * (bought.T.to_sparse_csr() @ linked.grad)
+            links.fill_diagonal_(0.0)
             for kept, table in zip(mean, current, strict=True):
                 kept.lerp_(table.detach(), 1 - self.averaging)
         self.shopper_table, self.bundle_table, self.part_table, self.bias = (table.numpy() for table in mean)
+        self.links = links.numpy()
 
     def _batches(self, log: Interactions) -> Iterator[tuple[Tensor, Tensor]]:
         """(N,) shoppers and (N, n_items) of 0 and 1, what they bought; each shopper once an epoch."""
@@ -105,12 +116,12 @@ class BundleViews(Recommender):
             for shoppers in np.array_split(rng.permutation(warm), -(-len(warm) // self.batch)):
                 yield torch.from_numpy(shoppers), torch.from_numpy(bought[shoppers].toarray())
 
-    def _loss(self, graphs: Graphs, tables: list[Tensor], shoppers: Tensor, bought: Tensor) -> Tensor:
+    def _loss(
+        self, graphs: Graphs, tables: list[Tensor], linked: Tensor, shoppers: Tensor, bought: Tensor
+    ) -> Tensor:
         u, v = self._vectors(graphs, tables[:3])
-        log_share = (u[shoppers] @ v.T / self.temperature + tables[3]).log_softmax(1)
-        n = bought.sum(1)
-        weight = n**-self.evenness
-        return -(weight * (log_share * bought).sum(1)).sum() / (weight * n).sum()
+        share = (u[shoppers] @ v.T / self.temperature + tables[3] + linked).log_softmax(1)
+        return -(bought.sum(1) ** -self.evenness * (share * bought).sum(1)).sum()
 
     def _vectors(self, graphs: Graphs, tables: list[Tensor]) -> tuple[Tensor, Tensor]:
         """(n_shoppers, size) and (n_items, size) of unit length, the views fused."""
@@ -127,12 +138,14 @@ class BundleViews(Recommender):
     @torch.no_grad()
     def _read(self, log: Interactions) -> None:
         tables = [torch.from_numpy(t) for t in (self.shopper_table, self.bundle_table, self.part_table)]
-        u, v = self._vectors(make_graphs(_checked(log)), tables)
+        u, v = self._vectors(make_graphs(BundleLog.checked(log)), tables)
         u[torch.from_numpy(log.n_visits == 0)] = 0.0
         self._shoppers, self._bundles = u.numpy(), v.numpy()
+        self._bought = log.counts.sign()
 
     def _score(self, shoppers: np.ndarray) -> np.ndarray:
-        return self._shoppers[shoppers] @ self._bundles.T / np.float32(self.temperature) + self.bias
+        vectors = self._shoppers[shoppers] @ self._bundles.T / np.float32(self.temperature)
+        return vectors + self.bias + self._bought[shoppers] @ self.links
 
     @property
     def item_embeddings(self) -> np.ndarray:
@@ -143,7 +156,7 @@ class BundleViews(Recommender):
         return self._shoppers
 
     def _state(self) -> State:
-        log = _checked(self.log)
+        log = BundleLog.checked(self.log)
         return super()._state() | {"singles": log.singles, "parts": log.parts}
 
     def _restore(self, state: State) -> None:
@@ -217,9 +230,3 @@ def _as_tensor(matrix: sparse.spmatrix) -> Tensor:
         return torch.sparse_csr_tensor(
             start, column, torch.from_numpy(csr.data), size=csr.shape, check_invariants=True
         )
-
-
-def _checked(log: Interactions) -> BundleLog:
-    if not isinstance(log, BundleLog):
-        raise UserError("bundle-views needs the parts of bundles; fit it on a BundleLog")
-    return log
