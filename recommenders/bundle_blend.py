@@ -1,54 +1,56 @@
-"""Several fits of BundleViews and one of BundleEASE, added up."""
+"""Several bundle rankers, added up."""
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from scipy import sparse
 
 from bundlegym.recommenders.base import Recommender
-from bundlegym.recommenders.blend import z_scores
 from bundlegym.recommenders.bundle_ease import BundleEASE
+from bundlegym.recommenders.bundle_ranker import BundleRanker
+from bundlegym.recommenders.ensemble import Ensemble, Member
 from bundlegym.recommenders.graph.bundle_views import BundleViews
 from bundlegym.recommenders.interactions import Interactions
+from bundlegym.recommenders.retrieval import z_scores
+
+_CLASSES: dict[str, type[Recommender]] = {BundleEASE.name: BundleEASE, BundleViews.name: BundleViews}
 
 
 @dataclass(eq=False)
-class BundleBlend(Recommender):
-    """score(s, b) = mean over the fits of z(BundleViews) + w z(BundleEASE), z over the bundles for one s.
+class BundleBlend(BundleRanker, Ensemble):
+    """score(s, b) = sum over the members m of w_m (x_m(s, b) - mean) / deviation, over all bundles for one s.
 
-    The fits differ in their seeds only. Graphs and linear weights err on different bundles, and the mean over
-    seeds takes out what chance put into each fit.
+    As `Blend`, for rankers of bundles. Tables of bundles have no visits that could be hidden to tune weights,
+    so they are given: tune them on pairs that were not fitted on. By default three fits of BundleViews, whose
+    mean takes out what chance put into each, and a linear model, which errs on other bundles.
 
     Attributes:
-        fits: of BundleViews, with seeds from `seed * fits` on.
-        ease_weight: w, to be tuned on pairs that were not fitted on.
-        views, ease: the members; the seed of `views` does not count.
-        seed: blends of different seeds share no member but BundleEASE, which has no chance in it.
+        weights: one a member.
+        seed: members have seeds of their own, and blends of different seeds share none.
     """
 
     name: ClassVar[str] = "bundle-blend"
-    fits: int = 3
-    ease_weight: float = 0.5
-    views: BundleViews = field(default_factory=BundleViews)
-    ease: BundleEASE = field(default_factory=BundleEASE)
-    seed: int = 0
+    members: tuple[Member, ...] = (("bundle-ease", {}), *[("bundle-views", {})] * 3)
+    weights: tuple[float, ...] = (0.3, 1.0, 1.0, 1.0)
 
     def _learn(self, log: Interactions) -> None:
-        seeds = range(self.seed * self.fits, (self.seed + 1) * self.fits)
-        self.members: list[Recommender] = [dataclasses.replace(self.views, seed=seed) for seed in seeds]
-        self.members.append(dataclasses.replace(self.ease))
-        for member in self.members:
-            member.log = log
-            member._learn(log)
+        self._models = [model.fit(log) for model in self._make()]
 
-    def _read(self, log: Interactions) -> None:
-        for member in self.members:
-            member.log = log
-            member._read(log)
+    def _combine(self, history: Interactions, shoppers: np.ndarray, truth: sparse.csr_matrix) -> None:
+        """Weights are given."""
+
+    def _make(self) -> list[Recommender]:
+        models = []
+        for i, (name, parameters) in enumerate(self.members):
+            seed = {"seed": self.seed * len(self.members) + i} if name == BundleViews.name else {}
+            models.append(_CLASSES[name](**seed | parameters))
+        return models
 
     def _score(self, shoppers: np.ndarray) -> np.ndarray:
-        *views, ease = (z_scores(member._score(shoppers)) for member in self.members)
-        return np.mean(views, axis=0) + np.float32(self.ease_weight) * ease
+        scores = np.zeros((len(shoppers), self.log.n_items), dtype=np.float32)
+        for weight, model in zip(self.weights, self._models, strict=True):
+            scores += np.float32(weight) * z_scores(model.score(shoppers))
+        return scores

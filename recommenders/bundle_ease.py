@@ -8,13 +8,12 @@ from typing import ClassVar
 import numpy as np
 from scipy import linalg, sparse
 
-from bundlegym.recommenders.base import Recommender
-from bundlegym.recommenders.bundle_log import BundleLog
+from bundlegym.recommenders.bundle_ranker import BundleRanker, with_parts
 from bundlegym.recommenders.interactions import Interactions
 
 
 @dataclass(eq=False)
-class BundleEASE(Recommender):
+class BundleEASE(BundleRanker):
     """Jeunen et al. (2020), Closed-Form Models for Collaborative Filtering with Side-Information (collective
     EASE): parts count as further shoppers, who bought the bundles that hold them.
 
@@ -36,7 +35,7 @@ class BundleEASE(Recommender):
     power: float = 0.5
 
     def _learn(self, log: Interactions) -> None:
-        bought, parts = log.counts.sign(), BundleLog.checked(log).parts
+        bought, parts = log.counts.sign(), with_parts(log).parts
         degrees = (np.maximum(np.asarray(parts.sum(axis)).ravel(), 1) ** -0.5 for axis in (1, 0))
         of_bundle, of_part = (sparse.diags(degree) for degree in degrees)
         sides = of_bundle @ parts @ of_part

@@ -60,17 +60,6 @@ class BundleLog(Interactions):
         columns = {f.name: getattr(log, f.name) for f in dataclasses.fields(Interactions)}
         return BundleLog(**columns, singles=singles, parts=parts)
 
-    @staticmethod
-    def checked(log: Interactions) -> BundleLog:
-        """The log itself.
-
-        Raises:
-            UserError: it says nothing of parts.
-        """
-        if not isinstance(log, BundleLog):
-            raise UserError("a ranker of bundles needs to know their parts; fit it on a BundleLog")
-        return log
-
     def training(self) -> BundleLog:
         """Without the rows of held-out shoppers in either table."""
         known = sparse.diags((~self.held_out).astype(np.float32))

@@ -13,8 +13,8 @@ from scipy import sparse
 from torch import Tensor
 from torch.nn import functional
 
-from bundlegym.recommenders.base import Recommender, State
 from bundlegym.recommenders.bundle_log import BundleLog
+from bundlegym.recommenders.bundle_ranker import BundleRanker, with_parts
 from bundlegym.recommenders.interactions import Interactions
 
 #: Deviation of the vectors that training begins with.
@@ -39,7 +39,7 @@ class Graphs(NamedTuple):
 
 
 @dataclass(eq=False)
-class BundleViews(Recommender):
+class BundleViews(BundleRanker):
     """Ma et al. (2024), MultiCBR: Multi-view Contrastive Learning for Bundle Recommendation, which fuses
     three views early, after Ma et al. (2022), CrossCBR, which has two. The loss is not theirs.
 
@@ -85,7 +85,7 @@ class BundleViews(Recommender):
     seed: int = 0
 
     def _learn(self, log: Interactions) -> None:
-        graphs = make_graphs(BundleLog.checked(log))
+        graphs = make_graphs(with_parts(log))
         n = (log.n_shoppers, log.n_items, graphs.parts.take.shape[1])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
@@ -138,7 +138,7 @@ class BundleViews(Recommender):
     @torch.no_grad()
     def _read(self, log: Interactions) -> None:
         tables = [torch.from_numpy(t) for t in (self.shopper_table, self.bundle_table, self.part_table)]
-        u, v = self._vectors(make_graphs(BundleLog.checked(log)), tables)
+        u, v = self._vectors(make_graphs(with_parts(log)), tables)
         u[torch.from_numpy(log.n_visits == 0)] = 0.0
         self._shoppers, self._bundles = u.numpy(), v.numpy()
         self._bought = log.counts.sign()
@@ -154,15 +154,6 @@ class BundleViews(Recommender):
     @property
     def shopper_embeddings(self) -> np.ndarray:
         return self._shoppers
-
-    def _state(self) -> State:
-        log = BundleLog.checked(self.log)
-        return super()._state() | {"singles": log.singles, "parts": log.parts}
-
-    def _restore(self, state: State) -> None:
-        """The file of a log holds no tables of parts; they stand beside what was learned."""
-        self.log = BundleLog.of(self.log, state.pop("singles"), state.pop("parts"))
-        super()._restore(state)
 
 
 class _Multiply(torch.autograd.Function):

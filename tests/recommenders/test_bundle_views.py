@@ -1,4 +1,4 @@
-"""BundleViews keeps the contract of recommenders on a log whose items are bundles."""
+"""Rankers of bundles keep the contract of recommenders on a log whose items are bundles."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from scipy import sparse
 
 from bundlegym.errors import UserError
 from bundlegym.recommenders import Interactions
+from bundlegym.recommenders.bundle_blend import BundleBlend
+from bundlegym.recommenders.bundle_ease import BundleEASE
 from bundlegym.recommenders.bundle_log import BundleLog
 from bundlegym.recommenders.graph.bundle_views import BundleViews, make_graphs
 from bundlegym.recommenders.testing import RecommenderContract, small_log
 
 
-def with_parts(log: Interactions, n_parts: int = 30) -> BundleLog:
+def with_random_parts(log: Interactions, n_parts: int = 30) -> BundleLog:
     rng = np.random.default_rng(0)
     tables = (
         sparse.csr_matrix((rng.random((rows, n_parts)) < 0.15).astype(np.float32))
@@ -23,13 +25,29 @@ def with_parts(log: Interactions, n_parts: int = 30) -> BundleLog:
     return BundleLog.of(log, *tables)
 
 
-class TestContract(RecommenderContract):
-    def make(self) -> BundleViews:
-        return BundleViews(size=8, epochs=3, batch=16)
-
+class BundleContract(RecommenderContract):
     @pytest.fixture(scope="class")
     def log(self) -> BundleLog:
-        return with_parts(small_log())
+        return with_random_parts(small_log())
+
+
+SMALL = {"size": 8, "epochs": 3, "batch": 16}
+
+
+class TestBundleViews(BundleContract):
+    def make(self) -> BundleViews:
+        return BundleViews(**SMALL)
+
+
+class TestBundleEASE(BundleContract):
+    def make(self) -> BundleEASE:
+        return BundleEASE(regularization=10.0, part_weight=5.0)
+
+
+class TestBundleBlend(BundleContract):
+    def make(self) -> BundleBlend:
+        members = (("bundle-ease", {"regularization": 10.0}), ("bundle-views", SMALL))
+        return BundleBlend(members=members, weights=(0.5, 1.0))
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +110,43 @@ def test_codes_outside_the_tables_are_named() -> None:
 
 
 def test_held_out_shoppers_give_nothing() -> None:
-    log = with_parts(small_log())
+    log = with_random_parts(small_log())
     training = log.training()
     assert not training.singles[log.held_out].nnz and training.singles[~log.held_out].nnz
     assert not make_graphs(log).singles.give.to_dense()[:, torch.from_numpy(log.held_out)].any()
     assert make_graphs(log).singles.take.to_dense()[torch.from_numpy(log.held_out)].any()
+
+
+def test_blends_of_different_seeds_share_no_fit() -> None:
+    seeds = [[member.parameters.get("seed") for member in BundleBlend(seed=seed)._make()] for seed in (0, 1)]
+    assert seeds == [[None, 1, 2, 3], [None, 5, 6, 7]]
+
+
+def test_linear_weights_solve_the_ridge_problem(two_tastes: BundleLog) -> None:
+    """Each column minimises |X b - x_j|^2 + w |Y'b - y_j|^2 + l |b|^2 with b_j = 0, solved here by itself."""
+    model = BundleEASE(regularization=7.0, part_weight=3.0, power=0.0).fit(two_tastes)
+    x = two_tastes.counts.sign().toarray()
+    parts = two_tastes.parts.toarray()
+    y = parts / np.sqrt(np.outer(np.maximum(parts.sum(1), 1), np.maximum(parts.sum(0), 1)))
+    stacked = np.concatenate([x, np.sqrt(3.0) * y.T])
+    others = np.arange(20) != 4
+    a, target = stacked[:, others], stacked[:, 4]
+    solved = np.linalg.solve(a.T @ a + 7.0 * np.eye(19), a.T @ target)
+    np.testing.assert_allclose(model.weights[others, 4], solved, atol=1e-4)
+    assert model.weights[4, 4] == 0.0
+
+
+def test_links_say_which_bundles_go_together() -> None:
+    """Everybody buys bundles 2 c and 2 c + 1 together; vectors of size 1 cannot say so of 12 pairs."""
+    rng = np.random.default_rng(2)
+    chosen = [(s, c) for s in range(80) for c in rng.permutation(12)[:3]]
+    pairs = np.array([(s, 2 * c + side) for s, c in chosen for side in (0, 1)])
+    none = np.zeros((0, 2), dtype=np.int64)
+    log = BundleLog.from_tables(pairs, none, none, n_shoppers=80, n_bundles=24, n_parts=1)
+    links = BundleViews(size=1, epochs=10, batch=40, link_rate=0.03).fit(log).links
+    even = np.arange(0, 24, 2)
+    partners = links[even, even + 1].mean()
+    others = (links[even].sum() - links[even, even + 1].sum()) / (12 * 22)
+    assert partners > others + 0.1
+    assert not np.diag(links).any()
+    assert not BundleViews(size=1, epochs=2, link_rate=0.0).fit(log).links.any()
