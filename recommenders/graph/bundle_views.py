@@ -78,10 +78,10 @@ class BundleViews(BundleRanker):
     temperature: float = 0.22
     evenness: float = 0.5
     averaging: float = 0.95
-    epochs: int = 10
+    epochs: int = 7
     batch: int = 512
     learning_rate: float = 3e-3
-    link_rate: float = 0.003
+    link_rate: float = 0.01
     seed: int = 0
 
     def _learn(self, log: Interactions) -> None:
