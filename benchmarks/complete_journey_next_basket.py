@@ -25,15 +25,15 @@ from bundlegym.recommenders import Interactions
 ROWS = (
     Row("popularity", "popularity"),
     Row(
-        "frequency", "frequency",
+        "frequency", "frequency", parameters={"category_weight": 0.0, "item_weight": 0.0},
         grid={"category_weight": (0.0,), "item_weight": (0.0, 1.0, 5.0, 15.0)},
     ),
     Row(
-        "tifu-knn", "tifu-knn",
+        "tifu-knn", "tifu-knn", parameters={"own_weight": 0.9, "group_decay": 0.7, "neighbours": 100},
         grid={"own_weight": (0.7, 0.9), "group_decay": (0.7, 0.9, 1.0), "neighbours": (100, 300)},
     ),
     Row(
-        "up-cf", "up-cf",
+        "up-cf", "up-cf", parameters={"recency": 30, "locality": 20.0, "asymmetry": 0.75},
         grid={"recency": (10, 30, 100), "locality": (5.0, 10.0, 20.0), "asymmetry": (0.25, 0.75)},
     ),
     Row("user-knn", "user-knn", grid={"neighbours": (30, 100, 300)}),
