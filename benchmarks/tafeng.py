@@ -37,14 +37,14 @@ ROWS = (
     ),
     Row(
         "tifu-knn", "tifu-knn", parameters={"own_weight": 0.4},
-        grid={"own_weight": (0.2, 0.4, 0.7), "neighbours": (100, 300, 900), "group_decay": (0.7, 0.9)},
+        grid={"own_weight": (0.2, 0.4, 0.7), "group_decay": (0.7, 0.9)},
     ),
     Row("user-knn", "user-knn", grid={"neighbours": (30, 100, 300, 1000)}),
     Row(
         "item-knn", "item-knn",
         grid={"weighting": ("cosine", "tfidf", "bm25"), "neighbours": (20, 100, 400)},
     ),
-    Row("als", "als", grid={"factors": (64, 128, 256), "alpha": (1.0, 10.0), "regularization": (1.0, 10.0)}),
+    Row("als", "als"),
     Row("rules", "rules", grid={"recency": (1, 5, 20), "shrinkage": (3.0, 10.0, 30.0)}),
     Row("markov", "markov", grid={"recency": (1, 5, 20), "shrinkage": (3.0, 10.0, 30.0)}),
     Row("blend", "blend", kind="blend"),
