@@ -121,7 +121,9 @@ def test_content_fuses_sources() -> None:
     log = Interactions.from_baskets([[[0]]], 4, content)
     by_kind = scores_of("content", log, 0, sources=("attributes",))
     by_image = scores_of("content", log, 0, sources=("image",))
-    both = scores_of("content", log, 0, sources=("attributes", "image"), weights=(1.0, 3.0))
+    both = scores_of(
+        "content", log, 0, sources=("attributes", "image"), weights=(1.0, 3.0), popularity_weight=0.0
+    )
     assert by_kind[3] > by_kind[1] and by_image[1] > by_image[3] and both[1] > both[3]
     assert both[0] == pytest.approx(1)
 
