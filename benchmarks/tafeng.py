@@ -36,8 +36,8 @@ ROWS = (
         grid={"recency": (5, 10, 100), "locality": (1.5, 2.0, 2.5), "asymmetry": (0.5, 0.75, 1.0)},
     ),
     Row(
-        "tifu-knn", "tifu-knn", parameters={"own_weight": 0.4},
-        grid={"own_weight": (0.2, 0.4, 0.7), "group_decay": (0.7, 0.9)},
+        "tifu-knn", "tifu-knn", parameters={"own_weight": 0.2, "group_decay": 0.9},
+        grid={"own_weight": (0.1, 0.2, 0.4, 0.7), "group_decay": (0.7, 0.9, 1.0)},
     ),
     Row("user-knn", "user-knn", grid={"neighbours": (30, 100, 300, 1000)}),
     Row(

@@ -83,7 +83,7 @@ class NeuralRecommender(Recommender):
     """A recommender around a `Network`.
 
     Trained to tell the items of a visit from the visits before it, one visit of each shopper drawn anew in
-    each epoch. Scores hold the gain of items bought before (`Network`). On new days training goes on from what was learned, for a fifth of the epochs.
+    each epoch. On new days training goes on from what was learned, for a fifth of the epochs.
 
     Attributes:
         size: length of the vectors.

@@ -35,7 +35,8 @@ class GRU(NeuralRecommender):
     """Hidasi et al. (2016), Session-based Recommendations with Recurrent Neural Networks (GRU4Rec).
 
     h_l = GRU(e_l, h_(l-1)) over the items of the history, oldest first;
-    score(s, i) = h_L . v_i + b_i + gain. The loss is the full softmax instead of the paper's sampled ranking loss.
+    score(s, i) = h_L . v_i + b_i + gain. The loss is the full softmax instead of the paper's sampled ranking
+    loss.
     """
 
     name: ClassVar[str] = "gru"
