@@ -36,12 +36,12 @@ ROWS = (
         grid={"recency": (5, 10, 100), "locality": (1.5, 2.0, 2.5), "asymmetry": (0.5, 0.75, 1.0)},
     ),
     Row(
-        "tifu-knn", "tifu-knn", parameters={"own_weight": 0.2, "group_decay": 0.9},
-        grid={"own_weight": (0.1, 0.2, 0.4, 0.7), "group_decay": (0.7, 0.9, 1.0)},
+        "tifu-knn", "tifu-knn", parameters={"own_weight": 0.1, "group_decay": 0.9, "neighbours": 900},
+        grid={"own_weight": (0.1, 0.2, 0.4, 0.7), "group_decay": (0.7, 0.9, 1.0), "neighbours": (300, 900)},
     ),
-    Row("user-knn", "user-knn", grid={"neighbours": (30, 100, 300, 1000)}),
+    Row("user-knn", "user-knn", parameters={"neighbours": 30}, grid={"neighbours": (30, 100, 300, 1000)}),
     Row(
-        "item-knn", "item-knn",
+        "item-knn", "item-knn", parameters={"neighbours": 20},
         grid={"weighting": ("cosine", "tfidf", "bm25"), "neighbours": (20, 100, 400)},
     ),
     Row("als", "als"),
