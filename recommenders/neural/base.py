@@ -98,7 +98,7 @@ class NeuralRecommender(Recommender):
     length: int = 50
     memory: int = 200
     dropout: float = 0.2
-    epochs: int = 60
+    epochs: int = 30
     batch: int = 256
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
