@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn import GAE, GCNConv
@@ -20,11 +21,13 @@ class GAENetwork(ShopperItemNetwork):
 
     def __init__(self, log: Interactions, size: int, length: int, negatives: int) -> None:
         super().__init__(log, size, length)
-        # The decoder knows no gain of items bought before: an edge says that much.
         nn.init.zeros_(self.gain)
         self.negatives = negatives
         self.first = GCNConv(size, size, normalize=False)
         self.second = GCNConv(size, size, normalize=False)
+
+    def begin(self, popularity: np.ndarray) -> None:
+        """Nothing: the decoder is the inner product alone, without bias and gain, which stay 0."""
 
     def nodes(self) -> Tensor:
         """(n_shoppers + n_items, size)."""

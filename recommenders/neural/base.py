@@ -51,6 +51,11 @@ class Network(nn.Module):
             self.table.weight[n_items] = 0.0
         self.bias = nn.Parameter(torch.zeros(n_items))
 
+    def begin(self, popularity: np.ndarray) -> None:
+        """Before training: biases are the logs of the shop's own shares, from counts (n_items,)."""
+        share = torch.from_numpy(popularity) + 0.5
+        self.bias.data = (share / share.sum()).log()
+
     def nodes(self) -> Tensor:
         """(M, E) vectors that no history changes; the last n_items are those of the items."""
         return self.table.weight[: self.n_items]
@@ -112,6 +117,7 @@ class NeuralRecommender(Recommender):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             self.network = self._network(log)
+            self.network.begin(log.popularity)
             self._train(log, self.epochs)
 
     def _relearn(self, log: Interactions) -> None:
