@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from scipy import sparse
 
-from bundlegym.recommenders.base import Recommender
+from bundlegym.recommenders.base import Recommender, slices
 from bundlegym.recommenders.ensemble import Ensemble, Member
 from bundlegym.recommenders.interactions import Interactions
 from bundlegym.recommenders.retrieval import z_scores
@@ -17,8 +17,6 @@ from bundlegym.recommenders.retrieval import z_scores
 _GRID = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0)
 #: Best items of each member between which the tuning ranks, and the length of its lists.
 _SHORTLIST, _LIST = 100, 10
-#: Scores of one member that are held at once while tuning.
-_CELLS = 4_000_000
 
 
 @dataclass(eq=False)
@@ -103,15 +101,13 @@ def _candidates(
     k = min(_SHORTLIST, n_items)
     parts = np.full((len(models), len(shoppers), min(k * len(models), n_items)), -np.inf, dtype=np.float32)
     wanted = np.zeros(parts.shape[1:], dtype=np.float32)
-    step = max(1, _CELLS // n_items)
-    for start in range(0, len(shoppers), step):
-        some = slice(start, start + step)
+    for some in slices(len(shoppers), n_items):
         scores = np.stack([z_scores(model.score(shoppers[some])) for model in models])
         chosen = np.zeros(scores.shape[1:], bool)
         for score in scores:
             np.put_along_axis(chosen, np.argpartition(-score, k - 1, axis=1)[:, :k], True, axis=1)
         row, item = chosen.nonzero()
         place = np.arange(len(row)) - np.searchsorted(row, row)
-        parts[:, start + row, place] = scores[:, row, item]
-        wanted[start + row, place] = np.asarray(truth[start + row, item]).ravel()
+        parts[:, some.start + row, place] = scores[:, row, item]
+        wanted[some.start + row, place] = np.asarray(truth[some.start + row, item]).ravel()
     return parts, wanted
