@@ -34,10 +34,7 @@ def _random(core: BundleCore) -> Tensor:
 
 def _co_purchase(core: BundleCore) -> Tensor:
     """Start with what this shopper buys most, then add what goes with the bundle, lift after taste."""
-    category = core.market.category[core.candidates]
-    pairs = core.market.synergy[category[:, :, None], category[:, None, :]]
-    lift = (pairs * core.picked[:, :, None]).sum(1)
-    return torch.where(core.n_picks[:, None] == 0, _feature("log_share")(core), lift)
+    return torch.where(core.n_picks[:, None] == 0, _feature("log_share")(core), _feature("lift")(core))
 
 
 SCORES: dict[str, Score] = {

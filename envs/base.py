@@ -12,11 +12,13 @@ from bundlegym.user_models.base import CHERRY_PICK, TAKE, Offer, Response
 
 CANDIDATE_FEATURES = (
     "log_share", "log_price", "rebate", "unit_margin", "margin_share", "display", "mailer", "bought_before",
-    "overdue", "log_popularity", *(f"embedding_{i}" for i in range(8)),
+    "overdue", "log_popularity", "lift", *(f"embedding_{i}" for i in range(8)),
 )  # fmt: skip
+#: The one candidate feature that a pick changes: log lift after taste with the bundle so far.
+LIFT = CANDIDATE_FEATURES.index("lift")
 #: Observations are clamped to plus and minus this, so that their space is bounded.
 FEATURE_LIMIT = 20.0
-CONTEXT_FEATURES = ("time_left", "bundle_size", "bundle_price", "bundle_margin")
+CONTEXT_FEATURES = ("time_left", "bundle_size", "bundle_price", "bundle_margin", "bundle_lift")
 METRICS = (
     "acceptance_rate", "cherry_pick_rate", "size", "discount", "revenue_per_visit", "margin_per_visit",
     "incremental_margin_per_visit",

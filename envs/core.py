@@ -13,6 +13,7 @@ from torch import Tensor
 from bundlegym.envs.base import (
     CANDIDATE_FEATURES,
     FEATURE_LIMIT,
+    LIFT,
     EnvConfig,
     StepResult,
     VisitRecord,
@@ -130,6 +131,7 @@ class BundleCore:
             (last >= 0).float(),
             torch.where(last >= 0, torch.log(overdue.clamp(0.05, 20)), 0.0),
             torch.log(m.popularity[items]) / 2 + 4,
+            torch.zeros_like(price),
         ]
         self.candidates[rows] = items
         self.features[rows] = torch.cat([torch.stack(columns, 2), m.embedding[items]], 2).clamp(
@@ -156,6 +158,7 @@ class BundleCore:
                 self.n_picks / self.config.max_size,
                 (self.picked * torch.exp(self.features[:, :, 1])).sum(1) / 10,
                 chosen[:, :, 3].sum(1) / 4,
+                chosen[:, :, LIFT].sum(1) / 4,
             ],
             1,
         )
@@ -190,6 +193,7 @@ class BundleCore:
         self.picks[rows, self.n_picks[rows]] = self.candidates[rows, action[rows]]
         self.picked[rows, action[rows]] = 1.0
         self.n_picks[rows] += 1
+        self._add_lift(rows, self.candidates[rows, action[rows]])
         zero = torch.zeros(self.n, device=self.device)
         none = torch.zeros(self.n, dtype=torch.bool, device=self.device)
         rows = self.rows[~picking]
@@ -202,6 +206,15 @@ class BundleCore:
         truncated[rows] = ~record.response.left & (self.visit[rows] >= self.config.visits)
         self._open_visit(rows)
         return StepResult(zero, terminated, truncated, record)
+
+    def _add_lift(self, rows: Tensor, item: Tensor) -> None:
+        """Candidates (M, K) in `rows` gain their log lift with the item (M,) that was just picked."""
+        category = self.market.category
+        candidates = self.candidates[rows]
+        lift = self.market.synergy[category[item][:, None], category[candidates]]
+        lift = lift * (candidates != item[:, None])
+        lift = self.features[rows, :, LIFT] + lift
+        self.features[rows, :, LIFT] = lift.clamp(-FEATURE_LIMIT, FEATURE_LIMIT)
 
     def restart(self, done: Tensor) -> None:
         """Begin new episodes in the slots of the mask `done` (N,)."""
