@@ -23,7 +23,7 @@ from bundlegym.agents.heuristics import SCORES, fill_by, offer_nothing
 from bundlegym.agents.ppo import make_ppo
 from bundlegym.data import Dataset, prepare
 from bundlegym.envs import BundleCore, BundleVecEnv, Market, build_market
-from bundlegym.envs.vector import to_numpy
+from bundlegym.envs.views import to_numpy
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig, from_json, to_json
 from bundlegym.evaluation.judge import estimate, play
