@@ -110,9 +110,8 @@ class Experiment:
         folder = self.folder / f"{agent}-{seed}"
         folder.mkdir(exist_ok=True)
         checkpoint, steps = folder / "checkpoint.safetensors", self.config.steps_of(agent)
-        validation = self.core(
-            _EVAL_EPISODES, held_out=False, weeks=self.dataset.split.validation_weeks, seed=seed
-        )
+        episodes = min(_EVAL_EPISODES, self.config.episodes)
+        validation = self.core(episodes, held_out=False, weeks=self.dataset.split.validation_weeks, seed=seed)
 
         def evaluate(model: Any) -> dict[str, float]:
             rows = estimate([play(validation, learned(model), _EVAL_SEED)])
@@ -146,7 +145,8 @@ class Experiment:
     def _judge(self, agents: dict[str, list[Policy]]) -> dict[str, Any]:
         split = self.dataset.split
         judge = self.core(self.config.episodes, held_out=True, weeks=split.test_weeks, seed=0)
-        tuning = self.core(_LEVEL_EPISODES, held_out=False, weeks=split.train_weeks, seed=0)
+        episodes = min(_LEVEL_EPISODES, self.config.episodes)
+        tuning = self.core(episodes, held_out=False, weeks=split.train_weeks, seed=0)
         contenders: list[tuple[str, str, list[Policy]]] = [("offer_nothing", "heuristic", [offer_nothing])]
         for name in tqdm(SCORES, desc="discount levels of the heuristics"):
             levels = range(len(self.config.env.discounts))
