@@ -27,7 +27,7 @@ from bundlegym.envs.custom import Block, blocks_of, reward_of
 from bundlegym.envs.market import SHOPPER_FEATURES, Market
 from bundlegym.errors import UserError
 from bundlegym.user_models.base import Offer, State, UserModel
-from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.draws import Draws, first_episode
 
 # Streams of the core's own draws; a user model numbers its own from 0.
 _SHOPPER, _START, _RETRIEVAL = 100, 101, 102
@@ -108,8 +108,8 @@ class BundleCore:
         def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.zeros(shape, dtype=dtype, device=device)
 
-        self.seed, self.episode = zeros(n, dtype=torch.int64), zeros(n, dtype=torch.int64)
-        self.visit, self.n_picks = zeros(n, dtype=torch.int64), zeros(n, dtype=torch.int64)
+        self.episode, self.visit = zeros(n, dtype=torch.int64), zeros(n, dtype=torch.int64)
+        self.n_picks = zeros(n, dtype=torch.int64)
         self.picks = zeros(n, self.config.max_size, dtype=torch.int64)
         self.candidates = zeros(n, k, dtype=torch.int64)
         self.picked, self.features = zeros(n, k), zeros(n, k, len(CANDIDATE_FEATURES))
@@ -138,7 +138,7 @@ class BundleCore:
             ))
         )  # fmt: skip
         self._table = (board, shop, config.visits, config.min_size, config.max_size)
-        self._luck = (take(self.seed), take(self.episode), _RETRIEVAL)
+        self._episode = take(self.episode)
         self._records = tuple(take(t) for t in (self.records.shopper, self.records.day, self.records.last))
         self._stock = (take(m.shortlist), take(m.unit_cost))
 
@@ -150,11 +150,11 @@ class BundleCore:
                 only slot of a core with that seed.
         """
         if isinstance(seed, int):
-            self.seed.fill_(seed)
+            self.seed = seed
             self.episode.copy_(self.rows)
         else:
-            self.seed.copy_(torch.as_tensor(seed))
-            self.episode.zero_()
+            self.seed = 0
+            self.episode.copy_(torch.tensor([first_episode(int(s)) for s in seed]))
 
     # --- episodes ---------------------------------------------------------------------------------------
 
@@ -190,10 +190,11 @@ class BundleCore:
 
     def _open(self, rows: Tensor) -> None:
         """Retrieve candidates and describe them: the work of a visit's boundary."""
-        self._ops.open_visits(self._take(rows), self._luck, *self._records, *self._table)
+        luck = (self.seed, self._episode, _RETRIEVAL)
+        self._ops.open_visits(self._take(rows), luck, *self._records, *self._table)
 
     def _draws(self, rows: Tensor) -> Draws:
-        return Draws(self.seed[rows], self.episode[rows], self.visit[rows])
+        return Draws(self.seed, self.episode[rows], self.visit[rows])
 
     # --- what an agent sees -----------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ def pick(action: Tensor, b: Board, m: Shop, visits: int, min_size: int, max_size
 
 
 def open_visits(
-    rows: Tensor, key: tuple[Tensor, Tensor, int], shopper: Tensor, day: Tensor, last: Tensor,
+    rows: Tensor, key: tuple[int, Tensor, int], shopper: Tensor, day: Tensor, last: Tensor,
     b: Board, m: Shop, visits: int, min_size: int, max_size: int,
 ) -> None:  # fmt: skip
     """See `kernels.open_visits`."""
@@ -63,7 +63,7 @@ def open_visits(
     s, today = shopper[rows], day[rows]
     week = (today // 7).clamp(0, len(m.week_features) - 1)[:, None]
     shortlist = m.shortlist[s]
-    luck = Draws(seed[rows], episode[rows], b.visit[rows]).uniform(stream, shortlist)
+    luck = Draws(seed, episode[rows], b.visit[rows]).uniform(stream, shortlist)
     slot = (-torch.log(luck) * m.handicap[s]).topk(b.candidates.shape[1], dim=1, largest=False).indices
     items, bought = shortlist.gather(1, slot), last[rows].gather(1, slot)
     overdue = ((today[:, None] - bought).float() / m.interval[s].gather(1, slot)).clamp(0.05, 20)

@@ -104,7 +104,7 @@ def pick(action, b, m, visits, min_size, max_size):
 def open_visits(rows, key, shopper, day, last, b, m, visits, min_size, max_size):
     """Retrieve candidates for `rows` and describe them.
 
-    key: (seed, episode, stream) with (N,) arrays; shopper, day (N,), last (N, L): the shop's own records.
+    key: (seed, episode (N,), stream); shopper, day (N,), last (N, L): the shop's own records.
     """
     seed, episode, stream = key
     k, length = b.candidates.shape[1], m.shortlist.shape[1]
@@ -112,7 +112,7 @@ def open_visits(rows, key, shopper, day, last, b, m, visits, min_size, max_size)
     for n in rows:
         s, today = shopper[n], day[n]
         week = min(max(today // 7, 0), len(m.week_features) - 1)
-        luck = compiled_key(seed[n], episode[n], b.visit[n], stream)
+        luck = compiled_key(seed, episode[n], b.visit[n], stream)
         found = 0
         for slot in range(length):
             u, handicap = compiled_draw(luck, m.shortlist[s, slot]), m.handicap[s, slot]

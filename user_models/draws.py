@@ -69,7 +69,7 @@ def compiled_draw(key, index):
 @numba.njit(cache=True)
 def _fill(seed, episode, visit, stream, index, out):
     for n in range(out.shape[0]):
-        key = compiled_key(seed[n], episode[n], visit[n], stream)
+        key = compiled_key(seed, episode[n], visit[n], stream)
         line = index[n if index.shape[0] > 1 else 0]
         for i in range(out.shape[1]):
             out[n, i] = compiled_draw(key, line[i])
@@ -78,7 +78,12 @@ def _fill(seed, episode, visit, stream, index, out):
 @numba.njit(cache=True)
 def _fill_one(seed, episode, visit, stream, out):
     for n in range(out.shape[0]):
-        out[n] = compiled_unit(compiled_key(seed[n], episode[n], visit[n], stream))
+        out[n] = compiled_unit(compiled_key(seed, episode[n], visit[n], stream))
+
+
+def first_episode(seed: int) -> int:
+    """The episode of seed 0 whose draws are those of episode 0 of `seed`."""
+    return _signed(seed * pow(_GAMMA & _MASK, -1, 1 << 64) & _MASK)
 
 
 @dataclass(frozen=True)
@@ -86,12 +91,12 @@ class Draws:
     """The luck of N shoppers at one visit each.
 
     Attributes:
-        seed: of the whole simulation, or (N,) int64, a seed a shopper.
+        seed: of the whole simulation.
         episode: (N,) int64, the number of each shopper's episode.
         visit: (N,) int64, the number of the visit in its episode.
     """
 
-    seed: int | Tensor
+    seed: int
     episode: Tensor
     visit: Tensor
 
@@ -110,8 +115,7 @@ class Draws:
 
     def _compiled(self, stream: int, index: Tensor | None) -> Tensor:
         n = len(self.episode)
-        seed = self.seed.numpy() if isinstance(self.seed, Tensor) else np.full(n, self.seed)
-        luck = (seed, self.episode.numpy(), self.visit.numpy(), stream)
+        luck = (self.seed, self.episode.numpy(), self.visit.numpy(), stream)
         if index is None:
             out = np.empty(n, dtype=np.float32)
             _fill_one(*luck, out)
