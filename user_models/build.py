@@ -31,7 +31,7 @@ def build_user_model(
     Args:
         spec: a name in `FAMILIES`; `module:Class`; a class, batched (a `UserModel`) or plain (see `plain`);
             or an object of either kind. A class is made by its `fit(dataset, **arguments)` where it has one,
-            else by `Class(dataset, **arguments)`.
+            else by `Class(dataset, **arguments)`, or by `Class()` where it takes nothing.
         arguments: of the class; `device` goes to a class that takes one.
 
     Raises:
@@ -51,7 +51,7 @@ def build_user_model(
             known = ", ".join(parameters[1:]) or "none"
             raise UserError(f"user model {what}: has no argument {unknown[0]!r}; known are {known}")
         try:
-            spec = make(dataset, **given)
+            spec = make(dataset, **given) if parameters else make()
         except TypeError as error:
             raise UserError(f"user model {what}: cannot be made from a data set ({error})") from error
     elif arguments:
