@@ -23,12 +23,13 @@ from bundlegym.agents.heuristics import SCORES, fill_by, offer_nothing
 from bundlegym.agents.ppo import make_ppo
 from bundlegym.data import Dataset, prepare
 from bundlegym.envs import BundleCore, BundleVecEnv, Market, build_market
-from bundlegym.envs.vector import to_numpy
+from bundlegym.envs.views import to_numpy
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig, from_json, to_json
 from bundlegym.evaluation.judge import estimate, play
 from bundlegym.evaluation.table import example_offers, format_table, write_json
-from bundlegym.user_models import ChoiceShopper
+from bundlegym.user_models import ChoiceShopper, UserModel, build_user_model
+from bundlegym.user_models.build import parse_arguments
 
 _MAKERS: dict[str, Any] = {"ppo": make_ppo, "dqn": make_dqn}
 _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024
@@ -50,13 +51,14 @@ class Experiment:
         self.config, self.folder = config, config.folder
         self.device = pick_device(config.device)
         self.dataset: Dataset = prepare(config.data)
+        plugged = self._plugged()  # before the folder is made: a wrong class leaves none behind
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "config.json").exists():
             write_json(self.folder / "config.json", to_json(config))
             (self.folder / "command.txt").write_text(shlex.join(sys.argv) + "\n")
         write_json(self.folder / "data_report.json", self.dataset.report)
-        self.user_model = self._user_model()
-        self.market: Market = build_market(self.dataset, device=self.device)
+        self.user_model: UserModel = plugged or self._fitted()
+        self.market: Market = build_market(self.dataset, device=self.user_model.device)
 
     @staticmethod
     def open(folder: Path) -> Experiment:
@@ -67,7 +69,14 @@ class Experiment:
         """
         return Experiment(read_config(folder))
 
-    def _user_model(self) -> ChoiceShopper:
+    def _plugged(self) -> UserModel | None:
+        """The user's own shoppers, where `--user-model` names a class."""
+        if ":" not in self.config.user_model:
+            return None
+        arguments = parse_arguments(self.config.user_model_args)
+        return build_user_model(self.config.user_model, self.dataset, arguments, self.device)
+
+    def _fitted(self) -> ChoiceShopper:
         if (self.folder / "choice.json").exists():
             return ChoiceShopper.load(self.folder, self.device)
         model = ChoiceShopper.fit(
