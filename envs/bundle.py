@@ -10,6 +10,7 @@ import torch
 from gymnasium.utils import EzPickle
 
 from bundlegym.envs.base import StepResult
+from bundlegym.envs.core import BundleCore
 from bundlegym.envs.make import make_core
 from bundlegym.envs.views import core_spaces, legal_actions, to_numpy
 
@@ -47,7 +48,7 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
     `action_mask`, and at the end of a visit the figures of `base.METRICS`.
 
     ## Arguments
-    `render_mode`: None, 'ansi', 'rgb_array' or 'human'. All others are those of `make.make_core`: a preset
+    `render_mode`: None, 'ansi', 'rgb_array' or 'human'; `core`: a simulator of one shopper. All others are those of `make.make_core`: a preset
     ('synthetic' by default), `dataset`, `user_model`, `reward`, `shoppers`, `weeks`, and any field of
     `EnvConfig` (`candidates`, `visits`, ...) and `DataConfig` (`log`, ...).
 
@@ -61,9 +62,11 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
 
     metadata = {"render_modes": ["ansi", "rgb_array", "human"], "render_fps": 2}
 
-    def __init__(self, render_mode: str | None = None, **options: Any) -> None:
-        EzPickle.__init__(self, render_mode, **options)
-        self.core = make_core(1, **options)
+    def __init__(
+        self, render_mode: str | None = None, core: BundleCore | None = None, **options: Any
+    ) -> None:
+        EzPickle.__init__(self, render_mode, core, **options)
+        self.core = make_core(1, **options) if core is None else core
         self.core.reset()
         self.observation_space, self.action_space = core_spaces(self.core)  # type: ignore[assignment]
         self.render_mode = render_mode
