@@ -3,11 +3,11 @@
     python benchmarks/env_speed.py --json speed.json
     python benchmarks/env_speed.py --peers ENVIRONMENTS    # also peers, each installed into a folder there
 
-Rows: `bundlegym` (N = 1: `BundleEnv`; else `BundleVectorEnv`; twins, organic purchases, observations and infos
-included); `core`, the same without a view; `floor`, only what a visit cannot do without: the user model's
-response of shoppers and twins, and retrieval. A pick adds an item to a bundle; bundles hold 2 to 4 items at random,
-and an offer is a step but no pick. The catalogue of 6,300 is The Complete Journey's; greater ones are made of it by
-giving each item clones among which its purchases are dealt out, for fewer shoppers.
+Rows: `bundlegym` (N = 1: `BundleEnv`; else `BundleVectorEnv`; twins, organic purchases, observations and
+infos included); `core`, the same without a view; `floor`, only what a visit cannot do without: the user
+model's response of shoppers and twins, and retrieval. A pick adds an item to a bundle; bundles hold 2 to 4
+items at random, and an offer is a step but no pick. The catalogue of 6,300 is The Complete Journey's; greater
+ones are made of it by giving each item clones among which its purchases are dealt out, for fewer shoppers.
 """
 
 from __future__ import annotations
@@ -122,9 +122,17 @@ def measured(core: BundleCore, steps: int) -> list[dict[str, Any]]:
         ("floor", play_floor, picks * rounds * n / visits),
     ):
         seconds = cpu_seconds(work)
-        row = {"name": name, "n": n, "items": len(core.market.category), "picks_per_cpu_second": done / seconds}
+        row = {
+            "name": name,
+            "n": n,
+            "items": len(core.market.category),
+            "picks_per_cpu_second": done / seconds,
+        }
         rows.append(row | {"steps_per_cpu_second": row["picks_per_cpu_second"] * n * steps / picks})
-        print(f"{name:10} N {n:5}  items {row['items']:7,}  {row['picks_per_cpu_second']:10,.0f} picks", flush=True)
+        print(
+            f"{name:10} N {n:5}  items {row['items']:7,}  {row['picks_per_cpu_second']:10,.0f} picks",
+            flush=True,
+        )
     return rows
 
 
@@ -150,7 +158,9 @@ def peer_rows(folder: Path) -> list[dict[str, Any]]:
         try:
             if not python.exists():
                 venv.create(home, with_pip=True)
-                subprocess.run([python, "-m", "pip", "install", "-q", "-r", script.with_suffix(".txt")], check=True)
+                subprocess.run(
+                    [python, "-m", "pip", "install", "-q", "-r", script.with_suffix(".txt")], check=True
+                )
             done = subprocess.run([python, script], check=True, capture_output=True, text=True, timeout=900)
             rows.append({"name": package, "n": 1, **json.loads(done.stdout.strip().splitlines()[-1])})
             print(f"{package:10} {rows[-1]['steps_per_cpu_second']:,.0f} steps", flush=True)
@@ -163,7 +173,9 @@ def peer_rows(folder: Path) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--n", type=int, nargs="+", default=[1, 64, 1024, 8192])
-    parser.add_argument("--items", type=int, nargs="+", default=[6_300, 100_000], help="least catalogue sizes")
+    parser.add_argument(
+        "--items", type=int, nargs="+", default=[6_300, 100_000], help="least catalogue sizes"
+    )
     parser.add_argument("--log", default="complete-journey")
     parser.add_argument("--visits", type=int, default=20_000, help="about how many visits behind a row")
     parser.add_argument("--peers", type=Path, help="folder for the peers' environments; without it no peers")
