@@ -4,7 +4,7 @@ from bundlegym.envs.base import METRICS, EnvConfig, VisitRecord
 from bundlegym.envs.bundle import BundleEnv
 from bundlegym.envs.core import BundleCore
 from bundlegym.envs.make import PRESETS, make_core
-from bundlegym.envs.market import CandidateSource, Market, build_market
+from bundlegym.envs.market import CandidateSource, Market, build_market, recommended
 from bundlegym.envs.sb3 import BundleVecEnv
 from bundlegym.envs.slate import SlateEnv
 from bundlegym.envs.vector import BundleVectorEnv
@@ -12,5 +12,6 @@ from bundlegym.envs.views import to_numpy
 
 __all__ = [
     "METRICS", "PRESETS", "BundleCore", "BundleEnv", "BundleVecEnv", "BundleVectorEnv", "CandidateSource",
-    "EnvConfig", "Market", "SlateEnv", "VisitRecord", "build_market", "make_core", "to_numpy",
+    "EnvConfig", "Market", "SlateEnv", "VisitRecord", "build_market", "make_core", "recommended",
+    "to_numpy",
 ]  # fmt: skip

@@ -11,9 +11,10 @@ from torch import Tensor
 from bundlegym.errors import UserError
 from bundlegym.user_models.base import CHERRY_PICK, TAKE, Offer, Response
 
+EMBEDDING_SIZE = 8
 CANDIDATE_FEATURES = (
     "log_share", "log_price", "rebate", "unit_margin", "margin_share", "display", "mailer", "bought_before",
-    "overdue", "log_popularity", "lift", *(f"embedding_{i}" for i in range(8)),
+    "overdue", "log_popularity", "lift", *(f"embedding_{i}" for i in range(EMBEDDING_SIZE)),
 )  # fmt: skip
 #: The one candidate feature that a pick changes: log lift after taste with the bundle so far.
 LIFT = CANDIDATE_FEATURES.index("lift")

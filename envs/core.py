@@ -172,7 +172,7 @@ class BundleCore:
     def _begin(self, rows: Tensor) -> None:
         """Draw a shopper and a first day for the episodes in `rows`, and open the first visit."""
         self.visit[rows] = 0
-        draws = self._draws(rows)
+        draws = self.draws(rows)
         shopper = self.shoppers[(draws.uniform(_SHOPPER) * len(self.shoppers)).long()]
         first, end = self.weeks
         span = max(1, (end - first + 1) // 2) * 7
@@ -193,7 +193,8 @@ class BundleCore:
         luck = (self.seed, self._episode, _RETRIEVAL)
         self._ops.open_visits(self._take(rows), luck, *self._records, *self._table)
 
-    def _draws(self, rows: Tensor) -> Draws:
+    def draws(self, rows: Tensor) -> Draws:
+        """The luck of the visits now open in the slots `rows` (M,)."""
         return Draws(self.seed, self.episode[rows], self.visit[rows])
 
     # --- what an agent sees -----------------------------------------------------------------------------
@@ -248,7 +249,7 @@ class BundleCore:
         picks, nothing = self.picks[rows], Offer.nothing(m, self.config.max_size, self.device)
         offer = Offer(torch.cat([picks, nothing.items]), torch.cat([discount, nothing.discount]))
         state = self.state if m == self.n else {name: value[both] for name, value in self.state.items()}
-        response, after = self.user_model.respond(state, offer, self._draws(both % self.n))
+        response, after = self.user_model.respond(state, offer, self.draws(both % self.n))
         if m == self.n:
             self.state = after
         else:

@@ -14,8 +14,15 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
+from bundlegym.envs.base import EMBEDDING_SIZE
 from bundlegym.errors import UserError
-from bundlegym.recommenders import PersonalFrequency, category_synergy, synergy_embeddings
+from bundlegym.recommenders import (
+    PersonalFrequency,
+    Recommender,
+    category_synergy,
+    retrieval,
+    synergy_embeddings,
+)
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share, own_intervals
 
@@ -66,15 +73,17 @@ def build_market(
     shortlist_size: int = 160,
     device: torch.device | str = "cpu",
     candidates: CandidateSource | None = None,
+    embeddings: np.ndarray | None = None,
 ) -> Market:
     """Read a `Market` off the training weeks of a data set.
 
     Args:
         shortlist_size: items a shopper that can become candidates, where `candidates` is not given.
         candidates: who may become a candidate; by default each shopper's most likely items.
+        embeddings: (I, EMBEDDING_SIZE) of the items; by default of their categories' synergies.
 
     Raises:
-        UserError: `candidates` gives items or scores of a wrong shape or range.
+        UserError: `candidates` gives items or scores, or `embeddings` has, a wrong shape or range.
     """
     weeks = dataset.split.train_weeks
     taste = PersonalFrequency.fit(dataset, weeks)
@@ -95,6 +104,10 @@ def build_market(
         deal_share(dataset, weeks),
     ]
     features = np.stack([(c - c.mean()) / max(c.std(), 1e-6) for c in columns], 1)
+    if embeddings is None:
+        embeddings = synergy_embeddings(synergy, taste.category, EMBEDDING_SIZE)
+    if embeddings.shape != (dataset.n_items, EMBEDDING_SIZE):
+        raise UserError(f"embeddings {embeddings.shape}: must be ({dataset.n_items}, {EMBEDDING_SIZE})")
     popularity = np.log(taste.popularity)[:, None] / 2 + 4
     arrays = {
         "shortlist": shortlist,
@@ -105,7 +118,7 @@ def build_market(
         "shelf_price": dataset.shelf_price.T,
         "unit_cost": dataset.items["unit_cost"].to_numpy(np.float32),
         "week_features": _week_features(dataset),
-        "item_features": np.concatenate([popularity, synergy_embeddings(synergy, taste.category)], 1),
+        "item_features": np.concatenate([popularity, embeddings], 1),
         "synergy": synergy,
         "category": taste.category,
         "shopper_features": features,
@@ -151,3 +164,15 @@ def _checked(items: np.ndarray, scores: np.ndarray, dataset: Dataset) -> tuple[n
     if not np.isfinite(scores).all():
         raise UserError("candidate source: scores must be finite; leave items that shall not come out")
     return items.astype(np.int64), scores
+
+
+def recommended(model: Recommender, size: int = 160) -> CandidateSource:
+    """A fitted recommender's best items as candidates; an item of rank r has the score -log r (Zipf's law),
+    since the scales of recommenders differ."""
+
+    def source(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+        items, scores = retrieval.shortlist(model, size)
+        rank = np.argsort(np.argsort(-scores, 1, kind="stable"), 1) + 1
+        return items, -np.log(rank).astype(np.float32)
+
+    return source

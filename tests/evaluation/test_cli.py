@@ -14,8 +14,8 @@ from bundlegym.evaluation.cli import guarded, train
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512", "--dqn-steps", "512",
-         "--n-envs", "16",
-         "--fit-epochs", "1", "--episodes", "32", "--eval-every", "256", "--device", "cpu"]  # fmt: skip
+         "--n-envs", "16", "--fit-epochs", "1", "--oracle-episodes", "4", "--greedy", "item-knn",
+         "--episodes", "32", "--eval-every", "256", "--device", "cpu"]  # fmt: skip
 
 
 def script(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -36,6 +36,7 @@ def test_results_hold_every_policy_with_intervals(run):
     rows = json.loads((run / "results.json").read_text())["rows"]
     assert {row["policy"] for row in rows} == {
         "ppo", "dqn", "offer_nothing", "random", "popularity", "most_bought", "co_purchase",
+        "greedy_item-knn", "myopic_oracle",
     }  # fmt: skip
     for row in rows:
         gain = row["incremental_margin_per_visit"]
@@ -94,6 +95,7 @@ def small_log(folder: Path, **columns: list) -> str:
     "arguments, words",
     [
         (["--agents", "sarsa"], ["--agents", "sarsa", "ppo"]),
+        (["--greedy", "magic"], ["--greedy", "magic", "tifu-knn"]),
         (["--user-model", "oracle"], ["--user-model", "oracle", "choice"]),
         (["--log", "absent.csv"], ["absent.csv"]),
         (["--log", "LOG", "--map", "price_paid=cost"], ["log.csv", "cost"]),
