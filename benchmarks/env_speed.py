@@ -32,8 +32,8 @@ from bundlegym.envs.make import shared_market, shared_user_model
 from bundlegym.user_models import Draws, Offer, UserModel
 
 SEED = 0
-#: A peer's package -> the steps that its own script takes, printed as steps per CPU-second.
-PEERS = ("sardine-rec", "recsim", "recogym")
+#: A peer's name -> what is installed for it; `peers/NAME_peer.py` prints its steps per CPU-second.
+PEERS = {"sardine_rec": ["sardine-rec"], "recogym": ["recogym"], "recsim": ["recsim"]}
 
 
 def widened(dataset: Dataset, n_items: int, n_shoppers: int = 300) -> Dataset:
@@ -151,22 +151,20 @@ def floor(core: BundleCore, rounds: int) -> None:
 def peer_rows(folder: Path) -> list[dict[str, Any]]:
     """Each peer in an environment of its own; one that does not install or run is told and left out."""
     rows = []
-    for package in PEERS:
-        home = folder / package
+    for peer, packages in PEERS.items():
+        home = folder / peer
         python = home / "bin" / "python"
-        script = Path(__file__).with_name("peers") / f"{package.replace('-', '_')}.py"
+        script = Path(__file__).with_name("peers") / f"{peer}_peer.py"
         try:
             if not python.exists():
                 venv.create(home, with_pip=True)
-                subprocess.run(
-                    [python, "-m", "pip", "install", "-q", "-r", script.with_suffix(".txt")], check=True
-                )
+                subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=True)
             done = subprocess.run([python, script], check=True, capture_output=True, text=True, timeout=900)
-            rows.append({"name": package, "n": 1, **json.loads(done.stdout.strip().splitlines()[-1])})
-            print(f"{package:10} {rows[-1]['steps_per_cpu_second']:,.0f} steps", flush=True)
+            rows.append({"name": peer, "n": 1, **json.loads(done.stdout.strip().splitlines()[-1])})
+            print(f"{peer:10} {rows[-1]['steps_per_cpu_second']:,.0f} steps", flush=True)
         except (OSError, subprocess.SubprocessError) as error:
             last = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1]
-            print(f"{package}: left out, it does not run here ({last})", file=sys.stderr)
+            print(f"{peer}: left out, it does not run here ({last})", file=sys.stderr)
     return rows
 
 
