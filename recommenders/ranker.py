@@ -86,13 +86,15 @@ class Ranker(Ensemble):
         optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
         )
-        batches = -(-len(groups) // self.batch)
+        batches = max(1, -(-len(groups) // self.batch))
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, self.learning_rate, total_steps=max(self.epochs * batches, 2)
         )
         rng = np.random.default_rng(self.seed)
         for _ in range(self.epochs):
             for some in np.array_split(rng.permutation(groups), batches):
+                if not len(some):  # no member proposes anything that was bought
+                    continue
                 rows = torch.cat([torch.arange(start[g], start[g + 1]) for g in some])
                 sizes = [start[g + 1] - start[g] for g in some]
                 scores = self.network(features[rows]).squeeze(1).split(sizes)

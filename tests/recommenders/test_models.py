@@ -157,6 +157,12 @@ def test_ranker_learns_to_follow_habits() -> None:
     assert (ids[:, 0] == np.arange(60) % 10).mean() > 0.9
 
 
+@pytest.mark.parametrize("name", ["ranker", "blend"])
+def test_ensembles_need_a_visit_to_hide(name: str) -> None:
+    with pytest.raises(UserError, match="no shopper has two visits"):
+        make_recommender(name).fit(Interactions.from_baskets([[[0]], [[1]]], 3))
+
+
 def test_pair_features_by_hand(log: Interactions) -> None:
     found = dict(zip(PAIR_FEATURES, PairFeatures(log)(np.array([0]), np.array([0]))[0], strict=True))
     expected = {
