@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,7 +27,7 @@ from threadpoolctl import threadpool_limits
 from bundlegym.evaluation.benchmark import write_lines
 from bundlegym.evaluation.cli import guarded
 from bundlegym.evaluation.ranking import latency
-from bundlegym.recommenders import RECOMMENDERS, Content, Interactions, make_recommender
+from bundlegym.recommenders import RECOMMENDERS, Content, Interactions, Recommender, make_recommender
 from bundlegym.recommenders.registry import recommender_class
 
 VISITS, BASKET, CATEGORIES = 30, 8, 200
@@ -90,6 +91,11 @@ def cpu_seconds(call: Callable[[], Any], repeats: int = 3) -> float:
     return min(taken)
 
 
+def fit(name: str, log: Interactions) -> Recommender:
+    """A recommender with its default hyper-parameters."""
+    return make_recommender(name).fit(log)
+
+
 def time_fits(log: Interactions) -> list[dict[str, Any]]:
     """CPU seconds of our fits and of implicit's on the same matrix with the same settings."""
     counts, by_item = log.counts, log.counts.T.tocsr()
@@ -104,7 +110,7 @@ def time_fits(log: Interactions) -> list[dict[str, Any]]:
     }  # fmt: skip
     lines = []
     for name, (ours, theirs) in pairs.items():
-        mine, other = cpu_seconds(lambda n=ours: make_recommender(n).fit(log)), cpu_seconds(theirs)
+        mine, other = cpu_seconds(partial(fit, ours, log)), cpu_seconds(theirs)
         lines.append({"model": name, "fit_seconds": mine, "implicit_seconds": other, "ratio": mine / other})
     return lines
 

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from bundlegym.recommenders import Recommender
+from bundlegym.recommenders.base import slices
 
 #: Share of the history's own categories in a list's, so that the divergence stays finite (Steck 2018).
 _CALIBRATION_MIX = 0.01
@@ -133,12 +134,11 @@ def evaluate_ranking(
     k: int = 10,
     exclude_seen: bool = False,
     cut_ideal: bool = True,
-    batch: int = 512,
 ) -> dict[str, float]:
     """`ranking_metrics` of a model's k best of all items, for (n,) shoppers with truth (n, n_items)."""
     lists = [
-        model.recommend(shoppers[start : start + batch], k, exclude_seen)[0]
-        for start in range(0, len(shoppers), batch)
+        model.recommend(shoppers[some], k, exclude_seen)[0]
+        for some in slices(len(shoppers), model.log.n_items)
     ]
     return ranking_metrics(
         np.concatenate(lists), truth, model.log.counts[shoppers],
@@ -151,7 +151,6 @@ def latency(
     shoppers: np.ndarray,
     *,
     k: int = 10,
-    batch: int = 512,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
     """Milliseconds of one request (one shopper's k best), and shoppers a second when asked for in batches.
@@ -166,8 +165,8 @@ def latency(
         model.recommend(np.array([shopper]), k)
         taken.append(1000 * (clock() - start))
     start = clock()
-    for first in range(0, len(shoppers), batch):
-        model.recommend(shoppers[first : first + batch], k)
+    for some in slices(len(shoppers), model.log.n_items):
+        model.recommend(shoppers[some], k)
     throughput = len(shoppers) / max(clock() - start, 1e-9)
     p50, p95, p99 = np.percentile(taken, [50, 95, 99])
     return {"p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "shoppers_per_second": throughput}

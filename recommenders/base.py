@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -172,6 +173,12 @@ def top_k(scores: np.ndarray, k: int, popularity: np.ndarray, order: np.ndarray)
         row[: len(above)] = above
         row[len(above) :] = order[line[order] == least][: k - len(above)]
     return ids
+
+
+def slices(n_shoppers: int, n_items: int) -> Iterator[slice]:
+    """Parts of n shoppers whose scores of all items are held at once, 16 MB of them."""
+    step = max(1, 4_000_000 // n_items)
+    return (slice(start, min(start + step, n_shoppers)) for start in range(0, n_shoppers, step))
 
 
 def read_header(folder: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from bundlegym.errors import UserError
 from bundlegym.recommenders.base import Recommender, State
 from bundlegym.recommenders.interactions import Interactions
 
@@ -25,6 +26,9 @@ class Ensemble(Recommender):
         members: the recommenders to combine.
         learn_on: greatest number of shoppers whose last visits are learned from.
         seed: of the shoppers drawn.
+
+    Raises:
+        UserError: on fitting, no shopper has two visits.
     """
 
     members: tuple[Member, ...] = ()
@@ -34,6 +38,8 @@ class Ensemble(Recommender):
     def _learn(self, log: Interactions) -> None:
         history, last = log.split_last_visit()
         hidden = np.flatnonzero(np.diff(last.indptr))
+        if not len(hidden):
+            raise UserError(f"{self.name}: no shopper has two visits, one to learn from and one to hide")
         shoppers = np.random.default_rng(self.seed).permutation(hidden)[: self.learn_on]
         self._models = [model.fit(history) for model in self._make()]
         self._combine(history, shoppers, last[shoppers])

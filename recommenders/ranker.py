@@ -10,13 +10,11 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
-from bundlegym.recommenders.base import State
+from bundlegym.recommenders.base import State, slices
 from bundlegym.recommenders.ensemble import Ensemble, Member
 from bundlegym.recommenders.features import PAIR_FEATURES, PairFeatures
 from bundlegym.recommenders.interactions import Interactions
 
-#: Shoppers whose features are made at once.
-_CHUNK = 256
 _EPSILON = 1e-4
 
 
@@ -67,10 +65,10 @@ class Ranker(Ensemble):
     def _combine(self, history: Interactions, shoppers: np.ndarray, truth: sparse.csr_matrix) -> None:
         self._features = PairFeatures(history)
         features, wanted, start = [], [], [0]
-        for first in range(0, len(shoppers), _CHUNK):
-            row, item, x, _ = self._pairs(shoppers[first : first + _CHUNK], history)
+        for some in slices(len(shoppers), history.n_items):
+            row, item, x, _ = self._pairs(shoppers[some], history)
             features.append(x)
-            wanted.append(np.asarray(truth[first + row, item], dtype=np.float32).ravel())
+            wanted.append(np.asarray(truth[some.start + row, item], dtype=np.float32).ravel())
             start.extend(start[-1] + np.cumsum(np.bincount(row)))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
@@ -88,13 +86,15 @@ class Ranker(Ensemble):
         optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
         )
-        batches = -(-len(groups) // self.batch)
+        batches = max(1, -(-len(groups) // self.batch))
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, self.learning_rate, total_steps=max(self.epochs * batches, 2)
         )
         rng = np.random.default_rng(self.seed)
         for _ in range(self.epochs):
             for some in np.array_split(rng.permutation(groups), batches):
+                if not len(some):  # no member proposes anything that was bought
+                    continue
                 rows = torch.cat([torch.arange(start[g], start[g + 1]) for g in some])
                 sizes = [start[g + 1] - start[g] for g in some]
                 scores = self.network(features[rows]).squeeze(1).split(sizes)
@@ -132,13 +132,13 @@ class Ranker(Ensemble):
     @torch.no_grad()
     def _score(self, shoppers: np.ndarray) -> np.ndarray:
         out = np.empty((len(shoppers), self.log.n_items), dtype=np.float32)
-        for first in range(0, len(shoppers), _CHUNK):
-            row, item, features, others = self._pairs(shoppers[first : first + _CHUNK], self.log)
+        for some in slices(len(shoppers), self.log.n_items):
+            row, item, features, others = self._pairs(shoppers[some], self.log)
             ranked = self.network(torch.from_numpy(features)).squeeze(1).numpy()
             others = others / np.maximum(np.abs(others).max(1, keepdims=True), _EPSILON)
             least = np.minimum.reduceat(ranked, np.searchsorted(row, np.arange(len(others))))
-            out[first : first + _CHUNK] = others + (least[:, None] - 2)
-            out[first + row, item] = ranked
+            out[some] = others + (least[:, None] - 2)
+            out[some.start + row, item] = ranked
         return out
 
     def _state(self) -> State:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from bundlegym.errors import UserError
-from bundlegym.recommenders.base import Recommender
+from bundlegym.recommenders.base import Recommender, slices
 
-#: Shoppers scored at once.
-_BATCH = 512
 #: Shoppers whose scores stand for a model that has no embeddings.
 _SAMPLE = 2000
 
@@ -26,10 +24,8 @@ def shortlist(model: Recommender, size: int) -> tuple[np.ndarray, np.ndarray]:
         raise UserError(f"size of the shortlist is {size}; must be at least 1")
     size = min(size, model.log.n_items)
     items, scores = [], []
-    for shoppers in np.array_split(
-        np.arange(model.log.n_shoppers), max(1, -(-model.log.n_shoppers // _BATCH))
-    ):
-        score = z_scores(model.score(shoppers))
+    for some in slices(model.log.n_shoppers, model.log.n_items):
+        score = z_scores(model.score(np.arange(some.start, some.stop)))
         best = np.sort(np.argpartition(-score, size - 1, axis=1)[:, :size], axis=1)
         items.append(best)
         scores.append(np.take_along_axis(score, best, axis=1))

@@ -61,6 +61,19 @@ class Response:
     days: Tensor
     left: Tensor
 
+    def part(self, first: int, end: int) -> Response:
+        """What the shoppers first, ..., end - 1 did."""
+        own = (self.row >= first) & (self.row < end)
+        return Response(
+            self.choice[first:end],
+            self.row[own] - first,
+            self.item[own],
+            self.quantity[own],
+            self.price[own],
+            self.days[first:end],
+            self.left[first:end],
+        )
+
 
 class UserModel(ABC):
     """A population of simulated shoppers; see the module's docstring."""

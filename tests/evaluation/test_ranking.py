@@ -92,7 +92,7 @@ def test_calibration_by_hand() -> None:
 def test_a_model_is_ranked_over_all_items() -> None:
     log = Interactions.from_baskets([[[0, 1], [0]], [[2]]], n_items=6)
     model = make_recommender("popularity").fit(log)
-    found = evaluate_ranking(model, np.array([0, 1]), csr([[0], [3]]), k=2, batch=1)
+    found = evaluate_ranking(model, np.array([0, 1]), csr([[0], [3]]), k=2)
     assert found["recall"] == 0.5 and found["ndcg"] == 0.5 and "diversity" not in found
 
 
