@@ -70,7 +70,7 @@ class BundleViews(BundleRanker):
 
     name: ClassVar[str] = "bundle-views"
     learned: ClassVar[tuple[str, ...]] = ("shopper_table", "bundle_table", "part_table", "bias", "links")
-    size: int = 64
+    size: int = 128
     view_weights: tuple[float, ...] = (0.35, 0.15, 0.5)
     bundle_layers: tuple[float, ...] = (0.7, 0.2, 0.1)
     single_layers: tuple[float, ...] = (0.6, 0.2, 0.2)
