@@ -73,7 +73,7 @@ ROWS = (
     ),
     Row(
         "bundle-blend", BundleBlend, kind="blend", seeded=True,
-        scoring={"weights": tuple((w, 1.0, 1.0, 1.0) for w in (0.0, 0.1, 0.2, 0.3, 0.5, 1.0))},
+        scoring={"weights": tuple((w, 1.0, 1.0, 1.0) for w in (0.0, 0.1, 0.2, 0.3, 0.5))},
     ),
 )  # fmt: skip
 

@@ -34,7 +34,7 @@ class BundleBlend(BundleRanker, Ensemble):
 
     name: ClassVar[str] = "bundle-blend"
     members: tuple[Member, ...] = (("bundle-ease", {}), *[("bundle-views", {})] * 3)
-    weights: tuple[float, ...] = (0.3, 1.0, 1.0, 1.0)
+    weights: tuple[float, ...] = (0.2, 1.0, 1.0, 1.0)
 
     def _learn(self, log: Interactions) -> None:
         self._models = [model.fit(log) for model in self._make()]
