@@ -1,12 +1,12 @@
-"""Pre-built bundles on Youshu: rank all 4,771 bundles for 2,959 readers.
+"""Pre-built bundles on Youshu: rank all 4,771 bundles for 2,959 shoppers.
 
     python benchmarks/youshu.py --data DIR --json FILE
 
 DIR holds the files of MultiCBR's datasets/Youshu. As in the code of CrossCBR and MultiCBR, models learn from
 the training pairs, bundles of the training pairs are left out of the lists, and the ideal list of NDCG has
 min(20, bundles in the truth) hits. Hyper-parameters, epochs and weights were chosen on the pairs of
-user_bundle_tune.txt by `--tune`; models never learn from these. Each fit's measures are in FILE as soon as it
-is done, and what FILE holds is not fitted again.
+user_bundle_tune.txt, on which `--tune` prints grids around the choice; models never learn from these. Each
+fit's measures are in FILE as soon as it is done, and what FILE holds is not fitted again.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ ROWS = (
     ),
     Row(
         "bundle-views", BundleViews, seeded=True,
-        grid={"temperature": (0.18, 0.22, 0.26), "epochs": (12, 16, 20), "evenness": (0.0, 0.5)},
+        grid={"temperature": (0.18, 0.22, 0.26), "epochs": (6, 7, 9), "link_rate": (0.003, 0.01)},
     ),
     Row(
         "bundle-blend", BundleBlend, kind="blend", seeded=True,
