@@ -18,8 +18,10 @@ class BPR(Recommender):
     """Rendle et al. (2009), BPR: Bayesian Personalized Ranking from Implicit Feedback, by `implicit`.
 
     Maximises sum log sigmoid(x_si - x_sj) - l |parameters|^2 over bought i and others j, with
-    x_si = u_s . v_i + b_i. The factors of a held-out shopper are a linear map of the mean of v over
-    his items, fitted by ridge regression to the shoppers who were learned from.
+    x_si = u_s . v_i + b_i. implicit draws j by popularity, so that x tends to the log of how much likelier i
+    is for s than for anyone; score(s, i) = x_si + log(n_i + 1/2) with n_i the visits of anyone with i. The
+    factors of a held-out shopper are a linear map of the mean of v over his items, fitted by ridge regression
+    to the shoppers who were learned from.
 
     Attributes:
         factors: length of u and v.
@@ -57,9 +59,10 @@ class BPR(Recommender):
         self._shopper_factors = self.known_factors.copy()
         self._shopper_factors[log.held_out] = self._mean_item(log)[log.held_out] @ self.fold_in
         self._shopper_factors[log.held_out & (log.n_visits > 0), -1] = 1.0
+        self._log_popularity = np.log(log.popularity + 0.5)
 
     def _score(self, shoppers: np.ndarray) -> np.ndarray:
-        return self._shopper_factors[shoppers] @ self.item_factors.T
+        return self._shopper_factors[shoppers] @ self.item_factors.T + self._log_popularity
 
     @property
     def item_embeddings(self) -> np.ndarray:

@@ -115,6 +115,15 @@ def test_als_tells_two_groups_of_shoppers_apart() -> None:
     assert found[:3].min() > found[3:].max()
 
 
+def test_bpr_does_not_lose_popularity_where_tastes_are_alike() -> None:
+    rng = np.random.default_rng(0)
+    chance = np.linspace(0.02, 0.3, 30)
+    baskets = [[list(np.flatnonzero(rng.random(30) < chance))] for _ in range(300)]
+    log = Interactions.from_baskets(baskets, 30)
+    scores = make_recommender("bpr", factors=4).fit(log).score(np.arange(300))
+    assert np.corrcoef(scores.mean(0), np.log(log.popularity + 1))[0, 1] > 0.9
+
+
 def test_content_fuses_sources() -> None:
     image = np.array([[1, 0], [1, 0.1], [0, 1], [0, 1]], dtype=np.float32)
     content = Content({"category": np.array([0, 1, 1, 0])}, None, {"image": image})
