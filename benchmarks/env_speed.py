@@ -36,7 +36,6 @@ SEED = 0
 PEERS = {
     "sardine_rec": ["sardine-rec"],
     "recogym": ["recogym", "numpy<2", "pandas<2.2", "scipy<1.11", "matplotlib<3.9"],
-    "recsim": ["recsim"],
 }
 
 
