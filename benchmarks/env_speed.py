@@ -33,7 +33,10 @@ from bundlegym.user_models import Draws, Offer, UserModel
 
 SEED = 0
 #: A peer's name -> what is installed for it; `peers/NAME_peer.py` prints its steps per CPU-second.
-PEERS = {"sardine_rec": ["sardine-rec"], "recogym": ["recogym"], "recsim": ["recsim"]}
+PEERS = {
+    "sardine_rec": ["sardine-rec"],
+    "recogym": ["recogym", "numpy<2", "pandas<2.2", "scipy<1.11", "matplotlib<3.9"],
+}
 
 
 def widened(dataset: Dataset, n_items: int, n_shoppers: int = 300) -> Dataset:

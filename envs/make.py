@@ -32,6 +32,10 @@ _DATA = {f.name for f in dataclasses.fields(DataConfig)}
 _ENV = {f.name for f in dataclasses.fields(EnvConfig)}
 
 
+class UnknownOption(UserError, TypeError):
+    """A `TypeError` too, as Python has it: clients that try keywords of their own (TorchRL) go by that."""
+
+
 def make_core(
     n: int,
     *,
@@ -70,7 +74,8 @@ def make_core(
     chosen = PRESETS[preset] | options
     for name in chosen:
         if name not in _DATA | _ENV:
-            raise UserError(f"{name!r} is no option; known are {', '.join(sorted(_DATA | _ENV))}")
+            known = ", ".join(sorted(_DATA | _ENV))
+            raise UnknownOption(f"got an unexpected keyword argument {name!r}; known options are {known}")
     if isinstance(reward, str):
         chosen["reward"], reward = reward, None
     if config is None:

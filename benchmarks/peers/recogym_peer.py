@@ -8,7 +8,7 @@ import numpy as np
 from recogym import env_1_args
 
 STEPS = 5000
-env = gym.make("reco-gym-v1")
+env = gym.make("reco-gym-v1", disable_env_checker=True).unwrapped
 env.init_gym({**env_1_args, "random_seed": 0})
 actions = np.random.default_rng(0).integers(0, env_1_args["num_products"], STEPS).tolist()
 user = 0

@@ -157,7 +157,7 @@ def test_workers_play_the_same(method):
     "options, words",
     [
         ({"preset": "other"}, "preset 'other': is none of synthetic"),
-        ({"visitz": 3}, "'visitz' is no option"),
+        ({"visitz": 3}, "unexpected keyword argument 'visitz'; known options are cache_dir"),
         ({"reward": "profit"}, "reward 'profit': is none of incremental_margin"),
         ({"observation": ["shopper", "soul"]}, "observation 'soul'"),
         ({"weeks": "next"}, "weeks 'next'"),
