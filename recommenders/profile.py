@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bundlegym.data import Dataset
+from bundlegym.data import Dataset, lines_of, visit_rows
 
 
 def own_intervals(counts: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
@@ -13,16 +13,19 @@ def own_intervals(counts: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
     return np.maximum(span / (counts + 1.0), 1.0).astype(np.float32)
 
 
-def deal_share(dataset: Dataset, weeks: tuple[int, int]) -> np.ndarray:
-    """(n_shoppers,) float32, standardised share of lines bought below list price in `weeks`, shrunk."""
-    visit = dataset.purchases["visit"].to_numpy()
-    week = dataset.visits["week"].to_numpy()[visit]
-    shopper = dataset.visits["shopper"].to_numpy()[visit]
-    item = dataset.purchases["item"].to_numpy()
-    keep = (week >= weeks[0]) & (week < weeks[1])
+def deal_share(
+    dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray | None = None
+) -> np.ndarray:
+    """(n_shoppers,) float32, share of lines bought below list price in `weeks`, shrunk, and standardised by the
+    mean and spread of `shoppers` (mask; by default those who are not held out)."""
+    known = ~dataset.split.held_out if shoppers is None else shoppers
+    lines, place = lines_of(dataset, rows := visit_rows(dataset, weeks))
+    visits = dataset.visits.iloc[rows]
+    shopper, week = (visits[name].to_numpy()[place] for name in ("shopper", "week"))
+    item = dataset.purchases["item"].to_numpy()[lines]
     deal = dataset.shelf_price[item, week] < 0.99 * dataset.list_price[item, week]
-    lines = np.bincount(shopper[keep], minlength=dataset.n_shoppers)
-    deals = np.bincount(shopper[keep], weights=deal[keep], minlength=dataset.n_shoppers)
-    base = deal[keep].mean()
-    share = (deals + 50 * base) / (lines + 50)
-    return ((share - base) / max(share.std(), 1e-6)).clip(-3, 3).astype(np.float32)
+    count = np.bincount(shopper, minlength=dataset.n_shoppers)
+    deals = np.bincount(shopper, weights=deal, minlength=dataset.n_shoppers)
+    base = deals[known].sum() / max(count[known].sum(), 1)
+    share = (deals + 50 * base) / (count + 50)
+    return ((share - base) / max(share[known].std(), 1e-6)).clip(-3, 3).astype(np.float32)

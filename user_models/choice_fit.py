@@ -1,29 +1,46 @@
 """Maximum likelihood for `ChoiceShopper`: which items a basket of n lines holds, given the shopper.
 
-Tastes are counted on the first two thirds of the training weeks and the coefficients fitted on the rest, so
-that no line helps to explain itself; afterwards tastes are counted again on all training weeks.
-The likelihood is multinomial over the whole catalogue: sum over lines of u - logsumexp(u).
+Tastes are counted on the first two thirds of the weeks and the coefficients fitted on the rest, so that no line
+helps to explain itself; afterwards tastes are counted again on all weeks. The likelihood is multinomial over the
+whole catalogue: sum over lines of u - logsumexp(u). Price, display and mailer enter as departures from the item's
+own mean over the weeks of its taste, since a taste counts what the usual price and promotions brought.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from bundlegym.data import Dataset
+from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.errors import UserError
-from bundlegym.recommenders.copurchase import category_baskets
-from bundlegym.recommenders.frequency import PersonalFrequency
 from bundlegym.recommenders.history import last_bought_at_visits
-from bundlegym.recommenders.profile import deal_share, own_intervals
+from bundlegym.recommenders.profile import deal_share
+from bundlegym.user_models.taste import Taste
 
-#: Edges of (days since last bought) / (the shopper's own interval); bin 0 is "never bought".
-GAP_EDGES = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
+#: Edges of (days since last bought) / (the shopper's own interval). Bin 0 is "never bought", 1 "today".
+GAP_EDGES = (1e-6, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
 _BATCH, _LEARNING_RATE = 512, 0.05
+
+
+@dataclass(frozen=True)
+class Marketing:
+    """What the shop did, (n_weeks, n_items) float32 each, less the item's mean over some weeks: `rebate` is
+    log(list price / shelf price), `display` and `mailer` shares of stores."""
+
+    rebate: np.ndarray
+    display: np.ndarray
+    mailer: np.ndarray
+
+    @staticmethod
+    def of(dataset: Dataset, weeks: tuple[int, int]) -> Marketing:
+        tables = (np.log(dataset.list_price / dataset.shelf_price), dataset.display, dataset.mailer)
+        return Marketing(*((t - t[:, slice(*weeks)].mean(1, keepdims=True)).T.copy() for t in tables))
 
 
 def gap_bins(day: Tensor, last: Tensor, interval: Tensor) -> Tensor:
@@ -33,8 +50,15 @@ def gap_bins(day: Tensor, last: Tensor, interval: Tensor) -> Tensor:
     return torch.where(last < 0, 0, bins)
 
 
+def departments(dataset: Dataset) -> np.ndarray:
+    """(n_items,) int64 code of each item's department."""
+    return pd.factorize(dataset.items["department"].astype(str), sort=True)[0].astype(np.int64)
+
+
 def fit_coefficients(
     dataset: Dataset,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
     shortlist_size: int,
     *,
     epochs: int,
@@ -45,32 +69,30 @@ def fit_coefficients(
     `display` (), `mailer` () and `nll` (), nats a line on the fitted weeks.
 
     Raises:
-        UserError: the training weeks hold too few visits.
+        UserError: the weeks hold too few visits.
     """
-    first, end = dataset.split.train_weeks
+    first, end = weeks
     cut = first + max(1, round(0.67 * (end - first)))
-    taste = PersonalFrequency.fit(dataset, (first, cut))
+    taste = Taste.fit(dataset, (first, cut), shoppers)
     visits = dataset.visits
-    keep = visits["week"].between(cut, end - 1).to_numpy(copy=True)
-    keep &= ~dataset.split.held_out[visits["shopper"].to_numpy()]
-    rows = np.flatnonzero(keep)
+    rows = visit_rows(dataset, (cut, end), shoppers)
     if len(rows) < 50:
         raise UserError(
-            f"{dataset.name}: the last third of the training weeks holds {len(rows)} visits; "
+            f"{dataset.name}: the last third of the weeks to fit on holds {len(rows)} visits; "
             "a ChoiceShopper needs at least 50"
         )
     shortlist = taste.shortlist(shortlist_size)
     last = torch.from_numpy(last_bought_at_visits(dataset, shortlist, rows))
-    interval = torch.from_numpy(own_intervals(taste.counts, (first, cut)))
-    short, deal = torch.from_numpy(shortlist), torch.from_numpy(deal_share(dataset, (first, cut)))
-    log_share = torch.from_numpy(taste.log_share)
-    shopper = torch.from_numpy(visits["shopper"].to_numpy()[rows].astype(np.int64))
-    week = torch.from_numpy(visits["week"].to_numpy()[rows].astype(np.int64))
-    day = torch.from_numpy(visits["day"].to_numpy()[rows].astype(np.int64))
-    rebate = torch.from_numpy(np.log(dataset.list_price / dataset.shelf_price).T.copy())
-    display, mailer = torch.from_numpy(dataset.display.T.copy()), torch.from_numpy(dataset.mailer.T.copy())
-    _, department = np.unique(dataset.items["department"].astype(str), return_inverse=True)
-    department_of = torch.from_numpy(department.astype(np.int64))
+    interval = torch.from_numpy(taste.interval(shortlist, (first, cut)))
+    short = torch.from_numpy(shortlist)
+    deal = torch.from_numpy(deal_share(dataset, (first, cut), shoppers))
+    log_share = torch.from_numpy(taste.log_share())
+    shopper, week, day = (
+        torch.from_numpy(visits[name].to_numpy()[rows].astype(np.int64)) for name in ("shopper", "week", "day")
+    )
+    marketing = Marketing.of(dataset, (first, cut))
+    rebate, display, mailer = map(torch.from_numpy, (marketing.rebate, marketing.display, marketing.mailer))
+    department = torch.from_numpy(departments(dataset))
     line_item, offsets = _lines(dataset, rows)
 
     raw = {
@@ -93,12 +115,12 @@ def fit_coefficients(
         total, count = 0.0, 0
         for batch in torch.randperm(len(rows), generator=generator).split(_BATCH):
             s, w = shopper[batch], week[batch]
-            slope = softplus(raw["price"] + raw["price_department"])[department_of]
+            slope = softplus(raw["price"] + raw["price_department"])[department]
             push = rebate[w] * slope * torch.exp(raw["price_deal"] * deal[s])[:, None]
             utility = raw["taste"] * log_share[s] + push
             utility = utility + raw["display"] * display[w] + raw["mailer"] * mailer[w]
             slots = short[s]
-            bins = gap_bins(day[batch], last[batch], interval[s].gather(1, slots))
+            bins = gap_bins(day[batch], last[batch], interval[s])
             coefficient = torch.cat([torch.zeros(1), raw["gap"][1:]])  # never bought is the reference
             utility = utility.scatter_add(1, slots, coefficient[bins])
             row, item = _batch_lines(batch, offsets, line_item)
@@ -123,38 +145,11 @@ def fit_coefficients(
     }
 
 
-def fit_synergy_scale(
-    dataset: Dataset, taste: PersonalFrequency, synergy: np.ndarray, weeks: tuple[int, int], seed: int
-) -> float:
-    """How much of the pairwise log lifts adds up when an item meets half of a basket, by grid likelihood.
-
-    Half of each basket's lines are context, half are targets; p(b | context) is proportional to
-    p_s(b) exp(scale * sum over the context of synergy), over categories.
-    """
-    visits = dataset.visits
-    keep = visits["week"].between(weeks[0], weeks[1] - 1).to_numpy(copy=True)
-    keep &= ~dataset.split.held_out[visits["shopper"].to_numpy()]
-    rng = np.random.default_rng(seed)
-    rows = np.flatnonzero(keep)
-    rows = np.sort(rng.choice(rows, min(len(rows), 8000), replace=False))
-    baskets = category_baskets(dataset, taste.category, rows)
-    context = rng.binomial(baskets.astype(int), 0.5)
-    targets = torch.from_numpy((baskets - context).astype(np.float32))
-    pull = torch.from_numpy(context.astype(np.float32) @ synergy)
-    base = torch.from_numpy(np.log(taste.category_share[visits["shopper"].to_numpy()[rows]]))
-    grid = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0)
-    scores = [(targets * torch.log_softmax(base + scale * pull, 1)).sum().item() for scale in grid]
-    return grid[int(np.argmax(scores))]
-
-
 def _lines(dataset: Dataset, rows: np.ndarray) -> tuple[Tensor, Tensor]:
     """Purchase lines of the visits in `rows`, grouped: (P,) item, (len(rows) + 1,) offsets."""
-    position = np.full(len(dataset.visits), -1)
-    position[rows] = np.arange(len(rows))
-    where = position[dataset.purchases["visit"].to_numpy()]
-    item = dataset.purchases["item"].to_numpy()[where >= 0].astype(np.int64)
-    where = where[where >= 0]
-    offsets = np.concatenate([[0], np.bincount(where, minlength=len(rows)).cumsum()])
+    lines, place = lines_of(dataset, rows)
+    item = dataset.purchases["item"].to_numpy()[lines].astype(np.int64)
+    offsets = np.concatenate([[0], np.bincount(place, minlength=len(rows)).cumsum()])
     return torch.from_numpy(item), torch.from_numpy(offsets)
 
 
