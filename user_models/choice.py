@@ -29,7 +29,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from bundlegym.data import Dataset
+from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.errors import UserError
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
@@ -43,6 +43,8 @@ from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
 
 # Streams of the draws: what each is for.
 _TRIP, _NOISE, _MISSION, _CATEGORY, _UNITS, _TAIL, _TAIL_GROUP, _TAIL_ITEM, _AGAIN, _WAIT, _FRAILTY = range(11)
+
+_LEVEL_VISITS = 3000
 
 
 @dataclass(frozen=True)
@@ -97,16 +99,20 @@ class ChoiceShopper(UserModel):
         """Fit on `weeks` (by default the training weeks). Coefficients and averages come from `shoppers` (mask
         (n_shoppers,), by default those who are not held out); anybody's own tastes, rhythm and trips are counted
         from their own purchases in `weeks`."""
+        weeks = weeks or dataset.split.train_weeks
+        shoppers = ~dataset.split.held_out if shoppers is None else shoppers
         tensors = fit_tensors(
             dataset,
-            weeks or dataset.split.train_weeks,
-            ~dataset.split.held_out if shoppers is None else shoppers,
+            weeks,
+            shoppers,
             shortlist_size=shortlist_size,
             epochs=epochs,
             seed=seed,
             progress=progress,
         )
-        return ChoiceShopper(tensors, offer_exposure=offer_exposure, bundle_pull=bundle_pull)
+        model = ChoiceShopper(tensors, offer_exposure=offer_exposure, bundle_pull=bundle_pull)
+        model._set_level(dataset, weeks, shoppers, seed)
+        return model
 
     def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
         last = self.tensors["last_visit"][self._week(day), shopper].long()
@@ -135,10 +141,15 @@ class ChoiceShopper(UserModel):
     def log_share(self, state: State) -> Tensor:
         t, shopper, week = self.tensors, state["shopper"], self._week(state["day"])
         everything = torch.arange(len(t["group"]), device=self.device).expand(len(shopper), -1)
-        utility = self._unbought(shopper, everything) + self._push(shopper, everything, week)
+        rare = (self._unbought(shopper, everything) + self._push(shopper, everything, week)).exp()
         items = t["shortlist"][shopper]
-        known = self._known(state, items) + self._push(shopper, items, week)
-        return torch.log_softmax(utility.scatter(1, items, known), 1)
+        known = (self._known(state, items) + self._push(shopper, items, week)).exp()
+        # An item is on a visit once at most, which costs favourites of their share in big trips.
+        chance = torch.diff(t["trip_cdf"][shopper], dim=1, prepend=torch.zeros(len(shopper), 1, device=self.device))
+        size = t["trip_rate"][shopper].exp()
+        known = (chance[:, None] * (1 - torch.exp(-known[:, :, None] * size[:, None]))).sum(2)
+        lines = (rare * (chance * size).sum(1, keepdim=True)).scatter(1, items, known)
+        return torch.log(lines / lines.sum(1, keepdim=True))
 
     def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
         t = self.tensors
@@ -312,6 +323,20 @@ class ChoiceShopper(UserModel):
 
     def _week(self, day: Tensor) -> Tensor:
         return (day // 7).clamp(0, len(self.tensors["shelf_price"]) - 1)
+
+    def _set_level(self, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, seed: int) -> None:
+        """Move all trips' log rates until visits simulated at the door of real ones hold as many lines.
+
+        Synergy, missions and purchases by those who would else go away empty-handed change the mean.
+        """
+        rows = visit_rows(dataset, weeks, shoppers)
+        rows = np.sort(np.random.default_rng(seed).permutation(rows)[:_LEVEL_VISITS])
+        lines = len(lines_of(dataset, rows)[0])
+        state, visit = self.at_visits(dataset, rows), torch.as_tensor(rows, device=self.device)
+        offer = Offer.nothing(len(rows), 1, self.device)
+        for number in range(4):
+            response, _ = self.respond(state, offer, Draws(seed, visit, torch.full_like(visit, number)))
+            self.tensors["trip_rate"] += float(np.log(lines / len(response.row)))
 
     # --- files --------------------------------------------------------------------------------------------
 

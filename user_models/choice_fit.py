@@ -1,9 +1,9 @@
 """Maximum likelihood for `ChoiceShopper`: which items a basket of n lines holds, given the shopper.
 
-Tastes are counted on the first two thirds of the weeks and the coefficients fitted on the rest, so that no line
+Tastes are counted on the first four fifths of the weeks and the coefficients fitted on the rest, so that no line
 helps to explain itself; afterwards tastes are counted again on all weeks. The likelihood is multinomial over the
-whole catalogue: sum over lines of u - logsumexp(u). Price, display and mailer enter as departures from the item's
-own mean over the weeks of its taste, since a taste counts what the usual price and promotions brought.
+whole catalogue but what else the basket holds. Price, display and mailer enter as departures from the item's own
+mean over the weeks of its taste, since a taste counts what the usual price and promotions brought.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.errors import UserError
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.recommenders.profile import deal_share
-from bundlegym.user_models.taste import Taste
+from bundlegym.user_models.taste import Taste, decay
 
 #: Edges of (days since last bought) / (the shopper's own interval). Bin 0 is "never bought", 1 "today".
 GAP_EDGES = (1e-6, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
 _BATCH, _LEARNING_RATE = 512, 0.05
+_TASTE_PART = 0.8  # of the weeks
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Marketing:
     @staticmethod
     def of(dataset: Dataset, weeks: tuple[int, int]) -> Marketing:
         tables = (np.log(dataset.list_price / dataset.shelf_price), dataset.display, dataset.mailer)
-        return Marketing(*((t - t[:, slice(*weeks)].mean(1, keepdims=True)).T.copy() for t in tables))
+        weight = decay(weeks)
+        return Marketing(*((t - (t[:, slice(*weeks)] @ weight)[:, None]).T.copy() for t in tables))
 
 
 def gap_bins(day: Tensor, last: Tensor, interval: Tensor) -> Tensor:
@@ -48,6 +50,15 @@ def gap_bins(day: Tensor, last: Tensor, interval: Tensor) -> Tensor:
     ratio = (day[:, None] - last) / interval
     bins = torch.bucketize(ratio, torch.tensor(GAP_EDGES, device=ratio.device)) + 1
     return torch.where(last < 0, 0, bins)
+
+
+def steadily_sold(dataset: Dataset, weeks: tuple[int, int]) -> np.ndarray:
+    """(n_items,) bool: sold in nine of ten `weeks` or more. Of other items the log lacks the price in weeks without
+    a sale; `Dataset` then takes them as not promoted, so that their price response looks too strong."""
+    lines, place = lines_of(dataset, rows := visit_rows(dataset, weeks))
+    sold = np.zeros((dataset.n_items, weeks[1]), dtype=bool)
+    sold[dataset.purchases["item"].to_numpy()[lines], dataset.visits["week"].to_numpy()[rows][place]] = True
+    return sold[:, weeks[0] :].mean(1) >= 0.9
 
 
 def departments(dataset: Dataset) -> np.ndarray:
@@ -72,13 +83,13 @@ def fit_coefficients(
         UserError: the weeks hold too few visits.
     """
     first, end = weeks
-    cut = first + max(1, round(0.67 * (end - first)))
+    cut = first + max(1, round(_TASTE_PART * (end - first)))
     taste = Taste.fit(dataset, (first, cut), shoppers)
     visits = dataset.visits
     rows = visit_rows(dataset, (cut, end), shoppers)
     if len(rows) < 50:
         raise UserError(
-            f"{dataset.name}: the last third of the weeks to fit on holds {len(rows)} visits; "
+            f"{dataset.name}: the last fifth of the weeks to fit on holds {len(rows)} visits; "
             "a ChoiceShopper needs at least 50"
         )
     shortlist = taste.shortlist(shortlist_size)
@@ -93,6 +104,7 @@ def fit_coefficients(
     marketing = Marketing.of(dataset, (first, cut))
     rebate, display, mailer = map(torch.from_numpy, (marketing.rebate, marketing.display, marketing.mailer))
     department = torch.from_numpy(departments(dataset))
+    steady = torch.from_numpy(steadily_sold(dataset, (first, end)))
     line_item, offsets = _lines(dataset, rows)
 
     raw = {
@@ -103,6 +115,10 @@ def fit_coefficients(
         "price_deal": torch.tensor(0.0),
         "display": torch.tensor(0.0),
         "mailer": torch.tensor(0.0),
+        # Of no use afterwards: an item's own drift since its taste was counted, and the price response of items
+        # whose price is known only in weeks in which somebody bought them, for that reason overstated.
+        "drift": torch.zeros(dataset.n_items),
+        "price_unsteady": torch.tensor(2.0),
     }
     for value in raw.values():
         value.requires_grad_()
@@ -116,8 +132,9 @@ def fit_coefficients(
         for batch in torch.randperm(len(rows), generator=generator).split(_BATCH):
             s, w = shopper[batch], week[batch]
             slope = softplus(raw["price"] + raw["price_department"])[department]
+            slope = torch.where(steady, slope, softplus(raw["price_unsteady"]))
             push = rebate[w] * slope * torch.exp(raw["price_deal"] * deal[s])[:, None]
-            utility = raw["taste"] * log_share[s] + push
+            utility = raw["taste"] * log_share[s] + push + raw["drift"]
             utility = utility + raw["display"] * display[w] + raw["mailer"] * mailer[w]
             slots = short[s]
             bins = gap_bins(day[batch], last[batch], interval[s])
@@ -125,8 +142,9 @@ def fit_coefficients(
             utility = utility.scatter_add(1, slots, coefficient[bins])
             row, item = _batch_lines(batch, offsets, line_item)
             lines = offsets[batch + 1] - offsets[batch]
-            loss = (lines * utility.logsumexp(1)).sum() - utility[row, item].sum()
-            prior = 0.5 * (raw["price_department"] / 0.5).square().sum()  # departments differ by about half
+            loss = _surprise(utility, row, item)
+            # Departments differ by about a half, drifts by about a third.
+            prior = 0.5 * ((raw["price_department"] / 0.5).square().sum() + (raw["drift"] / 0.3).square().sum())
             optimiser.zero_grad()
             ((loss + prior / batches) / lines.sum()).backward()
             optimiser.step()
@@ -143,6 +161,16 @@ def fit_coefficients(
         "mailer": raw["mailer"].detach(),
         "nll": nll,
     }
+
+
+def _surprise(utility: Tensor, row: Tensor, item: Tensor) -> Tensor:
+    """() sum over lines of -log of the item's share among all items that are not otherwise in the basket: an item
+    is bought once a visit, so what is held already is no alternative."""
+    log_total = utility.logsumexp(1)
+    log_share = utility[row, item] - log_total[row]
+    held = torch.zeros_like(log_total).index_add(0, row, log_share.exp())
+    others = (held[row] - log_share.exp()).clamp(max=0.95)
+    return (torch.log1p(-others) - log_share).sum()
 
 
 def _lines(dataset: Dataset, rows: np.ndarray) -> tuple[Tensor, Tensor]:

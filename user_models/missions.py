@@ -19,26 +19,23 @@ from bundlegym.recommenders.copurchase import category_baskets
 
 #: One purpose for so many categories, and at most so many.
 _CATEGORIES_A_MISSION, _MOST_MISSIONS = 20, 8
-_STEPS = 100
+_LEAST_VARIANCE = 0.15  # of a category's log rate between visits, so that it can take part in a mission
 
 
 def split_lift(lift: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(C, R) loadings L, (C,) spread d, and (C, C) synergy before scaling, from the log lift R (C, C).
 
-    L minimises the distance of L L' to R off the diagonal, each category weighted by the root of its share of
-    lines (C,): principal factors with iterated communalities.
+    L L' is the best positive approximation of rank R to the lift, each category weighted by a root of its share
+    of lines (C,). What a category's items add to each other bounds the variance it can have.
     """
     rank = min(_MOST_MISSIONS, len(lift) // _CATEGORIES_A_MISSION)
-    weight = np.sqrt(np.sqrt(share / share.sum()) + 1e-3)
-    target = (lift + lift.T) / 2 * weight[:, None] * weight
-    loading = np.zeros((len(lift), rank))
-    diagonal = np.diag(target).copy().clip(min=0)
-    for _ in range(_STEPS if rank else 0):
-        np.fill_diagonal(target, diagonal)
-        values, vectors = np.linalg.eigh(target)
-        loading = vectors[:, -rank:] * np.sqrt(values[-rank:].clip(min=0))
-        diagonal = (loading**2).sum(1)
-    loading = loading / weight[:, None]
+    weight = (share / share.sum()) ** 0.25 + 0.03
+    variance = np.diag(lift).clip(min=_LEAST_VARIANCE)
+    target = (lift + lift.T) / 2
+    np.fill_diagonal(target, variance)
+    values, vectors = np.linalg.eigh(target * weight[:, None] * weight)
+    lead = slice(len(lift) - rank, None)
+    loading = vectors[:, lead] * np.sqrt(values[lead].clip(min=0)) / weight[:, None]
     common = loading @ loading.T
     spread = np.sqrt((np.diag(lift) - np.diag(common)).clip(min=0))
     synergy = lift - common

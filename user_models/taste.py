@@ -88,6 +88,12 @@ def subcategories(dataset: Dataset) -> np.ndarray:
     return pd.factorize(path, sort=True)[0].astype(np.int64)
 
 
+def decay(weeks: tuple[int, int]) -> np.ndarray:
+    """(n_weeks,) float32 weight of each of `weeks` in a taste; they sum to 1."""
+    weight = 0.5 ** (np.arange(weeks[1] - weeks[0])[::-1] / _HALF_LIFE)
+    return (weight / weight.sum()).astype(np.float32)
+
+
 def _decayed_lines(dataset: Dataset, weeks: tuple[int, int], half_life: float) -> np.ndarray:
     """(S, I) float32 lines in `weeks`, each halved for every `half_life` weeks before their end."""
     rows = visit_rows(dataset, weeks)

@@ -2,7 +2,8 @@
 
 Poisson regression of an item's weekly units on log price, display and mailer with an effect for each item and
 the shop's weekly total as exposure; the item effects are conditioned out, which leaves a multinomial over
-weeks (Hausman, Hall and Griliches 1984). One regression a category.
+weeks (Hausman, Hall and Griliches 1984). One regression a category, over its items sold in nearly every week
+before, since of others the log knows the price only when they sell.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.data import Dataset
+from bundlegym.user_models.choice_fit import steadily_sold
 
 _LEAST_UNITS = 200  # units in a category before its regression says anything
 _RIDGE = 1.0  # a weak normal prior on each coefficient, so that no coefficient runs away
@@ -48,9 +50,10 @@ def promotion_response(tape: pd.DataFrame, dataset: Dataset, weeks: tuple[int, i
     ).astype(np.float64)
     exposure = np.log(np.maximum(units.sum(0), 1.0))
     category = pd.factorize(dataset.items["category"])[0]
+    steady = steadily_sold(dataset, (0, weeks[0]))
     rows = []
     for code in range(category.max() + 1):
-        mine = category == code
+        mine = (category == code) & steady
         moves = (np.ptp(x[mine, :, 0], axis=1) > 0.05).any()
         if units[mine].sum() >= _LEAST_UNITS and moves:
             beta = conditional_poisson(units[mine], x[mine], exposure)
