@@ -5,9 +5,8 @@ price when v > 0: purchases are thinned Poisson counts, whose shares of a basket
 was fitted. The rate is the trip's size times exp(utility): taste, time since last bought, price, display, mailer,
 and the trip's mission. Whoever came buys something: if nothing clears the bar, what came nearest to it.
 
-The response to an offer is mixed bundling (`bundling`). Items bought then pull or push the rest of the basket:
-half of the items ("anchors", drawn anew each visit) are decided first and shift the log rates of the other half by
-their synergy. Items outside the shortlist come from a process of their own (`tail`), unless they are offered.
+The response to an offer is mixed bundling (`bundling`). What is bought on its own merits, and the bundle, then shift
+the log rates of everything else by their synergy. Items outside the shortlist come from a process of their own (`tail`), unless they are offered.
 
 Named assumptions, knobs of the constructor and neutral by default, since no public log has randomised
 offers: `offer_exposure`, the share of the log's own mailer effect that being offered has on an item (1: an
@@ -42,24 +41,26 @@ from bundlegym.user_models.tail import arrivals, tail_items
 from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
 
 # Streams of the draws: what each is for.
-_TRIP, _NOISE, _MISSION, _CATEGORY, _UNITS, _TAIL, _TAIL_GROUP, _TAIL_ITEM, _AGAIN, _WAIT, _FRAILTY = range(11)
+_TRIP, _NOISE, _MISSION, _UNITS, _TAIL, _TAIL_GROUP, _TAIL_ITEM, _AGAIN, _WAIT, _FRAILTY = range(10)
 
 _LEVEL_VISITS = 3000
+_MOST_PULL = 2.0  # of a basket on an item's log rate: few baskets tell how far it adds up
 
 
 @dataclass(frozen=True)
 class _Visit:
     """Where N shoppers stand at one visit; the items considered are the shortlist's L and the offer's B.
 
-    items, log_rate, slope, price: (N, L + B), log rates of -inf where an offered item is on the shortlist already;
-    week (N,); shift (N, C) the mission by category; size (N,) log of the trip's rate.
+    items, log_rate: (N, L + B), log rates of -inf where an offered item is on the shortlist already; offered (N, B)
+    the place of each offered item among the considered, -1 for none; week (N,); cell (N, L + B) the place of item
+    and week in a table by both, laid flat; shift (N, C) the mission by category; size (N,) log of the trip's rate.
     """
 
     items: Tensor
     log_rate: Tensor
-    slope: Tensor
-    price: Tensor
+    offered: Tensor
     week: Tensor
+    cell: Tensor
     shift: Tensor
     size: Tensor
 
@@ -89,7 +90,7 @@ class ChoiceShopper(UserModel):
         *,
         weeks: tuple[int, int] | None = None,
         shoppers: np.ndarray | None = None,
-        shortlist_size: int = 160,
+        shortlist_size: int = 208,
         epochs: int = 6,
         seed: int = 0,
         progress: Callable[[str], None] = print,
@@ -141,9 +142,10 @@ class ChoiceShopper(UserModel):
     def log_share(self, state: State) -> Tensor:
         t, shopper, week = self.tensors, state["shopper"], self._week(state["day"])
         everything = torch.arange(len(t["group"]), device=self.device).expand(len(shopper), -1)
-        rare = (self._unbought(shopper, everything) + self._push(shopper, everything, week)).exp()
+        first = week[:, None] * len(t["group"])
+        rare = (self._unbought(shopper, everything) + self._push(shopper, first + everything)).exp()
         items = t["shortlist"][shopper]
-        known = (self._known(state, items) + self._push(shopper, items, week)).exp()
+        known = (self._known(state, items) + self._push(shopper, first + items)).exp()
         # An item is on a visit once at most, which costs favourites of their share in big trips.
         chance = torch.diff(t["trip_cdf"][shopper], dim=1, prepend=torch.zeros(len(shopper), 1, device=self.device))
         size = t["trip_rate"][shopper].exp()
@@ -155,29 +157,30 @@ class ChoiceShopper(UserModel):
         t = self.tensors
         visit = self._visit(state, offer, draws)
         n_short = state["last"].shape[1]
-        luck = draws.uniform(_NOISE, visit.items)
-        value = visit.log_rate - torch.log(-torch.log(luck))
+        value = visit.log_rate + draws.gumbel(_NOISE, visit.items)
 
-        # The offer comes first. offered: (N, B, L + B), which place each offered item has among the considered.
-        offered = (offer.items[:, :, None] == visit.items[:, None, :]) & (visit.log_rate > -torch.inf)[:, None]
-        in_offer = offered.any(1)
-        value = value + self.offer_exposure * t["coefficient_mailer"] * in_offer
-        whole = self._takes_whole(visit, value, offered, offer.discount)
+        # The offer comes first.
+        offered = visit.offered
+        in_offer = torch.zeros_like(value, dtype=torch.int8)
+        in_offer = in_offer.scatter_add_(1, offered.clamp(min=0), (offered >= 0).to(torch.int8)) > 0
+        if self.offer_exposure:
+            value = value + self.offer_exposure * t["coefficient_mailer"] * in_offer
+        whole = self._takes_whole(state["shopper"], visit, value, offer.discount)
         taken = in_offer & whole[:, None]
 
-        # Then the rest of the basket: anchors first, the others given what the anchors and the bundle are.
+        # Then the rest of the basket: what is bought on its own merits, and the bundle, pull or push all the others.
         category = t["category"][visit.items]
-        anchor = (luck * 2**22) % 1 < 0.5  # the last bit of the luck, which does not show in its size
-        first = taken | (anchor & (value > 0))
+        first = taken | (value > 0)
         held = torch.zeros_like(visit.shift).scatter_add_(1, category, first.float())
-        pull = (held @ t["synergy"]).clamp(-2, 2)
-        value = torch.where(anchor, value, value + pull.gather(1, category))
-        bought = first | (~anchor & (value > 0))
-        weight = t["tail_weight"][state["shopper"]] * t["tail_attraction"][visit.week]
-        weight = weight * torch.exp(visit.shift + pull / 2).gather(
-            1, t["group_category"].expand(len(weight), -1)
-        )
-        times = arrivals(weight.sum(1) * torch.exp(visit.size), draws, _TAIL)
+        pull = held @ t["synergy"]
+        own = t["synergy"].diagonal()[category] * first
+        value = value + (pull.gather(1, category) - own).clamp(-_MOST_PULL, _MOST_PULL)
+        bought = taken | (value > 0)
+        weight = t["tail_weight"].index_select(0, state["shopper"])
+        weight.mul_(t["tail_attraction"].index_select(0, visit.week))
+        weight.mul_(torch.exp(visit.shift + pull.clamp(-_MOST_PULL, _MOST_PULL)).index_select(1, t["group_category"]))
+        total = weight.cumsum(1)
+        times = arrivals(total[:, -1] * torch.exp(visit.size), draws, _TAIL)
         tail = times < 1
 
         # Whoever came buys something: of all that was not enough, what came nearest.
@@ -187,7 +190,7 @@ class ChoiceShopper(UserModel):
         tail[:, 0] |= nothing & from_tail
         bought[(nothing & ~from_tail).nonzero()[:, 0], best.indices[nothing & ~from_tail]] = True
 
-        purchases = self._purchases(state, visit, draws, bought, taken, offer.discount, tail, weight)
+        purchases = self._purchases(state, visit, draws, bought, taken, offer.discount, tail, total)
         picked = (bought & in_offer & ~taken).any(1)
         choice = torch.where(whole, TAKE, torch.where(picked, CHERRY_PICK, IGNORE))
         days, left = self._next_visit(state, draws)
@@ -210,8 +213,11 @@ class ChoiceShopper(UserModel):
         place = torch.searchsorted(short, extra).clamp(max=short.shape[1] - 1)
         unknown = (offer.items >= 0) & (short.gather(1, place) != extra)
         items = torch.cat([short, extra], 1)
+        offered = torch.where(unknown, short.shape[1] + torch.arange(extra.shape[1], device=self.device), place)
+        offered = torch.where(offer.items >= 0, offered, -1)
+        cell = week[:, None] * len(t["category"]) + items
         utility = torch.cat([self._known(state, short), self._unbought(shopper, extra)], 1)
-        utility = utility + self._push(shopper, items, week)
+        utility = utility + self._push(shopper, cell)
 
         size = torch.searchsorted(t["trip_cdf"][shopper], draws.uniform(_TRIP)[:, None])[:, 0]
         log_size = t["trip_rate"][shopper, size.clamp(max=t["trip_rate"].shape[1] - 1)]
@@ -222,8 +228,7 @@ class ChoiceShopper(UserModel):
         shift = self._mission(draws)
         log_rate = utility + log_size[:, None] + shift.gather(1, t["category"][items])
         log_rate[:, short.shape[1] :].masked_fill_(~unknown, -torch.inf)
-        slope = t["price_slope"][items] * t["deal_factor"][shopper, None]
-        return _Visit(items, log_rate, slope, t["shelf_price"][week[:, None], items], week, shift, log_size)
+        return _Visit(items, log_rate, offered, week, cell, shift, log_size)
 
     def _known(self, state: State, items: Tensor) -> Tensor:
         """(N, L) taste and time since last bought of the shortlist."""
@@ -237,30 +242,28 @@ class ChoiceShopper(UserModel):
         t = self.tensors
         return torch.log(t["tail_weight"][shopper[:, None], t["group"][items]]) + t["log_within"][items]
 
-    def _push(self, shopper: Tensor, items: Tensor, week: Tensor) -> Tensor:
-        """(N, M) what price, display and mailer add to the utility of an item in a week."""
-        t, w = self.tensors, week[:, None]
-        return t["deal_factor"][shopper, None] * t["price_push"][w, items] + t["promotion_push"][w, items]
+    def _push(self, shopper: Tensor, cell: Tensor) -> Tensor:
+        """(N, M) what price, display and mailer add to the utility of items in weeks, `cell` of a flat table."""
+        t = self.tensors
+        return t["deal_factor"][shopper, None] * t["price_push"].ravel()[cell] + t["promotion_push"].ravel()[cell]
 
     def _mission(self, draws: Draws) -> Tensor:
         """(N, C) what the purpose of the trip adds to log rates by category; exp of it has mean 1."""
         t = self.tensors
-        luck = draws.uniform(_CATEGORY, torch.arange(len(t["mission_spread"]), device=self.device))
-        shift = _normal(luck) * t["mission_spread"]
-        purposes = t["mission_loading"].shape[1]
-        if purposes:
-            luck = draws.uniform(_MISSION, torch.arange(purposes, device=self.device))
-            shift = shift + _normal(luck) @ t["mission_loading"].T
+        luck = draws.uniform(_MISSION, torch.arange(t["mission_loading"].shape[1], device=self.device))
+        shift = _normal(luck) @ t["mission_loading"].T
         return shift - t["mission_mean"]
 
-    def _takes_whole(self, visit: _Visit, value: Tensor, offered: Tensor, discount: Tensor) -> Tensor:
-        here = offered.any(2).float()
-        slot = offered.float().argmax(2)
-        v, p, b = (table.gather(1, slot) for table in (value, visit.price, visit.slope))
-        category = self.tensors["category"][visit.items.gather(1, slot)]
-        synergy = self.tensors["synergy"][category[:, :, None], category[:, None, :]]
-        synergy = synergy * (1 - torch.eye(here.shape[1], device=self.device))
-        return takes_whole(v, p, b, here, synergy, discount, self.bundle_pull)
+    def _takes_whole(self, shopper: Tensor, visit: _Visit, value: Tensor, discount: Tensor) -> Tensor:
+        t, slot = self.tensors, visit.offered.clamp(min=0)
+        item = visit.items.gather(1, slot)
+        price = t["shelf_price"].ravel()[visit.cell.gather(1, slot)]
+        slope = t["price_slope"][item] * t["deal_factor"][shopper, None]
+        category = t["category"][item]
+        synergy = t["synergy"][category[:, :, None], category[:, None, :]]
+        synergy = synergy * (1 - torch.eye(slot.shape[1], device=self.device))
+        here = (visit.offered >= 0).float()
+        return takes_whole(value.gather(1, slot), price, slope, here, synergy, discount, self.bundle_pull)
 
     # --- what a visit leaves ------------------------------------------------------------------------------
 
@@ -273,21 +276,13 @@ class ChoiceShopper(UserModel):
         taken: Tensor,
         discount: Tensor,
         tail: Tensor,
-        weight: Tensor,
+        tail_total: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """(P,) row, item, quantity and price of everything bought."""
         t = self.tensors
         row, slot = bought.nonzero(as_tuple=True)
         tail_row, tail_slot = tail.nonzero(as_tuple=True)
-        tail_draws = _of_rows(draws, tail_row)
-        tail_item = tail_items(
-            t,
-            visit.week,
-            weight,
-            tail_row,
-            tail_draws.uniform(_TAIL_GROUP, tail_slot[:, None])[:, 0],
-            tail_draws.uniform(_TAIL_ITEM, tail_slot[:, None])[:, 0],
-        )
+        tail_item = tail_items(t, visit.week, tail_total, tail, draws, _TAIL_GROUP, _TAIL_ITEM)[tail_row, tail_slot]
         # What is on the shortlist, or drawn twice, was decided there already.
         place = torch.searchsorted(t["shortlist"][state["shopper"]][tail_row], tail_item[:, None])[:, 0]
         place = place.clamp(max=state["last"].shape[1] - 1)

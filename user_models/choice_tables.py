@@ -13,7 +13,7 @@ from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share
 from bundlegym.user_models.choice_fit import Marketing, departments, fit_coefficients, gap_bins
-from bundlegym.user_models.missions import fit_synergy_scale, split_lift
+from bundlegym.user_models.missions import mission_loadings, synergy_share
 from bundlegym.user_models.rhythm import fit_rhythm
 from bundlegym.user_models.tail import tail_tables
 from bundlegym.user_models.taste import Taste
@@ -48,15 +48,20 @@ def fit_tensors(
     marketing = Marketing.of(dataset, weeks)
     slope = coefficients["price"].numpy()[departments(dataset)]
     promotion = float(coefficients["display"]) * marketing.display + float(coefficients["mailer"]) * marketing.mailer
+    push = slope * marketing.rebate + promotion
     power = float(coefficients["taste"])
     log_share = taste.log_share()
-    attraction = np.exp(power * taste.log_within + slope * marketing.rebate + promotion, dtype=np.float64)
+    attraction = np.exp(power * taste.log_within + push, dtype=np.float64)
 
     frequency = PersonalFrequency.fit(dataset, weeks)
     lift = category_synergy(dataset, frequency, weeks, shoppers=shoppers)
-    loading, spread, synergy = split_lift(lift, frequency.category_share[shoppers].mean(0))
-    scale = fit_synergy_scale(dataset, frequency, synergy, loading @ loading.T, weeks, shoppers, seed)
-    progress(f"user model: synergy adds up at {scale:.2f} of the pairwise log lifts")
+    share, error = synergy_share(dataset, frequency, lift, push, weeks, shoppers)
+    progress(f"user model: synergy is {share:.2f} (standard error {error:.2f}) of the log lift after taste")
+    share = min(max(share, 0.0), 0.5)
+    synergy = share * np.where(np.eye(len(lift)) > 0, lift.clip(max=0), lift)
+    # Each of two may have pulled the other, so synergy accounts for twice its size in their lift.
+    common = lift - 2 * share * (lift - np.diag(np.diag(lift)))
+    loading = mission_loadings(common, frequency.category_share[shoppers].mean(0))
     group_category = np.zeros(taste.group.max() + 1, dtype=np.int64)
     group_category[taste.group] = frequency.category
     arrays: dict[str, np.ndarray] = {
@@ -73,13 +78,12 @@ def fit_tensors(
         "category": frequency.category,
         "group": taste.group,
         "group_category": group_category,
-        "tail_weight": np.exp(power * taste.log_unbought),
+        "tail_weight": _tail_weight(taste, log_share, shortlist, power, float(coefficients["gap"][2:7].mean())),
         "log_within": (power * taste.log_within).astype(np.float32),
         **tail_tables(attraction, taste.group),
         "mission_loading": loading,
-        "mission_spread": spread,
-        "mission_mean": ((loading**2).sum(1) + spread**2) / 2,
-        "synergy": (scale * synergy).astype(np.float32),
+        "mission_mean": ((loading**2).sum(1) / 2).astype(np.float32),
+        "synergy": synergy.astype(np.float32),
         **fit_rhythm(dataset, weeks, shoppers),
         **fit_units(dataset, weeks, shoppers, marketing.rebate),
     }
@@ -90,6 +94,22 @@ def fit_tensors(
     tensors["trip_cdf"] = torch.from_numpy(trips["trip_share"].cumsum(1))
     tensors["trip_rate"] = _trip_rates(tensors, weeks)
     return tensors
+
+
+def _tail_weight(
+    taste: Taste, log_share: np.ndarray, shortlist: np.ndarray, power: float, bought_before: float
+) -> np.ndarray:
+    """(S, G) the shopper's part of the rate of items off the shortlist: what is on it does not count, and what was
+    bought before, which adds `bought_before` to utility, is spread over its subcategory."""
+    rate = np.exp(power * log_share + bought_before * (taste.count > 0))
+    item = np.broadcast_to(np.exp(power * taste.log_within), rate.shape).copy()
+    for table in (rate, item):
+        np.put_along_axis(table, shortlist, 0.0, axis=1)
+    one_hot = np.zeros((len(taste.group), taste.group.max() + 1), dtype=np.float32)
+    one_hot[np.arange(len(taste.group)), taste.group] = 1.0
+    outside, base = rate @ one_hot, item @ one_hot
+    whole = np.exp(power * taste.log_unbought)  # where the shortlist holds all of a subcategory
+    return np.where(base > 0, outside / np.maximum(base, 1e-12), whole).astype(np.float32)
 
 
 def _trip_rates(t: dict[str, Tensor], weeks: tuple[int, int]) -> Tensor:

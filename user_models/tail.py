@@ -43,17 +43,19 @@ def arrivals(rate: Tensor, draws: Draws, stream: int) -> Tensor:
 
 
 def tail_items(
-    t: dict[str, Tensor], week: Tensor, weight: Tensor, row: Tensor, luck: Tensor, luck_within: Tensor
+    t: dict[str, Tensor], week: Tensor, total: Tensor, bought: Tensor, draws: Draws, group: int, within: int
 ) -> Tensor:
-    """(P,) items of purchases by the shoppers `row` (P,) in the weeks (N,) of all shoppers, whose rates by group
-    are `weight` (N, G); luck (P,) uniform."""
-    n, groups = weight.shape
-    total = weight.double().cumsum(1)
-    place = total / total[:, -1:] + torch.arange(n, device=row.device)[:, None]
-    flat = torch.searchsorted(place.ravel(), row + luck.double())
-    chosen = (flat - row * groups).clamp(0, groups - 1)
-    w = week[row]
+    """(N, M) items of the purchases (N, M) that `bought` marks, -1 elsewhere, in the weeks (N,). `total` (N, G) is
+    the running sum of rates by group; `group` and `within` are the streams to draw from."""
+    slots = int(bought.sum(1).max()) if len(bought) else 0
+    slot = torch.arange(slots, device=total.device)
+    groups = torch.searchsorted(total, draws.uniform(group, slot) * total[:, -1:], right=True)
+    row, place = bought[:, :slots].nonzero(as_tuple=True)
+    chosen, w = groups[row, place].clamp(max=total.shape[1] - 1), week[row]
     start, end = t["tail_start"][w, chosen], t["tail_start"][w, chosen + 1]
+    luck = draws.uniform(within, slot)[row, place]
     items = t["tail_cdf"].shape[1]
-    spot = torch.searchsorted(t["tail_cdf"].ravel(), start + luck_within * (end - start), right=True)
-    return t["tail_item"][(spot - w * items).clamp(0, items - 1)]
+    spot = torch.searchsorted(t["tail_cdf"].ravel(), start + luck * (end - start), right=True)
+    out = torch.full(bought.shape, -1, device=total.device)
+    out[row, place] = t["tail_item"][(spot - w * items).clamp(0, items - 1)]
+    return out
