@@ -28,7 +28,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.data import Dataset
 from bundlegym.errors import UserError
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
@@ -38,12 +38,13 @@ from bundlegym.user_models.choice_tables import fit_tensors
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.rhythm import hazards, wait
 from bundlegym.user_models.tail import arrivals, tail_items
+from bundlegym.user_models.tape import real_tape, simulated_tape
 from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
 
 # Streams of the draws: what each is for.
-_TRIP, _NOISE, _MISSION, _UNITS, _TAIL, _TAIL_GROUP, _TAIL_ITEM, _AGAIN, _WAIT, _FRAILTY = range(10)
+_TRIP, _NOISE, _MISSION, _UNITS, _TAIL, _TAIL_GROUP, _TAIL_ITEM, _TAIL_KEPT, _AGAIN, _WAIT, _FRAILTY = range(11)
 
-_LEVEL_VISITS = 3000
+_LEVEL_SHOPPERS, _LEVEL_STEPS = 800, 3
 _MOST_PULL = 2.0  # of a basket on an item's log rate: few baskets tell how far it adds up
 
 
@@ -90,7 +91,7 @@ class ChoiceShopper(UserModel):
         *,
         weeks: tuple[int, int] | None = None,
         shoppers: np.ndarray | None = None,
-        shortlist_size: int = 208,
+        shortlist_size: int = 144,
         epochs: int = 6,
         seed: int = 0,
         progress: Callable[[str], None] = print,
@@ -143,9 +144,12 @@ class ChoiceShopper(UserModel):
         t, shopper, week = self.tensors, state["shopper"], self._week(state["day"])
         everything = torch.arange(len(t["group"]), device=self.device).expand(len(shopper), -1)
         first = week[:, None] * len(t["group"])
-        rare = (self._unbought(shopper, everything) + self._push(shopper, first + everything)).exp()
+        push = self._push(shopper, first + everything)
+        rare = (self._unbought(shopper, everything) + push).exp()
+        row, item, rate = self._memory(shopper)
+        rare[row, item] = rate * push[row, item].exp()
         items = t["shortlist"][shopper]
-        known = (self._known(state, items) + self._push(shopper, first + items)).exp()
+        known = (self._known(state, items) + push.gather(1, items)).exp()
         # An item is on a visit once at most, which costs favourites of their share in big trips.
         chance = torch.diff(t["trip_cdf"][shopper], dim=1, prepend=torch.zeros(len(shopper), 1, device=self.device))
         size = t["trip_rate"][shopper].exp()
@@ -178,8 +182,9 @@ class ChoiceShopper(UserModel):
         bought = taken | (value > 0)
         weight = t["tail_weight"].index_select(0, state["shopper"])
         weight.mul_(t["tail_attraction"].index_select(0, visit.week))
-        weight.mul_(torch.exp(visit.shift + pull.clamp(-_MOST_PULL, _MOST_PULL)).index_select(1, t["group_category"]))
-        total = weight.cumsum(1)
+        lift = torch.exp(visit.shift + pull.clamp(-_MOST_PULL, _MOST_PULL))
+        lift = torch.cat([lift, torch.ones(len(lift), 1, device=self.device)], 1)  # memory is of all categories
+        total = weight.mul_(lift.index_select(1, t["group_category"])).cumsum(1)
         times = arrivals(total[:, -1] * torch.exp(visit.size), draws, _TAIL)
         tail = times < 1
 
@@ -242,6 +247,18 @@ class ChoiceShopper(UserModel):
         t = self.tensors
         return torch.log(t["tail_weight"][shopper[:, None], t["group"][items]]) + t["log_within"][items]
 
+    def _memory(self, shopper: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(M,) row in `shopper` (N,), item and rate of what the shoppers remember off the shortlist."""
+        t = self.tensors
+        start = t["memory_start"][shopper]
+        count = t["memory_start"][shopper + 1] - start
+        row = torch.repeat_interleave(torch.arange(len(shopper), device=self.device), count)
+        spot = torch.arange(len(row), device=self.device) - (count.cumsum(0) - count)[row] + start[row]
+        share = torch.diff(t["memory_cdf"], prepend=torch.zeros(1, device=self.device, dtype=torch.float64))[spot]
+        first = spot == start[row]
+        share = torch.where(first, t["memory_cdf"][spot] - shopper[row], share)
+        return row, t["memory_item"][spot], share.float() * t["memory_rate"][shopper[row]]
+
     def _push(self, shopper: Tensor, cell: Tensor) -> Tensor:
         """(N, M) what price, display and mailer add to the utility of items in weeks, `cell` of a flat table."""
         t = self.tensors
@@ -281,14 +298,17 @@ class ChoiceShopper(UserModel):
         """(P,) row, item, quantity and price of everything bought."""
         t = self.tensors
         row, slot = bought.nonzero(as_tuple=True)
-        tail_row, tail_slot = tail.nonzero(as_tuple=True)
-        tail_item = tail_items(t, visit.week, tail_total, tail, draws, _TAIL_GROUP, _TAIL_ITEM)[tail_row, tail_slot]
-        # What is on the shortlist, or drawn twice, was decided there already.
-        place = torch.searchsorted(t["shortlist"][state["shopper"]][tail_row], tail_item[:, None])[:, 0]
-        place = place.clamp(max=state["last"].shape[1] - 1)
-        new = t["shortlist"][state["shopper"][tail_row], place] != tail_item
-        new &= ~(visit.items[tail_row, state["last"].shape[1] :] == tail_item[:, None]).any(1)
-        key = torch.unique(tail_row[new] * len(t["group"]) + tail_item[new])
+        tail_item = tail_items(
+            t, state["shopper"], visit.week, tail_total, tail, draws, (_TAIL_GROUP, _TAIL_ITEM, _TAIL_KEPT)
+        )
+        # What is on the shortlist or offered was decided there already.
+        n_short = state["last"].shape[1]
+        short, offered = visit.items[:, :n_short].contiguous(), visit.items[:, n_short:]
+        place = torch.searchsorted(short, tail_item).clamp(max=n_short - 1)
+        new = (tail_item >= 0) & (short.gather(1, place) != tail_item)
+        new &= (offered[:, None] != tail_item[:, :, None]).all(2)
+        tail_row = new.nonzero()[:, 0]
+        key = torch.unique(tail_row * len(t["group"]) + tail_item[new])
         tail_row, tail_item = key // len(t["group"]), key % len(t["group"])
 
         rows, items = torch.cat([row, tail_row]), torch.cat([visit.items[row, slot], tail_item])
@@ -320,18 +340,18 @@ class ChoiceShopper(UserModel):
         return (day // 7).clamp(0, len(self.tensors["shelf_price"]) - 1)
 
     def _set_level(self, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, seed: int) -> None:
-        """Move all trips' log rates until visits simulated at the door of real ones hold as many lines.
+        """Move all trips' log rates until the last fifth of `weeks`, simulated, has the log's mean basket.
 
-        Synergy, missions and purchases by those who would else go away empty-handed change the mean.
+        Synergy, missions, satiation and purchases by those who would else go away empty-handed change the mean.
         """
-        rows = visit_rows(dataset, weeks, shoppers)
-        rows = np.sort(np.random.default_rng(seed).permutation(rows)[:_LEVEL_VISITS])
-        lines = len(lines_of(dataset, rows)[0])
-        state, visit = self.at_visits(dataset, rows), torch.as_tensor(rows, device=self.device)
-        offer = Offer.nothing(len(rows), 1, self.device)
-        for number in range(4):
-            response, _ = self.respond(state, offer, Draws(seed, visit, torch.full_like(visit, number)))
-            self.tensors["trip_rate"] += float(np.log(lines / len(response.row)))
+        span = (weeks[1] - max(1, (weeks[1] - weeks[0]) // 5), weeks[1])
+        some = np.random.default_rng(seed).permutation(np.flatnonzero(shoppers))[:_LEVEL_SHOPPERS]
+        some.sort()
+        real = real_tape(dataset, span, some)
+        mean = len(real) / max(real["visit"].nunique(), 1)
+        for step in range(_LEVEL_STEPS):
+            tape = simulated_tape(self, span, some, seed + step)
+            self.tensors["trip_rate"] += float(np.log(mean * tape["visit"].nunique() / len(tape)))
 
     # --- files --------------------------------------------------------------------------------------------
 

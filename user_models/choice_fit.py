@@ -76,7 +76,8 @@ def fit_coefficients(
     seed: int,
     progress: Callable[[str], None],
 ) -> dict[str, Tensor]:
-    """Coefficients by name: `taste` (), `gap` (n_bins,), `price` (n_departments,), `price_deal` (),
+    """Coefficients by name: `taste` (), `gap` (n_bins,), `memory` () of items bought
+    before but not shortlisted, `price` (n_departments,), `price_deal` (),
     `display` (), `mailer` () and `nll` (), nats a line on the fitted weeks.
 
     Raises:
@@ -98,6 +99,7 @@ def fit_coefficients(
     short = torch.from_numpy(shortlist)
     deal = torch.from_numpy(deal_share(dataset, (first, cut), shoppers))
     log_share = torch.from_numpy(taste.log_share())
+    remembered = torch.from_numpy(taste.count > 0).scatter(1, short, False)
     shopper, week, day = (
         torch.from_numpy(visits[name].to_numpy()[rows].astype(np.int64)) for name in ("shopper", "week", "day")
     )
@@ -110,6 +112,7 @@ def fit_coefficients(
     raw = {
         "taste": torch.tensor(1.0),
         "gap": torch.zeros(len(GAP_EDGES) + 2),
+        "memory": torch.tensor(0.0),
         "price": torch.tensor(2.0),
         "price_department": torch.zeros(int(department.max()) + 1),
         "price_deal": torch.tensor(0.0),
@@ -136,6 +139,7 @@ def fit_coefficients(
             push = rebate[w] * slope * torch.exp(raw["price_deal"] * deal[s])[:, None]
             utility = raw["taste"] * log_share[s] + push + raw["drift"]
             utility = utility + raw["display"] * display[w] + raw["mailer"] * mailer[w]
+            utility = utility + raw["memory"] * remembered[s]
             slots = short[s]
             bins = gap_bins(day[batch], last[batch], interval[s])
             coefficient = torch.cat([torch.zeros(1), raw["gap"][1:]])  # never bought is the reference
@@ -155,6 +159,7 @@ def fit_coefficients(
     return {
         "taste": raw["taste"].detach(),
         "gap": torch.cat([torch.zeros(1), raw["gap"][1:].detach()]),
+        "memory": raw["memory"].detach(),
         "price": softplus(raw["price"] + raw["price_department"]).detach(),
         "price_deal": raw["price_deal"].detach(),
         "display": raw["display"].detach(),

@@ -15,7 +15,7 @@ from bundlegym.recommenders.profile import deal_share
 from bundlegym.user_models.choice_fit import Marketing, departments, fit_coefficients, gap_bins
 from bundlegym.user_models.missions import mission_loadings, synergy_share
 from bundlegym.user_models.rhythm import fit_rhythm
-from bundlegym.user_models.tail import tail_tables
+from bundlegym.user_models.tail import THINNING, memory_tables, tail_tables
 from bundlegym.user_models.taste import Taste
 from bundlegym.user_models.trips import GRID, fit_trips
 from bundlegym.user_models.units import fit_units
@@ -53,6 +53,9 @@ def fit_tensors(
     log_share = taste.log_share()
     attraction = np.exp(power * taste.log_within + push, dtype=np.float64)
 
+    remembered = np.exp(power * log_share + float(coefficients["memory"])) * (taste.count > 0)
+    np.put_along_axis(remembered, shortlist, 0.0, axis=1)
+
     frequency = PersonalFrequency.fit(dataset, weeks)
     lift = category_synergy(dataset, frequency, weeks, shoppers=shoppers)
     share, error = synergy_share(dataset, frequency, lift, push, weeks, shoppers)
@@ -77,10 +80,11 @@ def fit_tensors(
         "shelf_price": dataset.shelf_price.T.copy(),
         "category": frequency.category,
         "group": taste.group,
-        "group_category": group_category,
-        "tail_weight": _tail_weight(taste, log_share, shortlist, power, float(coefficients["gap"][2:7].mean())),
+        "group_category": np.append(group_category, len(lift)),
+        "tail_weight": np.column_stack([np.exp(power * taste.log_unbought), THINNING * remembered.sum(1)]),
         "log_within": (power * taste.log_within).astype(np.float32),
         **tail_tables(attraction, taste.group),
+        **memory_tables(remembered),
         "mission_loading": loading,
         "mission_mean": ((loading**2).sum(1) / 2).astype(np.float32),
         "synergy": synergy.astype(np.float32),
@@ -94,22 +98,6 @@ def fit_tensors(
     tensors["trip_cdf"] = torch.from_numpy(trips["trip_share"].cumsum(1))
     tensors["trip_rate"] = _trip_rates(tensors, weeks)
     return tensors
-
-
-def _tail_weight(
-    taste: Taste, log_share: np.ndarray, shortlist: np.ndarray, power: float, bought_before: float
-) -> np.ndarray:
-    """(S, G) the shopper's part of the rate of items off the shortlist: what is on it does not count, and what was
-    bought before, which adds `bought_before` to utility, is spread over its subcategory."""
-    rate = np.exp(power * log_share + bought_before * (taste.count > 0))
-    item = np.broadcast_to(np.exp(power * taste.log_within), rate.shape).copy()
-    for table in (rate, item):
-        np.put_along_axis(table, shortlist, 0.0, axis=1)
-    one_hot = np.zeros((len(taste.group), taste.group.max() + 1), dtype=np.float32)
-    one_hot[np.arange(len(taste.group)), taste.group] = 1.0
-    outside, base = rate @ one_hot, item @ one_hot
-    whole = np.exp(power * taste.log_unbought)  # where the shortlist holds all of a subcategory
-    return np.where(base > 0, outside / np.maximum(base, 1e-12), whole).astype(np.float32)
 
 
 def _trip_rates(t: dict[str, Tensor], weeks: tuple[int, int]) -> Tensor:
@@ -128,10 +116,10 @@ def _trip_rates(t: dict[str, Tensor], weeks: tuple[int, int]) -> Tensor:
         push = t["deal_factor"][:, None] * t["price_push"][week][t["shortlist"]]
         push = push + t["promotion_push"][week][t["shortlist"]]
         rate += torch.exp(t["taste"] + t["coefficient_gap"][bins] + push) / 3
-        outside = t["tail_weight"] @ t["tail_attraction"][week]
+        outside = t["tail_weight"][:, :-1] @ t["tail_attraction"][week, :-1]
         inside = torch.exp(push + t["log_within"][t["shortlist"]])
         inside = inside * t["tail_weight"].gather(1, t["group"][t["shortlist"]])
-        tail += (outside - inside.sum(1)).clamp(min=0) / 3
+        tail += (outside - inside.sum(1)).clamp(min=0) / 3 + t["memory_rate"] / 3
     target = torch.from_numpy(GRID).float().expand(len(everyone), -1)
     log_factor = torch.log(target / (rate.sum(1) + tail)[:, None])
     for _ in range(6):  # an item is bought once at most, so the mean falls short of the sum of rates

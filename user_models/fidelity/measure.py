@@ -12,7 +12,7 @@ import pandas as pd
 from bundlegym.data import Dataset
 from bundlegym.user_models.base import UserModel
 from bundlegym.user_models.fidelity import baskets, calibration, distributions, likelihood, response, two_sample
-from bundlegym.user_models.fidelity.simulate import real_tape, simulated_tape
+from bundlegym.user_models.tape import real_tape, simulated_tape
 
 _PAIR_VISITS = {"categories": 40.0, "items": 3.0}
 _CALIBRATION_VISITS = 3000
