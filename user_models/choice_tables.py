@@ -57,7 +57,7 @@ def fit_tensors(
     np.put_along_axis(remembered, shortlist, 0.0, axis=1)
 
     frequency = PersonalFrequency.fit(dataset, weeks)
-    lift = category_synergy(dataset, frequency, weeks, shoppers=shoppers)
+    lift = category_synergy(dataset, frequency, weeks, pseudo_count=5.0, shoppers=shoppers)
     share, error = synergy_share(dataset, frequency, lift, push, weeks, shoppers)
     progress(f"user model: synergy is {share:.2f} (standard error {error:.2f}) of the log lift after taste")
     share = min(max(share, 0.0), 0.5)

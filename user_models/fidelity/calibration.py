@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from bundlegym.data import Dataset
+from bundlegym.data import Dataset, lines_of
 from bundlegym.user_models.base import Offer, UserModel
 from bundlegym.user_models.draws import Draws
 
@@ -37,10 +37,8 @@ def purchase_rates(
             held[response.row.cpu(), group[response.item.cpu()]] = True
             predicted[repeat % 2, begin : begin + len(batch)] += held * (2 / _REPEATS)
     observed = np.zeros(shape, dtype=np.float32)
-    position = np.full(len(dataset.visits), -1)
-    position[rows] = np.arange(len(rows))
-    where = position[dataset.purchases["visit"].to_numpy()]
-    observed[where[where >= 0], group[dataset.purchases["item"].to_numpy()[where >= 0]]] = 1.0
+    lines, place = lines_of(dataset, rows)
+    observed[place, group[dataset.purchases["item"].to_numpy()[lines]]] = 1.0
     return predicted[0], predicted[1], observed
 
 

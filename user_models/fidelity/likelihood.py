@@ -13,7 +13,7 @@ import torch
 from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 
-from bundlegym.data import Dataset
+from bundlegym.data import Dataset, lines_of
 from bundlegym.recommenders.frequency import line_counts
 from bundlegym.user_models.base import UserModel
 
@@ -22,24 +22,10 @@ _FACTORS, _FACTOR_WEIGHT = 60, 200.0
 _BATCH = 256
 
 
-def held_out_lines(dataset: Dataset, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(P,) place in `rows` and item of each line of the visits `rows`, in order of place."""
-    position = np.full(len(dataset.visits), -1)
-    position[rows] = np.arange(len(rows))
-    where = position[dataset.purchases["visit"].to_numpy()]
-    return where[where >= 0], dataset.purchases["item"].to_numpy()[where >= 0].astype(np.int64)
-
-
-def visit_rows(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> np.ndarray:
-    """Row numbers of the visits of `shoppers` in `weeks`."""
-    visits = dataset.visits
-    keep = visits["week"].between(weeks[0], weeks[1] - 1) & visits["shopper"].isin(shoppers)
-    return np.flatnonzero(keep)
-
-
 def model_nll(model: UserModel, dataset: Dataset, rows: np.ndarray) -> float | None:
     """Nats a line of a user model at the visits `rows`; None for one that knows no shares."""
-    place, item = held_out_lines(dataset, rows)
+    lines, place = lines_of(dataset, rows)
+    item = dataset.purchases["item"].to_numpy()[lines].astype(np.int64)
     total = 0.0
     for begin in range(0, len(rows), _BATCH):
         batch = rows[begin : begin + _BATCH]
@@ -47,8 +33,8 @@ def model_nll(model: UserModel, dataset: Dataset, rows: np.ndarray) -> float | N
         if log_share is None:
             return None
         mine = slice(*np.searchsorted(place, [begin, begin + _BATCH]))
-        lines = torch.from_numpy(place[mine] - begin), torch.from_numpy(item[mine])
-        total -= float(log_share[lines].double().sum())
+        where = torch.from_numpy(place[mine] - begin), torch.from_numpy(item[mine])
+        total -= float(log_share.cpu()[where].double().sum())
     return total / len(item)
 
 
@@ -62,13 +48,14 @@ def rival_nll(
     counts = line_counts(dataset, fit_weeks)
     popularity = counts[fit_shoppers].sum(0, dtype=np.float64) + 0.5
     popularity = (popularity / popularity.sum()).astype(np.float32)
-    place, item = held_out_lines(dataset, rows)
+    lines, place = lines_of(dataset, rows)
+    item = dataset.purchases["item"].to_numpy()[lines].astype(np.int64)
     shopper = dataset.visits["shopper"].to_numpy()[rows][place]
 
     def score(share: np.ndarray) -> float:
         return float(-np.log(share).mean(dtype=np.float64))
 
-    lines = counts.sum(1)
+    total = counts.sum(1)
     personal = counts[shopper, item] + _PERSONAL_WEIGHT * popularity[item]
     factors = NMF(
         _FACTORS, init="nndsvda", solver="mu", beta_loss="kullback-leibler", max_iter=60, random_state=0
@@ -81,6 +68,6 @@ def rival_nll(
     low_rank = np.einsum("pk,kp->p", weights[shopper], factors.components_[:, item])
     return {
         "popularity": score(popularity[item]),
-        "personal_frequency": score(personal / (lines[shopper] + _PERSONAL_WEIGHT)),
+        "personal_frequency": score(personal / (total[shopper] + _PERSONAL_WEIGHT)),
         "matrix_factorisation": score((low_rank + _FACTOR_WEIGHT * popularity[item]) / norm[shopper]),
     }

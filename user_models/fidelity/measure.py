@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bundlegym.data import Dataset
+from bundlegym.data import Dataset, visit_rows
 from bundlegym.user_models.base import UserModel
 from bundlegym.user_models.fidelity import baskets, calibration, distributions, likelihood, response, two_sample
 from bundlegym.user_models.tape import real_tape, simulated_tape
@@ -30,6 +30,7 @@ def measure(
     model: UserModel,
     dataset: Dataset,
     *,
+    name: str = "choice",
     weeks: tuple[int, int],
     shoppers: np.ndarray,
     seed: int = 0,
@@ -48,27 +49,28 @@ def measure(
         "ks_complement_more": distributions.ks_complements(*more),
         "base_rates": _base_rates(real, simulated, dataset, weeks, len(shoppers)),
     }
-    samples = {name: (eight[0][name], eight[1][name]) for name in eight[0]}
-    samples |= {name: (more[0][name], more[1][name]) for name in more[0]}
+    samples = {what: (eight[0][what], eight[1][what]) for what in eight[0]}
+    samples |= {what: (more[0][what], more[1][what]) for what in more[0]}
 
     progress("fidelity: co-purchases, prices and promotions")
     category = pd.factorize(dataset.items["category"])[0]
-    for name, group in (("categories", category), ("items", np.arange(dataset.n_items))):
-        before = real_tape(dataset, (0, weeks[0]), shoppers)
-        pairs = baskets.frequent_pairs(before, group, _PAIR_VISITS[name] * weeks[0] / n_weeks)
+    before = real_tape(dataset, (0, weeks[0]), shoppers)
+    for level, group in (("categories", category), ("items", np.arange(dataset.n_items))):
+        pairs = baskets.frequent_pairs(before, group, _PAIR_VISITS[level] * weeks[0] / n_weeks)
         lift = baskets.lifts(real, group, pairs), baskets.lifts(simulated, group, pairs)
         summary = baskets.lift_summary(*lift)
-        figures["co_purchase_lift" if name == "categories" else "co_purchase_lift_items"] = summary
-        samples[f"lift_{name}"] = lift
+        figures["co_purchase_lift" if level == "categories" else "co_purchase_lift_items"] = summary
+        samples[f"lift_{level}"] = lift
     tables = [response.promotion_response(tape, dataset, weeks) for tape in (real, simulated)]
     figures["response"] = {
-        name: response.response_summary(table)
-        for name, table in zip(("real", "simulated"), tables, strict=True)
+        side: response.response_summary(table)
+        for side, table in zip(("real", "simulated"), tables, strict=True)
     }
     samples["elasticity"] = tables[0]["elasticity"].to_numpy(), tables[1]["elasticity"].to_numpy()
 
     progress("fidelity: calibration")
-    rows = likelihood.visit_rows(dataset, weeks, shoppers)
+    mask = np.isin(np.arange(dataset.n_shoppers), shoppers)
+    rows = visit_rows(dataset, weeks, mask)
     some = np.sort(np.random.default_rng(seed).permutation(rows)[:_CALIBRATION_VISITS])
     curve = calibration.calibration_curve(*calibration.purchase_rates(model, dataset, some, category, seed))
     figures["calibration"] = calibration.calibration_errors(curve)
@@ -78,12 +80,12 @@ def measure(
     progress("fidelity: telling simulated from real by gradient boosting")
     features = {"baskets": two_sample.basket_features, "shopper_weeks": two_sample.week_features}
     figures["two_sample"] = {
-        name: two_sample.two_sample_auc(*(make(tape, dataset, weeks[0]) for tape in (real, simulated)), seed)
-        for name, make in features.items()
+        rows_of: two_sample.two_sample_auc(*(make(tape, dataset, weeks[0]) for tape in (real, simulated)), seed)
+        for rows_of, make in features.items()
     }
     figures["two_sample_auc"] = max(part["auc"] for part in figures["two_sample"].values())
     progress("fidelity: likelihood")
-    figures["nll_per_item"] = {"choice": likelihood.model_nll(model, dataset, rows)}
+    figures["nll_per_item"] = {name: likelihood.model_nll(model, dataset, rows)}
     return Fidelity(figures, samples)
 
 
