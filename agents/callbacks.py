@@ -30,7 +30,7 @@ class BundleMetrics(BaseCallback):
         super().__init__()
         self.hyper, self.evaluate, self.eval_every, self.checkpoint = hyper, evaluate, eval_every, checkpoint
         self.sums = {name: np.zeros(2) for name in METRICS}
-        self.next_eval = 0
+        self.next_eval, self.evaluated_at = 0, -1
 
     def add(self, record: VisitRecord) -> None:
         """Count the visits of one step."""
@@ -61,10 +61,12 @@ class BundleMetrics(BaseCallback):
             self._evaluate()
 
     def _on_training_end(self) -> None:
-        self._evaluate()
+        if self.evaluated_at < self.num_timesteps:
+            self._evaluate()
         self.logger.dump(self.num_timesteps)
 
     def _evaluate(self) -> None:
+        self.evaluated_at = self.num_timesteps
         for name, value in self.evaluate(self.model).items():
             self.logger.record(f"eval/{name}", value)
         save_checkpoint(self.model, self.checkpoint)

@@ -35,6 +35,8 @@ def load_checkpoint(model: Any, path: Path) -> None:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         weights = {k.removeprefix("policy."): v for k, v in tensors.items() if k.startswith("policy.")}
         model.policy.load_state_dict(weights)
+        if hasattr(model, "learning_starts"):  # a replay buffer is not kept: fill it again before learning
+            model.learning_starts += model.num_timesteps
     except Exception as error:
         raise UserError(f"{path}: not a checkpoint of this agent ({error})") from error
     optimizer = model.policy.optimizer.state_dict()

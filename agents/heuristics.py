@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from bundlegym.agents.base import Policy
 from bundlegym.envs.base import CANDIDATE_FEATURES
 from bundlegym.envs.core import BundleCore
+from bundlegym.recommenders import Recommender
 from bundlegym.user_models.draws import Draws
 
 #: Scores (N, K) of the candidates for the bundle so far.
@@ -34,10 +36,7 @@ def _random(core: BundleCore) -> Tensor:
 
 def _co_purchase(core: BundleCore) -> Tensor:
     """Start with what this shopper buys most, then add what goes with the bundle, lift after taste."""
-    category = core.market.category[core.candidates]
-    pairs = core.market.synergy[category[:, :, None], category[:, None, :]]
-    lift = (pairs * core.picked[:, :, None]).sum(1)
-    return torch.where(core.n_picks[:, None] == 0, _feature("log_share")(core), lift)
+    return torch.where(core.n_picks[:, None] == 0, _feature("log_share")(core), _feature("lift")(core))
 
 
 SCORES: dict[str, Score] = {
@@ -46,6 +45,33 @@ SCORES: dict[str, Score] = {
     "most_bought": _feature("log_share"),
     "co_purchase": _co_purchase,
 }
+
+
+def recommended_score(model: Recommender) -> Score:
+    """How a fitted recommender scores the candidates, whatever is in the bundle already.
+
+    It is asked for all shoppers when it first meets a market, and its answers for their shortlists are kept.
+    """
+    tables: dict[int, Tensor] = {}
+
+    def score(core: BundleCore) -> Tensor:
+        market = core.market
+        if id(market) not in tables:
+            tables[id(market)] = _shortlist_scores(model, market.shortlist.cpu().numpy()).to(core.device)
+        shopper = core.records.shopper
+        slot = torch.searchsorted(market.shortlist[shopper], core.candidates)
+        return tables[id(market)][shopper].gather(1, slot)
+
+    return score
+
+
+def _shortlist_scores(model: Recommender, shortlist: np.ndarray, batch: int = 512) -> Tensor:
+    """(S, L) float32 scores of each shopper's shortlisted items (S, L)."""
+    scores = np.empty(shortlist.shape, dtype=np.float32)
+    for first in range(0, len(shortlist), batch):
+        some = np.arange(first, min(first + batch, len(shortlist)))
+        scores[some] = np.take_along_axis(model.score(some), shortlist[some], 1)
+    return torch.from_numpy(scores)
 
 
 def offer_nothing(core: BundleCore) -> Tensor:

@@ -1,6 +1,6 @@
 """bundlegym: simulated shoppers fitted to a shop's log, and agents that learn which bundles to offer them.
 
-Importing the package registers `bundlegym/Bundle-v0` with Gymnasium.
+Importing the package registers `bundlegym/Bundle-v0` and `bundlegym/Slate-v0` with Gymnasium.
 """
 
 import gymnasium
@@ -10,4 +10,9 @@ from bundlegym.errors import UserError
 __version__ = "0.1.0"
 __all__ = ["UserError", "__version__"]
 
-gymnasium.register("bundlegym/Bundle-v0", entry_point="bundlegym.envs.bundle:BundleEnv")
+gymnasium.register(
+    "bundlegym/Bundle-v0",
+    entry_point="bundlegym.envs.bundle:BundleEnv",
+    vector_entry_point="bundlegym.envs.vector:BundleVectorEnv",
+)
+gymnasium.register("bundlegym/Slate-v0", entry_point="bundlegym.envs.slate:SlateEnv")

@@ -3,10 +3,15 @@
 from bundlegym.envs.base import METRICS, EnvConfig, VisitRecord
 from bundlegym.envs.bundle import BundleEnv
 from bundlegym.envs.core import BundleCore
-from bundlegym.envs.market import Market, build_market
-from bundlegym.envs.vector import BundleVecEnv
+from bundlegym.envs.make import PRESETS, make_core
+from bundlegym.envs.market import CandidateSource, Market, build_market, recommended
+from bundlegym.envs.sb3 import BundleVecEnv
+from bundlegym.envs.slate import SlateEnv
+from bundlegym.envs.vector import BundleVectorEnv
+from bundlegym.envs.views import to_numpy
 
 __all__ = [
-    "METRICS", "BundleCore", "BundleEnv", "BundleVecEnv", "EnvConfig", "Market", "VisitRecord",
-    "build_market",
+    "METRICS", "PRESETS", "BundleCore", "BundleEnv", "BundleVecEnv", "BundleVectorEnv", "CandidateSource",
+    "EnvConfig", "Market", "SlateEnv", "VisitRecord", "build_market", "make_core", "recommended",
+    "to_numpy",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,13 +11,33 @@ from torch import Tensor
 from bundlegym.errors import UserError
 from bundlegym.user_models.base import CHERRY_PICK, TAKE, Offer, Response
 
+EMBEDDING_SIZE = 8
 CANDIDATE_FEATURES = (
     "log_share", "log_price", "rebate", "unit_margin", "margin_share", "display", "mailer", "bought_before",
-    "overdue", "log_popularity", *(f"embedding_{i}" for i in range(8)),
+    "overdue", "log_popularity", "lift", *(f"embedding_{i}" for i in range(EMBEDDING_SIZE)),
 )  # fmt: skip
+#: The one candidate feature that a pick changes: log lift after taste with the bundle so far.
+LIFT = CANDIDATE_FEATURES.index("lift")
+#: An action that leaves its slot as it is.
+LEAVE = -1
 #: Observations are clamped to plus and minus this, so that their space is bounded.
 FEATURE_LIMIT = 20.0
-CONTEXT_FEATURES = ("time_left", "bundle_size", "bundle_price", "bundle_margin")
+CONTEXT_FEATURES = ("time_left", "bundle_size", "bundle_price", "bundle_margin", "bundle_lift")
+#: Blocks of the observation.
+BLOCKS = ("shopper", "context", "candidates", "picked")
+#: What a reward may be made of, (M,) each for the M visits that ended; money in the log's currency.
+COMPONENTS = (
+    "incremental_margin",
+    "margin",
+    "twin_margin",
+    "revenue",
+    "taken",
+    "cherry_picked",
+    "size",
+    "discount",
+)
+#: `reward(components) -> (M,)`, from `COMPONENTS` by name.
+Reward = Callable[[dict[str, Tensor]], Tensor]
 METRICS = (
     "acceptance_rate", "cherry_pick_rate", "size", "discount", "revenue_per_visit", "margin_per_visit",
     "incremental_margin_per_visit",
@@ -42,7 +63,15 @@ class EnvConfig:
     discounts: tuple[float, ...] = (0.0, 0.05, 0.1, 0.2, 0.3)
     """Discount levels off the shelf price of the whole bundle; the first should be 0."""
 
+    reward: str = "incremental_margin"
+    """Reward of a visit: a component by name, or module:name of a function over all components."""
+
+    observation: tuple[str, ...] = BLOCKS
+    """Blocks of the observation: names, or module:name of functions of the core."""
+
     def __post_init__(self) -> None:
+        for name in ("discounts", "observation"):  # lists where a configuration comes from JSON
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         if not 1 <= self.min_size <= self.max_size <= self.candidates:
             raise UserError(
                 f"min_size {self.min_size}, max_size {self.max_size}, candidates {self.candidates}: "
@@ -56,40 +85,73 @@ class EnvConfig:
 
 @dataclass(frozen=True)
 class VisitRecord:
-    """The visits that ended in one step. (M,) each unless said otherwise; money in the log's currency.
+    """The M visits that ended in one step. (M,) each unless said otherwise; money in the log's currency.
 
-    `slot` says which of the N environments; `response` and `offer` hold the details, row by row.
+    `slot` says which of the N environments; `both` (2M rows) holds the M shoppers' responses, then their
+    twins'; `response` and `twin` tell them apart.
     """
 
     slot: Tensor
     shopper: Tensor
     day: Tensor
     offer: Offer
-    response: Response
-    twin: Response
+    both: Response
     size: Tensor
     revenue: Tensor
     margin: Tensor
-    incremental_margin: Tensor
+    twin_margin: Tensor
+
+    @property
+    def choice(self) -> Tensor:
+        return self.both.choice[: len(self.slot)]
+
+    @property
+    def left(self) -> Tensor:
+        return self.both.left[: len(self.slot)]
+
+    @property
+    def response(self) -> Response:
+        return self.both.part(0, len(self.slot))
+
+    @property
+    def twin(self) -> Response:
+        return self.both.part(len(self.slot), 2 * len(self.slot))
+
+    @property
+    def incremental_margin(self) -> Tensor:
+        return self.margin - self.twin_margin
+
+    def components(self) -> dict[str, Tensor]:
+        """(M,) float each, by the names in `COMPONENTS`."""
+        return {
+            "incremental_margin": self.incremental_margin,
+            "margin": self.margin,
+            "twin_margin": self.twin_margin,
+            "revenue": self.revenue,
+            "taken": (self.choice == TAKE).float(),
+            "cherry_picked": (self.choice == CHERRY_PICK).float(),
+            "size": self.size.float(),
+            "discount": self.offer.discount,
+        }
 
     def metrics(self) -> dict[str, Tensor]:
-        """(M,) float each, by the names in `METRICS`; size and discount are NaN where nothing was offered."""
-        offered = self.size > 0
-        nan = torch.full_like(self.margin, torch.nan)
+        """(M,) float each, by the names in `METRICS`; what speaks of an offer is NaN where there was none."""
+        c = self.components()
+        no_offer = self.size == 0
         return {
-            "acceptance_rate": torch.where(offered, (self.response.choice == TAKE).float(), nan),
-            "cherry_pick_rate": torch.where(offered, (self.response.choice == CHERRY_PICK).float(), nan),
-            "size": torch.where(offered, self.size.float(), nan),
-            "discount": torch.where(offered, self.offer.discount, nan),
+            "acceptance_rate": c["taken"].masked_fill(no_offer, torch.nan),
+            "cherry_pick_rate": c["cherry_picked"].masked_fill(no_offer, torch.nan),
+            "size": c["size"].masked_fill(no_offer, torch.nan),
+            "discount": c["discount"].masked_fill(no_offer, torch.nan),
             "revenue_per_visit": self.revenue,
             "margin_per_visit": self.margin,
-            "incremental_margin_per_visit": self.incremental_margin,
+            "incremental_margin_per_visit": c["incremental_margin"],
         }
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """(N,) reward, terminated, truncated, and the visits that ended (None if no visit did)."""
+    """(N,) reward, terminated, truncated, and the visits that ended (None if no visit did); read only."""
 
     reward: Tensor
     terminated: Tensor

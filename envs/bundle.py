@@ -7,17 +7,15 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
+from gymnasium.utils import EzPickle
 
-from bundlegym.data import Dataset, synthetic_dataset
-from bundlegym.envs.base import EnvConfig
-from bundlegym.envs.core import BundleCore
-from bundlegym.envs.market import build_market
-from bundlegym.envs.vector import core_spaces, to_numpy
-from bundlegym.user_models import ChoiceShopper, UserModel
+from bundlegym.envs.base import StepResult
+from bundlegym.envs.make import make_core
+from bundlegym.envs.views import core_spaces, legal_actions, to_numpy
 
 
-class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
-    """Offer bundles to a simulated shopper.
+class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
+    """Offer bundles to a simulated shopper, item by item.
 
     ## Description
     A shopper fitted to a transaction log comes for T visits. At each the agent sees what the shop knows of
@@ -26,16 +24,18 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
 
     ## Action Space
     `Discrete(K + D)`: 0..K-1 add a candidate; K + d makes the offer at discount level d and ends the visit.
-    `action_masks()` (K + D,) says what is legal; offering nothing, action K before any pick, always is.
+    `action_masks()` (K + D,), also `info["action_mask"]`, says what is legal: no repeats, no offer below the
+    least size, no pick above the greatest; offering nothing, action K before any pick, always is. A masked
+    action makes the first legal offer instead, or where none is legal the first legal pick.
 
     ## Observation Space
     `Dict` of flat float32 boxes: `candidates` (K features by `base.CANDIDATE_FEATURES`, row by row),
     `picked` (K,) 1 where in the bundle, `shopper` (history features, season), `context`
-    (`base.CONTEXT_FEATURES`). Only what a shop would know.
+    (`base.CONTEXT_FEATURES`, among them the share of the visits that is left). Only what a shop would know.
 
     ## Rewards
     The visit's incremental margin, in the log's currency: the shopper's margin less that of a twin who
-    lives the same visits with the same luck and is offered nothing. Zero on picks.
+    lives the same visits with the same luck and is offered nothing. Zero on picks. Other rewards: `reward`.
 
     ## Starting State
     A shopper and a first day are drawn; the history until then is the log's own.
@@ -43,39 +43,31 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
     ## Episode End
     Truncated after T visits; terminated when the shopper leaves for good.
 
+    ## Information
+    `action_mask`, and at the end of a visit the figures of `base.METRICS`.
+
     ## Arguments
-    `dataset`: a prepared log (by default a small synthetic one); `user_model`: who reacts (by default a
-    `ChoiceShopper` fitted on it); `config`: an `EnvConfig`; `shoppers`: codes to draw from (by default those
-    not held out); `weeks`: half-open range (by default the training weeks).
+    `render_mode`: None, 'ansi', 'rgb_array' or 'human'. All others are those of `make.make_core`: a preset
+    ('synthetic' by default), `dataset`, `user_model`, `reward`, `shoppers`, `weeks`, and any field of
+    `EnvConfig` (`candidates`, `visits`, ...) and `DataConfig` (`log`, ...).
+
+    ```python
+    env = gymnasium.make("bundlegym/Bundle-v0", preset="complete-journey", visits=4, reward="margin")
+    ```
 
     ## Version History
     v0: first version.
     """
 
-    metadata = {"render_modes": []}
+    metadata = {"render_modes": ["ansi", "rgb_array", "human"], "render_fps": 2}
 
-    def __init__(
-        self,
-        dataset: Dataset | None = None,
-        user_model: UserModel | None = None,
-        config: EnvConfig | None = None,
-        shoppers: np.ndarray | None = None,
-        weeks: tuple[int, int] | None = None,
-    ) -> None:
-        dataset = synthetic_dataset() if dataset is None else dataset
-        user_model = user_model or ChoiceShopper.fit(dataset, epochs=1, progress=lambda _: None)
-        if shoppers is None:
-            shoppers = np.flatnonzero(~dataset.split.held_out)
-        self.core = BundleCore(
-            build_market(dataset, device=user_model.device),
-            user_model,
-            config or EnvConfig(),
-            n=1,
-            shoppers=shoppers,
-            weeks=weeks or dataset.split.train_weeks,
-        )
+    def __init__(self, render_mode: str | None = None, **options: Any) -> None:
+        EzPickle.__init__(self, render_mode, **options)
+        self.core = make_core(1, **options)
         self.core.reset()
         self.observation_space, self.action_space = core_spaces(self.core)  # type: ignore[assignment]
+        self.render_mode = render_mode
+        self._action = torch.zeros(1, dtype=torch.int64, device=self.core.device)
         self._started = False
 
     def reset(
@@ -83,7 +75,7 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
     ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         super().reset(seed=seed)
         if seed is not None or not self._started:
-            self.core.reseed(seed if seed is not None else int(self.np_random.integers(2**31)))
+            self.core.reseed([seed if seed is not None else int(self.np_random.integers(2**31))])
             self.core.reset()
             self._started = True
         else:
@@ -91,8 +83,17 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
         return self._observation(), {"action_mask": self.action_masks()}
 
     def step(self, action: Any) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
-        """One pick or offer. A masked action offers what stands, or nothing where that is not allowed."""
-        result = self.core.step(torch.tensor([self._legal(int(action))]))
+        self._action[0] = int(self._decode(action))
+        return self._observe(self.core.step(self._action))
+
+    def action_masks(self) -> np.ndarray:
+        """(K + D,) bool, the legal actions; the name is the one that sb3-contrib looks for."""
+        return np.array(self.core.masks()[0].cpu().numpy())
+
+    def _decode(self, action: Any) -> np.ndarray:
+        return legal_actions(np.array([action]), self.core.masks().cpu().numpy(), self.core.k)[0]
+
+    def _observe(self, result: StepResult) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         info: dict[str, Any] = {"action_mask": self.action_masks()}
         if result.record is not None:
             info |= {name: float(value[0]) for name, value in result.record.metrics().items()}
@@ -103,22 +104,6 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
             bool(result.truncated[0]),
             info,
         )
-
-    def action_masks(self) -> np.ndarray:
-        """(K + D,) bool, the legal actions; the name is the one that sb3-contrib looks for."""
-        return self.core.masks()[0].cpu().numpy()
-
-    def _legal(self, action: int) -> int:
-        """The action itself, or where it is masked the first legal offer, or the first legal pick.
-
-        Clients without masks (SB3's own PPO and DQN) would else stop at their first random action.
-        """
-        mask = self.action_masks()
-        if mask[action]:
-            return action
-        legal = np.flatnonzero(mask)
-        offers = legal[legal >= self.core.k]
-        return int(offers[0] if len(offers) else legal[0])
 
     def _observation(self) -> dict[str, np.ndarray]:
         return {name: block[0] for name, block in to_numpy(self.core.observe()).items()}

@@ -6,26 +6,47 @@ lives the same visit with the same draws unoffered, time passes, and new candida
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from bundlegym.envs import eager, kernels
 from bundlegym.envs.base import (
     CANDIDATE_FEATURES,
-    FEATURE_LIMIT,
+    CONTEXT_FEATURES,
     EnvConfig,
+    Reward,
     StepResult,
     VisitRecord,
 )
+from bundlegym.envs.custom import Block, blocks_of, reward_of
 from bundlegym.envs.market import SHOPPER_FEATURES, Market
 from bundlegym.errors import UserError
-from bundlegym.user_models.base import Offer, Response, State, UserModel
-from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.base import Offer, State, UserModel
+from bundlegym.user_models.draws import Draws, first_episode
 
 # Streams of the core's own draws; a user model numbers its own from 0.
 _SHOPPER, _START, _RETRIEVAL = 100, 101, 102
-#: Spread of the noise in retrieval: it lets items outside the top K become candidates on some visits.
-_RETRIEVAL_NOISE = 0.5
+#: A slot's episodes are its number and multiples of this, so that they do not depend on N.
+_NEXT_EPISODE = 1 << 32
+
+
+@dataclass
+class Records:
+    """What the shop itself notes of the shopper in each slot.
+
+    Attributes:
+        shopper, day: (N,) int64, who stands at the door, and on which day.
+        last: (N, L) int32, the day each shortlisted item was last bought, -1 for never.
+    """
+
+    shopper: Tensor
+    day: Tensor
+    last: Tensor
 
 
 class BundleCore:
@@ -38,8 +59,16 @@ class BundleCore:
         n: shoppers simulated at once.
         shoppers: (P,) codes to draw episodes' shoppers from.
         weeks: half-open range of weeks; an episode starts in the first half of it.
-        seed: of everything random.
+        seed: of everything random; see `reseed`.
+        reward: takes the place of the one that `config.reward` names.
+        blocks: further blocks of the observation by name, after those of `config.observation`.
+        compiled: run the hot parts compiled; None does so on the CPU.
     """
+
+    features: Tensor
+    shopper_block: Tensor
+    context: Tensor
+    picked: Tensor
 
     def __init__(
         self,
@@ -50,7 +79,10 @@ class BundleCore:
         n: int,
         shoppers: np.ndarray,
         weeks: tuple[int, int],
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
+        reward: Reward | None = None,
+        blocks: Mapping[str, Block] | None = None,
+        compiled: bool | None = None,
     ) -> None:
         if len(shoppers) == 0:
             raise UserError("no shoppers to simulate: the list of shoppers is empty")
@@ -65,187 +97,173 @@ class BundleCore:
         self.shoppers = torch.as_tensor(np.asarray(shoppers, dtype=np.int64), device=self.device)
         self.weeks = weeks
         self.rows = torch.arange(n, device=self.device)
+        self._allocate(market)
+        self._views(self.device.type == "cpu" if compiled is None else compiled)
+        self.reward, self.blocks = reward or reward_of(config.reward), blocks_of(config, blocks)
         self.reseed(seed)
 
-    def reseed(self, seed: int) -> None:
-        """Start over: `reset` must follow."""
-        self.seed = seed
-        self.episode = self.rows.clone()
+    def _allocate(self, m: Market) -> None:
+        n, k, device = self.n, self.k, self.device
+
+        def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+            return torch.zeros(shape, dtype=dtype, device=device)
+
+        self.episode, self.visit = zeros(n, dtype=torch.int64), zeros(n, dtype=torch.int64)
+        self.n_picks = zeros(n, dtype=torch.int64)
+        self.picks = zeros(n, self.config.max_size, dtype=torch.int64)
+        self.candidates = zeros(n, k, dtype=torch.int64)
+        self.picked, self.features = zeros(n, k), zeros(n, k, len(CANDIDATE_FEATURES))
+        self.shopper_block = zeros(n, len(SHOPPER_FEATURES) + 2)
+        self.context = zeros(n, len(CONTEXT_FEATURES))
+        self.mask = zeros(n, k + self.levels, dtype=torch.bool)
+        self.records = Records(
+            zeros(n, dtype=torch.int64),
+            zeros(n, dtype=torch.int64),
+            zeros(n, m.shortlist.shape[1], dtype=torch.int32),
+        )
+        self.state: State = {}
+        none = zeros(n, dtype=torch.bool)
+        self._quiet = StepResult(zeros(n), none, none, None)
+
+    def _views(self, compiled: bool) -> None:
+        """The tensors as the hot parts take them: as they are, or as numpy arrays on the same memory."""
+        self._ops: Any = kernels if compiled else eager
+        self._take: Any = Tensor.numpy if compiled else lambda tensor: tensor
+        take, m, config = self._take, self.market, self.config
+        shop = kernels.Shop(*(take(getattr(m, name)) for name in kernels.Shop._fields))
+        board = kernels.Board(
+            *(take(tensor) for tensor in (
+                self.candidates, self.features, self.shopper_block, self.context, self.picked, self.mask,
+                self.picks, self.n_picks, self.visit,
+            ))
+        )  # fmt: skip
+        self._table = (board, shop, config.visits, config.min_size, config.max_size)
+        self._episode = take(self.episode)
+        self._records = tuple(take(t) for t in (self.records.shopper, self.records.day, self.records.last))
+        self._stock = (take(m.shortlist), take(m.unit_cost))
+
+    def reseed(self, seed: int | Sequence[int]) -> None:
+        """Start over: `reset` must follow.
+
+        Args:
+            seed: one for all slots, which then live apart; or one a slot, each of which then lives like the
+                only slot of a core with that seed.
+        """
+        if isinstance(seed, int):
+            self.seed = seed
+            self.episode.copy_(self.rows)
+        else:
+            self.seed = 0
+            self.episode.copy_(torch.tensor([first_episode(int(s)) for s in seed]))
 
     # --- episodes ---------------------------------------------------------------------------------------
 
     def reset(self) -> None:
         """Start a new episode in every slot."""
-        n, k, size = self.n, self.k, self.config.max_size
-        self.visit = torch.zeros(n, dtype=torch.int64, device=self.device)
-        self.picks = torch.full((n, size), -1, dtype=torch.int64, device=self.device)
-        self.n_picks = torch.zeros(n, dtype=torch.int64, device=self.device)
-        self.picked = torch.zeros(n, k, device=self.device)
-        self.candidates = torch.zeros(n, k, dtype=torch.int64, device=self.device)
-        self.features = torch.zeros(n, k, len(CANDIDATE_FEATURES), device=self.device)
-        self.shopper_block = torch.zeros(n, len(SHOPPER_FEATURES) + 2, device=self.device)
-        self.state: State = {}
         self._begin(self.rows)
+
+    def restart(self, done: Tensor) -> None:
+        """Begin new episodes in the slots of the mask `done` (N,)."""
+        rows = self.rows[done]
+        if len(rows):
+            self.episode[rows] += _NEXT_EPISODE
+            self._begin(rows)
 
     def _begin(self, rows: Tensor) -> None:
         """Draw a shopper and a first day for the episodes in `rows`, and open the first visit."""
         self.visit[rows] = 0
-        draws = self._draws(rows)
-        pick = (draws.uniform(_SHOPPER) * len(self.shoppers)).long()
-        shopper = self.shoppers[pick]
+        draws = self.draws(rows)
+        shopper = self.shoppers[(draws.uniform(_SHOPPER) * len(self.shoppers)).long()]
         first, end = self.weeks
         span = max(1, (end - first + 1) // 2) * 7
         day = first * 7 + (draws.uniform(_START) * span).long()
         fresh = self.user_model.reset(shopper, day)
-        last = self.market.last[day // 7, shopper].long()
-        fresh = {**fresh, "_shop_last": last, "_shop_shopper": shopper, "_shop_day": day}
         if not self.state:
-            self.state = {name: value.clone() for name, value in fresh.items()}
-            self.twin = {name: value.clone() for name, value in fresh.items()}
+            self.state = {k: v.new_zeros(2 * self.n, *v.shape[1:]) for k, v in fresh.items()}
         for name, value in fresh.items():
             self.state[name][rows] = value
-            self.twin[name][rows] = value
-        self._open_visit(rows)
+            self.state[name][rows + self.n] = value  # the twin
+        r = self.records
+        r.shopper[rows], r.day[rows] = shopper, day
+        r.last[rows] = self.market.last[day // 7, shopper].to(r.last.dtype)
+        self._open(rows)
 
-    def _open_visit(self, rows: Tensor) -> None:
+    def _open(self, rows: Tensor) -> None:
         """Retrieve candidates and describe them: the work of a visit's boundary."""
-        m, draws = self.market, self._draws(rows)
-        shopper, day = self.state["_shop_shopper"][rows], self.state["_shop_day"][rows]
-        week = (day // 7).clamp(0, len(m.shelf_price) - 1)[:, None]
-        shortlist = m.shortlist[shopper]
-        score = m.log_share[shopper] + _RETRIEVAL_NOISE * draws.gumbel(_RETRIEVAL, shortlist)
-        slot = score.topk(self.k, dim=1).indices
-        items = shortlist.gather(1, slot)
-        last = self.state["_shop_last"][rows].gather(1, slot)
-        overdue = (day[:, None] - last) / m.interval[shopper].gather(1, slot)
-        price, cost = m.shelf_price[week, items], m.unit_cost[items]
-        columns = [
-            m.log_share[shopper].gather(1, slot) / 2 + 3,
-            torch.log(price),
-            torch.log(m.list_price[week, items] / price) * 4,
-            price - cost,
-            (price - cost) / price * 2,
-            m.display[week, items],
-            m.mailer[week, items],
-            (last >= 0).float(),
-            torch.where(last >= 0, torch.log(overdue.clamp(0.05, 20)), 0.0),
-            torch.log(m.popularity[items]) / 2 + 4,
-        ]
-        self.candidates[rows] = items
-        self.features[rows] = torch.cat([torch.stack(columns, 2), m.embedding[items]], 2).clamp(
-            -FEATURE_LIMIT, FEATURE_LIMIT
-        )
-        angle = week[:, 0] * (2 * torch.pi / 52)
-        season = torch.stack([torch.sin(angle), torch.cos(angle)], 1)
-        self.shopper_block[rows] = torch.cat([m.shopper_features[shopper], season], 1)
-        self.picks[rows] = -1
-        self.n_picks[rows] = 0
-        self.picked[rows] = 0.0
+        luck = (self.seed, self._episode, _RETRIEVAL)
+        self._ops.open_visits(self._take(rows), luck, *self._records, *self._table)
 
-    def _draws(self, rows: Tensor) -> Draws:
+    def draws(self, rows: Tensor) -> Draws:
+        """The luck of the visits now open in the slots `rows` (M,)."""
         return Draws(self.seed, self.episode[rows], self.visit[rows])
 
     # --- what an agent sees -----------------------------------------------------------------------------
 
-    def observe(self) -> dict[str, Tensor]:
-        """Blocks (N, width): shopper, candidates (K features flattened), context and picked."""
-        chosen = self.picked[:, :, None] * self.features
-        context = torch.stack(
-            [
-                1 - self.visit / self.config.visits,
-                self.n_picks / self.config.max_size,
-                (self.picked * torch.exp(self.features[:, :, 1])).sum(1) / 10,
-                chosen[:, :, 3].sum(1) / 4,
-            ],
-            1,
-        )
-        return {
-            "shopper": self.shopper_block,
-            "context": context.float().clamp(-FEATURE_LIMIT, FEATURE_LIMIT),
-            "candidates": self.features.flatten(1),
-            "picked": self.picked,
-        }
+    def observe(self, rows: Tensor | None = None) -> dict[str, Tensor]:
+        """Blocks (N, width) by name, or those of some rows; without rows they change with the next step."""
+        blocks = {name: block(self) for name, block in self.blocks.items()}
+        return blocks if rows is None else {name: block[rows] for name, block in blocks.items()}
 
     def masks(self) -> Tensor:
-        """(N, K + D) bool, the legal actions: no repeats, bundle sizes within bounds, nothing at level 0."""
-        can_pick = (self.picked == 0) & (self.n_picks < self.config.max_size)[:, None]
-        can_offer = (self.n_picks >= self.config.min_size)[:, None].expand(-1, self.levels).clone()
-        can_offer[:, 0] |= self.n_picks == 0
-        return torch.cat([can_pick, can_offer], 1)
+        """(N, K + D) bool, the legal actions: no repeats, bundle sizes within bounds, nothing at level 0.
+
+        It changes with the next step.
+        """
+        return self.mask
 
     # --- a step -----------------------------------------------------------------------------------------
 
     def step(self, action: Tensor) -> StepResult:
         """Add a candidate or make the offer, (N,) int64; ended episodes stay until `restart`.
 
+        `LEAVE` lets a slot be.
+
         Raises:
             ValueError: an action is outside the mask.
         """
-        legal = self.masks().gather(1, action[:, None])[:, 0]
-        if not bool(legal.all()):
-            slot = int((~legal).nonzero()[0])
-            raise ValueError(f"environment {slot}: action {int(action[slot])} is masked; see action_masks()")
-        picking = action < self.k
-        rows = self.rows[picking]
-        self.picks[rows, self.n_picks[rows]] = self.candidates[rows, action[rows]]
-        self.picked[rows, action[rows]] = 1.0
-        self.n_picks[rows] += 1
-        zero = torch.zeros(self.n, device=self.device)
-        none = torch.zeros(self.n, dtype=torch.bool, device=self.device)
-        rows = self.rows[~picking]
-        if len(rows) == 0:
-            return StepResult(zero, none, none.clone(), None)
+        illegal, offers = self._ops.pick(self._take(action), *self._table)
+        if illegal >= 0:
+            raise ValueError(
+                f"environment {illegal}: action {int(action[illegal])} is masked; see action_masks()"
+            )
+        if offers == 0:
+            return self._quiet
+        rows = self.rows if offers == self.n else self.rows[action >= self.k]
         record = self._visit(rows, self.discounts[action[rows] - self.k])
-        zero[rows] = record.incremental_margin
-        terminated, truncated = none, none.clone()
-        terminated[rows] = record.response.left
-        truncated[rows] = ~record.response.left & (self.visit[rows] >= self.config.visits)
-        self._open_visit(rows)
-        return StepResult(zero, terminated, truncated, record)
-
-    def restart(self, done: Tensor) -> None:
-        """Begin new episodes in the slots of the mask `done` (N,)."""
-        rows = self.rows[done]
-        if len(rows):
-            self.episode[rows] += self.n
-            self._begin(rows)
+        result = StepResult(
+            self._quiet.reward.clone(),
+            self._quiet.terminated.clone(),
+            self._quiet.truncated.clone(),
+            record,
+        )
+        result.reward[rows] = self.reward(record.components())
+        result.terminated[rows] = record.left
+        result.truncated[rows] = ~record.left & (self.visit[rows] >= self.config.visits)
+        self._open(rows)
+        return result
 
     def _visit(self, rows: Tensor, discount: Tensor) -> VisitRecord:
         """Shopper and twin live the visit; the state moves to the door of the next one."""
-        draws = self._draws(rows)
-        offer = Offer(self.picks[rows], discount)
-        nothing = Offer.nothing(len(rows), self.config.max_size, self.device)
-        before = {name: value[rows] for name, value in self.state.items()}
-        twin_before = {name: value[rows] for name, value in self.twin.items()}
-        response, after = self.user_model.respond(before, offer, draws)
-        twin, twin_after = self.user_model.respond(twin_before, nothing, draws)
-        revenue, margin = self._money(response, len(rows))
-        _, twin_margin = self._money(twin, len(rows))
+        m, r = len(rows), self.records
+        both = torch.cat([rows, rows + self.n])
+        picks, nothing = self.picks[rows], Offer.nothing(m, self.config.max_size, self.device)
+        offer = Offer(torch.cat([picks, nothing.items]), torch.cat([discount, nothing.discount]))
+        state = self.state if m == self.n else {name: value[both] for name, value in self.state.items()}
+        response, after = self.user_model.respond(state, offer, self.draws(both % self.n))
+        if m == self.n:
+            self.state = after
+        else:
+            for name, value in after.items():
+                self.state[name][both] = value
+        bought = (response.row, response.item, response.quantity, response.price)
+        revenue, margin = self._ops.settle(
+            self._take(rows), tuple(self._take(part) for part in bought), *self._records, *self._stock
+        )
+        revenue, margin = torch.as_tensor(revenue), torch.as_tensor(margin)
         record = VisitRecord(
-            rows, before["_shop_shopper"], before["_shop_day"], offer, response, twin,
-            self.n_picks[rows].clone(), revenue, margin, margin - twin_margin,
+            rows, r.shopper[rows], r.day[rows], Offer(picks, discount), response, self.n_picks[rows],
+            revenue[:m], margin[:m], margin[m:],
         )  # fmt: skip
-        for name, value in after.items():
-            self.state[name][rows] = value
-        for name, value in twin_after.items():
-            self.twin[name][rows] = value
-        self._remember(rows, before, response)
+        r.day[rows] += response.days[:m]
         self.visit[rows] += 1
         return record
-
-    def _money(self, response: Response, n: int) -> tuple[Tensor, Tensor]:
-        """(n,) revenue and margin."""
-        paid = response.quantity * response.price
-        cost = response.quantity * self.market.unit_cost[response.item]
-        zero = torch.zeros(n, device=self.device)
-        return zero.index_add(0, response.row, paid), zero.index_add(0, response.row, paid - cost)
-
-    def _remember(self, rows: Tensor, before: State, response: Response) -> None:
-        """The shop's own records: when each shortlisted item was last bought, and the next visit's day."""
-        shortlist = self.market.shortlist[before["_shop_shopper"]]
-        slot = torch.searchsorted(shortlist[response.row], response.item[:, None])[:, 0]
-        slot = slot.clamp(max=shortlist.shape[1] - 1)
-        known = shortlist[response.row, slot] == response.item
-        row = response.row[known]
-        self.state["_shop_last"][rows[row], slot[known]] = before["_shop_day"][row]
-        self.state["_shop_day"][rows] = before["_shop_day"] + response.days

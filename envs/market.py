@@ -6,6 +6,7 @@ are the shop's own plan for the week at hand.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +14,26 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
-from bundlegym.recommenders import PersonalFrequency, category_synergy, synergy_embeddings
+from bundlegym.envs.base import EMBEDDING_SIZE
+from bundlegym.errors import UserError
+from bundlegym.recommenders import (
+    PersonalFrequency,
+    Recommender,
+    category_synergy,
+    retrieval,
+    synergy_embeddings,
+)
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share, own_intervals
+
+#: `source(dataset) -> items (S, L) integer codes without repeats in a row, scores (S, L) float`, numpy both.
+#: Scores are on a log scale: an item that scores higher by log 2 becomes a candidate about twice as often.
+CandidateSource = Callable[[Dataset], tuple[np.ndarray, np.ndarray]]
+
+SHOPPER_FEATURES = ("visits", "lines_per_visit", "deal_share")
+WEEK_FEATURES = ("log_price", "rebate", "unit_margin", "margin_share", "display", "mailer")
+#: Spread of the noise in retrieval: it lets items outside the top K become candidates on some visits.
+RETRIEVAL_NOISE = 0.5
 
 
 @dataclass(frozen=True)
@@ -23,43 +41,57 @@ class Market:
     """Attributes (S shoppers, I items, W weeks, L shortlisted items a shopper):
 
     shortlist: (S, L) int64, ascending item codes; only these become candidates.
+    handicap: (S, L) exp((best score - score) / noise); retrieval takes the least products with Exp(1) draws.
     log_share: (S, L) log of the shopper's share of purchase lines, shrunk to the shop's.
-    count: (S, L) lines bought in the training weeks.
     interval: (S, L) days between purchases.
     last: (W, S, L) int16 day last bought before each week, -1 for never.
-    shelf_price, list_price, display, mailer: (W, I).
-    unit_cost: (I,). embedding: (I, E). synergy: (C, C). category: (I,).
-    popularity: (I,) share of purchase lines.
+    shelf_price: (W, I). unit_cost: (I,).
+    week_features: (W, I, 6), names in `WEEK_FEATURES`.
+    item_features: (I, 1 + E) log popularity and embedding.
+    synergy: (C, C) log lift of categories after taste. category: (I,).
     shopper_features: (S, F) standardised; names in `SHOPPER_FEATURES`.
     """
 
     shortlist: Tensor
+    handicap: Tensor
     log_share: Tensor
-    count: Tensor
     interval: Tensor
     last: Tensor
     shelf_price: Tensor
-    list_price: Tensor
-    display: Tensor
-    mailer: Tensor
     unit_cost: Tensor
-    embedding: Tensor
+    week_features: Tensor
+    item_features: Tensor
     synergy: Tensor
     category: Tensor
-    popularity: Tensor
     shopper_features: Tensor
 
 
-SHOPPER_FEATURES = ("visits", "lines_per_visit", "deal_share")
+def build_market(
+    dataset: Dataset,
+    shortlist_size: int = 160,
+    device: torch.device | str = "cpu",
+    candidates: CandidateSource | None = None,
+    embeddings: np.ndarray | None = None,
+) -> Market:
+    """Read a `Market` off the training weeks of a data set.
 
+    Args:
+        shortlist_size: items a shopper that can become candidates, where `candidates` is not given.
+        candidates: who may become a candidate; by default each shopper's most likely items.
+        embeddings: (I, EMBEDDING_SIZE) of the items; by default of their categories' synergies.
 
-def build_market(dataset: Dataset, shortlist_size: int = 160, device: torch.device | str = "cpu") -> Market:
-    """Read a `Market` off the training weeks of a data set."""
+    Raises:
+        UserError: `candidates` gives items or scores, or `embeddings` has, a wrong shape or range.
+    """
     weeks = dataset.split.train_weeks
     taste = PersonalFrequency.fit(dataset, weeks)
-    shortlist = taste.shortlist(shortlist_size)
-    synergy = category_synergy(dataset, taste, weeks)
     take = np.take_along_axis
+    if candidates is None:
+        shortlist = taste.shortlist(shortlist_size)
+        score = take(taste.log_share, shortlist, 1)
+    else:
+        shortlist, score = _checked(*candidates(dataset), dataset)
+    synergy = category_synergy(dataset, taste, weeks)
     visits = dataset.visits
     in_train = visits["week"].between(weeks[0], weeks[1] - 1)
     n_visits = np.bincount(visits["shopper"][in_train], minlength=dataset.n_shoppers)
@@ -70,21 +102,73 @@ def build_market(dataset: Dataset, shortlist_size: int = 160, device: torch.devi
         deal_share(dataset, weeks),
     ]
     features = np.stack([(c - c.mean()) / max(c.std(), 1e-6) for c in columns], 1)
+    if embeddings is None:
+        embeddings = synergy_embeddings(synergy, taste.category, EMBEDDING_SIZE)
+    if embeddings.shape != (dataset.n_items, EMBEDDING_SIZE):
+        raise UserError(f"embeddings {embeddings.shape}: must be ({dataset.n_items}, {EMBEDDING_SIZE})")
+    popularity = np.log(taste.popularity)[:, None] / 2 + 4
     arrays = {
         "shortlist": shortlist,
+        "handicap": np.exp(((score.max(1, keepdims=True) - score) / RETRIEVAL_NOISE).clip(max=80.0)),
         "log_share": take(taste.log_share, shortlist, 1),
-        "count": take(taste.counts, shortlist, 1),
         "interval": take(own_intervals(taste.counts, weeks), shortlist, 1),
         "last": last_bought_by_week(dataset, shortlist),
-        "shelf_price": dataset.shelf_price.T.copy(),
-        "list_price": dataset.list_price.T.copy(),
-        "display": dataset.display.T.copy(),
-        "mailer": dataset.mailer.T.copy(),
+        "shelf_price": dataset.shelf_price.T,
         "unit_cost": dataset.items["unit_cost"].to_numpy(np.float32),
-        "embedding": synergy_embeddings(synergy, taste.category),
+        "week_features": _week_features(dataset),
+        "item_features": np.concatenate([popularity, embeddings], 1),
         "synergy": synergy,
         "category": taste.category,
-        "popularity": taste.popularity,
-        "shopper_features": features.astype(np.float32),
+        "shopper_features": features,
     }
-    return Market(**{name: torch.as_tensor(value.copy()).to(device) for name, value in arrays.items()})
+    return Market(**{name: _tensor(value).to(device) for name, value in arrays.items()})
+
+
+def _tensor(value: np.ndarray) -> Tensor:
+    """A contiguous copy; floats as float32."""
+    return torch.from_numpy(
+        np.array(value, dtype=np.float32 if value.dtype.kind == "f" else value.dtype, order="C")
+    )
+
+
+def _week_features(dataset: Dataset) -> np.ndarray:
+    """(W, I, 6) what a week's plan says of each item, scaled to about unit size."""
+    price, cost = dataset.shelf_price.T, dataset.items["unit_cost"].to_numpy(np.float32)
+    columns = [
+        np.log(price),
+        np.log(dataset.list_price.T / price) * 4,
+        price - cost,
+        (price - cost) / price * 2,
+        dataset.display.T,
+        dataset.mailer.T,
+    ]
+    return np.stack(columns, 2)
+
+
+def _checked(items: np.ndarray, scores: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """A candidate source's answer in ascending code order."""
+    items, scores = np.asarray(items), np.asarray(scores, dtype=np.float32)
+    shape = f"items {items.shape}, scores {scores.shape}"
+    if items.ndim != 2 or items.shape != scores.shape or len(items) != dataset.n_shoppers:
+        raise UserError(f"candidate source: {shape}; must both be ({dataset.n_shoppers} shoppers, L)")
+    order = np.argsort(items, 1)
+    items, scores = np.take_along_axis(items, order, 1), np.take_along_axis(scores, order, 1)
+    if items.dtype.kind not in "iu" or items.min() < 0 or items.max() >= dataset.n_items:
+        raise UserError(f"candidate source: items must be integer codes in 0..{dataset.n_items - 1}")
+    if (np.diff(items, axis=1) == 0).any():
+        raise UserError("candidate source: a shopper's items must not repeat")
+    if not np.isfinite(scores).all():
+        raise UserError("candidate source: scores must be finite; leave items that shall not come out")
+    return items.astype(np.int64), scores
+
+
+def recommended(model: Recommender, size: int = 160) -> CandidateSource:
+    """A fitted recommender's best items as candidates; an item of rank r has the score -log r (Zipf's law),
+    since the scales of recommenders differ."""
+
+    def source(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+        items, scores = retrieval.shortlist(model, size)
+        rank = np.argsort(np.argsort(-scores, 1, kind="stable"), 1) + 1
+        return items, -np.log(rank).astype(np.float32)
+
+    return source

@@ -1,111 +1,139 @@
-"""The Stable-Baselines3 view on the core: N environments in one step, masks as one block."""
+"""The Gymnasium view on the core for N environments, under all three autoreset modes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from gymnasium import spaces
-from stable_baselines3.common.vec_env import VecEnv
+from gymnasium.utils import EzPickle
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
 
-from bundlegym.envs.base import CONTEXT_FEATURES, FEATURE_LIMIT, VisitRecord
+from bundlegym.envs.base import LEAVE, VisitRecord
 from bundlegym.envs.core import BundleCore
+from bundlegym.envs.make import make_core
+from bundlegym.envs.views import core_spaces, legal_actions, to_numpy
+
+Observation = dict[str, np.ndarray]
 
 
-def core_spaces(core: BundleCore) -> tuple[spaces.Dict, spaces.Discrete]:
-    """Observation and action space of one environment of the core."""
+class BundleVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray], EzPickle):
+    """`gymnasium.make_vec("bundlegym/Bundle-v0", num_envs=N)`: environment i is `BundleEnv` of seed s + i.
 
-    def box(width: int, low: float = -FEATURE_LIMIT, high: float = FEATURE_LIMIT) -> spaces.Box:
-        return spaces.Box(low, high, (width,), dtype=np.float32)
-
-    observation = spaces.Dict(
-        {
-            "candidates": box(core.k * core.features.shape[2]),
-            "context": box(len(CONTEXT_FEATURES)),
-            "picked": box(core.k, 0.0, 1.0),
-            "shopper": box(core.shopper_block.shape[1]),
-        }
-    )
-    return observation, spaces.Discrete(core.k + core.levels)
-
-
-def to_numpy(observation: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
-    """Copies of the blocks: the core goes on writing into its own."""
-    return {name: np.array(block.cpu().numpy()) for name, block in observation.items()}
-
-
-class BundleVecEnv(VecEnv):
-    """See the module's docstring.
+    Infos are those of Gymnasium's own vector environments: `action_mask` (N, K + D) at every step, the
+    figures of `METRICS` (N,) beside `_name` (N,) where a visit ended, and under SAME_STEP `final_obs` and
+    `final_info` where an episode did. A masked action is replaced as in `BundleEnv`.
 
     Args:
-        core: the simulator; this view resets it.
-        on_visits: called with each `VisitRecord`, for instance to log metrics.
+        num_envs: N.
+        autoreset_mode: SAME_STEP (default), NEXT_STEP or DISABLED.
+        core: a simulator of N shoppers, in place of one made of `options`.
+        options: see `make_core`.
     """
 
-    def __init__(self, core: BundleCore, on_visits: Callable[[VisitRecord], None] | None = None) -> None:
-        core.reset()
-        self.core, self.on_visits = core, on_visits
-        self.render_mode = None
-        super().__init__(core.n, *core_spaces(core))
+    metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}
 
-    def reset(self) -> dict[str, np.ndarray]:
-        if self._seeds[0] is not None:
-            self.core.reseed(int(self._seeds[0]))
-            self._reset_seeds()
+    def __init__(
+        self,
+        num_envs: int = 1,
+        *,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+        core: BundleCore | None = None,
+        **options: Any,
+    ) -> None:
+        EzPickle.__init__(self, num_envs, autoreset_mode=autoreset_mode, core=core, **options)
+        self.core = make_core(num_envs, **options) if core is None else core
         self.core.reset()
-        return to_numpy(self.core.observe())
+        self.num_envs, self.mode = self.core.n, AutoresetMode(autoreset_mode)
+        self.metadata = {**type(self).metadata, "autoreset_mode": self.mode}
+        self.single_observation_space, self.single_action_space = core_spaces(self.core)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._ended = np.zeros(self.num_envs, dtype=bool)
+        self._started = False
 
-    def step_async(self, actions: np.ndarray) -> None:
-        self._actions = torch.as_tensor(actions, dtype=torch.int64, device=self.core.device).reshape(-1)
+    def reset(
+        self, *, seed: int | Sequence[int] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Episodes of seeds s, s + 1, ... or of the seeds given; without a seed, the next ones.
 
-    def step_wait(self) -> Any:
-        result = self.core.step(self._actions)
-        if result.record is not None and self.on_visits is not None:
-            self.on_visits(result.record)
-        observation = to_numpy(self.core.observe())
-        done = result.terminated | result.truncated
-        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        if bool(done.any()):
-            truncated = result.truncated.cpu().numpy()
-            masks = self.core.masks().cpu().numpy()
-            for slot in np.flatnonzero(done.cpu().numpy()):
-                infos[slot] = {
-                    "terminal_observation": {name: block[slot] for name, block in observation.items()},
-                    "terminal_action_mask": masks[slot],
-                    "TimeLimit.truncated": bool(truncated[slot]),
-                }
-            self.core.restart(done)
-            observation = to_numpy(self.core.observe())
-        return observation, result.reward.cpu().numpy(), done.cpu().numpy(), infos
-
-    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> Any:
-        """`action_masks` gives the (N, K + D) bool block; there are no other methods."""
-        if method_name != "action_masks":
-            raise AttributeError(f"BundleVecEnv has no method {method_name!r}; it has 'action_masks'")
-        block = self.core.masks().cpu().numpy()
-        return block if indices is None else block[list(self._get_indices(indices))]
-
-    def has_attr(self, attr_name: str) -> bool:
-        return attr_name == "action_masks" or hasattr(self, attr_name)
-
-    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        if attr_name == "action_masks":  # how sb3-contrib asks whether masks are supported
-            value: Any = self.core.masks
+        `options["reset_mask"]` (N,) bool starts new episodes in some of the environments only.
+        """
+        again = np.asarray((options or {}).get("reset_mask", np.ones(self.num_envs)), dtype=bool)
+        if seed is not None or not self._started:
+            super().reset(seed=seed if isinstance(seed, int) else None)
+            if seed is None:
+                seed = int(self.np_random.integers(2**31))
+            self.core.reseed([seed + i for i in range(self.num_envs)] if isinstance(seed, int) else seed)
+            self.core.reset()
+            self._started, again = True, np.ones(self.num_envs, dtype=bool)
         else:
-            value = getattr(self, attr_name)
-        return [value for _ in self._get_indices(indices)]
+            self.core.restart(torch.from_numpy(again).to(self.core.device))
+        self._ended &= ~again
+        return to_numpy(self.core.observe()), self._mask_info()
 
-    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        setattr(self, attr_name, value)
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        core, masks = self.core, self.core.masks().cpu().numpy()
+        action = legal_actions(np.asarray(actions, dtype=np.int64).reshape(-1), masks, core.k)
+        if self._ended.any():
+            if self.mode is AutoresetMode.DISABLED:
+                raise ValueError(f"environment {self._ended.argmax()}: its episode has ended; reset it")
+            action = np.where(self._ended, LEAVE, action)
+        result = core.step(torch.from_numpy(action).to(core.device))
+        if self._ended.any():
+            core.restart(torch.from_numpy(self._ended).to(core.device))
+        done = (result.terminated | result.truncated).cpu().numpy()
+        infos: dict[str, Any] = {}
+        metrics = self._metrics(result.record)
+        if done.any() and self.mode is AutoresetMode.SAME_STEP:
+            infos |= self._final(done, metrics)
+            metrics = {name: (value, known & ~done) for name, (value, known) in metrics.items()}
+            metrics = {name: pair for name, pair in metrics.items() if pair[1].any()}
+            core.restart(torch.from_numpy(done).to(core.device))
+        else:
+            self._ended = done
+        for name, (value, known) in metrics.items():
+            infos |= {name: np.where(known, value, 0.0), f"_{name}": known}
+        return (
+            to_numpy(core.observe()),
+            np.array(result.reward.cpu().numpy(), dtype=np.float64),
+            np.array(result.terminated.cpu().numpy()),
+            np.array(result.truncated.cpu().numpy()),
+            infos | self._mask_info(),
+        )
 
-    def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> list[bool]:
-        return [False for _ in self._get_indices(indices)]
+    def action_masks(self) -> np.ndarray:
+        """(N, K + D) bool, the legal actions."""
+        return np.array(self.core.masks().cpu().numpy())
 
-    def seed(self, seed: int | None = None) -> Sequence[int | None]:
-        self._seeds = [seed] * self.num_envs
-        return self._seeds
+    def _mask_info(self) -> dict[str, np.ndarray]:
+        return {"action_mask": self.action_masks(), "_action_mask": np.ones(self.num_envs, dtype=bool)}
 
-    def close(self) -> None:
-        pass
+    def _metrics(self, record: VisitRecord | None) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Figure (N,) and where a visit ended (N,), by name."""
+        if record is None:
+            return {}
+        slot = record.slot.cpu().numpy()
+        known = np.zeros(self.num_envs, dtype=bool)
+        known[slot] = True
+        figures = {}
+        for name, value in record.metrics().items():
+            figures[name] = (np.zeros(self.num_envs), known)
+            figures[name][0][slot] = value.cpu().numpy()
+        return figures
+
+    def _final(self, done: np.ndarray, metrics: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
+        """Last observations and infos of the episodes that ended: views on one block a name."""
+        slots = np.flatnonzero(done)
+        last = to_numpy(self.core.observe(torch.from_numpy(slots).to(self.core.device)))
+        observations = np.full(self.num_envs, None, dtype=object)
+        for i, slot in enumerate(slots):
+            observations[slot] = {name: block[i] for name, block in last.items()}
+        info: dict[str, Any] = {"action_mask": self.action_masks() & done[:, None], "_action_mask": done}
+        for name, (value, _) in metrics.items():
+            info |= {name: np.where(done, value, 0.0), f"_{name}": done}
+        return {"final_obs": observations, "_final_obs": done, "final_info": info, "_final_info": done}

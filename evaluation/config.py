@@ -11,6 +11,7 @@ from typing import Any
 from bundlegym.data import DataConfig
 from bundlegym.envs import EnvConfig
 from bundlegym.errors import UserError
+from bundlegym.recommenders import RECOMMENDERS
 
 AGENTS = ("ppo", "dqn")
 USER_MODELS = ("choice",)
@@ -24,7 +25,10 @@ class TrainConfig:
     """Which agents to train: ppo, dqn."""
 
     user_model: str = "choice"
-    """Who reacts: choice."""
+    """Who reacts: choice, or module:Class of your own, installed or in the working directory."""
+
+    user_model_args: tuple[str, ...] = ()
+    """Arguments of a class of your own, as name=value."""
 
     steps: int = 1_000_000
     """Environment steps (picks and offers) for each ppo agent."""
@@ -53,6 +57,18 @@ class TrainConfig:
     bundle_pull: float = 0.0
     """Assumption: utility of taking a bundle as such."""
 
+    candidate_source: str = ""
+    """Recommender whose best items become candidates; by default what this shopper most likely buys."""
+
+    embeddings: str = ""
+    """Recommender whose item vectors stand in the observation; by default of their categories' synergies."""
+
+    greedy: tuple[str, ...] = ("tifu-knn", "item-knn")
+    """Recommenders over each of which a greedy bundle stands in the table."""
+
+    oracle_episodes: int = 128
+    """Episodes of the myopic oracle, which asks the user model hundreds of times a visit; 0 leaves it out."""
+
     episodes: int = 4096
     """Episodes on held-out shoppers and weeks behind each row of the final table."""
 
@@ -75,9 +91,24 @@ class TrainConfig:
         for agent in self.agents:
             if agent not in AGENTS:
                 raise UserError(f"--agents: unknown agent {agent!r}; known are {', '.join(AGENTS)}")
-        if self.user_model not in USER_MODELS:
+        if self.user_model not in USER_MODELS and ":" not in self.user_model:
             known = ", ".join(USER_MODELS)
-            raise UserError(f"--user-model: unknown user model {self.user_model!r}; known are {known}")
+            raise UserError(
+                f"--user-model: unknown user model {self.user_model!r}; known are {known}, or module:Class"
+            )
+        if self.user_model_args and ":" not in self.user_model:
+            raise UserError(f"--user-model-args: {self.user_model} takes none; they are for module:Class")
+        for option, names in (
+            ("candidate-source", (self.candidate_source,)),
+            ("embeddings", (self.embeddings,)),
+            ("greedy", self.greedy),
+        ):
+            for name in filter(None, names):
+                if name not in RECOMMENDERS:
+                    known = ", ".join(RECOMMENDERS)
+                    raise UserError(f"--{option}: unknown recommender {name!r}; known are {known}")
+        if self.oracle_episodes < 0:
+            raise UserError(f"--oracle-episodes: {self.oracle_episodes} is less than 0")
         if self.device not in ("auto", "cpu", "cuda"):
             raise UserError(f"--device: {self.device!r} is none of auto, cpu, cuda")
         for name in ("steps", "dqn_steps", "seeds", "n_envs", "fit_epochs", "episodes", "eval_every"):
@@ -105,7 +136,9 @@ def from_json(content: dict[str, Any]) -> TrainConfig:
     data, env = dict(content["data"]), dict(content["env"])
     for name in ("columns", "items_file", "cache_dir"):
         data[name] = None if data[name] is None else Path(data[name])
-    data["map"], env["discounts"] = tuple(data["map"]), tuple(env["discounts"])
+    data["map"] = tuple(data["map"])
     rest = {k: v for k, v in content.items() if k not in ("data", "env")}
-    rest |= {"agents": tuple(rest["agents"]), "runs": Path(rest["runs"])}
+    for name in ("agents", "greedy", "user_model_args"):
+        rest[name] = tuple(rest[name])
+    rest["runs"] = Path(rest["runs"])
     return TrainConfig(**rest, data=DataConfig(**data), env=EnvConfig(**env))

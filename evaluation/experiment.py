@@ -19,21 +19,30 @@ from bundlegym.agents.base import Policy
 from bundlegym.agents.callbacks import BundleMetrics
 from bundlegym.agents.checkpoint import load_checkpoint, save_checkpoint
 from bundlegym.agents.dqn import make_dqn
-from bundlegym.agents.heuristics import SCORES, fill_by, offer_nothing
 from bundlegym.agents.ppo import make_ppo
 from bundlegym.data import Dataset, prepare
-from bundlegym.envs import BundleCore, BundleVecEnv, Market, build_market
-from bundlegym.envs.vector import to_numpy
+from bundlegym.envs import BundleCore, BundleVecEnv, Market, build_market, recommended
+from bundlegym.envs.base import EMBEDDING_SIZE
+from bundlegym.envs.views import to_numpy
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig, from_json, to_json
 from bundlegym.evaluation.judge import estimate, play
+from bundlegym.evaluation.rivals import Contender, heuristics, oracle
 from bundlegym.evaluation.table import example_offers, format_table, write_json
-from bundlegym.user_models import ChoiceShopper
+from bundlegym.recommenders import (
+    Interactions,
+    Recommender,
+    item_vectors,
+    load_recommender,
+    make_recommender,
+)
+from bundlegym.user_models import ChoiceShopper, UserModel, build_user_model
+from bundlegym.user_models.build import parse_arguments
 
 _MAKERS: dict[str, Any] = {"ppo": make_ppo, "dqn": make_dqn}
 _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024
 #: Seeds of judging are far from those of training, so that no agent has met the same luck.
-_JUDGE_SEED, _LEVEL_SEED, _EVAL_SEED = 1_000_003, 2_000_003, 3_000_017
+_JUDGE_SEED, _EVAL_SEED = 1_000_003, 3_000_017
 
 
 def pick_device(name: str) -> torch.device:
@@ -50,13 +59,14 @@ class Experiment:
         self.config, self.folder = config, config.folder
         self.device = pick_device(config.device)
         self.dataset: Dataset = prepare(config.data)
+        plugged = self._plugged()  # before the folder is made: a wrong class leaves none behind
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "config.json").exists():
             write_json(self.folder / "config.json", to_json(config))
             (self.folder / "command.txt").write_text(shlex.join(sys.argv) + "\n")
         write_json(self.folder / "data_report.json", self.dataset.report)
-        self.user_model = self._user_model()
-        self.market: Market = build_market(self.dataset, device=self.device)
+        self.user_model: UserModel = plugged or self._fitted()
+        self.market: Market = self._market()
 
     @staticmethod
     def open(folder: Path) -> Experiment:
@@ -67,7 +77,14 @@ class Experiment:
         """
         return Experiment(read_config(folder))
 
-    def _user_model(self) -> ChoiceShopper:
+    def _plugged(self) -> UserModel | None:
+        """The user's own shoppers, where `--user-model` names a class."""
+        if ":" not in self.config.user_model:
+            return None
+        arguments = parse_arguments(self.config.user_model_args)
+        return build_user_model(self.config.user_model, self.dataset, arguments, self.device)
+
+    def _fitted(self) -> ChoiceShopper:
         if (self.folder / "choice.json").exists():
             return ChoiceShopper.load(self.folder, self.device)
         model = ChoiceShopper.fit(
@@ -79,6 +96,15 @@ class Experiment:
         )
         model.save(self.folder)
         return ChoiceShopper.load(self.folder, self.device)
+
+    def _market(self) -> Market:
+        source, vectors = self.config.candidate_source, self.config.embeddings
+        return build_market(
+            self.dataset,
+            device=self.user_model.device,
+            candidates=recommended(self.recommender(source)) if source else None,
+            embeddings=item_vectors(self.recommender(vectors), EMBEDDING_SIZE) if vectors else None,
+        )
 
     def core(self, n: int, *, held_out: bool, weeks: tuple[int, int], seed: int) -> BundleCore:
         """A simulator of n held-out or training shoppers in some weeks."""
@@ -110,9 +136,8 @@ class Experiment:
         folder = self.folder / f"{agent}-{seed}"
         folder.mkdir(exist_ok=True)
         checkpoint, steps = folder / "checkpoint.safetensors", self.config.steps_of(agent)
-        validation = self.core(
-            _EVAL_EPISODES, held_out=False, weeks=self.dataset.split.validation_weeks, seed=seed
-        )
+        episodes = min(_EVAL_EPISODES, self.config.episodes)
+        validation = self.core(episodes, held_out=False, weeks=self.dataset.split.validation_weeks, seed=seed)
 
         def evaluate(model: Any) -> dict[str, float]:
             rows = estimate([play(validation, learned(model), _EVAL_SEED)])
@@ -144,26 +169,39 @@ class Experiment:
         return model
 
     def _judge(self, agents: dict[str, list[Policy]]) -> dict[str, Any]:
-        split = self.dataset.split
-        judge = self.core(self.config.episodes, held_out=True, weeks=split.test_weeks, seed=0)
-        tuning = self.core(_LEVEL_EPISODES, held_out=False, weeks=split.train_weeks, seed=0)
-        contenders: list[tuple[str, str, list[Policy]]] = [("offer_nothing", "heuristic", [offer_nothing])]
-        for name in tqdm(SCORES, desc="discount levels of the heuristics"):
-            levels = range(len(self.config.env.discounts))
-            gains = [_gain(tuning, fill_by(SCORES[name], level)) for level in levels]
-            contenders.append((name, "heuristic", [fill_by(SCORES[name], int(np.argmax(gains)))]))
-        contenders += [(name, "learned", policies) for name, policies in agents.items()]
+        config, split = self.config, self.dataset.split
+        episodes = min(_LEVEL_EPISODES, config.episodes)
+        tuning = self.core(episodes, held_out=False, weeks=split.train_weeks, seed=0)
+        contenders = heuristics(tuning, {name: self.recommender(name) for name in config.greedy})
+        contenders += [Contender(name, "learned", policies) for name, policies in agents.items()]
+        if config.oracle_episodes:
+            contenders.append(oracle())
         rows = []
-        for name, kind, policies in tqdm(contenders, desc="judging on held-out shoppers and weeks"):
-            figures = estimate([play(judge, policy, _JUDGE_SEED) for policy in policies])
-            rows.append({"policy": name, "kind": kind, "user_model": self.config.user_model, **figures})
+        for rival in tqdm(contenders, desc="judging on held-out shoppers and weeks"):
+            n = config.oracle_episodes if rival.kind == "oracle" else config.episodes
+            judge = self.core(n, held_out=True, weeks=split.test_weeks, seed=0)
+            figures = estimate([play(judge, policy, _JUDGE_SEED) for policy in rival.policies])
+            who = {"policy": rival.name, "kind": rival.kind, "user_model": config.user_model}
+            rows.append({**who, "episodes": n, **figures})
         return {
             "rows": rows,
-            "seeds": self.config.seeds,
-            "episodes": self.config.episodes,
+            "seeds": config.seeds,
+            "episodes": config.episodes,
             "log": self.dataset.name,
             "notes": list(self.dataset.notes),
         }
+
+    def recommender(self, name: str) -> Recommender:
+        """A recommender fitted on the training weeks of shoppers who are not held out, kept with the run."""
+        folder = self.folder / "recommenders" / name
+        if (folder / "recommender.json").exists():
+            return load_recommender(folder)
+        print(f"recommender {name}: fitting", file=sys.stderr)
+        model = make_recommender(name).fit(
+            Interactions.from_dataset(self.dataset, self.dataset.split.train_weeks)
+        )
+        model.save(folder)
+        return model
 
     def examples(self, count: int = 5) -> str:
         """Example offers of the first trained agent, in words."""
@@ -172,10 +210,6 @@ class Experiment:
         load_checkpoint(model, self.folder / f"{agent}-{seed}" / "checkpoint.safetensors")
         core = self.core(count, held_out=True, weeks=self.dataset.split.test_weeks, seed=0)
         return example_offers(core, learned(model), self.dataset, _JUDGE_SEED, count)
-
-
-def _gain(core: BundleCore, policy: Policy) -> float:
-    return estimate([play(core, policy, _LEVEL_SEED)])["incremental_margin_per_visit"]["mean"] or 0.0
 
 
 def learned(model: Any) -> Policy:

@@ -1,6 +1,25 @@
 """Supervised models of what a shopper buys: candidates, embeddings, baselines."""
 
+from bundlegym.recommenders.base import Recommender
 from bundlegym.recommenders.copurchase import category_synergy, synergy_embeddings
 from bundlegym.recommenders.frequency import PersonalFrequency
+from bundlegym.recommenders.interactions import Content, Interactions
+from bundlegym.recommenders.profile import ShopperProfile, shopper_profile
+from bundlegym.recommenders.registry import RECOMMENDERS, load_recommender, make_recommender
+from bundlegym.recommenders.retrieval import item_vectors, shortlist
 
-__all__ = ["PersonalFrequency", "category_synergy", "synergy_embeddings"]
+__all__ = [
+    "RECOMMENDERS",
+    "Content",
+    "Interactions",
+    "PersonalFrequency",
+    "Recommender",
+    "ShopperProfile",
+    "category_synergy",
+    "item_vectors",
+    "load_recommender",
+    "make_recommender",
+    "shopper_profile",
+    "shortlist",
+    "synergy_embeddings",
+]

@@ -13,7 +13,7 @@ import numpy as np
 from bundlegym.data import Dataset
 
 #: Half a purchase line for each item of the catalogue, so that no item is impossible.
-_FLOOR = 0.5
+FLOOR = 0.5
 
 
 def line_counts(dataset: Dataset, weeks: tuple[int, int]) -> np.ndarray:
@@ -26,6 +26,28 @@ def line_counts(dataset: Dataset, weeks: tuple[int, int]) -> np.ndarray:
     flat = shopper.astype(np.int64) * dataset.n_items + dataset.purchases["item"].to_numpy()[line]
     counts = np.bincount(flat, minlength=dataset.n_shoppers * dataset.n_items)
     return counts.astype(np.float32).reshape(dataset.n_shoppers, dataset.n_items)
+
+
+def dirichlet_share(
+    counts: np.ndarray,
+    popularity: np.ndarray,
+    category: np.ndarray,
+    one_hot: np.ndarray,
+    category_weight: float,
+    item_weight: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """p(i | s) (n, n_items) and p(cat | s) (n, n_categories) of the module's equation.
+
+    `counts` is (n, n_items), `popularity` the shop's own shares p(i), `category` (n_items,) codes, and
+    `one_hot` (n_items, n_categories) says the same.
+    """
+    category_counts, category_popularity = counts @ one_hot, popularity @ one_hot
+    lines = counts.sum(1, keepdims=True)
+    category_share = (category_counts + category_weight * category_popularity) / (lines + category_weight)
+    within = (popularity / category_popularity[category]).astype(np.float32)
+    share = (counts + item_weight * within) / (category_counts[:, category] + item_weight)
+    share *= category_share[:, category]
+    return share, category_share
 
 
 @dataclass(frozen=True)
@@ -56,17 +78,14 @@ class PersonalFrequency:
         """Count in `weeks`. Averages come from shoppers who are not held out; a held-out shopper's own
         shares use that shopper's own lines only."""
         counts = line_counts(dataset, weeks)
-        popularity = counts[~dataset.split.held_out].sum(0, dtype=np.float64) + _FLOOR
+        popularity = counts[~dataset.split.held_out].sum(0, dtype=np.float64) + FLOOR
         popularity /= popularity.sum()
         _, category = np.unique(dataset.items["category"].astype(str).to_numpy(), return_inverse=True)
         one_hot = np.zeros((dataset.n_items, category.max() + 1), dtype=np.float32)
         one_hot[np.arange(dataset.n_items), category] = 1.0
-        category_counts, category_popularity = counts @ one_hot, popularity @ one_hot
-        lines = counts.sum(1, keepdims=True)
-        category_share = (category_counts + category_weight * category_popularity) / (lines + category_weight)
-        within = (popularity / category_popularity[category]).astype(np.float32)
-        share = (counts + item_weight * within) / (category_counts[:, category] + item_weight)
-        share *= category_share[:, category]
+        share, category_share = dirichlet_share(
+            counts, popularity, category, one_hot, category_weight, item_weight
+        )
         return PersonalFrequency(
             counts,
             np.log(share).astype(np.float32),

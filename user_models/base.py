@@ -51,7 +51,7 @@ class Response:
         choice: (N,) int64, one of IGNORE, CHERRY_PICK, TAKE.
         row, item, quantity, price: (P,) each, a row an item bought like a log's own: whose basket (index
             into 0..N-1), which item, how many, and the price paid per unit.
-        days: (N,) int64, days until the next visit, at least 1.
+        days: (N,) int64, days until the next visit, 0 for one more on the same day.
         left: (N,) bool, the shopper does not come back.
     """
 
@@ -62,6 +62,19 @@ class Response:
     price: Tensor
     days: Tensor
     left: Tensor
+
+    def part(self, first: int, end: int) -> Response:
+        """What the shoppers first, ..., end - 1 did."""
+        own = (self.row >= first) & (self.row < end)
+        return Response(
+            self.choice[first:end],
+            self.row[own] - first,
+            self.item[own],
+            self.quantity[own],
+            self.price[own],
+            self.days[first:end],
+            self.left[first:end],
+        )
 
 
 class UserModel(ABC):

@@ -17,25 +17,23 @@ repeat purchases that follow a first one is its effect, and how much the liking 
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bundlegym.data import Dataset
-from bundlegym.errors import UserError
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice_fit import gap_bins
 from bundlegym.user_models.choice_tables import fit_tensors
 from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.files import load_tensors, save_tensors
+from bundlegym.user_models.ragged import rows_of
 from bundlegym.user_models.rhythm import hazards, wait
 from bundlegym.user_models.tail import arrivals, tail_items
 from bundlegym.user_models.tape import real_tape, simulated_tape
@@ -251,9 +249,7 @@ class ChoiceShopper(UserModel):
         """(M,) row in `shopper` (N,), item and rate of what the shoppers remember off the shortlist."""
         t = self.tensors
         start = t["memory_start"][shopper]
-        count = t["memory_start"][shopper + 1] - start
-        row = torch.repeat_interleave(torch.arange(len(shopper), device=self.device), count)
-        spot = torch.arange(len(row), device=self.device) - (count.cumsum(0) - count)[row] + start[row]
+        row, spot = rows_of(start, t["memory_start"][shopper + 1] - start)
         share = torch.diff(t["memory_cdf"], prepend=torch.zeros(1, device=self.device, dtype=torch.float64))[spot]
         first = spot == start[row]
         share = torch.where(first, t["memory_cdf"][spot] - shopper[row], share)
@@ -356,13 +352,9 @@ class ChoiceShopper(UserModel):
     # --- files --------------------------------------------------------------------------------------------
 
     def save(self, folder: Path) -> None:
-        """Write `choice.safetensors` and `choice.json` into an existing folder, each renamed into place."""
-        tensors = {name: value.cpu().contiguous() for name, value in self.tensors.items()}
+        """Write `choice.safetensors` and `choice.json` into an existing folder."""
         settings = {"offer_exposure": self.offer_exposure, "bundle_pull": self.bundle_pull}
-        save_file(tensors, str(folder / "choice.safetensors.part"))
-        (folder / "choice.json.part").write_text(json.dumps(settings, indent=2) + "\n")
-        for name in ("choice.safetensors", "choice.json"):
-            os.replace(folder / f"{name}.part", folder / name)
+        save_tensors(folder, "choice", self.tensors, settings)
 
     @staticmethod
     def load(folder: Path, device: torch.device | str = "cpu") -> ChoiceShopper:
@@ -371,13 +363,8 @@ class ChoiceShopper(UserModel):
         Raises:
             UserError: a file is missing or unreadable.
         """
-        try:
-            settings = json.loads((folder / "choice.json").read_text())
-            return ChoiceShopper(load_file(str(folder / "choice.safetensors")), **settings, device=device)
-        except Exception as error:
-            raise UserError(
-                f"{folder}: no readable ChoiceShopper (choice.json, choice.safetensors): {error}"
-            ) from error
+        tensors, settings = load_tensors(folder, "choice")
+        return ChoiceShopper(tensors, **settings, device=device)
 
 
 def _of_rows(draws: Draws, row: Tensor) -> Draws:

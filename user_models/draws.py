@@ -2,12 +2,17 @@
 
 A shopper's trajectory therefore depends neither on how many are simulated beside it nor on the order of
 calls, and a twin that is given the same `Draws` lives with the same luck.
+
+The hash is SplitMix64's (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators"). It
+stands here twice, for torch tensors on any device and compiled for the CPU, and gives the same bits in both.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,8 +23,8 @@ def _signed(value: int) -> int:
     return value - (1 << 64) if value >= 1 << 63 else value
 
 
-# Constants of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators").
 _GAMMA, _M1, _M2 = (_signed(c) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+_U_GAMMA, _U_M1, _U_M2 = (np.uint64(c & _MASK) for c in (_GAMMA, _M1, _M2))
 
 
 def _shift(x: Tensor, bits: int) -> Tensor:
@@ -32,6 +37,53 @@ def mix(x: Tensor) -> Tensor:
     x = (x ^ _shift(x, 30)) * _M1
     x = (x ^ _shift(x, 27)) * _M2
     return x ^ _shift(x, 31)
+
+
+@numba.njit(cache=True, inline="always")
+def compiled_mix(x):
+    """`mix` of one uint64."""
+    x = (x ^ (x >> np.uint64(30))) * _U_M1
+    x = (x ^ (x >> np.uint64(27))) * _U_M2
+    return x ^ (x >> np.uint64(31))
+
+
+@numba.njit(cache=True, inline="always")
+def compiled_key(seed, episode, visit, stream):
+    """What the draws of one shopper, visit and stream have in common."""
+    key = compiled_mix(np.uint64(episode) * _U_GAMMA + np.uint64(seed))
+    return compiled_mix(key + np.uint64(visit) * _U_GAMMA + np.uint64(stream) * _U_M1)
+
+
+@numba.njit(cache=True, inline="always")
+def compiled_unit(key):
+    """A hash as a float32 strictly inside (0, 1)."""
+    return (np.float32(key >> np.uint64(41)) + np.float32(0.5)) * np.float32(1 / (1 << 23))
+
+
+@numba.njit(cache=True, inline="always")
+def compiled_draw(key, index):
+    """The draw of one index, as in `Draws.uniform`."""
+    return compiled_unit(compiled_mix(key + (np.uint64(index) + np.uint64(1)) * _U_GAMMA))
+
+
+@numba.njit(cache=True)
+def _fill(seed, episode, visit, stream, index, out):
+    for n in range(out.shape[0]):
+        key = compiled_key(seed, episode[n], visit[n], stream)
+        line = index[n if index.shape[0] > 1 else 0]
+        for i in range(out.shape[1]):
+            out[n, i] = compiled_draw(key, line[i])
+
+
+@numba.njit(cache=True)
+def _fill_one(seed, episode, visit, stream, out):
+    for n in range(out.shape[0]):
+        out[n] = compiled_unit(compiled_key(seed, episode[n], visit[n], stream))
+
+
+def first_episode(seed: int) -> int:
+    """The episode of seed 0 whose draws are those of episode 0 of `seed`."""
+    return _signed(seed * pow(_GAMMA & _MASK, -1, 1 << 64) & _MASK)
 
 
 @dataclass(frozen=True)
@@ -50,11 +102,28 @@ class Draws:
 
     def uniform(self, stream: int, index: Tensor | None = None) -> Tensor:
         """Numbers strictly inside (0, 1): (N,) or, with `index` (N, M) or (M,), (N, M)."""
+        if self.episode.device.type == "cpu":
+            return self._compiled(stream, index)
+        return self._uniform(stream, index)
+
+    def _uniform(self, stream: int, index: Tensor | None) -> Tensor:
         key = mix(self.episode * _GAMMA + self.seed)
         key = mix(key + self.visit * _GAMMA + _signed(stream * (_M1 & _MASK) & _MASK))
         if index is not None:
             key = mix(key[:, None] + (index + 1) * _GAMMA)
         return (_shift(key, 41).float() + 0.5) / (1 << 23)
+
+    def _compiled(self, stream: int, index: Tensor | None) -> Tensor:
+        n = len(self.episode)
+        luck = (self.seed, self.episode.numpy(), self.visit.numpy(), stream)
+        if index is None:
+            out = np.empty(n, dtype=np.float32)
+            _fill_one(*luck, out)
+        else:
+            table = np.atleast_2d(index.numpy())
+            out = np.empty((n, table.shape[1]), dtype=np.float32)
+            _fill(*luck, table, out)
+        return torch.from_numpy(out)
 
     def gumbel(self, stream: int, index: Tensor | None = None) -> Tensor:
         """Standard Gumbel numbers, shaped as in `uniform`."""

@@ -61,9 +61,11 @@ def test_trajectory_does_not_depend_on_neighbours(make_core):
     policy = fill_by(SCORES["random"], 3)
     few, many = make_core(n=3), make_core(n=40)
     few_rewards, many_rewards = [], []
-    for _ in range(5 * 8):  # one episode: later ones are numbered by N
-        few_rewards.append(few.step(policy(few)).reward)
-        many_rewards.append(many.step(policy(many)).reward[:3])
+    for _ in range(5 * 20):  # over the ends of episodes
+        for core, seen in ((few, few_rewards), (many, many_rewards)):
+            result = core.step(policy(core))
+            seen.append(result.reward[:3])
+            core.restart(result.terminated | result.truncated)
     assert torch.equal(torch.stack(few_rewards), torch.stack(many_rewards))
     assert any((r != 0).any() for r in few_rewards)
 
@@ -101,7 +103,7 @@ def test_market_does_not_read_test_weeks_purchases(dataset, market):
     week = dataset.visits["week"].to_numpy()[dataset.purchases["visit"].to_numpy()]
     train = dataset.purchases[week < dataset.split.train_weeks[1]].reset_index(drop=True)
     blind = build_market(dataclasses.replace(dataset, purchases=train))
-    for field in ("shortlist", "log_share", "count", "interval", "synergy", "popularity", "shopper_features"):
+    for field in ("shortlist", "log_share", "interval", "synergy", "item_features", "shopper_features"):
         assert torch.equal(getattr(market, field), getattr(blind, field)), field
 
 

@@ -1,34 +1,56 @@
-"""Gymnasium's and Stable-Baselines3's own checks, warnings as errors."""
+"""Gymnasium's and Stable-Baselines3's own checks, warnings as errors; the views agree with each other."""
 
 from __future__ import annotations
 
+import json
+import multiprocessing
+import pickle
 import warnings
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
-import bundlegym  # noqa: F401  (registers)
+import bundlegym
 from bundlegym.envs import BundleVecEnv
+
+IDS = [name for name in gym.registry if name.startswith("bundlegym/")]
 
 
 @pytest.fixture
-def env(dataset, user_model):
-    return gym.make("bundlegym/Bundle-v0", dataset=dataset, user_model=user_model)
+def given(dataset, user_model) -> dict:
+    return {"dataset": dataset, "user_model": user_model}
 
 
-def test_gymnasium_check_env(env):
+@pytest.fixture
+def env(given):
+    return gym.make("bundlegym/Bundle-v0", **given)
+
+
+def test_both_ids_are_registered():
+    assert set(IDS) == {"bundlegym/Bundle-v0", "bundlegym/Slate-v0"}
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_gymnasium_check_env(name, given):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(env.unwrapped, skip_render_check=True)
+        check_env(gym.make(name, **given).unwrapped, skip_render_check=True)
 
 
-def test_stable_baselines3_check_env(env):
+@pytest.mark.parametrize("name", IDS)
+def test_stable_baselines3_check_env(name, given):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        sb3_check_env(env.unwrapped)
+        sb3_check_env(gym.make(name, **given).unwrapped)
+
+
+def random_legal(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.array([rng.choice(np.flatnonzero(mask)) for mask in masks])
 
 
 def test_same_seed_same_episode(env):
@@ -44,6 +66,108 @@ def test_same_seed_same_episode(env):
         return out
 
     assert play(3) == play(3) != play(4)
+
+
+def assert_same(ours, theirs, path: str = "") -> None:
+    """Equal to the last bit, through dicts and arrays of objects."""
+    if isinstance(theirs, dict):
+        assert ours.keys() == theirs.keys(), path
+        for key in theirs:
+            assert_same(ours[key], theirs[key], f"{path}/{key}")
+    elif isinstance(theirs, tuple) or getattr(theirs, "dtype", None) == np.dtype(object):
+        for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+            assert_same(a, b, f"{path}/{i}")
+    else:
+        np.testing.assert_array_equal(ours, theirs, err_msg=path)
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])
+def test_native_batch_is_the_single_environments_side_by_side(given, mode):
+    options = {**given, "visits": 2, "candidates": 12}
+    ours = gym.make_vec("bundlegym/Bundle-v0", num_envs=5, autoreset_mode=mode, **options)
+    singles = [lambda: gym.make("bundlegym/Bundle-v0", **options)] * 5
+    theirs = SyncVectorEnv(singles, autoreset_mode=mode)
+    assert ours.metadata["autoreset_mode"] is mode
+    assert_same(ours.reset(seed=11), theirs.reset(seed=11))
+    rng, info, ends = np.random.default_rng(0), ours.reset(seed=11)[1], 0
+    for _ in range(40):
+        action = random_legal(info["action_mask"], rng)
+        mine = ours.step(action)
+        info, ends = mine[4], ends + mine[3].sum()
+        assert_same(mine, theirs.step(action))
+    assert ends >= 10
+
+
+def test_disabled_autoreset_waits_for_the_reset_mask(given):
+    env = gym.make_vec(
+        "bundlegym/Bundle-v0", num_envs=3, autoreset_mode=AutoresetMode.DISABLED, visits=1, **given
+    )
+    first, info = env.reset(seed=0)
+    nothing = np.full(3, info["action_mask"].shape[1] - 5)
+    *_, truncated, info = env.step(nothing)
+    assert truncated.all()
+    with pytest.raises(ValueError, match="environment 0: its episode has ended"):
+        env.step(nothing)
+    after, _ = env.reset(options={"reset_mask": np.array([True, True, False])})
+    assert (after["context"][:2, 0] == 1).all() and after["context"][2, 0] == 0
+
+
+def test_masked_actions_make_the_first_legal_offer(env):
+    _, info = env.reset(seed=0)
+    k = env.unwrapped.core.k
+    assert not info["action_mask"][k + 2]
+    _, _, _, _, info = env.step(k + 2)
+    assert "size" in info and np.isnan(info["size"])  # nothing was offered
+
+
+def test_slate_is_the_bundle_in_one_action(given):
+    slate, single = (gym.make(f"bundlegym/{name}-v0", **given) for name in ("Slate", "Bundle"))
+    slate.reset(seed=2), single.reset(seed=2)
+    for action in (5, 9, 3):
+        single.step(action)
+    one = single.step(32 + 2)
+    two = slate.step(np.array([5, 9, 9, 3, 2]))
+    assert one[1] == two[1] and one[4]["size"] == two[4]["size"] == 3
+    assert_same(one[0], two[0])
+
+
+def test_specification_goes_through_json_and_pickle():
+    env = gym.make("bundlegym/Bundle-v0", preset="quick", discounts=[0.0, 0.5], visits=3)
+    again = gym.make(EnvSpec.from_json(env.spec.to_json()))
+    copy = pickle.loads(pickle.dumps(env.unwrapped))
+    first = env.reset(seed=5)[0]
+    assert json.loads(env.spec.to_json())["kwargs"]["visits"] == 3
+    assert_same(again.reset(seed=5)[0], first)
+    assert_same(copy.reset(seed=5)[0], first)
+
+
+def play_in_worker(seed: int) -> float:
+    env = gym.make("bundlegym:bundlegym/Bundle-v0", preset="quick")
+    observation, _ = env.reset(seed=seed)
+    return float(observation["candidates"].sum())
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_workers_play_the_same(method):
+    with multiprocessing.get_context(method).Pool(1) as pool:
+        assert pool.map(play_in_worker, [3, 4]) == [play_in_worker(3), play_in_worker(4)]
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"preset": "other"}, "preset 'other': is none of synthetic"),
+        ({"visitz": 3}, "'visitz' is no option"),
+        ({"reward": "profit"}, "reward 'profit': is none of incremental_margin"),
+        ({"observation": ["shopper", "soul"]}, "observation 'soul'"),
+        ({"weeks": "next"}, "weeks 'next'"),
+        ({"shoppers": [10_000]}, "shoppers: codes"),
+        ({"user_model": "oracle"}, "unknown user model 'oracle'"),
+    ],
+)
+def test_wrong_options_are_named(options, words):
+    with pytest.raises(bundlegym.UserError, match=words):
+        gym.make("bundlegym/Bundle-v0", **options)
 
 
 def test_vec_env_reports_terminal_observation_and_time_limit(make_core):

@@ -10,10 +10,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bundlegym.evaluation.cli import guarded, train
+
 ROOT = Path(__file__).parents[2]
 SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512", "--dqn-steps", "512",
-         "--n-envs", "16",
-         "--fit-epochs", "1", "--episodes", "32", "--eval-every", "256", "--device", "cpu"]  # fmt: skip
+         "--n-envs", "16", "--fit-epochs", "1", "--oracle-episodes", "4", "--greedy", "item-knn",
+         "--episodes", "32", "--eval-every", "256", "--device", "cpu"]  # fmt: skip
 
 
 def script(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -34,6 +36,7 @@ def test_results_hold_every_policy_with_intervals(run):
     rows = json.loads((run / "results.json").read_text())["rows"]
     assert {row["policy"] for row in rows} == {
         "ppo", "dqn", "offer_nothing", "random", "popularity", "most_bought", "co_purchase",
+        "greedy_item-knn", "myopic_oracle",
     }  # fmt: skip
     for row in rows:
         gain = row["incremental_margin_per_visit"]
@@ -92,6 +95,7 @@ def small_log(folder: Path, **columns: list) -> str:
     "arguments, words",
     [
         (["--agents", "sarsa"], ["--agents", "sarsa", "ppo"]),
+        (["--greedy", "magic"], ["--greedy", "magic", "tifu-knn"]),
         (["--user-model", "oracle"], ["--user-model", "oracle", "choice"]),
         (["--log", "absent.csv"], ["absent.csv"]),
         (["--log", "LOG", "--map", "price_paid=cost"], ["log.csv", "cost"]),
@@ -102,7 +106,7 @@ def small_log(folder: Path, **columns: list) -> str:
         (["--min-size", "9"], ["min_size 9"]),
     ],
 )
-def test_mistakes_get_one_line_and_code_2(arguments, words, tmp_path):
+def test_mistakes_get_one_line_and_code_2(arguments, words, tmp_path, monkeypatch, capsys):
     (tmp_path / "broken.parquet").write_bytes(b"not parquet")
     stand_in = {
         "LOG": lambda: small_log(tmp_path),
@@ -112,9 +116,12 @@ def test_mistakes_get_one_line_and_code_2(arguments, words, tmp_path):
     arguments = [stand_in[a]() if a in stand_in else a for a in arguments]
     if arguments[0] != "--resume":
         arguments += ["--cache-dir", str(tmp_path / "cache")]
-    done = script("train.py", *arguments, cwd=tmp_path)
-    assert done.returncode == 2, done.stderr
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("error: ") and "Traceback" not in done.stderr
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+    with pytest.raises(SystemExit) as exit:  # in this process, since each start imports torch anew
+        guarded(train)
+    assert exit.value.code == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("error: ")
     assert all(word in last for word in words), last
     assert not (tmp_path / "runs").exists()

@@ -11,10 +11,10 @@ import numpy as np
 
 from bundlegym.data import Dataset, visit_rows
 from bundlegym.user_models.base import UserModel
+from bundlegym.user_models.build import FAMILIES
 from bundlegym.user_models.fidelity import likelihood
 from bundlegym.user_models.fidelity.distributions import RETAILSYNTH
 from bundlegym.user_models.fidelity.measure import Fidelity, measure
-from bundlegym.user_models.registry import fit_user_model
 
 #: What a user model of the default log should reach; the command prints it beside what is reached.
 TARGETS = {"ks": 0.95, "lift": 0.10, "base_rate": 0.02, "calibration": 0.01, "auc": 0.60}
@@ -27,7 +27,7 @@ def fidelity(
     coefficients and averages were learned from (`known`), and of those held out from them (`held_out`)."""
     split = dataset.split
     weeks = (split.train_weeks[0], split.test_weeks[0])
-    model = fit_user_model(name, dataset, weeks=weeks, seed=seed, progress=progress)
+    model: UserModel = FAMILIES[name].fit(dataset, weeks=weeks, seed=seed, progress=progress)
     results = {}
     for group, mask in (("known", ~split.held_out), ("held_out", split.held_out)):
         progress(f"fidelity: shoppers {group.replace('_', ' ')}")

@@ -1,0 +1,108 @@
+"""Next basket on The Complete Journey, by time: every family of recommenders on the same visits.
+
+    python benchmarks/complete_journey_next_basket.py --json FILE
+
+All weeks before the test weeks are learned from, the first visit of each shopper in the test weeks is to be
+told, and all items of the catalogue are ranked. Hyper-parameters were chosen by `--tune`: learned from the
+training weeks, first visits in the validation weeks. Held-out shoppers are ranked by their own purchases and
+not learned from. The data is simulated from real shopping patterns, as its packager says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+
+from bundlegym.data import DataConfig, Dataset, prepare
+from bundlegym.evaluation.benchmark import Row, Task, chosen, run, tune
+from bundlegym.evaluation.cli import guarded
+from bundlegym.recommenders import Interactions
+
+ROWS = (
+    Row("popularity", "popularity"),
+    Row(
+        "frequency", "frequency",
+        grid={"category_weight": (0.0,), "item_weight": (0.0, 1.0, 5.0, 15.0)},
+    ),
+    Row(
+        "tifu-knn", "tifu-knn",
+        grid={"own_weight": (0.7, 0.9), "group_decay": (0.7, 0.9, 1.0), "neighbours": (100, 300)},
+    ),
+    Row(
+        "up-cf", "up-cf",
+        grid={"recency": (10, 30, 100), "locality": (5.0, 10.0, 20.0), "asymmetry": (0.25, 0.75)},
+    ),
+    Row("user-knn", "user-knn", grid={"neighbours": (30, 100, 300)}),
+    Row("item-knn", "item-knn", grid={"weighting": ("cosine", "tfidf", "bm25"), "neighbours": (5, 20, 100)}),
+    Row("ease", "ease", grid={"regularization": (30.0, 100.0, 300.0, 1000.0)}),
+    Row("als", "als", grid={"factors": (64, 256), "alpha": (1.0, 10.0), "regularization": (1.0, 10.0)}),
+    Row("bpr", "bpr", grid={"learning_rate": (0.02, 0.05), "iterations": (100, 300)}),
+    Row("rules", "rules", grid={"recency": (1, 5, 20)}),
+    Row("markov", "markov", grid={"recency": (1, 5, 20), "decay": (0.8, 0.95)}),
+    Row("content", "content", grid={"decay": (0.9, 0.95, 0.99)}),
+    Row("content-text", "content-text"),
+    Row("dmf", "dmf"),
+    Row("caser", "caser"),
+    Row("gru", "gru"),
+    Row("lstm", "lstm"),
+    Row("sasrec", "sasrec"),
+    Row("bert4rec", "bert4rec"),
+    Row("lightgcn", "lightgcn"),
+    Row("gat", "gat"),
+    Row("gae", "gae"),
+    Row("blend", "blend", kind="blend"),
+    Row("ranker", "ranker", kind="blend"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Config:
+    """Next basket on The Complete Journey."""
+
+    output: Annotated[Path | None, tyro.conf.arg(name="json")] = None
+    """Where to write the rows."""
+
+    seeds: int = 3
+    """Fits of each model that depends on a seed."""
+
+    models: tuple[str, ...] = ()
+    """Rows to run; all by default."""
+
+    tune: bool = False
+    """Print the grid of each row on the validation weeks instead."""
+
+    data: DataConfig = DataConfig()
+
+
+def first_visits(dataset: Dataset, weeks: tuple[int, int]) -> Task:
+    """Learn from all weeks before `weeks`; tell the first visit in them of each shopper who has a past."""
+    log = Interactions.from_dataset(dataset, (0, weeks[0]))
+    then = Interactions.from_dataset(dataset, weeks)
+    first_visit = np.r_[True, then.visit_shopper[1:] != then.visit_shopper[:-1]]
+    truth = then.where(first_visit[then.visit]).counts
+    shoppers = np.flatnonzero((log.n_visits > 0) & (then.n_visits > 0))
+    return Task(log, shoppers, truth[shoppers])
+
+
+def main(config: Config) -> None:
+    """Print the table, or the grids."""
+    dataset = prepare(config.data)
+    rows = chosen(ROWS, config.models)
+    if config.tune:
+        task = first_visits(dataset, dataset.split.validation_weeks)
+        for row in rows:
+            for point, found in tune(row, task):
+                print(f"{row.model} {point} recall@10 {found['recall']:.4f} ndcg@10 {found['ndcg']:.4f}")
+        return
+    for note in dataset.notes:
+        print(note)
+    task = first_visits(dataset, dataset.split.test_weeks)
+    run(rows, task, config.seeds, config.output, data=f"{dataset.name}, first visits in the test weeks")
+
+
+if __name__ == "__main__":
+    guarded(lambda: main(tyro.cli(Config)))

@@ -1,0 +1,65 @@
+"""Rewards and observation blocks by name, and how to bring one's own.
+
+A reward is a function of the named components of the visits that just ended; an observation block is a
+function of the core. Either may be given as an object, or as `module:name` where a name is expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from bundlegym.envs.base import BLOCKS, COMPONENTS, FEATURE_LIMIT, EnvConfig, Reward
+from bundlegym.errors import UserError
+from bundlegym.plugins import load
+
+if TYPE_CHECKING:
+    from bundlegym.envs.core import BundleCore
+
+#: `block(core) -> (N, width)` float; only what a shop would know may stand in it.
+Block = Callable[["BundleCore"], Tensor]
+
+_OWN: dict[str, Block] = {
+    "shopper": lambda core: core.shopper_block,
+    "context": lambda core: core.context,
+    "candidates": lambda core: core.features.flatten(1),
+    "picked": lambda core: core.picked,
+}
+
+
+def reward_of(name: str) -> Reward:
+    """The reward called `name`: a component, or `module:name` of a function over all of them.
+
+    Raises:
+        UserError: there is none.
+    """
+    if ":" in name:
+        return load(name, "reward")
+    if name not in COMPONENTS:
+        raise UserError(f"reward {name!r}: is none of {', '.join(COMPONENTS)}, nor of the form module:name")
+    return lambda components: components[name]
+
+
+def blocks_of(config: EnvConfig, further: Mapping[str, Block] | None) -> dict[str, Block]:
+    """Observation blocks by name: those that `config.observation` names, then `further` ones.
+
+    Raises:
+        UserError: a name is not known.
+    """
+    blocks = {}
+    for name in config.observation:
+        if ":" in name:
+            blocks[name.rpartition(":")[2]] = _bounded(load(name, "observation"))
+        elif name in _OWN:
+            blocks[name] = _OWN[name]
+        else:
+            raise UserError(
+                f"observation {name!r}: is none of {', '.join(BLOCKS)}, nor of the form module:name"
+            )
+    return blocks | {name: _bounded(block) for name, block in (further or {}).items()}
+
+
+def _bounded(block: Block) -> Block:
+    return lambda core: block(core).float().clamp(-FEATURE_LIMIT, FEATURE_LIMIT)

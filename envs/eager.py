@@ -1,0 +1,108 @@
+"""The core's hot parts in torch, for any device: the same functions as in `kernels`, on tensors.
+
+A test holds both paths to the same numbers.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from bundlegym.envs.base import FEATURE_LIMIT, LEAVE, LIFT
+from bundlegym.envs.kernels import Board, Shop
+from bundlegym.user_models.draws import Draws
+
+
+def _describe(b: Board, rows: Tensor, visits: int, min_size: int, max_size: int) -> None:
+    size, picked, features = b.n_picks[rows], b.picked[rows], b.features[rows]
+    k = picked.shape[1]
+    chosen = picked[:, :, None] * features
+    context = torch.stack(
+        [
+            1 - b.visit[rows] / visits,
+            size / max_size,
+            (picked * torch.exp(features[:, :, 1])).sum(1) / 10,
+            chosen[:, :, 3].sum(1) / 4,
+            chosen[:, :, LIFT].sum(1) / 4,
+        ],
+        1,
+    )
+    b.context[rows] = context.clamp(-FEATURE_LIMIT, FEATURE_LIMIT)
+    can_pick = (picked == 0) & (size < max_size)[:, None]
+    can_offer = (size >= min_size)[:, None].repeat(1, b.mask.shape[1] - k)
+    can_offer[:, 0] |= size == 0
+    b.mask[rows] = torch.cat([can_pick, can_offer], 1)
+
+
+def pick(action: Tensor, b: Board, m: Shop, visits: int, min_size: int, max_size: int) -> tuple[int, int]:
+    """See `kernels.pick`."""
+    k = b.candidates.shape[1]
+    inside = (action >= 0) & (action < b.mask.shape[1])
+    legal = (action == LEAVE) | inside & b.mask.gather(1, action.clamp(0, b.mask.shape[1] - 1)[:, None])[:, 0]
+    if not bool(legal.all()):
+        return int((~legal).nonzero()[0]), 0
+    rows = ((action < k) & (action != LEAVE)).nonzero()[:, 0]
+    slot = action[rows]
+    candidates = b.candidates[rows]
+    item = candidates.gather(1, slot[:, None])
+    b.picks[rows, b.n_picks[rows]] = item[:, 0]
+    b.n_picks[rows] += 1
+    b.picked[rows, slot] = 1.0
+    lift = m.synergy[m.category[item], m.category[candidates]] * (candidates != item)
+    b.features[rows, :, LIFT] = (b.features[rows, :, LIFT] + lift).clamp(-FEATURE_LIMIT, FEATURE_LIMIT)
+    _describe(b, rows, visits, min_size, max_size)
+    return -1, int((action >= k).sum())
+
+
+def open_visits(
+    rows: Tensor, key: tuple[int, Tensor, int], shopper: Tensor, day: Tensor, last: Tensor,
+    b: Board, m: Shop, visits: int, min_size: int, max_size: int,
+) -> None:  # fmt: skip
+    """See `kernels.open_visits`."""
+    seed, episode, stream = key
+    s, today = shopper[rows], day[rows]
+    week = (today // 7).clamp(0, len(m.week_features) - 1)[:, None]
+    shortlist = m.shortlist[s]
+    luck = Draws(seed, episode[rows], b.visit[rows]).uniform(stream, shortlist)
+    slot = (-torch.log(luck) * m.handicap[s]).topk(b.candidates.shape[1], dim=1, largest=False).indices
+    items, bought = shortlist.gather(1, slot), last[rows].gather(1, slot)
+    overdue = ((today[:, None] - bought).float() / m.interval[s].gather(1, slot)).clamp(0.05, 20)
+    fixed = m.item_features[items]
+    features = torch.cat(
+        [
+            m.log_share[s].gather(1, slot)[:, :, None] / 2 + 3,
+            m.week_features[week, items],
+            (bought >= 0).float()[:, :, None],
+            torch.where(bought >= 0, torch.log(overdue), 0.0)[:, :, None],
+            fixed[:, :, :1],
+            torch.zeros_like(fixed[:, :, :1]),
+            fixed[:, :, 1:],
+        ],
+        2,
+    )
+    b.candidates[rows] = items
+    b.features[rows] = features.clamp(-FEATURE_LIMIT, FEATURE_LIMIT)
+    angle = week * (2 * torch.pi / 52)
+    b.shopper[rows] = torch.cat([m.shopper_features[s], torch.sin(angle), torch.cos(angle)], 1)
+    b.picked[rows] = 0.0
+    b.picks[rows] = -1
+    b.n_picks[rows] = 0
+    _describe(b, rows, visits, min_size, max_size)
+
+
+def settle(
+    rows: Tensor, bought: tuple[Tensor, Tensor, Tensor, Tensor], shopper: Tensor, day: Tensor, last: Tensor,
+    shortlist: Tensor, unit_cost: Tensor,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """See `kernels.settle`."""
+    row, item, quantity, price = bought
+    paid, zero = quantity * price, torch.zeros(2 * len(rows), device=rows.device)
+    revenue = zero.index_add(0, row, paid)
+    margin = zero.index_add(0, row, paid - quantity * unit_cost[item])
+    own = row < len(rows)
+    slots_of, item = rows[row[own]], item[own]
+    known = shortlist[shopper[slots_of]]
+    slot = torch.searchsorted(known, item[:, None])[:, 0].clamp(max=known.shape[1] - 1)
+    found = known.gather(1, slot[:, None])[:, 0] == item
+    last[slots_of[found], slot[found]] = day[slots_of[found]].to(last.dtype)
+    return revenue, margin

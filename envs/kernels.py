@@ -1,0 +1,178 @@
+"""The core's hot parts compiled for the CPU; `BundleCore` says the same in torch for other devices.
+
+Each function goes over rows one at a time and writes in place. A test holds both paths to the same numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+
+from bundlegym.envs.base import FEATURE_LIMIT, LEAVE, LIFT
+from bundlegym.user_models.draws import compiled_draw, compiled_key
+
+_LIMIT = np.float32(FEATURE_LIMIT)
+_WEEK = 6  # features of item and week, from column 1 on
+_BOUGHT, _OVERDUE, _ITEM = 7, 8, 9
+_PRICE, _MARGIN = 1, 3
+
+
+class Shop(NamedTuple):
+    """Arrays of a `Market` by its names; tensors where `eager` uses it."""
+
+    shortlist: Any
+    handicap: Any
+    log_share: Any
+    interval: Any
+    week_features: Any
+    item_features: Any
+    synergy: Any
+    category: Any
+    shopper_features: Any
+
+
+class Board(NamedTuple):
+    """What lies before the agent, by the core's names, N rows each; tensors where `eager` uses it."""
+
+    candidates: Any
+    features: Any
+    shopper: Any
+    context: Any
+    picked: Any
+    mask: Any
+    picks: Any
+    n_picks: Any
+    visit: Any
+
+
+@numba.njit(cache=True, inline="always")
+def _clip(x):
+    return min(max(np.float32(x), -_LIMIT), _LIMIT)
+
+
+@numba.njit(cache=True)
+def _describe(b, n, visits, min_size, max_size):
+    """Context and mask of row n."""
+    k, size = b.candidates.shape[1], b.n_picks[n]
+    price = margin = lift = np.float32(0)
+    for i in range(k):
+        b.mask[n, i] = b.picked[n, i] == 0 and size < max_size
+        if b.picked[n, i] != 0:
+            price += np.exp(b.features[n, i, _PRICE])
+            margin += b.features[n, i, _MARGIN]
+            lift += b.features[n, i, LIFT]
+    for i in range(k, b.mask.shape[1]):
+        b.mask[n, i] = size >= min_size
+    b.mask[n, k] = b.mask[n, k] or size == 0
+    b.context[n, 0] = 1 - b.visit[n] / visits
+    b.context[n, 1] = size / max_size
+    b.context[n, 2] = _clip(price / np.float32(10))
+    b.context[n, 3] = _clip(margin / np.float32(4))
+    b.context[n, 4] = _clip(lift / np.float32(4))
+
+
+@numba.njit(cache=True)
+def pick(action, b, m, visits, min_size, max_size):
+    """Add the candidates that `action` (N,) names: the first row whose action is illegal, or -1, and how
+    many actions are offers. Nothing is changed where an action is illegal."""
+    k, offers = b.candidates.shape[1], 0
+    for n in range(len(action)):
+        inside = 0 <= action[n] < b.mask.shape[1]
+        if action[n] != LEAVE and not (inside and b.mask[n, action[n]]):
+            return n, 0
+    for n in range(len(action)):
+        a = action[n]
+        offers += a >= k
+        if a == LEAVE or a >= k:
+            continue
+        item = b.candidates[n, a]
+        b.picks[n, b.n_picks[n]] = item
+        b.n_picks[n] += 1
+        b.picked[n, a] = 1
+        pull = m.synergy[m.category[item]]
+        for i in range(k):
+            if i != a:
+                lift = b.features[n, i, LIFT] + pull[m.category[b.candidates[n, i]]]
+                b.features[n, i, LIFT] = _clip(lift)
+        _describe(b, n, visits, min_size, max_size)
+    return -1, offers
+
+
+@numba.njit(cache=True)
+def open_visits(rows, key, shopper, day, last, b, m, visits, min_size, max_size):
+    """Retrieve candidates for `rows` and describe them.
+
+    key: (seed, episode (N,), stream); shopper, day (N,), last (N, L): the shop's own records.
+    """
+    seed, episode, stream = key
+    k, length = b.candidates.shape[1], m.shortlist.shape[1]
+    best, slots = np.empty(k, dtype=np.float32), np.empty(k, dtype=np.int64)
+    for n in rows:
+        s, today = shopper[n], day[n]
+        week = min(max(today // 7, 0), len(m.week_features) - 1)
+        luck = compiled_key(seed, episode[n], b.visit[n], stream)
+        found = 0
+        for slot in range(length):
+            u, handicap = compiled_draw(luck, m.shortlist[s, slot]), m.handicap[s, slot]
+            # -log(u) is at least 1 - u, which saves most of the logarithms.
+            if found == k and (np.float32(1) - u) * handicap >= best[k - 1]:
+                continue
+            rank = -np.log(u) * handicap
+            if found == k and rank >= best[k - 1]:
+                continue
+            place = min(found, k - 1)
+            while place > 0 and best[place - 1] > rank:
+                best[place], slots[place] = best[place - 1], slots[place - 1]
+                place -= 1
+            best[place], slots[place] = rank, slot
+            found = min(found + 1, k)
+        for i in range(k):
+            slot = slots[i]
+            item = m.shortlist[s, slot]
+            f, bought = b.features[n, i], last[n, slot]
+            b.candidates[n, i] = item
+            f[0] = _clip(m.log_share[s, slot] / 2 + 3)
+            for j in range(_WEEK):
+                f[1 + j] = _clip(m.week_features[week, item, j])
+            f[_BOUGHT] = bought >= 0
+            f[_OVERDUE] = 0
+            if bought >= 0:
+                overdue = np.float32(today - bought) / m.interval[s, slot]
+                f[_OVERDUE] = np.log(min(max(overdue, np.float32(0.05)), np.float32(20)))
+            f[_ITEM] = _clip(m.item_features[item, 0])
+            f[LIFT] = 0
+            for j in range(1, m.item_features.shape[1]):
+                f[LIFT + j] = _clip(m.item_features[item, j])
+            b.picked[n, i] = 0
+        width = m.shopper_features.shape[1]
+        b.shopper[n, :width] = m.shopper_features[s]
+        b.shopper[n, width] = np.sin(week * (2 * np.pi / 52))
+        b.shopper[n, width + 1] = np.cos(week * (2 * np.pi / 52))
+        b.picks[n] = -1
+        b.n_picks[n] = 0
+        _describe(b, n, visits, min_size, max_size)
+
+
+@numba.njit(cache=True)
+def settle(rows, bought, shopper, day, last, shortlist, unit_cost):
+    """(2M,) revenue and margin of shoppers and twins; the shop notes what its M shoppers in `rows` bought.
+
+    bought: (row, item, quantity, price), (P,) each, of a `Response` of 2M.
+    """
+    revenue = np.zeros(2 * len(rows), dtype=np.float32)
+    margin = np.zeros(2 * len(rows), dtype=np.float32)
+    row, item, quantity, price = bought
+    for p in range(len(row)):
+        r, i = row[p], item[p]
+        paid = np.float32(quantity[p]) * price[p]
+        revenue[r] += paid
+        margin[r] += paid - np.float32(quantity[p]) * unit_cost[i]
+        if r < len(rows):
+            n = rows[r]
+            known = shortlist[shopper[n]]
+            slot = np.searchsorted(known, i)
+            if slot < len(known) and known[slot] == i:
+                last[n, slot] = day[n]
+    return revenue, margin

@@ -1,0 +1,159 @@
+"""One place where an environment is put together from keywords; what is costly is made once a process."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from bundlegym.data import DataConfig, Dataset, build_dataset, prepare, synthetic_log
+from bundlegym.envs.base import EnvConfig, Reward
+from bundlegym.envs.core import BundleCore
+from bundlegym.envs.custom import Block
+from bundlegym.envs.market import CandidateSource, Market, build_market
+from bundlegym.errors import UserError
+from bundlegym.plugins import load
+from bundlegym.user_models import ChoiceShopper, UserModel, build_user_model
+
+#: Keywords by name; those that are given beside a preset win over its own.
+PRESETS: dict[str, dict[str, Any]] = {
+    "synthetic": {"log": "synthetic", "min_purchases": 10},
+    "complete-journey": {"log": "complete-journey"},
+    "quick": {"log": "synthetic", "min_purchases": 10, "candidates": 8, "visits": 2, "max_size": 3},
+}
+WEEKS = ("train", "validation", "test")
+SHOPPERS = ("training", "held_out")
+_DATA = {f.name for f in dataclasses.fields(DataConfig)}
+_ENV = {f.name for f in dataclasses.fields(EnvConfig)}
+
+
+def make_core(
+    n: int,
+    *,
+    preset: str = "synthetic",
+    dataset: Dataset | None = None,
+    user_model: Any = "choice",
+    user_model_args: Mapping[str, Any] | None = None,
+    candidate_source: CandidateSource | str | None = None,
+    shoppers: str | Sequence[int] | np.ndarray = "training",
+    weeks: str | tuple[int, int] = "train",
+    reward: Reward | str | None = None,
+    blocks: Mapping[str, Block] | None = None,
+    device: torch.device | str = "cpu",
+    config: EnvConfig | None = None,
+    **options: Any,
+) -> BundleCore:
+    """A simulator of n shoppers; everything that is a name or a number goes into a specification as JSON.
+
+    Args:
+        preset: a name in `PRESETS`.
+        dataset: a prepared log, instead of the one that the options name.
+        user_model, user_model_args: see `build_user_model`; by default a `ChoiceShopper`.
+        candidate_source: see `market.CandidateSource`; also as `module:name`.
+        shoppers: 'training', 'held_out', or codes.
+        weeks: 'train', 'validation', 'test', or a half-open range.
+        reward: a component's name, `module:name`, or a function; by default the incremental margin.
+        blocks: further observation blocks by name.
+        config: the offers; instead of options.
+        options: fields of `EnvConfig` (candidates, visits, ...) and of `DataConfig` (log, map, ...).
+
+    Raises:
+        UserError: an option is unknown or out of range.
+    """
+    if preset not in PRESETS:
+        raise UserError(f"preset {preset!r}: is none of {', '.join(PRESETS)}")
+    chosen = PRESETS[preset] | options
+    for name in chosen:
+        if name not in _DATA | _ENV:
+            raise UserError(f"{name!r} is no option; known are {', '.join(sorted(_DATA | _ENV))}")
+    if isinstance(reward, str):
+        chosen["reward"], reward = reward, None
+    if config is None:
+        config = EnvConfig(**{k: v for k, v in chosen.items() if k in _ENV})
+    if dataset is None:
+        data: dict[str, Any] = {k: v for k, v in chosen.items() if k in _DATA}
+        dataset = _prepared(DataConfig(**data | {"map": tuple(data.get("map", ()))}))
+    source = load(candidate_source, "source") if isinstance(candidate_source, str) else candidate_source
+    model = shared_user_model(user_model, dataset, user_model_args, device)
+    return BundleCore(
+        shared_market(dataset, model.device, source),
+        model,
+        config,
+        n=n,
+        shoppers=_shoppers(shoppers, dataset),
+        weeks=_weeks(weeks, dataset),
+        reward=reward,
+        blocks=blocks,
+    )
+
+
+@lru_cache(maxsize=8)
+def _prepared(config: DataConfig) -> Dataset:
+    """The log; the synthetic one is drawn faster than a cache on disk is read."""
+    if config.log == "synthetic":
+        return build_dataset(synthetic_log(), config)
+    return prepare(config, progress=False)
+
+
+#: What was made of a data set in this process: id -> (the data set, {key: user model or market}).
+_made: dict[int, tuple[Dataset, dict[Any, Any]]] = {}
+
+
+def _shared(dataset: Dataset, key: Any, make: Any) -> Any:
+    while len(_made) >= 8 and id(dataset) not in _made:
+        _made.pop(next(iter(_made)))
+    shelf = _made.setdefault(id(dataset), (dataset, {}))[1]
+    if key not in shelf:
+        shelf[key] = make()
+    return shelf[key]
+
+
+def shared_user_model(
+    spec: Any, dataset: Dataset, arguments: Mapping[str, Any] | None, device: torch.device | str
+) -> UserModel:
+    """`build_user_model`, once a process for each name, data set and arguments."""
+    if not isinstance(spec, str | type):
+        return build_user_model(spec, dataset, arguments, device)
+    given = dict(arguments or {})
+    if spec in ("choice", ChoiceShopper):
+        given = {"progress": _silent, **given}
+    key = (spec, json.dumps(given, sort_keys=True, default=repr), str(device))
+    return _shared(dataset, key, lambda: build_user_model(spec, dataset, given, device))
+
+
+def shared_market(dataset: Dataset, device: torch.device | str, source: CandidateSource | None) -> Market:
+    """`build_market`, once a process for each data set and source."""
+    return _shared(
+        dataset, (source, str(device)), lambda: build_market(dataset, device=device, candidates=source)
+    )
+
+
+def _silent(text: str) -> None:
+    pass
+
+
+def _shoppers(choice: str | Sequence[int] | np.ndarray, dataset: Dataset) -> np.ndarray:
+    if not isinstance(choice, str):
+        codes = np.asarray(choice)
+        if codes.dtype == bool or (len(codes) and not 0 <= codes.min() <= codes.max() < dataset.n_shoppers):
+            raise UserError(f"shoppers: codes must lie in 0..{dataset.n_shoppers - 1}")
+        return codes
+    if choice not in SHOPPERS:
+        raise UserError(f"shoppers {choice!r}: is none of {', '.join(SHOPPERS)}, nor a list of codes")
+    return np.flatnonzero(dataset.split.held_out == (choice == "held_out"))
+
+
+def _weeks(choice: str | tuple[int, int], dataset: Dataset) -> tuple[int, int]:
+    if isinstance(choice, str):
+        if choice not in WEEKS:
+            raise UserError(f"weeks {choice!r}: is none of {', '.join(WEEKS)}, nor a range")
+        return getattr(dataset.split, f"{choice}_weeks")
+    first, end = choice
+    if not 0 <= first < end <= dataset.n_weeks:
+        raise UserError(f"weeks {choice}: must hold 0 <= first < end <= {dataset.n_weeks}")
+    return first, end

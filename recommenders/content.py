@@ -1,0 +1,108 @@
+"""Items like those that the shopper buys, by what is known of them: attributes, text, pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import svds
+
+from bundlegym.errors import UserError
+from bundlegym.recommenders.base import Recommender
+from bundlegym.recommenders.interactions import Content, Interactions
+from bundlegym.recommenders.text import encode_text
+
+
+@dataclass(eq=False)
+class ContentBased(Recommender):
+    """Lops, de Gemmis and Semeraro (2011), Content-based Recommender Systems.
+
+    score(s, i) = cos(p_s, c_i): c_i holds a block of unit length for each source, p_s is the sum of
+    decay^(visits ago) c_j over the items j that s has bought. Blocks side by side make this the weighted sum
+    of the sources' own similarities (late fusion).
+
+    Attributes:
+        sources: what to read: "attributes", "text", or a name in `Content.vectors`, such as "image".
+        weights: of the sources; equal where left empty.
+        size: greatest length of the attributes' block.
+        decay: what a purchase counts for less with each visit that follows it.
+    """
+
+    name: ClassVar[str] = "content"
+    learned: ClassVar[tuple[str, ...]] = ("vectors",)
+    sources: tuple[str, ...] = ("attributes",)
+    weights: tuple[float, ...] = ()
+    size: int = 128
+    decay: float = 0.95
+
+    def _learn(self, log: Interactions) -> None:
+        weights = self.weights or (1.0,) * len(self.sources)
+        if len(weights) != len(self.sources):
+            raise UserError(f"content: {len(weights)} weights for {len(self.sources)} sources; give one each")
+        blocks = [
+            np.sqrt(weight) * _unit(self._block(source, log.content))
+            for source, weight in zip(self.sources, weights, strict=True)
+        ]
+        self.vectors = _unit(np.concatenate(blocks, axis=1))
+
+    def _block(self, source: str, content: Content) -> np.ndarray:
+        if source == "attributes" and content.attributes:
+            return attribute_vectors(list(content.attributes.values()), self.size)
+        if source == "text" and content.text is not None:
+            return encode_text(content.text)
+        if source in content.vectors:
+            return np.asarray(content.vectors[source], dtype=np.float32)
+        has = [
+            *(["attributes"] if content.attributes else []),
+            *(["text"] if content.text is not None else []),
+            *content.vectors,
+        ]
+        raise UserError(f"content: the log's items have no {source!r}; they have {', '.join(has) or 'none'}")
+
+    def _read(self, log: Interactions) -> None:
+        self._profiles = _unit(log.matrix(self.decay**log.visits_ago) @ self.vectors)
+
+    def _score(self, shoppers: np.ndarray) -> np.ndarray:
+        return self._profiles[shoppers] @ self.vectors.T
+
+    @property
+    def item_embeddings(self) -> np.ndarray:
+        return self.vectors
+
+    @property
+    def shopper_embeddings(self) -> np.ndarray:
+        return self._profiles
+
+
+@dataclass(eq=False)
+class TextContent(ContentBased):
+    """`ContentBased` on the items' names, brands and categories as sentences."""
+
+    name: ClassVar[str] = "content-text"
+    sources: tuple[str, ...] = ("text",)
+
+
+def attribute_vectors(attributes: list[np.ndarray], size: int) -> np.ndarray:
+    """(n_items, at most size) float32 whose products approximate those of one-hot codes times their rarity.
+
+    A code counts with the log of how few items have it (inverse document frequency); the leading singular
+    vectors keep what `size` can hold.
+    """
+    n_items = len(attributes[0])
+    blocks = []
+    for codes in attributes:
+        rarity = np.log((1 + n_items) / (1 + np.bincount(codes))) + 1e-3
+        parts = (rarity[codes], (np.arange(n_items), codes))
+        blocks.append(sparse.csr_matrix(parts, (n_items, len(rarity))))
+    one_hot = sparse.hstack(blocks).tocsr()
+    rank = min(size, min(one_hot.shape) - 1)
+    left, values, _ = svds(one_hot, k=rank, v0=np.ones(min(one_hot.shape)))
+    return (left * values).astype(np.float32)
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    """Rows of length 1; rows of 0 stay."""
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return (rows / np.where(length > 0, length, 1)).astype(np.float32)

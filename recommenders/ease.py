@@ -1,0 +1,48 @@
+"""Linear item-to-item weights in closed form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy import linalg
+
+from bundlegym.recommenders.base import Recommender
+from bundlegym.recommenders.interactions import Interactions
+
+
+@dataclass(eq=False)
+class EASE(Recommender):
+    """Steck (2019), Embarrassingly Shallow Autoencoders for Sparse Data.
+
+    score(s) = x_s B with x_s the 0-1 vector of the items that s has bought; with P = (X'X + l I)^-1,
+    B_ij = -P_ij / P_jj off the diagonal and 0 on it.
+
+    Attributes:
+        regularization: l.
+        max_items: the most popular items that get weights, since cost grows with their number cubed;
+            others score 0.
+    """
+
+    name: ClassVar[str] = "ease"
+    learned: ClassVar[tuple[str, ...]] = ("items", "weights")
+    regularization: float = 300.0
+    max_items: int = 8000
+
+    def _learn(self, log: Interactions) -> None:
+        self.items = np.sort(log.by_popularity[: self.max_items])
+        bought = log.counts.sign()[:, self.items]
+        gram = (bought.T @ bought).toarray()
+        gram[np.diag_indices_from(gram)] += self.regularization
+        inverse = linalg.inv(gram, overwrite_a=True)
+        self.weights = inverse / -np.diag(inverse)
+        np.fill_diagonal(self.weights, 0.0)
+
+    def _read(self, log: Interactions) -> None:
+        self._bought = log.counts.sign()[:, self.items]
+
+    def _score(self, shoppers: np.ndarray) -> np.ndarray:
+        scores = np.zeros((len(shoppers), self.log.n_items), dtype=np.float32)
+        scores[:, self.items] = self._bought[shoppers] @ self.weights
+        return scores

