@@ -43,8 +43,8 @@ def describe_items(item_ids: np.ndarray, items: pd.DataFrame | None) -> pd.DataF
 
 
 def price_lines(items: pd.DataFrame) -> np.ndarray:
-    """(n_items,) int64 code of the price line of each item: those of one subcategory, brand and list price, such
-    as the flavours of a yogurt, which a shop prices and promotes together."""
+    """(n_items,) int64 code of the price line of each item: those of one subcategory, brand and list price,
+    such as the flavours of a yogurt, which a shop prices and promotes together."""
     keys = items[["category", "subcategory", "brand", "list_price"]].astype(str)
     return pd.MultiIndex.from_frame(keys).factorize()[0]
 
@@ -56,9 +56,10 @@ def price_tables(
 
     List price: the median over the item's lines in that week, and in weeks without a sale that of the last
     week before with one, or else of the first after. Shelf price: the median of the price paid plus coupon
-    discount, at most the list price. In weeks without a sale it is as much below the list price as the mean of
-    the item's price line; where none of that was sold either, as in the weeks with a sale before and after,
-    whichever was less below. To take such weeks as not promoted would make promotions look as if only they sold.
+    discount, at most the list price. In weeks without a sale it is as much below the list price as the mean
+    of the item's price line; where none of that was sold either, as in the weeks with a sale before and
+    after, whichever was less below. To take such weeks as not promoted would make promotions look as if only
+    they sold.
 
     Args:
         lines: `item` and `week` (codes from 0), `list_price`, `price_paid`, optionally `coupon_discount`.
@@ -81,7 +82,7 @@ def price_tables(
     ratio = np.where(sold, ratio, _line_ratio(ratio, price_line))
     before, after = pd.DataFrame(ratio).ffill(axis=1), pd.DataFrame(ratio).bfill(axis=1)
     ratio = np.fmax(before.to_numpy(), after.to_numpy())
-    shelf = np.where(sold, np.minimum(shelf, listed), np.round(listed * ratio, 2))
+    shelf = np.where(sold, np.minimum(shelf, listed), np.minimum(np.round(listed * ratio, 2), listed))
     return listed.astype(np.float32), shelf.astype(np.float32), sold
 
 

@@ -140,8 +140,9 @@ def _encode_promotions(promotions: pd.DataFrame | None, item_ids: np.ndarray, n_
 def _table_assumptions(sold: np.ndarray, has_promotions: bool) -> dict[str, str]:
     assumptions = {
         "shelf_price": f"{1 - sold.mean():.0%} of the item-weeks have no sale; their list price is "
-        "taken from the nearest week before (else after) with a sale, and as much off it as other items of the "
-        "same subcategory, brand and list price had that week (else as the item itself before and after)"
+        "taken from the nearest week before (else after) with a sale, and as much off it as "
+        "others of the same subcategory, brand and list price had that week (else as the item itself "
+        "before and after)"
     }
     if not has_promotions:
         assumptions["promotions"] = "the log has no display or mailer records; taken as none"

@@ -17,8 +17,8 @@ def visit_rows(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray | 
 
 
 def lines_of(dataset: Dataset, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(P,) rows of `dataset.purchases` that belong to the visits `rows`, and the place of their visit in `rows`,
-    ascending where `rows` is."""
+    """(P,) rows of `dataset.purchases` that belong to the visits `rows`, and the place of their visit in
+    `rows`, ascending where `rows` is."""
     place = np.full(len(dataset.visits), -1)
     place[rows] = np.arange(len(rows))
     where = place[dataset.purchases["visit"].to_numpy()]

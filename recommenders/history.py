@@ -38,7 +38,8 @@ def last_bought_by_week(dataset: Dataset, shortlist: np.ndarray) -> np.ndarray:
 
 
 def last_bought_at_visits(dataset: Dataset, shortlist: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """(len(rows), L) int16: the day of the last purchase at an earlier visit than each of `rows`, or NEVER."""
+    """(len(rows), L) int16: the day of the last purchase at an earlier visit than each of `rows`, or
+    NEVER."""
     visit = dataset.purchases["visit"].to_numpy()
     shopper, slot, known = _slots(dataset, shortlist)
     visit = visit[known]

@@ -90,11 +90,9 @@ def own_intervals(counts: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
     return np.maximum(span / (counts + 1.0), 1.0).astype(np.float32)
 
 
-def deal_share(
-    dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray | None = None
-) -> np.ndarray:
-    """(n_shoppers,) float32, share of lines bought below list price in `weeks`, shrunk, and standardised by the
-    mean and spread of `shoppers` (mask; by default those who are not held out)."""
+def deal_share(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray | None = None) -> np.ndarray:
+    """(n_shoppers,) float32, share of lines bought below list price in `weeks`, shrunk, and standardised by
+    the mean and spread of `shoppers` (mask; by default those who are not held out)."""
     known = ~dataset.split.held_out if shoppers is None else shoppers
     lines, place = lines_of(dataset, rows := visit_rows(dataset, weeks))
     visits = dataset.visits.iloc[rows]

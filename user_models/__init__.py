@@ -9,6 +9,7 @@ from bundlegym.user_models.plain import Answer, PlainShopper, PlainShoppers, Vis
 from bundlegym.user_models.replay import ReplayShopper
 
 __all__ = [
-    "Answer", "ChoiceShopper", "Draws", "LookalikeShopper", "Offer", "PlainShopper", "PlainShoppers", "ReplayShopper", "Response", "State",
+    "Answer", "ChoiceShopper", "Draws", "LookalikeShopper", "Offer", "PlainShopper", "PlainShoppers",
+    "ReplayShopper", "Response", "State",
     "UserModel", "Visit", "build_user_model",
 ]  # fmt: skip

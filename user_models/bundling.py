@@ -1,9 +1,9 @@
 """Mixed bundling (Adams and Yellen 1976): whether an offer is taken whole.
 
-Item i has the latent value v = log(rate) + noise and is bought at the shelf price when v > 0. Utility falls with
-log price at slope b, so the reservation price is r = price exp(v / b). Taking the bundle whole earns
-sum(r with the bundle's synergy) - (1 - discount) sum(price); cherry-picking earns sum(r with the synergy of what is
-picked - price) over the items with v > 0; ignoring earns nothing.
+Item i has the latent value v = log(rate) + noise and is bought at the shelf price when v > 0. Utility falls
+with log price at slope b, so the reservation price is r = price exp(v / b). Taking the bundle whole earns
+sum(r with the bundle's synergy) - (1 - discount) sum(price); cherry-picking earns sum(r with the synergy of
+what is picked - price) over the items with v > 0; ignoring earns nothing.
 """
 
 from __future__ import annotations

@@ -2,11 +2,13 @@
 
 At a visit, item i has the latent value v = log(rate) + noise with Gumbel noise, and is bought at the shelf
 price when v > 0: purchases are thinned Poisson counts, whose shares of a basket are the multinomial that
-was fitted. The rate is the trip's size times exp(utility): taste, time since last bought, price, display, mailer,
-and the trip's mission. Whoever came buys something: if nothing clears the bar, what came nearest to it.
+was fitted. The rate is the trip's size times exp(utility): taste, time since last bought, price, display,
+mailer, and the trip's mission. Whoever came buys something: if nothing clears the bar, what came nearest to
+it.
 
-The response to an offer is mixed bundling (`bundling`). What is bought on its own merits, and the bundle, then shift
-the log rates of everything else by their synergy. Items outside the shortlist come from a process of their own (`tail`), unless they are offered.
+The response to an offer is mixed bundling (`bundling`). What is bought on its own merits, and the bundle,
+then shift the log rates of everything else by their synergy. Items outside the shortlist come from a process
+of their own (`tail`), unless they are offered.
 
 Named assumptions, knobs of the constructor and neutral by default, since no public log has randomised
 offers: `offer_exposure`, the share of the log's own mailer effect that being offered has on an item (1: an
@@ -18,7 +20,6 @@ repeat purchases that follow a first one is its effect, and how much the liking 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,39 +30,20 @@ from bundlegym.data import Dataset
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.bundling import takes_whole
-from bundlegym.user_models.choice_fit import gap_bins
 from bundlegym.user_models.choice_tables import fit_tensors
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.files import load_tensors, save_tensors
-from bundlegym.user_models.ragged import rows_of
 from bundlegym.user_models.rhythm import hazards, wait
 from bundlegym.user_models.tail import arrivals, tail_items
 from bundlegym.user_models.tape import real_tape, simulated_tape
-from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
+from bundlegym.user_models.utility import Visit, log_share, normal, open_visit, week_of
 
-# Streams of the draws: what each is for.
-_TRIP, _NOISE, _MISSION, _UNITS, _TAIL, _TAIL_GROUP, _TAIL_ITEM, _TAIL_KEPT, _AGAIN, _WAIT, _FRAILTY = range(11)
+# Streams of the draws: what each is for; `utility` has its own.
+_NOISE, _UNITS, _AGAIN, _WAIT, _FRAILTY = 1, 3, 4, 5, 6
+_TAIL, _TAIL_GROUP, _TAIL_ITEM, _TAIL_KEPT = range(7, 11)
 
 _LEVEL_SHOPPERS, _LEVEL_STEPS = 800, 3
 _MOST_PULL = 2.0  # of a basket on an item's log rate: few baskets tell how far it adds up
-
-
-@dataclass(frozen=True)
-class _Visit:
-    """Where N shoppers stand at one visit; the items considered are the shortlist's L and the offer's B.
-
-    items, log_rate: (N, L + B), log rates of -inf where an offered item is on the shortlist already; offered (N, B)
-    the place of each offered item among the considered, -1 for none; week (N,); cell (N, L + B) the place of item
-    and week in a table by both, laid flat; shift (N, C) the mission by category; size (N,) log of the trip's rate.
-    """
-
-    items: Tensor
-    log_rate: Tensor
-    offered: Tensor
-    week: Tensor
-    cell: Tensor
-    shift: Tensor
-    size: Tensor
 
 
 class ChoiceShopper(UserModel):
@@ -96,9 +78,9 @@ class ChoiceShopper(UserModel):
         offer_exposure: float = 0.0,
         bundle_pull: float = 0.0,
     ) -> ChoiceShopper:
-        """Fit on `weeks` (by default the training weeks). Coefficients and averages come from `shoppers` (mask
-        (n_shoppers,), by default those who are not held out); anybody's own tastes, rhythm and trips are counted
-        from their own purchases in `weeks`."""
+        """Fit on `weeks` (by default the training weeks). Coefficients and averages come from `shoppers`
+        (mask (n_shoppers,), by default those who are not held out); anybody's own tastes, rhythm and trips
+        are counted from their own purchases in `weeks`."""
         weeks = weeks or dataset.split.train_weeks
         shoppers = ~dataset.split.held_out if shoppers is None else shoppers
         tensors = fit_tensors(
@@ -115,17 +97,22 @@ class ChoiceShopper(UserModel):
         return model
 
     def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
-        last = self.tensors["last_visit"][self._week(day), shopper].long()
+        last = self.tensors["last_visit"][week_of(self.tensors, day), shopper].long()
         since = torch.where(last >= 0, day - last, 7)
         hazard = hazards(self.tensors, shopper, day, since, self._frailty(draws))
         waited, away = wait(hazard, draws.uniform(_WAIT))
         return day + waited + away  # beyond the horizon is soon enough for whoever stays away
 
     def reset(self, shopper: Tensor, day: Tensor) -> State:
-        week = self._week(day)
+        week = week_of(self.tensors, day)
         last_visit = self.tensors["last_visit"][week, shopper].long()
         since = torch.where(last_visit >= 0, day - last_visit, 1_000)
-        return {"shopper": shopper, "day": day, "since": since, "last": self.tensors["last"][week, shopper].long()}
+        return {
+            "shopper": shopper,
+            "day": day,
+            "since": since,
+            "last": self.tensors["last"][week, shopper].long(),
+        }
 
     def at_visits(self, dataset: Dataset, rows: np.ndarray) -> State:
         visits = dataset.visits
@@ -135,29 +122,15 @@ class ChoiceShopper(UserModel):
         )
         gap = visits.groupby("shopper")["day"].diff().fillna(1_000).to_numpy()[rows].astype(np.int64)
         last = last_bought_at_visits(dataset, self.tensors["shortlist"].cpu().numpy(), rows).astype(np.int64)
-        since, last = (torch.as_tensor(a, device=self.device) for a in (gap, last))
-        return {"shopper": shopper, "day": day, "since": since, "last": last}
+        history = (torch.as_tensor(a, device=self.device) for a in (gap, last))
+        return dict(zip(("shopper", "day", "since", "last"), (shopper, day, *history), strict=True))
 
     def log_share(self, state: State) -> Tensor:
-        t, shopper, week = self.tensors, state["shopper"], self._week(state["day"])
-        everything = torch.arange(len(t["group"]), device=self.device).expand(len(shopper), -1)
-        first = week[:, None] * len(t["group"])
-        push = self._push(shopper, first + everything)
-        rare = (self._unbought(shopper, everything) + push).exp()
-        row, item, rate = self._memory(shopper)
-        rare[row, item] = rate * push[row, item].exp()
-        items = t["shortlist"][shopper]
-        known = (self._known(state, items) + push.gather(1, items)).exp()
-        # An item is on a visit once at most, which costs favourites of their share in big trips.
-        chance = torch.diff(t["trip_cdf"][shopper], dim=1, prepend=torch.zeros(len(shopper), 1, device=self.device))
-        size = t["trip_rate"][shopper].exp()
-        known = (chance[:, None] * (1 - torch.exp(-known[:, :, None] * size[:, None]))).sum(2)
-        lines = (rare * (chance * size).sum(1, keepdim=True)).scatter(1, items, known)
-        return torch.log(lines / lines.sum(1, keepdim=True))
+        return log_share(self.tensors, state)
 
     def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
         t = self.tensors
-        visit = self._visit(state, offer, draws)
+        visit = open_visit(t, state, offer, draws)
         n_short = state["last"].shape[1]
         value = visit.log_rate + draws.gumbel(_NOISE, visit.items)
 
@@ -170,7 +143,8 @@ class ChoiceShopper(UserModel):
         whole = self._takes_whole(state["shopper"], visit, value, offer.discount)
         taken = in_offer & whole[:, None]
 
-        # Then the rest of the basket: what is bought on its own merits, and the bundle, pull or push all the others.
+        # Then the rest of the basket: what is bought on its own merits, and the bundle, pull or push all the
+        # others.
         category = t["category"][visit.items]
         first = taken | (value > 0)
         held = torch.zeros_like(visit.shift).scatter_add_(1, category, first.float())
@@ -181,7 +155,8 @@ class ChoiceShopper(UserModel):
         weight = t["tail_weight"].index_select(0, state["shopper"])
         weight.mul_(t["tail_attraction"].index_select(0, visit.week))
         lift = torch.exp(visit.shift + pull.clamp(-_MOST_PULL, _MOST_PULL))
-        lift = torch.cat([lift, torch.ones(len(lift), 1, device=self.device)], 1)  # memory is of all categories
+        memory = torch.ones(len(lift), 1, device=self.device)  # what is remembered is of all categories
+        lift = torch.cat([lift, memory], 1)
         total = weight.mul_(lift.index_select(1, t["group_category"])).cumsum(1)
         times = arrivals(total[:, -1] * torch.exp(visit.size), draws, _TAIL)
         tail = times < 1
@@ -206,68 +181,7 @@ class ChoiceShopper(UserModel):
         }
         return Response(choice, *purchases, days, left), after
 
-    # --- what an item is worth ----------------------------------------------------------------------------
-
-    def _visit(self, state: State, offer: Offer, draws: Draws) -> _Visit:
-        t, shopper = self.tensors, state["shopper"]
-        week, short = self._week(state["day"]), t["shortlist"][shopper]
-        # Offered items that are not on the shortlist join it for this visit.
-        extra = offer.items.clamp(min=0)
-        place = torch.searchsorted(short, extra).clamp(max=short.shape[1] - 1)
-        unknown = (offer.items >= 0) & (short.gather(1, place) != extra)
-        items = torch.cat([short, extra], 1)
-        offered = torch.where(unknown, short.shape[1] + torch.arange(extra.shape[1], device=self.device), place)
-        offered = torch.where(offer.items >= 0, offered, -1)
-        cell = week[:, None] * len(t["category"]) + items
-        utility = torch.cat([self._known(state, short), self._unbought(shopper, extra)], 1)
-        utility = utility + self._push(shopper, cell)
-
-        size = torch.searchsorted(t["trip_cdf"][shopper], draws.uniform(_TRIP)[:, None])[:, 0]
-        log_size = t["trip_rate"][shopper, size.clamp(max=t["trip_rate"].shape[1] - 1)]
-        gap = torch.bucketize(
-            state["since"], torch.tensor(TRIP_GAP_EDGES, device=self.device), right=True
-        )
-        log_size = log_size + t["trip_gap"][gap]
-        shift = self._mission(draws)
-        log_rate = utility + log_size[:, None] + shift.gather(1, t["category"][items])
-        log_rate[:, short.shape[1] :].masked_fill_(~unknown, -torch.inf)
-        return _Visit(items, log_rate, offered, week, cell, shift, log_size)
-
-    def _known(self, state: State, items: Tensor) -> Tensor:
-        """(N, L) taste and time since last bought of the shortlist."""
-        t, shopper = self.tensors, state["shopper"]
-        return t["taste"][shopper] + t["coefficient_gap"][
-            gap_bins(state["day"], state["last"], t["interval"][shopper])
-        ]
-
-    def _unbought(self, shopper: Tensor, items: Tensor) -> Tensor:
-        """(N, M) taste for items never bought."""
-        t = self.tensors
-        return torch.log(t["tail_weight"][shopper[:, None], t["group"][items]]) + t["log_within"][items]
-
-    def _memory(self, shopper: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(M,) row in `shopper` (N,), item and rate of what the shoppers remember off the shortlist."""
-        t = self.tensors
-        start = t["memory_start"][shopper]
-        row, spot = rows_of(start, t["memory_start"][shopper + 1] - start)
-        share = torch.diff(t["memory_cdf"], prepend=torch.zeros(1, device=self.device, dtype=torch.float64))[spot]
-        first = spot == start[row]
-        share = torch.where(first, t["memory_cdf"][spot] - shopper[row], share)
-        return row, t["memory_item"][spot], share.float() * t["memory_rate"][shopper[row]]
-
-    def _push(self, shopper: Tensor, cell: Tensor) -> Tensor:
-        """(N, M) what price, display and mailer add to the utility of items in weeks, `cell` of a flat table."""
-        t = self.tensors
-        return t["deal_factor"][shopper, None] * t["price_push"].ravel()[cell] + t["promotion_push"].ravel()[cell]
-
-    def _mission(self, draws: Draws) -> Tensor:
-        """(N, C) what the purpose of the trip adds to log rates by category; exp of it has mean 1."""
-        t = self.tensors
-        luck = draws.uniform(_MISSION, torch.arange(t["mission_loading"].shape[1], device=self.device))
-        shift = _normal(luck) @ t["mission_loading"].T
-        return shift - t["mission_mean"]
-
-    def _takes_whole(self, shopper: Tensor, visit: _Visit, value: Tensor, discount: Tensor) -> Tensor:
+    def _takes_whole(self, shopper: Tensor, visit: Visit, value: Tensor, discount: Tensor) -> Tensor:
         t, slot = self.tensors, visit.offered.clamp(min=0)
         item = visit.items.gather(1, slot)
         price = t["shelf_price"].ravel()[visit.cell.gather(1, slot)]
@@ -283,7 +197,7 @@ class ChoiceShopper(UserModel):
     def _purchases(
         self,
         state: State,
-        visit: _Visit,
+        visit: Visit,
         draws: Draws,
         bought: Tensor,
         taken: Tensor,
@@ -330,15 +244,13 @@ class ChoiceShopper(UserModel):
     def _frailty(self, draws: Draws) -> Tensor:
         """(N,) how much busier than usual the shopper is in this episode."""
         luck = Draws(draws.seed, draws.episode, torch.zeros_like(draws.visit)).uniform(_FRAILTY)
-        return self.tensors["frailty"] * _normal(luck)
-
-    def _week(self, day: Tensor) -> Tensor:
-        return (day // 7).clamp(0, len(self.tensors["shelf_price"]) - 1)
+        return self.tensors["frailty"] * normal(luck)
 
     def _set_level(self, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, seed: int) -> None:
         """Move all trips' log rates until the last fifth of `weeks`, simulated, has the log's mean basket.
 
-        Synergy, missions, satiation and purchases by those who would else go away empty-handed change the mean.
+        Synergy, missions, satiation and purchases by those who would else go away empty-handed change the
+        mean.
         """
         span = (weeks[1] - max(1, (weeks[1] - weeks[0]) // 5), weeks[1])
         some = np.random.default_rng(seed).permutation(np.flatnonzero(shoppers))[:_LEVEL_SHOPPERS]
@@ -369,8 +281,3 @@ class ChoiceShopper(UserModel):
 
 def _of_rows(draws: Draws, row: Tensor) -> Draws:
     return Draws(draws.seed, draws.episode[row], draws.visit[row])
-
-
-def _normal(luck: Tensor) -> Tensor:
-    """Standard normal numbers from uniform ones."""
-    return torch.erfinv(2 * luck - 1) * 2**0.5

@@ -1,9 +1,10 @@
 """Maximum likelihood for `ChoiceShopper`: which items a basket of n lines holds, given the shopper.
 
-Tastes are counted on the first four fifths of the weeks and the coefficients fitted on the rest, so that no line
-helps to explain itself; afterwards tastes are counted again on all weeks. The likelihood is multinomial over the
-whole catalogue but what else the basket holds. Price, display and mailer enter as departures from the item's own
-mean over the weeks of its taste, since a taste counts what the usual price and promotions brought.
+Tastes are counted on the first four fifths of the weeks and the coefficients fitted on the rest, so that no
+line helps to explain itself; afterwards tastes are counted again on all weeks. The likelihood is multinomial
+over the whole catalogue but what else the basket holds. Price, display and mailer enter as departures from
+the item's own mean over the weeks of its taste, since a taste counts what the usual price and promotions
+brought.
 """
 
 from __future__ import annotations
@@ -53,8 +54,9 @@ def gap_bins(day: Tensor, last: Tensor, interval: Tensor) -> Tensor:
 
 
 def steadily_sold(dataset: Dataset, weeks: tuple[int, int]) -> np.ndarray:
-    """(n_items,) bool: sold in nine of ten `weeks` or more. Of other items the log lacks the price in weeks without
-    a sale; `Dataset` then takes them as not promoted, so that their price response looks too strong."""
+    """(n_items,) bool: sold in nine of ten `weeks` or more. Of other items the log shows the price only in
+    weeks with a sale; promotions that sold nothing are missing, and their price response looks too strong.
+    """
     lines, place = lines_of(dataset, rows := visit_rows(dataset, weeks))
     sold = np.zeros((dataset.n_items, weeks[1]), dtype=bool)
     sold[dataset.purchases["item"].to_numpy()[lines], dataset.visits["week"].to_numpy()[rows][place]] = True
@@ -101,7 +103,8 @@ def fit_coefficients(
     log_share = torch.from_numpy(taste.log_share())
     remembered = torch.from_numpy(taste.count > 0).scatter(1, short, False)
     shopper, week, day = (
-        torch.from_numpy(visits[name].to_numpy()[rows].astype(np.int64)) for name in ("shopper", "week", "day")
+        torch.from_numpy(visits[name].to_numpy()[rows].astype(np.int64))
+        for name in ("shopper", "week", "day")
     )
     marketing = Marketing.of(dataset, (first, cut))
     rebate, display, mailer = map(torch.from_numpy, (marketing.rebate, marketing.display, marketing.mailer))
@@ -118,8 +121,8 @@ def fit_coefficients(
         "price_deal": torch.tensor(0.0),
         "display": torch.tensor(0.0),
         "mailer": torch.tensor(0.0),
-        # Of no use afterwards: an item's own drift since its taste was counted, and the price response of items
-        # whose price is known only in weeks in which somebody bought them, for that reason overstated.
+        # Of no use afterwards: an item's own drift since its taste was counted, and the price response of
+        # items that are not sold steadily.
         "drift": torch.zeros(dataset.n_items),
         "price_unsteady": torch.tensor(2.0),
     }
@@ -148,7 +151,9 @@ def fit_coefficients(
             lines = offsets[batch + 1] - offsets[batch]
             loss = _surprise(utility, row, item)
             # Departments differ by about a half, drifts by about a third.
-            prior = 0.5 * ((raw["price_department"] / 0.5).square().sum() + (raw["drift"] / 0.3).square().sum())
+            prior = 0.5 * (
+                (raw["price_department"] / 0.5).square().sum() + (raw["drift"] / 0.3).square().sum()
+            )
             optimiser.zero_grad()
             ((loss + prior / batches) / lines.sum()).backward()
             optimiser.step()
@@ -169,8 +174,8 @@ def fit_coefficients(
 
 
 def _surprise(utility: Tensor, row: Tensor, item: Tensor) -> Tensor:
-    """() sum over lines of -log of the item's share among all items that are not otherwise in the basket: an item
-    is bought once a visit, so what is held already is no alternative."""
+    """() sum over lines of -log of the item's share among all items that are not otherwise in the basket: an
+    item is bought once a visit, so what is held already is no alternative."""
     log_total = utility.logsumexp(1)
     log_share = utility[row, item] - log_total[row]
     held = torch.zeros_like(log_total).index_add(0, row, log_share.exp())

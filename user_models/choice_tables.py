@@ -8,17 +8,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bundlegym.data import Dataset
+from bundlegym.data import Dataset, visit_rows
 from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share
 from bundlegym.user_models.choice_fit import Marketing, departments, fit_coefficients, gap_bins
-from bundlegym.user_models.missions import mission_loadings, synergy_share
+from bundlegym.user_models.missions import mission_loadings, mission_scale, synergy_share
 from bundlegym.user_models.rhythm import fit_rhythm
 from bundlegym.user_models.tail import THINNING, memory_tables, tail_tables
 from bundlegym.user_models.taste import Taste
 from bundlegym.user_models.trips import GRID, fit_trips
 from bundlegym.user_models.units import fit_units
+
+_SIZE_EDGES = (3, 5, 8, 13, 21)  # lines of a basket, between bins in which missions differ in strength
+_SIZES = (2.0, 3.5, 6.0, 10.0, 16.0, 28.0)  # a basket in each bin
 
 
 def fit_tensors(
@@ -33,10 +36,11 @@ def fit_tensors(
 ) -> dict[str, Tensor]:
     """S shoppers, L shortlisted items, I items, G subcategories, C categories, W weeks, K trip sizes:
 
-    `coefficient_*` as in `fit_coefficients`; `shortlist` (S, L); `taste`, `interval` (S, L); `last` (W, S, L);
-    `price_slope` (I,), `deal_factor` (S,): slope of utility in log price; `price_push`, `promotion_push`, `rebate`,
-    `shelf_price` (W, I); `category`, `group` (I,), `group_category` (G,); `tail_weight` (S, G), `log_within` (I,):
-    taste for items never bought; `tail_*` as in `tail_tables`; `mission_*` and `synergy` as in `missions`;
+    `coefficient_*` as in `fit_coefficients`; `shortlist` (S, L); `taste`, `interval` (S, L); `last` (W, S,
+    L); `price_slope` (I,), `deal_factor` (S,): slope of utility in log price; `price_push`, `promotion_push`,
+    `rebate`, `shelf_price` (W, I); `category`, `group` (I,), `group_category` (G,); `tail_weight` (S, G),
+    `log_within` (I,): taste for items never bought; `tail_*` as in `tail_tables`; `mission_*` and `synergy`
+    as in `missions`;
     `trip_cdf`, `trip_rate` (S, K): chances and log rates of trips; and those of `fit_rhythm` and `fit_units`.
     """
     coefficients = fit_coefficients(
@@ -47,7 +51,9 @@ def fit_tensors(
     shortlist = taste.shortlist(shortlist_size)
     marketing = Marketing.of(dataset, weeks)
     slope = coefficients["price"].numpy()[departments(dataset)]
-    promotion = float(coefficients["display"]) * marketing.display + float(coefficients["mailer"]) * marketing.mailer
+    promotion = (
+        float(coefficients["display"]) * marketing.display + float(coefficients["mailer"]) * marketing.mailer
+    )
     push = slope * marketing.rebate + promotion
     power = float(coefficients["taste"])
     log_share = taste.log_share()
@@ -64,7 +70,8 @@ def fit_tensors(
     synergy = share * np.where(np.eye(len(lift)) > 0, lift.clip(max=0), lift)
     # Each of two may have pulled the other, so synergy accounts for twice its size in their lift.
     common = lift - 2 * share * (lift - np.diag(np.diag(lift)))
-    loading = mission_loadings(common, frequency.category_share[shoppers].mean(0))
+    loading, spread = mission_loadings(common, frequency.category_share[shoppers].mean(0))
+    scale = mission_scale(dataset, frequency, visit_rows(dataset, weeks, shoppers), _SIZE_EDGES)
     group_category = np.zeros(taste.group.max() + 1, dtype=np.int64)
     group_category[taste.group] = frequency.category
     arrays: dict[str, np.ndarray] = {
@@ -86,7 +93,9 @@ def fit_tensors(
         **tail_tables(attraction, taste.group),
         **memory_tables(remembered),
         "mission_loading": loading,
-        "mission_mean": ((loading**2).sum(1) / 2).astype(np.float32),
+        "mission_spread": spread,
+        "mission_mean": (((loading**2).sum(1) + spread**2) / 2).astype(np.float32),
+        "mission_scale": np.interp(np.log(GRID), np.log(_SIZES), scale).astype(np.float32),
         "synergy": synergy.astype(np.float32),
         **fit_rhythm(dataset, weeks, shoppers),
         **fit_units(dataset, weeks, shoppers, marketing.rebate),
@@ -103,8 +112,8 @@ def fit_tensors(
 def _trip_rates(t: dict[str, Tensor], weeks: tuple[int, int]) -> Tensor:
     """(S, K) log factor on exp(utility) with which a shopper's visit holds each size of `GRID` on average.
 
-    The average is over three weeks with each shopper's real history; so a promotion raises the basket instead of
-    only shifting it.
+    The average is over three weeks with each shopper's real history; so a promotion raises the basket instead
+    of only shifting it.
     """
     first, end = weeks
     everyone = torch.arange(len(t["shortlist"]))

@@ -1,13 +1,14 @@
-"""`LookalikeShopper`: baskets and gaps of real visits of similar shoppers; nothing parametric about who buys what.
+"""`LookalikeShopper`: baskets and gaps of real visits of similar shoppers; nothing parametric about who buys
+what.
 
-A visit is a visit from the weeks of the fit, drawn from the shopper's own or from those of the shoppers nearest in
-shares of subcategories and size of basket; its basket is bought at this week's shelf prices, and the shopper comes
-again after as many days as its shopper did. An unoffered shopper does not answer prices.
+A visit is a visit from the weeks of the fit, drawn from the shopper's own or from those of the shoppers
+nearest in shares of subcategories and size of basket; its basket is bought at this week's shelf prices, and
+the shopper comes again after as many days as its shopper did. An unoffered shopper does not answer prices.
 
-The answer to an offer is mixed bundling (`bundling`) on latent values v = log(rate) + Gumbel noise that agree with
-the drawn basket: v > 0 for items in it, v < 0 for others, with the share of such visits that hold the item as
-chance of v > 0. The slope of utility in log price is estimated from the log (`fit_coefficients`). *Assumptions*: an
-offer adds no synergy, and what is bought in it replaces nothing else of the basket.
+The answer to an offer is mixed bundling (`bundling`) on latent values v = log(rate) + Gumbel noise that agree
+with the drawn basket: v > 0 for items in it, v < 0 for others, with the share of such visits that hold the
+item as chance of v > 0. The slope of utility in log price is estimated from the log (`fit_coefficients`).
+*Assumptions*: an offer adds no synergy, and what is bought in it replaces nothing else of the basket.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ class LookalikeShopper(UserModel):
     """See the module's docstring.
 
     Attributes:
-        tensors: `donor` (S, 1 + _NEIGHBOURS) shoppers to draw visits of, oneself first; `own` (S,) chance of one's
-            own; `start`, `count` (S,) of each shopper's visits; `gap` (V,) days to the next one; `line` (V + 1,)
-            where each visit's lines begin; `item`, `quantity` (P,); `held` (S, I) int16 visits that held an item;
-            `price_slope` (I,); `shelf_price` (W, I).
+        tensors: `donor` (S, 1 + _NEIGHBOURS) shoppers to draw visits of, oneself first; `own` (S,) chance of
+            one's own; `start`, `count` (S,) of each shopper's visits; `gap` (V,) days to the next one; `line`
+            (V + 1,) where each visit's lines begin; `item`, `quantity` (P,); `held` (S, I) int16 visits that
+            held an item; `price_slope` (I,); `shelf_price` (W, I).
     """
 
     def __init__(self, tensors: dict[str, Tensor], device: torch.device | str = "cpu") -> None:
@@ -60,8 +61,8 @@ class LookalikeShopper(UserModel):
         progress: Callable[[str], None] = print,
         device: torch.device | str = "cpu",
     ) -> LookalikeShopper:
-        """Visits in `weeks` (by default the training weeks) of `shoppers` (mask; by default those not held out),
-        and anybody's own."""
+        """Visits in `weeks` (by default the training weeks) of `shoppers` (mask; by default those not held
+        out), and anybody's own."""
         weeks = weeks or dataset.split.train_weeks
         shoppers = ~dataset.split.held_out if shoppers is None else shoppers
         rows = visit_rows(dataset, weeks)
@@ -75,7 +76,9 @@ class LookalikeShopper(UserModel):
         count = np.bincount(visits["shopper"], minlength=dataset.n_shoppers)
         progress("user model: looking for similar shoppers")
         donor = _donors(held, count, subcategories(dataset), shoppers & (count > 0))
-        coefficients = fit_coefficients(dataset, weeks, shoppers, 100, epochs=epochs, seed=seed, progress=progress)
+        coefficients = fit_coefficients(
+            dataset, weeks, shoppers, 100, epochs=epochs, seed=seed, progress=progress
+        )
         arrays = {
             "donor": donor,
             "own": count / (count + _OWN_VISITS),
@@ -142,7 +145,9 @@ class LookalikeShopper(UserModel):
         below = luck * (1 - chance)
         above = 1 - chance + luck * chance
         rate = -torch.log1p(-chance)
-        return torch.log(rate) - torch.log(-torch.log(torch.where(in_basket, above, below).clamp(1e-30, 1 - 1e-7)))
+        return torch.log(rate) - torch.log(
+            -torch.log(torch.where(in_basket, above, below).clamp(1e-30, 1 - 1e-7))
+        )
 
     def save(self, folder: Path) -> None:
         save_tensors(folder, "lookalike", self.tensors, {})

@@ -1,14 +1,15 @@
 """What is bought together for a common purpose, and what one thing adds to another.
 
-R, the log lift of two categories after taste and basket size, has two explanations, which baskets alone cannot tell
-apart (Gentzkow 2007). *Synergy*: holding one raises the log rate of the other by k R. *Missions*: purposes of the
-trip (a party, a baby, baking) that lift some categories at once; category c's log rate at a visit gains
-sum_r L_cr z_r with z standard normal, a common cause, so that selling one does not sell the other.
+R, the log lift of two categories after taste and basket size, has two explanations, which baskets alone
+cannot tell apart (Gentzkow 2007). *Synergy*: holding one raises the log rate of the other by k R. *Missions*:
+purposes of the trip (a party, a baby, baking) that lift some categories at once; category c's log rate at a
+visit gains s (sum_r L_cr z_r + d_c e_c) with z and e standard normal, stronger (s) on small trips, a common
+cause, so that selling one does not sell the other.
 
-They are told apart by promotions, which move the one and have no business with the other: k is the response of
-category b to the purchases of a that a's promotions bring, as a share of R_ab. Every mean by week, basket size and
-category and by shopper and category is taken out first, so that what is left compares shoppers who like a more with
-those who like it less in weeks when a is promoted (a shift-share instrument).
+They are told apart by promotions, which move the one and have no business with the other: k is the response
+of category b to the purchases of a that a's promotions bring, as a share of R_ab. Every mean by week, basket
+size and category and by shopper and category is taken out first, so that what is left compares shoppers who
+like a more with those who like it less in weeks when a is promoted (a shift-share instrument).
 """
 
 from __future__ import annotations
@@ -27,15 +28,35 @@ _LEAST_VARIANCE = 0.15  # of a category's log rate between visits, so that it ca
 
 
 def mission_loadings(lift: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """(C, R) loadings L such that L L' is near a log lift (C, C) that missions explain, each category weighted by a
-    root of its share of lines (C,). What a category's items add to each other bounds the variance it can have."""
+    """(C, R) loadings L such that L L' is near a log lift (C, C) that missions explain, each category
+    weighted by a root of its share of lines (C,). What a category's items add to each other bounds the
+    variance it can have."""
     rank = min(_MOST_MISSIONS, len(lift) // _CATEGORIES_A_MISSION)
     weight = (share / share.sum()) ** 0.25 + 0.03
     target = (lift + lift.T) / 2
     np.fill_diagonal(target, np.diag(lift).clip(min=_LEAST_VARIANCE))
     values, vectors = np.linalg.eigh(target * weight[:, None] * weight)
     lead = slice(len(lift) - rank, None)
-    return (vectors[:, lead] * np.sqrt(values[lead].clip(min=0)) / weight[:, None]).astype(np.float32)
+    loading = vectors[:, lead] * np.sqrt(values[lead].clip(min=0)) / weight[:, None]
+    spread = np.sqrt((np.diag(lift) - (loading**2).sum(1)).clip(min=0))
+    return loading.astype(np.float32), spread.astype(np.float32)
+
+
+def mission_scale(
+    dataset: Dataset, taste: PersonalFrequency, rows: np.ndarray, edges: tuple[int, ...]
+) -> np.ndarray:
+    """(len(edges) + 1,) how strong missions are in baskets of fewer lines than each edge, and of more, as a
+    factor
+    on the loadings: small baskets are bought for one purpose. From the lift of two lines of one category."""
+    lines = category_baskets(dataset, taste.category, rows)
+    size, shopper = lines.sum(1), dataset.visits["shopper"].to_numpy()[rows]
+    alike = (lines * (lines - 1)).sum(1)
+    chance = (taste.category_share**2).sum(1)[shopper] * size * (size - 1)
+    bins = np.digitize(size, edges)
+    observed, expected = (np.bincount(bins, weights=w, minlength=len(edges) + 1) for w in (alike, chance))
+    lift = np.log((observed + 20) / (expected + 20)).clip(min=0)
+    overall = np.log((observed.sum() + 20) / (expected.sum() + 20)).clip(min=0.05)
+    return np.sqrt(lift / overall).clip(0.5, 2.5).astype(np.float32)
 
 
 def synergy_share(
@@ -46,7 +67,8 @@ def synergy_share(
     weeks: tuple[int, int],
     shoppers: np.ndarray,
 ) -> tuple[float, float]:
-    """k and its standard error, clustered by shopper; `push` (n_weeks, I) is what promotions add to utility."""
+    """k and its standard error, clustered by shopper; `push` (n_weeks, I) is what promotions add to
+    utility."""
     n_categories = len(lift)
     rows = visit_rows(dataset, weeks, shoppers)
     visits = dataset.visits.iloc[rows]
@@ -55,7 +77,10 @@ def synergy_share(
     size = lines.sum(1)
     base = np.bincount(taste.category, weights=taste.popularity, minlength=n_categories)
     attraction = np.stack(
-        [np.bincount(taste.category, taste.popularity * np.exp(p), minlength=n_categories) / base for p in push]
+        [
+            np.bincount(taste.category, taste.popularity * np.exp(p), minlength=n_categories) / base
+            for p in push
+        ]
     ).astype(np.float32)
     mean = size[:, None] * taste.category_share[shopper]
     across = lift - np.diag(np.diag(lift))

@@ -1,8 +1,9 @@
 """`ReplayShopper`: the logged future itself, for offline judging.
 
-Every visit is the shopper's next one in the log, whatever is offered. *Assumption*: since the log holds no offers, a
-bundle is taken whole where the logged basket holds all of it, and cherry-picked where it holds some. An offer can
-therefore only lose margin here: it is what a policy gives away to those who would have bought anyway.
+Every visit is the shopper's next one in the log, whatever is offered. *Assumption*: since the log holds no
+offers, a bundle is taken whole where the logged basket holds all of it, and cherry-picked where it holds
+some. An offer can therefore only lose margin here: it is what a policy gives away to those who would have
+bought anyway.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ class ReplayShopper(UserModel):
     """See the module's docstring.
 
     Attributes:
-        tensors: `start` (S + 1,) where each shopper's visits begin; `day` (V,); `line` (V + 1,) where each visit's
-            lines begin; `item`, `quantity` (P,), `price` (P,) at the shelf.
+        tensors: `start` (S + 1,) where each shopper's visits begin; `day` (V,); `line` (V + 1,) where each
+            visit's lines begin; `item`, `quantity` (P,), `price` (P,) at the shelf.
     """
 
     def __init__(self, tensors: dict[str, Tensor], device: torch.device | str = "cpu") -> None:
@@ -43,7 +44,8 @@ class ReplayShopper(UserModel):
         progress: Callable[[str], None] = print,
         device: torch.device | str = "cpu",
     ) -> ReplayShopper:
-        """Nothing is fitted: `weeks`, `shoppers` and `seed` are those of the contract and say nothing here."""
+        """Nothing is fitted: `weeks`, `shoppers` and `seed` are those of the contract and say nothing
+        here."""
         visits, purchases = dataset.visits, dataset.purchases
         visit, item = purchases["visit"].to_numpy(), purchases["item"].to_numpy()
         arrays = {
@@ -65,10 +67,15 @@ class ReplayShopper(UserModel):
     def reset(self, shopper: Tensor, day: Tensor) -> State:
         t = self.tensors
         span = int(t["day"].max()) + 1
-        key = torch.repeat_interleave(
-            torch.arange(len(t["start"]) - 1, device=self.device), t["start"].diff()
-        ) * span + t["day"]
-        return {"shopper": shopper, "visit": torch.searchsorted(key, shopper * span + day.clamp(max=span - 1))}
+        key = (
+            torch.repeat_interleave(torch.arange(len(t["start"]) - 1, device=self.device), t["start"].diff())
+            * span
+            + t["day"]
+        )
+        return {
+            "shopper": shopper,
+            "visit": torch.searchsorted(key, shopper * span + day.clamp(max=span - 1)),
+        }
 
     def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
         t, end = self.tensors, self.tensors["start"][state["shopper"] + 1]

@@ -1,9 +1,9 @@
 """When shoppers come: a hazard of a visit for each day since the last one.
 
-logit h = effect of days since the last visit + effect of those days in units of the shopper's own mean interval
-+ a log(own rate) + b log(own weekday share) + frailty, fitted as a logistic regression of days with a visit
-(discrete-time survival, Cox 1972). Frailty is normal, drawn once an episode: how far a shopper's coming weeks
-are busier or quieter than the past ones. Coming again on the same day has a chance of its own.
+logit h = effect of days since the last visit + effect of those days in units of the shopper's own mean
+interval + a log(own rate) + b log(own weekday share) + frailty, fitted as a logistic regression of days with
+a visit (discrete-time survival, Cox 1972). Frailty is normal, drawn once an episode: how far a shopper's
+coming weeks are busier or quieter than the past ones. Coming again on the same day has a chance of its own.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ _PRIOR_DAYS, _PRIOR_VISITS = 14.0, 15.0  # weight of the average shopper: in day
 def fit_rhythm(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> dict[str, np.ndarray]:
     """Arrays by name, all float32 but `last_visit`:
 
-    `visit_rate` (S,) visit days a day; `weekday` (S, 7) log share of visits over 1/7; `again` (S,) chance that a
-    visit is followed by another on its day; `hazard_day`, `hazard_ratio`, `hazard_slope` (2,) coefficients;
-    `frailty` () its spread; `last_visit` (n_weeks, S) int32, day of the last visit before a week, -1 for none.
+    `visit_rate` (S,) visit days a day; `weekday` (S, 7) log share of visits over 1/7; `again` (S,) chance
+    that a visit is followed by another on its day; `hazard_day`, `hazard_ratio`, `hazard_slope` (2,)
+    coefficients; `frailty` () its spread; `last_visit` (n_weeks, S) int32, day of the last visit before a
+    week, -1 for none.
 
-    Rates and weekdays are measured before the days on which the coefficients are fitted, and again on all `weeks`.
+    Rates and weekdays are measured before the days on which the coefficients are fitted, and again on all
+    `weeks`.
     """
     first, end = weeks
     cut = first + max(1, round(0.67 * (end - first)))
@@ -55,8 +57,8 @@ def fit_rhythm(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -
 
 
 def hazards(t: dict[str, Tensor], shopper: Tensor, day: Tensor, since: Tensor, frailty: Tensor) -> Tensor:
-    """(N, HORIZON) chance of coming on day, day + 1, ..., not having come before; `since` (N,) is day less the
-    day of the last visit, `frailty` (N,)."""
+    """(N, HORIZON) chance of coming on day, day + 1, ..., not having come before; `since` (N,) is day less
+    the day of the last visit, `frailty` (N,)."""
     ahead = torch.arange(HORIZON, device=day.device)
     away = since[:, None] + ahead
     rate = t["visit_rate"][shopper]
@@ -69,7 +71,8 @@ def hazards(t: dict[str, Tensor], shopper: Tensor, day: Tensor, since: Tensor, f
 
 
 def wait(hazard: Tensor, luck: Tensor) -> tuple[Tensor, Tensor]:
-    """(N,) days waited, from 0, and whether the shopper does not come within the horizon; luck (N,) uniform."""
+    """(N,) days waited, from 0, and whether the shopper does not come within the horizon; luck (N,)
+    uniform."""
     stays_away = torch.exp(torch.log1p(-hazard).cumsum(1))
     days = (stays_away >= luck[:, None]).sum(1)
     return days.clamp(max=HORIZON - 1), days >= HORIZON

@@ -1,9 +1,9 @@
 """Purchases outside the shortlist: a Poisson process over the whole catalogue.
 
-The share of an item never bought is a product of the shopper's part for its subcategory and the item's own, so a
-draw is of a subcategory first, then of an item within it by the week's prices and promotions. Items bought before
-that found no place on the shortlist, the shopper's *memory*, count as one more subcategory of the shopper's own;
-there a draw is kept with a chance that follows the week's price and promotions.
+The share of an item never bought is a product of the shopper's part for its subcategory and the item's own,
+so a draw is of a subcategory first, then of an item within it by the week's prices and promotions. Items
+bought before that found no place on the shortlist, the shopper's *memory*, count as one more subcategory of
+the shopper's own; there a draw is kept with a chance that follows the week's price and promotions.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from bundlegym.user_models.draws import Draws
 
 #: At most so many purchases a visit; reached once in thousands of visits.
 SLOTS = 64
-#: Draws from memory are so many times too frequent, and as many too few are kept; a stronger promotion is cut to it.
+#: Draws from memory are so many times too frequent, and as many too few are kept; a stronger promotion is cut
+# to it.
 THINNING = 4.0
 
 
 def tail_tables(attraction: np.ndarray, group: np.ndarray) -> dict[str, np.ndarray]:
-    """From the items' attraction (n_weeks, I), exp of utility apart from the shopper's part, and their group (I,):
+    """From the items' attraction (n_weeks, I), exp of utility apart from the shopper's part, and their group
+    (I,):
 
     `tail_item` (I,) int64 items sorted by group; `tail_cdf` (n_weeks, I) float64, w + the cumulative share of
     attraction in week w in that order; `tail_start` (n_weeks, G + 1) float64, where each group begins in it;
@@ -41,9 +43,9 @@ def tail_tables(attraction: np.ndarray, group: np.ndarray) -> dict[str, np.ndarr
 
 
 def memory_tables(rate: np.ndarray) -> dict[str, np.ndarray]:
-    """From each shopper's rates of remembered items (S, I), 0 for others: `memory_rate` (S,) float32 their sum;
-    `memory_item` (M,) int64 of all shoppers one after the other; `memory_cdf` (M,) float64, shopper + cumulative
-    share; `memory_start` (S + 1,) int64 where each begins."""
+    """From each shopper's rates of remembered items (S, I), 0 for others: `memory_rate` (S,) float32 their
+    sum; `memory_item` (M,) int64 of all shoppers one after the other; `memory_cdf` (M,) float64, shopper +
+    cumulative share; `memory_start` (S + 1,) int64 where each begins."""
     shopper, item = rate.nonzero()
     total = rate.sum(1, dtype=np.float64)
     start = np.searchsorted(shopper, np.arange(len(rate) + 1))
@@ -72,9 +74,9 @@ def tail_items(
     draws: Draws,
     streams: tuple[int, int, int],
 ) -> Tensor:
-    """(N, M) items of the purchases that `bought` (N, SLOTS) marks, for the greatest number M of a shopper; -1 where
-    there is none. `total` (N, G + 1) is the running sum of rates by group, memory last; `streams` are those of the
-    group, of the item within it, and of keeping what was remembered."""
+    """(N, M) items of the purchases that `bought` (N, SLOTS) marks, for the greatest number M of a shopper;
+    -1 where there is none. `total` (N, G + 1) is the running sum of rates by group, memory last; `streams`
+    are those of the group, of the item within it, and of keeping what was remembered."""
     slot = torch.arange(int(bought.sum(1).max()) if len(bought) else 0, device=total.device)
     groups = torch.searchsorted(total, draws.uniform(streams[0], slot) * total[:, -1:], right=True)
     row, place = bought[:, : len(slot)].nonzero(as_tuple=True)
@@ -87,7 +89,9 @@ def tail_items(
     spot = torch.searchsorted(t["tail_cdf"].ravel(), start + luck * (end - start), right=True)
     new = t["tail_item"][(spot - w * items).clamp(0, items - 1)]
 
-    spot = torch.searchsorted(t["memory_cdf"], shopper[row] + luck, right=True).clamp(max=len(t["memory_item"]) - 1)
+    spot = torch.searchsorted(t["memory_cdf"], shopper[row] + luck, right=True).clamp(
+        max=len(t["memory_item"]) - 1
+    )
     known = t["memory_item"][spot]
     push = torch.exp(t["price_push"][w, known] + t["promotion_push"][w, known])
     kept = draws.uniform(streams[2], slot)[row, place] * THINNING < push

@@ -1,8 +1,8 @@
 """Real and simulated purchases under the same columns, so that every measure reads both alike.
 
 A *tape* is a frame with a row an item bought: `visit` (int, unique), `shopper`, `day`, `week`, `item`,
-`quantity`, `price` (paid a unit), sorted by shopper, day and visit. Visits that hold nothing are not on it, as
-in a log.
+`quantity`, `price` (paid a unit), sorted by shopper, day and visit. Visits that hold nothing are not on it,
+as in a log.
 """
 
 from __future__ import annotations

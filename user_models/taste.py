@@ -44,7 +44,8 @@ class Taste:
 
     @staticmethod
     def fit(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> Taste:
-        """Count in `weeks`; averages and factors come from `shoppers` (mask), counts are each shopper's own."""
+        """Count in `weeks`; averages and factors come from `shoppers` (mask), counts are each shopper's
+        own."""
         group = subcategories(dataset)
         count = _decayed_lines(dataset, weeks, _HALF_LIFE)
         recent = _decayed_lines(dataset, weeks, _RECENT)[shoppers].sum(0, dtype=np.float64) + _FLOOR
@@ -70,7 +71,8 @@ class Taste:
         return unbought + np.log1p(self.count[chosen] / (_ITEM_WEIGHT * np.exp(self.log_within)))
 
     def interval(self, shortlist: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
-        """(S, L) float32 days between a shopper's purchases of the items of `shortlist` (S, L), at least 1."""
+        """(S, L) float32 days between a shopper's purchases of the items of `shortlist` (S, L), at least
+        1."""
         age = np.arange(weeks[1] - weeks[0])
         span = max(7.0 * (0.5 ** (age / _HALF_LIFE)).sum(), 28.0)
         return np.maximum(span / (np.take_along_axis(self.count, shortlist, 1) + 1.0), 1.0).astype(np.float32)

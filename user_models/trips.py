@@ -1,7 +1,7 @@
 """How much a visit holds: each shopper's own mixture of small and big trips.
 
-A trip of size m holds max(1, Poisson(m f)) lines, for who has come buys something; f depends on the days since
-the last visit. Sizes lie on a grid, and each shopper's weights on it are a mode under a Dirichlet prior
+A trip of size m holds max(1, Poisson(m f)) lines, for who has come buys something; f depends on the days
+since the last visit. Sizes lie on a grid, and each shopper's weights on it are a mode under a Dirichlet prior
 centred on all shoppers' weights: a non-parametric mixture (Laird 1978), shrunk.
 """
 
@@ -20,7 +20,8 @@ _PRIOR_VISITS, _STEPS = 15.0, 60
 
 
 def fit_trips(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> dict[str, np.ndarray]:
-    """`trip_share` (S, K) chances of the sizes in `GRID`, `trip_gap` (6,) factor f by days since the last visit."""
+    """`trip_share` (S, K) chances of the sizes in `GRID`, `trip_gap` (6,) factor f by days since the last
+    visit."""
     rows = visit_rows(dataset, weeks)
     visits = dataset.visits.iloc[rows]
     lines = np.bincount(lines_of(dataset, rows)[1], minlength=len(rows))
@@ -34,9 +35,9 @@ def fit_trips(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) ->
     factor = (observed + 50) / (expected + 50)
 
     mean = GRID * factor[bins][:, None]
-    likelihood = np.where(
-        lines[:, None] == 1, poisson.cdf(1, mean), poisson.pmf(lines[:, None], mean)
-    ) + 1e-300
+    likelihood = (
+        np.where(lines[:, None] == 1, poisson.cdf(1, mean), poisson.pmf(lines[:, None], mean)) + 1e-300
+    )
     share = np.full((dataset.n_shoppers, len(GRID)), 1 / len(GRID))
     for _ in range(_STEPS):
         responsibility = share[shopper] * likelihood

@@ -53,8 +53,8 @@ def calibration_curve(binned_by: np.ndarray, predicted: np.ndarray, observed: np
 
 
 def calibration_errors(curve: np.ndarray) -> dict[str, float]:
-    """`calibration_error`, the mean distance over cases, and the same over purchases (`by_purchase`): most cases
-    are near 0 and easy, so the second asks for more."""
+    """`calibration_error`, the mean distance over cases, and the same over purchases (`by_purchase`): most
+    cases are near 0 and easy, so the second asks for more."""
     distance = np.abs(curve[:, 0] - curve[:, 1])
     purchases = curve[:, 1] * curve[:, 2]
     return {

@@ -1,10 +1,10 @@
 """The eight distributions by which RetailSynth was calibrated (Xia et al. 2023), as KS-complements.
 
 A KS-complement is 1 less the two-sample Kolmogorov-Smirnov distance, as in SDMetrics: 1 where real and
-simulated are distributed alike. Each is RetailSynth's own, by shopper-weeks, but for the store visit: theirs is
-the distribution over weeks of the share of shoppers who come, of which a held-out span holds too few weeks to
-tell 0.95 from chance (two samples of 9 cannot come nearer than 0.89). Ours is the distribution over shoppers
-of the share of weeks in which they come, which asks for more.
+simulated are distributed alike. Each is RetailSynth's own, by shopper-weeks, but for the store visit: theirs
+is the distribution over weeks of the share of shoppers who come, of which a held-out span holds too few weeks
+to tell 0.95 from chance (two samples of 9 cannot come nearer than 0.89). Ours is the distribution over
+shoppers of the share of weeks in which they come, which asks for more.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Held-out negative log-likelihood per purchased item, in nats, of user models and of simple rivals.
 
-Every model gives each item of the catalogue its share of a visit's lines, before the visit; the measure is the
-mean of -log(share) over the lines that were bought. Rivals are fitted on the same weeks and shoppers.
+Every model gives each item of the catalogue its share of a visit's lines, before the visit; the measure is
+the mean of -log(share) over the lines that were bought. Rivals are fitted on the same weeks and shoppers.
 """
 
 from __future__ import annotations

@@ -11,7 +11,14 @@ import pandas as pd
 
 from bundlegym.data import Dataset, visit_rows
 from bundlegym.user_models.base import UserModel
-from bundlegym.user_models.fidelity import baskets, calibration, distributions, likelihood, response, two_sample
+from bundlegym.user_models.fidelity import (
+    baskets,
+    calibration,
+    distributions,
+    likelihood,
+    response,
+    two_sample,
+)
 from bundlegym.user_models.tape import real_tape, simulated_tape
 
 _PAIR_VISITS = {"categories": 40.0, "items": 3.0}
@@ -36,7 +43,8 @@ def measure(
     seed: int = 0,
     progress: Callable[[str], None] = print,
 ) -> Fidelity:
-    """Compare the log with an organic simulation of `shoppers` in `weeks`, which the model must not have seen."""
+    """Compare the log with an organic simulation of `shoppers` in `weeks`, which the model must not have
+    seen."""
     n_weeks = weeks[1] - weeks[0]
     progress(f"fidelity: simulating {len(shoppers):,} shoppers for {n_weeks} weeks")
     real, simulated = real_tape(dataset, weeks, shoppers), simulated_tape(model, weeks, shoppers, seed)
@@ -61,12 +69,12 @@ def measure(
         summary = baskets.lift_summary(*lift)
         figures["co_purchase_lift" if level == "categories" else "co_purchase_lift_items"] = summary
         samples[f"lift_{level}"] = lift
-    tables = [response.promotion_response(tape, dataset, weeks) for tape in (real, simulated)]
+    answers = [response.promotion_response(tape, dataset, weeks) for tape in (real, simulated)]
     figures["response"] = {
         side: response.response_summary(table)
-        for side, table in zip(("real", "simulated"), tables, strict=True)
+        for side, table in zip(("real", "simulated"), answers, strict=True)
     }
-    samples["elasticity"] = tables[0]["elasticity"].to_numpy(), tables[1]["elasticity"].to_numpy()
+    samples["elasticity"] = answers[0]["elasticity"].to_numpy(), answers[1]["elasticity"].to_numpy()
 
     progress("fidelity: calibration")
     mask = np.isin(np.arange(dataset.n_shoppers), shoppers)
@@ -79,10 +87,10 @@ def measure(
 
     progress("fidelity: telling simulated from real by gradient boosting")
     features = {"baskets": two_sample.basket_features, "shopper_weeks": two_sample.week_features}
-    figures["two_sample"] = {
-        rows_of: two_sample.two_sample_auc(*(make(tape, dataset, weeks[0]) for tape in (real, simulated)), seed)
-        for rows_of, make in features.items()
-    }
+    figures["two_sample"] = {}
+    for rows_of, make in features.items():
+        tables = (make(real, dataset, weeks[0]), make(simulated, dataset, weeks[0]))
+        figures["two_sample"][rows_of] = two_sample.two_sample_auc(*tables, seed=seed)
     figures["two_sample_auc"] = max(part["auc"] for part in figures["two_sample"].values())
     progress("fidelity: likelihood")
     figures["nll_per_item"] = {name: likelihood.model_nll(model, dataset, rows)}

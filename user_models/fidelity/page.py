@@ -16,7 +16,8 @@ _REAL, _SIMULATED = "#1b6ca8", "#e07a1f"
 def write_page(
     folder: Path, content: dict[str, Any], samples: dict[str, tuple[np.ndarray, np.ndarray]], text: str
 ) -> Path:
-    """Write `fidelity.html` and `fidelity.png` into `folder`; the page's path. `samples` are of known shoppers."""
+    """Write `fidelity.html` and `fidelity.png` into `folder`; the page's path. `samples` are of known
+    shoppers."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -62,14 +63,13 @@ def write_page(
 
 
 def _histograms(axis: Any, real: np.ndarray, simulated: np.ndarray) -> None:
-    """Both samples in the same bins, up to the 99.5th percentile; counts get a bin each where they are few."""
+    """Both samples in the same bins, up to the 99.5th percentile; counts get a bin each where they are
+    few."""
     both = np.concatenate([real, simulated])
     low, high = both.min(), np.percentile(both, 99.5)
     whole = np.allclose(both, np.round(both)) and high - low <= 60
     bins = np.arange(low, high + 2) - 0.5 if whole else np.linspace(low, high, 40)
     for sample, label, colour in ((real, "real", _REAL), (simulated, "simulated", _SIMULATED)):
         weight = np.full(len(sample), 1 / max(len(sample), 1))
-        axis.hist(
-            sample, bins, weights=weight, histtype="step", label=label, color=colour, linewidth=1.8
-        )
+        axis.hist(sample, bins, weights=weight, histtype="step", label=label, color=colour, linewidth=1.8)
     axis.set_yscale("log")

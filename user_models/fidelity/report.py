@@ -1,4 +1,5 @@
-"""The command behind `evaluate.py --fidelity`: fit, measure on held-out weeks for two groups of shoppers, tell."""
+"""The command behind `evaluate.py --fidelity`: fit, measure on held-out weeks for two groups of shoppers,
+tell."""
 
 from __future__ import annotations
 
@@ -22,9 +23,10 @@ TARGETS = {"ks": 0.95, "lift": 0.10, "base_rate": 0.02, "calibration": 0.01, "au
 
 def fidelity(
     name: str, dataset: Dataset, *, seed: int = 0, progress: Callable[[str], None] = print
-) -> tuple[UserModel, dict[str, Fidelity]]:
-    """A user model fitted on all weeks before the test weeks, and its fidelity in the test weeks: of shoppers whom
-    coefficients and averages were learned from (`known`), and of those held out from them (`held_out`)."""
+) -> dict[str, Fidelity]:
+    """Fit a user model on all weeks before the test weeks, and measure it in the test weeks: on the shoppers
+    whom coefficients and averages were learned from (`known`), and on those held out from them (`held_out`).
+    """
     split = dataset.split
     weeks = (split.train_weeks[0], split.test_weeks[0])
     model: UserModel = FAMILIES[name].fit(dataset, weeks=weeks, seed=seed, progress=progress)
@@ -38,12 +40,17 @@ def fidelity(
         rows = visit_rows(dataset, split.test_weeks, mask)
         rivals = likelihood.rival_nll(dataset, weeks, ~split.held_out, rows)
         results[group].figures["nll_per_item"].update(rivals)
-    return model, results
+    return results
 
 
 def as_json(name: str, dataset: Dataset, results: dict[str, Fidelity]) -> dict[str, Any]:
     """The figures of known shoppers at the top, those of held-out shoppers under `held_out`."""
-    content = {"log": dataset.name, "user_model": name, "notes": list(dataset.notes), **results["known"].figures}
+    content = {
+        "log": dataset.name,
+        "user_model": name,
+        "notes": list(dataset.notes),
+        **results["known"].figures,
+    }
     return json.loads(json.dumps({**content, "held_out": results["held_out"].figures}, default=float))
 
 
@@ -57,8 +64,8 @@ def as_text(content: dict[str, Any]) -> str:
     both = (content, content["held_out"])
     first, end = content["weeks"]
     lines = [
-        f"Fidelity of '{content['user_model']}' on {content['log']}, weeks {first}-{end - 1} (no fit has seen them); "
-        f"{both[0]['shoppers']:,} known and {both[1]['shoppers']:,} held-out shoppers",
+        f"Fidelity of '{content['user_model']}' on {content['log']}, weeks {first}-{end - 1}, which no fit "
+        f"has seen; {both[0]['shoppers']:,} known and {both[1]['shoppers']:,} held-out shoppers",
         "",
         f"{'':36}{'known':>10}{'held out':>10}   aim",
     ]
@@ -75,16 +82,31 @@ def as_text(content: dict[str, Any]) -> str:
         row(f"  {key}", tuple(part["ks_complement_more"][key] for part in both))
     lines.append("Base rates, simulated / real")
     for key in content["base_rates"]:
-        row(f"  {key}", tuple(part["base_rates"][key]["ratio"] for part in both), f"1 +- {TARGETS['base_rate']}")
+        row(
+            f"  {key}",
+            tuple(part["base_rates"][key]["ratio"] for part in both),
+            f"1 +- {TARGETS['base_rate']}",
+        )
     for key, label in (("co_purchase_lift", "categories"), ("co_purchase_lift_items", "items")):
         lines.append(f"Co-purchase lift of {label}")
         row("  median, real", tuple(part[key]["real_median"] for part in both))
         row("  median, simulated", tuple(part[key]["simulated_median"] for part in both))
-        row("  worst decile off by", tuple(part[key]["worst_decile"] for part in both), f"<= {TARGETS['lift']}")
+        row(
+            "  worst decile off by",
+            tuple(part[key]["worst_decile"] for part in both),
+            f"<= {TARGETS['lift']}",
+        )
         row("  correlation over pairs, of logs", tuple(part[key]["correlation"] for part in both))
     lines.append("Calibration of purchase probabilities")
-    row("  expected error", tuple(p["calibration_error"] for p in both), f"<= {TARGETS['calibration']}", "{:.4f}")
-    row("  the same weighted by purchase", tuple(p["calibration"]["by_purchase"] for p in both), form="{:.4f}")
+    row(
+        "  expected error",
+        tuple(p["calibration_error"] for p in both),
+        f"<= {TARGETS['calibration']}",
+        "{:.4f}",
+    )
+    row(
+        "  the same weighted by purchase", tuple(p["calibration"]["by_purchase"] for p in both), form="{:.4f}"
+    )
     lines.append("Response, median of categories by units")
     for key in ("elasticity", "display", "mailer"):
         for side in ("real", "simulated"):

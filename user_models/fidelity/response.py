@@ -39,7 +39,8 @@ def conditional_poisson(units: np.ndarray, x: np.ndarray, log_exposure: np.ndarr
 
 
 def promotion_response(tape: pd.DataFrame, dataset: Dataset, weeks: tuple[int, int]) -> pd.DataFrame:
-    """A row a category with sales enough: `elasticity`, `display` and `mailer` (multipliers of units), `units`."""
+    """A row a category with sales enough: `elasticity`, `display` and `mailer` (multipliers of units),
+    `units`."""
     span = slice(*weeks)
     shape = (dataset.n_items, weeks[1] - weeks[0])
     units = np.bincount(
@@ -69,4 +70,6 @@ def response_summary(table: pd.DataFrame) -> dict[str, float]:
 def _median(value: pd.Series, weight: pd.Series) -> float:
     order = np.argsort(value.to_numpy())
     total = np.cumsum(weight.to_numpy()[order])
-    return float(value.to_numpy()[order][np.searchsorted(total, total[-1] / 2)]) if len(order) else float("nan")
+    return (
+        float(value.to_numpy()[order][np.searchsorted(total, total[-1] / 2)]) if len(order) else float("nan")
+    )
