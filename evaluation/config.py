@@ -12,9 +12,10 @@ from bundlegym.data import DataConfig
 from bundlegym.envs import EnvConfig
 from bundlegym.errors import UserError
 from bundlegym.recommenders import RECOMMENDERS
+from bundlegym.user_models.build import FAMILIES
 
 AGENTS = ("ppo", "dqn")
-USER_MODELS = ("choice",)
+USER_MODELS = tuple(FAMILIES)
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class TrainConfig:
     """Which agents to train: ppo, dqn."""
 
     user_model: str = "choice"
-    """Who reacts: choice, or module:Class of your own, installed or in the working directory."""
+    """Who reacts: choice, lookalike, replay, or module:Class of your own, installed or in the working
+    directory."""
 
     user_model_args: tuple[str, ...] = ()
     """Arguments of a class of your own, as name=value."""

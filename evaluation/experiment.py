@@ -36,8 +36,8 @@ from bundlegym.recommenders import (
     load_recommender,
     make_recommender,
 )
-from bundlegym.user_models import ChoiceShopper, UserModel, build_user_model
-from bundlegym.user_models.build import parse_arguments
+from bundlegym.user_models import UserModel, build_user_model
+from bundlegym.user_models.build import FAMILIES, parse_arguments
 
 _MAKERS: dict[str, Any] = {"ppo": make_ppo, "dqn": make_dqn}
 _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024
@@ -84,18 +84,17 @@ class Experiment:
         arguments = parse_arguments(self.config.user_model_args)
         return build_user_model(self.config.user_model, self.dataset, arguments, self.device)
 
-    def _fitted(self) -> ChoiceShopper:
-        if (self.folder / "choice.json").exists():
-            return ChoiceShopper.load(self.folder, self.device)
-        model = ChoiceShopper.fit(
-            self.dataset,
-            epochs=self.config.fit_epochs,
-            seed=self.config.seed,
-            offer_exposure=self.config.offer_exposure,
-            bundle_pull=self.config.bundle_pull,
-        )
-        model.save(self.folder)
-        return ChoiceShopper.load(self.folder, self.device)
+    def _fitted(self) -> UserModel:
+        """A family of the package, fitted on the training weeks or read from the run."""
+        config, family = self.config, FAMILIES[self.config.user_model]
+        if not (self.folder / f"{config.user_model}.json").exists():
+            options: dict[str, Any] = {"seed": config.seed}
+            if config.user_model == "choice":
+                options |= {"offer_exposure": config.offer_exposure, "bundle_pull": config.bundle_pull}
+            if config.user_model != "replay":
+                options["epochs"] = config.fit_epochs
+            family.fit(self.dataset, **options).save(self.folder)
+        return family.load(self.folder, self.device)
 
     def _market(self) -> Market:
         source, vectors = self.config.candidate_source, self.config.embeddings

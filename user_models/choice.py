@@ -42,7 +42,7 @@ from bundlegym.user_models.utility import Visit, log_share, normal, open_visit, 
 _NOISE, _UNITS, _AGAIN, _WAIT, _FRAILTY = 1, 3, 4, 5, 6
 _TAIL, _TAIL_GROUP, _TAIL_ITEM, _TAIL_KEPT = range(7, 11)
 
-_LEVEL_STEPS = 3
+_LEVEL_STEPS = 4
 _MOST_PULL = 2.0  # of a basket on an item's log rate: few baskets tell how far it adds up
 
 
@@ -257,11 +257,14 @@ class ChoiceShopper(UserModel):
         known = np.flatnonzero(shoppers)
         real = real_tape(dataset, span, known)
         lines, visits = max(len(real), 1), max(real["visit"].nunique(), 1)
-        for step in range(_LEVEL_STEPS):
+        for step in range(
+            _LEVEL_STEPS
+        ):  # ever smaller steps, so that the luck of the simulations averages out
             tape = simulated_tape(self, span, known, seed + step)
             simulated = max(tape["visit"].nunique(), 1)
-            self.tensors["trip_rate"] += float(np.log(lines / visits * simulated / max(len(tape), 1)))
-            self.tensors["hazard_level"] += float(np.log(visits / simulated))
+            basket = np.log(lines / visits * simulated / max(len(tape), 1))
+            self.tensors["trip_rate"] += float(basket) / (step + 1)
+            self.tensors["hazard_level"] += float(np.log(visits / simulated)) / (step + 1)
 
     # --- files --------------------------------------------------------------------------------------------
 
