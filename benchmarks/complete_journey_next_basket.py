@@ -22,28 +22,39 @@ from bundlegym.evaluation.benchmark import Row, Task, chosen, run, tune
 from bundlegym.evaluation.cli import guarded
 from bundlegym.recommenders import Interactions
 
+TIFU_KNN = {"own_weight": 0.9, "group_decay": 0.7, "neighbours": 100}
+UP_CF = {"recency": 30, "locality": 20.0, "asymmetry": 0.75}
+FREQUENCY = {"category_weight": 0.0, "item_weight": 0.0}
+ITEM_KNN = {"neighbours": 5}
+MARKOV = {"decay": 0.95}
 ROWS = (
     Row("popularity", "popularity"),
     Row(
-        "frequency", "frequency",
+        "frequency", "frequency", parameters=FREQUENCY,
         grid={"category_weight": (0.0,), "item_weight": (0.0, 1.0, 5.0, 15.0)},
     ),
     Row(
-        "tifu-knn", "tifu-knn",
+        "tifu-knn", "tifu-knn", parameters=TIFU_KNN,
         grid={"own_weight": (0.7, 0.9), "group_decay": (0.7, 0.9, 1.0), "neighbours": (100, 300)},
     ),
     Row(
-        "up-cf", "up-cf",
+        "up-cf", "up-cf", parameters=UP_CF,
         grid={"recency": (10, 30, 100), "locality": (5.0, 10.0, 20.0), "asymmetry": (0.25, 0.75)},
     ),
-    Row("user-knn", "user-knn", grid={"neighbours": (30, 100, 300)}),
-    Row("item-knn", "item-knn", grid={"weighting": ("cosine", "tfidf", "bm25"), "neighbours": (5, 20, 100)}),
+    Row("user-knn", "user-knn", parameters={"neighbours": 30}, grid={"neighbours": (30, 100, 300)}),
+    Row(
+        "item-knn", "item-knn", parameters=ITEM_KNN,
+        grid={"weighting": ("cosine", "tfidf", "bm25"), "neighbours": (5, 20, 100)},
+    ),
     Row("ease", "ease", grid={"regularization": (30.0, 100.0, 300.0, 1000.0)}),
-    Row("als", "als", grid={"factors": (64, 256), "alpha": (1.0, 10.0), "regularization": (1.0, 10.0)}),
-    Row("bpr", "bpr", grid={"learning_rate": (0.02, 0.05), "iterations": (100, 300)}),
+    Row("als", "als"),
+    Row("bpr", "bpr"),
     Row("rules", "rules", grid={"recency": (1, 5, 20)}),
-    Row("markov", "markov", grid={"recency": (1, 5, 20), "decay": (0.8, 0.95)}),
-    Row("content", "content", grid={"decay": (0.9, 0.95, 0.99)}),
+    Row(
+        "markov", "markov", parameters=MARKOV,
+        grid={"recency": (1, 5, 20), "decay": (0.8, 0.95)},
+    ),
+    Row("content", "content", grid={"popularity_weight": (0.0, 0.25, 0.5, 1.0, 2.0)}),
     Row("content-text", "content-text"),
     Row("dmf", "dmf"),
     Row("caser", "caser"),
@@ -54,7 +65,13 @@ ROWS = (
     Row("lightgcn", "lightgcn"),
     Row("gat", "gat"),
     Row("gae", "gae"),
-    Row("blend", "blend", kind="blend"),
+    Row(
+        "blend", "blend", kind="blend",
+        parameters={"members": (
+            ("tifu-knn", TIFU_KNN), ("up-cf", UP_CF), ("frequency", FREQUENCY), ("item-knn", ITEM_KNN),
+            ("markov", MARKOV), ("popularity", {}),
+        )},
+    ),
     Row("ranker", "ranker", kind="blend"),
 )  # fmt: skip
 

@@ -26,28 +26,38 @@ from bundlegym.evaluation.cli import guarded
 from bundlegym.evaluation.ranking import ranking_metrics
 from bundlegym.recommenders import Interactions
 
+FREQUENCY = {"category_weight": 0.0, "item_weight": 0.0}
+UP_CF = {"recency": 10, "locality": 2.0, "asymmetry": 0.75}
+TIFU_KNN = {"own_weight": 0.1, "group_decay": 0.9, "neighbours": 900}
+ITEM_KNN = {"neighbours": 20}
 ROWS = (
     Row("popularity", "popularity"),
-    Row("frequency", "frequency", parameters={"category_weight": 0.0, "item_weight": 0.0}),
+    Row("frequency", "frequency", parameters=FREQUENCY),
     Row("tifu-knn, published", "tifu-knn"),
     Row("up-cf, published", "up-cf"),
     Row(
-        "up-cf", "up-cf", parameters={"recency": 10, "locality": 2.0, "asymmetry": 0.75},
+        "up-cf", "up-cf", parameters=UP_CF,
         grid={"recency": (5, 10, 100), "locality": (1.5, 2.0, 2.5), "asymmetry": (0.5, 0.75, 1.0)},
     ),
     Row(
-        "tifu-knn", "tifu-knn", parameters={"own_weight": 0.4},
-        grid={"own_weight": (0.2, 0.4, 0.7), "neighbours": (100, 300, 900), "group_decay": (0.7, 0.9)},
+        "tifu-knn", "tifu-knn", parameters=TIFU_KNN,
+        grid={"own_weight": (0.1, 0.2, 0.4, 0.7), "group_decay": (0.7, 0.9, 1.0), "neighbours": (300, 900)},
     ),
-    Row("user-knn", "user-knn", grid={"neighbours": (30, 100, 300, 1000)}),
+    Row("user-knn", "user-knn", parameters={"neighbours": 30}, grid={"neighbours": (30, 100, 300, 1000)}),
     Row(
-        "item-knn", "item-knn",
+        "item-knn", "item-knn", parameters=ITEM_KNN,
         grid={"weighting": ("cosine", "tfidf", "bm25"), "neighbours": (20, 100, 400)},
     ),
-    Row("als", "als", grid={"factors": (64, 128, 256), "alpha": (1.0, 10.0), "regularization": (1.0, 10.0)}),
+    Row("als", "als"),
     Row("rules", "rules", grid={"recency": (1, 5, 20), "shrinkage": (3.0, 10.0, 30.0)}),
     Row("markov", "markov", grid={"recency": (1, 5, 20), "shrinkage": (3.0, 10.0, 30.0)}),
-    Row("blend", "blend", kind="blend"),
+    Row(
+        "blend", "blend", kind="blend",
+        parameters={"members": (
+            ("tifu-knn", TIFU_KNN), ("up-cf", UP_CF), ("frequency", FREQUENCY), ("item-knn", ITEM_KNN),
+            ("markov", {}), ("popularity", {}),
+        )},
+    ),
     Row("ranker", "ranker", kind="blend"),
 )  # fmt: skip
 

@@ -10,7 +10,10 @@ import torch
 from gymnasium.utils import EzPickle
 
 from bundlegym.envs.base import StepResult
+from bundlegym.envs.core import BundleCore
+from bundlegym.envs.draw import draw
 from bundlegym.envs.make import make_core
+from bundlegym.envs.scene import Outcome, in_words, outcome_of, scene_of
 from bundlegym.envs.views import core_spaces, legal_actions, to_numpy
 
 
@@ -47,9 +50,10 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
     `action_mask`, and at the end of a visit the figures of `base.METRICS`.
 
     ## Arguments
-    `render_mode`: None, 'ansi', 'rgb_array' or 'human'. All others are those of `make.make_core`: a preset
-    ('synthetic' by default), `dataset`, `user_model`, `reward`, `shoppers`, `weeks`, and any field of
-    `EnvConfig` (`candidates`, `visits`, ...) and `DataConfig` (`log`, ...).
+    `render_mode`: None, 'ansi', 'rgb_array' or 'human'; `core`: a simulator of one shopper. Without `core`,
+    all others are those of `make.make_core`: a preset ('synthetic' by default), `dataset`, `user_model`,
+    `reward`, `shoppers`, `weeks`, and any field of `EnvConfig` (`candidates`, `visits`, ...) and
+    `DataConfig` (`log`, ...).
 
     ```python
     env = gymnasium.make("bundlegym/Bundle-v0", preset="complete-journey", visits=4, reward="margin")
@@ -61,14 +65,17 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
 
     metadata = {"render_modes": ["ansi", "rgb_array", "human"], "render_fps": 2}
 
-    def __init__(self, render_mode: str | None = None, **options: Any) -> None:
-        EzPickle.__init__(self, render_mode, **options)
-        self.core = make_core(1, **options)
+    def __init__(
+        self, render_mode: str | None = None, core: BundleCore | None = None, **options: Any
+    ) -> None:
+        EzPickle.__init__(self, render_mode, core, **options)
+        self.core = make_core(1, **options) if core is None else core
         self.core.reset()
         self.observation_space, self.action_space = core_spaces(self.core)  # type: ignore[assignment]
         self.render_mode = render_mode
         self._action = torch.zeros(1, dtype=torch.int64, device=self.core.device)
         self._started = False
+        self._past: list[Outcome] = []
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -80,11 +87,28 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
             self._started = True
         else:
             self.core.restart(torch.ones(1, dtype=torch.bool))
+        self._past.clear()
+        self._show()
         return self._observation(), {"action_mask": self.action_masks()}
 
     def step(self, action: Any) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         self._action[0] = int(self._decode(action))
         return self._observe(self.core.step(self._action))
+
+    def render(self) -> Any:
+        """A visit in words ('ansi'), as a picture (544, 960, 3) uint8 ('rgb_array'), or None ('human')."""
+        if self.render_mode is None:
+            gym.logger.warn("render() without a render_mode; give gymnasium.make one, such as 'ansi'")
+            return None
+        scene = scene_of(self.core, 0, self._past)
+        if self.render_mode == "ansi":
+            return in_words(scene)
+        return draw(scene) if self.render_mode == "rgb_array" else None
+
+    def _show(self) -> None:
+        """In mode 'human', print the scene at each step."""
+        if self.render_mode == "human":
+            print(in_words(scene_of(self.core, 0, self._past)), flush=True)
 
     def action_masks(self) -> np.ndarray:
         """(K + D,) bool, the legal actions; the name is the one that sb3-contrib looks for."""
@@ -97,6 +121,9 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
         info: dict[str, Any] = {"action_mask": self.action_masks()}
         if result.record is not None:
             info |= {name: float(value[0]) for name, value in result.record.metrics().items()}
+            if self.render_mode is not None:
+                self._past.append(outcome_of(self.core, result.record, 0))
+        self._show()
         return (
             self._observation(),
             float(result.reward[0]),

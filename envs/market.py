@@ -50,6 +50,7 @@ class Market:
     item_features: (I, 1 + E) log popularity and embedding.
     synergy: (C, C) log lift of categories after taste. category: (I,).
     shopper_features: (S, F) standardised; names in `SHOPPER_FEATURES`.
+    names: (I,) what to call the items when they are shown.
     """
 
     shortlist: Tensor
@@ -64,6 +65,7 @@ class Market:
     synergy: Tensor
     category: Tensor
     shopper_features: Tensor
+    names: tuple[str, ...]
 
 
 def build_market(
@@ -121,7 +123,9 @@ def build_market(
         "category": taste.category,
         "shopper_features": features,
     }
-    return Market(**{name: _tensor(value).to(device) for name, value in arrays.items()})
+    items = dataset.items
+    names = tuple(str(n or f"item {i}") for n, i in zip(items["name"], items["item"], strict=True))
+    return Market(**{name: _tensor(value).to(device) for name, value in arrays.items()}, names=names)
 
 
 def _tensor(value: np.ndarray) -> Tensor:

@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +102,7 @@ def run(
     task: Task,
     seeds: int,
     output: Path | None = None,
-    report: Callable[[str], None] = partial(print, flush=True),
+    report: Callable[[str], None] = print,
     **about: Any,
 ) -> list[dict[str, Any]]:
     """All lines, each printed and written as soon as it is there."""

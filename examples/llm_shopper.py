@@ -4,9 +4,9 @@
     train.py --user-model llm_shopper:LLMShopper --user-model-args model=my-model budget=500
 
 The prompt tells what a shop knows (favourites, the last visits, the offer with its prices) and asks for JSON.
-Each answer is kept in the cache, a JSON line a question, so that the same visit is never asked twice;
-`replay=true` answers from the cache alone, for tests and for repeating a run. A language model is a guess about
-shoppers, not a measurement: judge what was learned on it on models that were fitted to a log.
+Each answer is kept in the cache, a JSON line a question, so that no visit is asked about twice; with
+`replay=true` it answers from the cache alone, for tests and for repeating a run. A language model is a guess
+about shoppers, not a measurement: judge what was learned on it on models that were fitted to a log.
 """
 
 import hashlib

@@ -19,15 +19,16 @@ from bundlegym.recommenders.text import encode_text
 class ContentBased(Recommender):
     """Lops, de Gemmis and Semeraro (2011), Content-based Recommender Systems.
 
-    score(s, i) = cos(p_s, c_i): c_i holds a block of unit length for each source, p_s is the sum of
-    decay^(visits ago) c_j over the items j that s has bought. Blocks side by side make this the weighted sum
-    of the sources' own similarities (late fusion).
+    score(s, i) = cos(p_s, c_i) + w log(1 + n_i) / log(1 + max n): c_i holds a block of unit length for each
+    source, p_s is the sum of decay^(visits ago) c_j over the items j that s has bought, n_i the visits of
+    anyone with i. Blocks side by side make the cosine the weighted sum of the sources' own (late fusion).
 
     Attributes:
         sources: what to read: "attributes", "text", or a name in `Content.vectors`, such as "image".
         weights: of the sources; equal where left empty.
         size: greatest length of the attributes' block.
         decay: what a purchase counts for less with each visit that follows it.
+        popularity_weight: w; content alone cannot tell what sells from what does not.
     """
 
     name: ClassVar[str] = "content"
@@ -36,6 +37,7 @@ class ContentBased(Recommender):
     weights: tuple[float, ...] = ()
     size: int = 128
     decay: float = 0.95
+    popularity_weight: float = 0.5
 
     def _learn(self, log: Interactions) -> None:
         weights = self.weights or (1.0,) * len(self.sources)
@@ -62,10 +64,12 @@ class ContentBased(Recommender):
         raise UserError(f"content: the log's items have no {source!r}; they have {', '.join(has) or 'none'}")
 
     def _read(self, log: Interactions) -> None:
+        popularity = np.log1p(log.popularity)
+        self._popularity = self.popularity_weight * popularity / max(float(popularity.max()), 1e-9)
         self._profiles = _unit(log.matrix(self.decay**log.visits_ago) @ self.vectors)
 
     def _score(self, shoppers: np.ndarray) -> np.ndarray:
-        return self._profiles[shoppers] @ self.vectors.T
+        return self._profiles[shoppers] @ self.vectors.T + self._popularity
 
     @property
     def item_embeddings(self) -> np.ndarray:

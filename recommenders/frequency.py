@@ -30,18 +30,18 @@ def line_counts(dataset: Dataset, weeks: tuple[int, int]) -> np.ndarray:
 
 def dirichlet_share(
     counts: np.ndarray,
+    category_counts: np.ndarray,
     popularity: np.ndarray,
+    category_popularity: np.ndarray,
     category: np.ndarray,
-    one_hot: np.ndarray,
     category_weight: float,
     item_weight: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """p(i | s) (n, n_items) and p(cat | s) (n, n_categories) of the module's equation.
 
-    `counts` is (n, n_items), `popularity` the shop's own shares p(i), `category` (n_items,) codes, and
-    `one_hot` (n_items, n_categories) says the same.
+    `counts` is (n, n_items) and `category_counts` (n, n_categories); `popularity` (n_items,) and
+    `category_popularity` (n_categories,) are the shop's own shares, `category` (n_items,) its codes.
     """
-    category_counts, category_popularity = counts @ one_hot, popularity @ one_hot
     lines = counts.sum(1, keepdims=True)
     category_share = (category_counts + category_weight * category_popularity) / (lines + category_weight)
     within = (popularity / category_popularity[category]).astype(np.float32)
@@ -84,7 +84,7 @@ class PersonalFrequency:
         one_hot = np.zeros((dataset.n_items, category.max() + 1), dtype=np.float32)
         one_hot[np.arange(dataset.n_items), category] = 1.0
         share, category_share = dirichlet_share(
-            counts, popularity, category, one_hot, category_weight, item_weight
+            counts, counts @ one_hot, popularity, popularity @ one_hot, category, category_weight, item_weight
         )
         return PersonalFrequency(
             counts,

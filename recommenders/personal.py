@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from scipy import sparse
 
 from bundlegym.errors import UserError
 from bundlegym.recommenders.base import Recommender
@@ -46,14 +47,17 @@ class Frequency(Recommender):
         share = log.popularity.astype(np.float64) + FLOOR
         self._popularity = share / share.sum()
         self._category = log.content.attributes.get("category", np.zeros(log.n_items, dtype=np.int64))
-        self._one_hot = np.zeros((log.n_items, self._category.max() + 1), dtype=np.float32)
-        self._one_hot[np.arange(log.n_items), self._category] = 1.0
+        shape = (log.n_items, int(self._category.max()) + 1)
+        one_hot = sparse.csr_matrix((np.ones(shape[0]), (np.arange(shape[0]), self._category)), shape)
+        self._category_counts = (log.counts @ one_hot).tocsr()
+        self._category_popularity = self._popularity @ one_hot
 
     def _score(self, shoppers: np.ndarray) -> np.ndarray:
         counts = self.log.counts[shoppers].toarray()
         if not self.category_weight and not self.item_weight:
             return counts
         share, _ = dirichlet_share(
-            counts, self._popularity, self._category, self._one_hot, self.category_weight, self.item_weight
-        )
+            counts, self._category_counts[shoppers].toarray(), self._popularity, self._category_popularity,
+            self._category, self.category_weight, self.item_weight,
+        )  # fmt: skip
         return share.astype(np.float32)

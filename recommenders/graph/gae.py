@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch_geometric.nn import GAE, GCNConv
 
 from bundlegym.recommenders.graph.lightgcn import GraphRecommender, ShopperItemNetwork
@@ -18,11 +19,15 @@ from bundlegym.recommenders.neural.histories import Histories
 class GAENetwork(ShopperItemNetwork):
     """Two graph convolutions as encoder, the inner product as decoder."""
 
-    def __init__(self, log: Interactions, size: int, negatives: int) -> None:
-        super().__init__(log, size)
+    def __init__(self, log: Interactions, size: int, length: int, negatives: int) -> None:
+        super().__init__(log, size, length)
+        nn.init.zeros_(self.gain)
         self.negatives = negatives
         self.first = GCNConv(size, size, normalize=False)
         self.second = GCNConv(size, size, normalize=False)
+
+    def begin(self, popularity: np.ndarray) -> None:
+        """Nothing: the decoder is the inner product alone, without bias and gain, which stay 0."""
 
     def nodes(self) -> Tensor:
         """(n_shoppers + n_items, size)."""
@@ -39,7 +44,7 @@ class GAENetwork(ShopperItemNetwork):
         there = torch.stack([shopper, first_item + item])
         not_there = torch.stack([shopper.repeat(self.negatives), first_item + drawn])
         nodes = self.nodes()
-        return GAE(torch.nn.Identity()).recon_loss(nodes, there, not_there)
+        return GAE(nn.Identity()).recon_loss(nodes, there, not_there)
 
 
 @dataclass(eq=False)
@@ -58,4 +63,4 @@ class GraphAutoEncoder(GraphRecommender):
     negatives: int = 5
 
     def _network(self, log: Interactions) -> Network:
-        return GAENetwork(log, self.size, self.negatives)
+        return GAENetwork(log, self.size, self.length, self.negatives)

@@ -18,9 +18,10 @@ class GATNetwork(Network):
     """Item vectors take from their neighbours' by attention; shoppers are weighted means of their items."""
 
     def __init__(
-        self, log: Interactions, size: int, dropout: float, heads: int, neighbours: int, temperature: float
-    ) -> None:
-        super().__init__(log.n_items, size)
+        self, log: Interactions, size: int, length: int, dropout: float, heads: int, neighbours: int,
+        temperature: float,
+    ) -> None:  # fmt: skip
+        super().__init__(log.n_items, size, length)
         self.register_buffer("edges", copurchase_graph(log, neighbours), persistent=False)
         self.attention = GATv2Conv(size, size // heads, heads=heads, add_self_loops=False)
         self.age = nn.Embedding(MAX_AGO + 1, 1)
@@ -49,7 +50,7 @@ class GraphAttention(NeuralRecommender):
 
     v_i = e_i + sum_j a_ij W e_j over the nearest items j of i and i itself, with a_ij the softmax of
     a . leaky relu(W1 e_i + W2 e_j); a shopper is the mean of his items' vectors, weighted by age, and
-    score(s, i) = cos / temperature + b_i.
+    score(s, i) = cos / temperature + b_i + gain.
 
     Attributes:
         heads: of the attention; must divide `size`.
@@ -63,4 +64,6 @@ class GraphAttention(NeuralRecommender):
     temperature: float = 0.1
 
     def _network(self, log: Interactions) -> Network:
-        return GATNetwork(log, self.size, self.dropout, self.heads, self.neighbours, self.temperature)
+        return GATNetwork(
+            log, self.size, self.length, self.dropout, self.heads, self.neighbours, self.temperature
+        )

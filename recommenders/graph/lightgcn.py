@@ -18,8 +18,8 @@ from bundlegym.recommenders.neural.histories import Histories
 class ShopperItemNetwork(Network):
     """A network over `shopper_item_graph`, with a table of shoppers; untrained shoppers have 0 in it."""
 
-    def __init__(self, log: Interactions, size: int) -> None:
-        super().__init__(log.n_items, size)
+    def __init__(self, log: Interactions, size: int, length: int) -> None:
+        super().__init__(log.n_items, size, length)
         known = torch.from_numpy(~log.held_out & (log.n_visits > 0))
         self.shoppers = nn.Parameter(torch.randn(log.n_shoppers, size) * size**-0.5 * known[:, None])
         self.graph = shopper_item_graph(log)
@@ -36,8 +36,8 @@ class ShopperItemNetwork(Network):
 class LightGCNNetwork(ShopperItemNetwork):
     """Mean of the vectors after 0, 1, ... rounds of taking from neighbours."""
 
-    def __init__(self, log: Interactions, size: int, layers: int, temperature: float) -> None:
-        super().__init__(log, size)
+    def __init__(self, log: Interactions, size: int, length: int, layers: int, temperature: float) -> None:
+        super().__init__(log, size, length)
         self.layers = layers
         self.temperature = temperature
         self.convolution = LGConv(normalize=False)
@@ -67,9 +67,9 @@ class LightGCN(GraphRecommender):
     """He et al. (2020), LightGCN: Simplifying and Powering Graph Convolution Network for Recommendation.
 
     e_s^(l+1) = sum over the items i of s of e_i^(l) / sqrt(d_s d_i), and the same for items; the vectors are
-    the means over l = 0..layers, and score(s, i) = cos / temperature + b_i. The loss is the softmax over all
-    items (Wu et al. 2024, On the Effectiveness of Sampled Softmax Loss for Item Recommendation) instead of
-    the paper's BPR.
+    the means over l = 0..layers, and score(s, i) = cos / temperature + b_i + gain. The loss is the softmax
+    over all items (Wu et al. 2024, On the Effectiveness of Sampled Softmax Loss for Item Recommendation)
+    instead of the paper's BPR.
 
     Attributes:
         layers: rounds of convolution.
@@ -81,4 +81,4 @@ class LightGCN(GraphRecommender):
     temperature: float = 0.1
 
     def _network(self, log: Interactions) -> Network:
-        return LightGCNNetwork(log, self.size, self.layers, self.temperature)
+        return LightGCNNetwork(log, self.size, self.length, self.layers, self.temperature)

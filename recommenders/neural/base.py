@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor, nn
 
 from bundlegym.recommenders.base import Recommender, State
 from bundlegym.recommenders.interactions import Interactions
 from bundlegym.recommenders.neural.histories import (
+    MAX_AGO,
     Histories,
     histories_before,
     histories_of,
@@ -25,20 +27,34 @@ _CHUNK = 1024
 
 
 class Network(nn.Module):
-    """score(s, i) = shopper vector . item vector + bias of the item.
+    """score(s, i) = shopper vector . item vector + bias of the item + gain of an item that s has bought.
 
+    The gain is a log(1 + sum of g(age)) over the purchases of the item, with g and a learned: what a shopper
+    comes back to need not pass through the vectors (the repeat mode of Ren et al. 2019, RepeatNet).
     Subclasses say how a history becomes a shopper vector, and may derive item vectors instead of taking them
     from the table.
+
+    Args:
+        length: newest items that become the shopper vector.
     """
 
-    def __init__(self, n_items: int, size: int) -> None:
+    def __init__(self, n_items: int, size: int, length: int) -> None:
         super().__init__()
         self.n_items = n_items
+        self.length = length
+        self.log_age_gain = nn.Embedding(MAX_AGO + 1, 1)
+        nn.init.constant_(self.log_age_gain.weight, 2.0)
+        self.gain = nn.Parameter(torch.ones(()))
         self.table = nn.Embedding(n_items + 1, size, padding_idx=n_items)
         nn.init.normal_(self.table.weight, std=size**-0.5)
         with torch.no_grad():
             self.table.weight[n_items] = 0.0
         self.bias = nn.Parameter(torch.zeros(n_items))
+
+    def begin(self, popularity: np.ndarray) -> None:
+        """Before training: biases are the logs of the shop's own shares, from counts (n_items,)."""
+        share = torch.from_numpy(popularity) + 0.5
+        self.bias.data = (share / share.sum()).log()
 
     def nodes(self) -> Tensor:
         """(M, E) vectors that no history changes; the last n_items are those of the items."""
@@ -46,12 +62,24 @@ class Network(nn.Module):
 
     @abstractmethod
     def shopper_vectors(self, histories: Histories, nodes: Tensor) -> Tensor:
-        """(N, E) of N histories."""
+        """(N, E) of N histories of at most `length` items."""
+
+    def age_gains(self, histories: Histories) -> Tensor:
+        """(N, L): g of each purchase, 0 at padding."""
+        return self.log_age_gain(histories.ago).squeeze(2).exp() * histories.known
+
+    def logits(self, shopper_vectors: Tensor, histories: Histories, nodes: Tensor) -> Tensor:
+        """(N, n_items) scores."""
+        gains = self.age_gains(histories)
+        total = gains.new_zeros(len(gains), self.n_items + 1).scatter_add(1, histories.items, gains)
+        repeat = self.gain * total[:, : self.n_items].log1p()
+        return shopper_vectors @ nodes[-self.n_items :].T + self.bias + repeat
 
     def loss(self, histories: Histories, target: Tensor) -> Tensor:
         """Cross-entropy of softmax scores with the visits that followed, (N, n_items) rows of sum 1."""
         nodes = self.nodes()
-        logits = self.shopper_vectors(histories, nodes) @ nodes[-self.n_items :].T + self.bias
+        vectors = self.shopper_vectors(histories.last(self.length), nodes)
+        logits = self.logits(vectors, histories, nodes)
         return -(target * logits.log_softmax(1)).sum(1).mean()
 
 
@@ -64,7 +92,8 @@ class NeuralRecommender(Recommender):
 
     Attributes:
         size: length of the vectors.
-        length: last items of a history that the network sees.
+        length: newest items of a history that become the shopper's vector.
+        memory: newest items that may gain from having been bought.
         dropout: share of the units left out in training.
         epochs, batch, learning_rate, weight_decay: of AdamW.
         seed: of the first weights, of the visits drawn and of dropout.
@@ -72,8 +101,9 @@ class NeuralRecommender(Recommender):
 
     size: int = 64
     length: int = 50
+    memory: int = 200
     dropout: float = 0.2
-    epochs: int = 60
+    epochs: int = 30
     batch: int = 256
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
@@ -87,6 +117,7 @@ class NeuralRecommender(Recommender):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             self.network = self._network(log)
+            self.network.begin(log.popularity)
             self._train(log, self.epochs)
 
     def _relearn(self, log: Interactions) -> None:
@@ -116,25 +147,30 @@ class NeuralRecommender(Recommender):
         for first in range(0, len(visits), self.batch):
             batch = visits[first : first + self.batch]
             target = torch.from_numpy(log.baskets[batch].toarray())
-            yield histories_before(log, batch, self.length), target / target.sum(1, keepdim=True)
+            yield histories_before(log, batch, self.memory), target / target.sum(1, keepdim=True)
 
     @torch.no_grad()
     def _read(self, log: Interactions) -> None:
-        histories = histories_of(log, np.arange(log.n_shoppers), self.length)
+        histories = histories_of(log, np.arange(log.n_shoppers), self.memory)
         nodes = self.network.nodes()
         vectors = torch.cat(
             [
-                self.network.shopper_vectors(histories[first : first + _CHUNK], nodes)
+                self.network.shopper_vectors(histories[first : first + _CHUNK].last(self.length), nodes)
                 for first in range(0, len(histories), _CHUNK)
             ]
         )
         vectors[torch.from_numpy(log.n_visits == 0)] = 0.0
         self._shoppers = vectors.numpy()
         self._items = nodes[-log.n_items :].clone().numpy()
-        self._bias = self.network.bias.detach().numpy()
+        self._bias = self.network.bias.numpy()
+        shopper, place = histories.known.nonzero(as_tuple=True)
+        gains = self.network.age_gains(histories)[shopper, place].numpy()
+        where = (shopper.numpy(), histories.items[shopper, place].numpy())
+        self._repeat = sparse.csr_matrix((gains, where), (log.n_shoppers, log.n_items)).log1p()
+        self._repeat *= float(self.network.gain)
 
     def _score(self, shoppers: np.ndarray) -> np.ndarray:
-        return self._shoppers[shoppers] @ self._items.T + self._bias
+        return self._shoppers[shoppers] @ self._items.T + self._bias + self._repeat[shoppers].toarray()
 
     @property
     def item_embeddings(self) -> np.ndarray:

@@ -38,14 +38,15 @@ class BERT4RecNetwork(TransformerNetwork):
 
     def loss(self, histories: Histories, target: Tensor) -> Tensor:
         """The next visit at the last mask, and the masked items of the history, equally."""
-        masked = histories.known & (torch.rand(histories.items.shape) < self.masked)
-        states = self._states(histories, masked)
-        items = self.nodes()
-        forward = (states[:, -1] @ items.T + self.bias).log_softmax(1)
+        seen = histories.last(self.length)
+        masked = seen.known & (torch.rand(seen.items.shape) < self.masked)
+        states = self._states(seen, masked)
+        nodes = self.nodes()
+        forward = self.logits(states[:, -1], histories, nodes).log_softmax(1)
         loss = -(target * forward).sum(1).mean()
         if masked.any():
-            filled = states[:, :-1][masked] @ items.T + self.bias
-            loss = loss + nn.functional.cross_entropy(filled, histories.items[masked])
+            filled = states[:, :-1][masked] @ nodes.T + self.bias
+            loss = loss + nn.functional.cross_entropy(filled, seen.items[masked])
         return loss
 
 
@@ -54,7 +55,7 @@ class BERT4Rec(NeuralRecommender):
     """Sun et al. (2019), BERT4Rec: Sequential Recommendation with Bidirectional Encoder Representations.
 
     Every position sees every other. A share of the items is masked, and the states at the masks must name
-    them; a mask after the last item asks for the next visit. score(s, i) = h_mask . v_i + b_i.
+    them; a mask after the last item asks for the next visit. score(s, i) = h_mask . v_i + b_i + gain.
 
     Attributes:
         layers, heads: of the Transformer.

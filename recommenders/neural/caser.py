@@ -19,7 +19,7 @@ class CaserNetwork(Network):
     """Shopper vector = linear map of horizontal (max-pooled) and vertical convolutions."""
 
     def __init__(self, n_items: int, size: int, length: int, dropout: float, filters: int) -> None:
-        super().__init__(n_items, size)
+        super().__init__(n_items, size, length)
         self.age = nn.Embedding(MAX_AGO + 1, size, padding_idx=0)
         nn.init.normal_(self.age.weight, std=0.02)
         self.horizontal = nn.ModuleList(nn.Conv1d(size, 4 * filters, height) for height in _HEIGHTS)
@@ -41,7 +41,7 @@ class Caser(NeuralRecommender):
     Embedding.
 
     The history is an image of L items by E embedding units. Horizontal filters of height 2, 3 and 4 find
-    runs of items, vertical ones weigh the L positions; score(s, i) = W [both] . v_i + b_i. The paper's
+    runs of items, vertical ones weigh the L positions; score(s, i) = W [both] . v_i + b_i + gain. The paper's
     embedding of the shopper is left out, so that held-out shoppers are served alike.
 
     Attributes:

@@ -16,8 +16,8 @@ from bundlegym.recommenders.neural.histories import Histories
 class DMFNetwork(Network):
     """Towers f over a shopper's items and g over an item's buyers, compared by cosine."""
 
-    def __init__(self, log: Interactions, size: int, dropout: float, temperature: float) -> None:
-        super().__init__(log.n_items, size)
+    def __init__(self, log: Interactions, size: int, length: int, dropout: float, temperature: float) -> None:
+        super().__init__(log.n_items, size, length)
         bought_by = log.counts.sign().T.tocsr()
         self.register_buffer("buyers", torch.from_numpy(bought_by.indices.astype("int64")), persistent=False)
         start = torch.from_numpy(bought_by.indptr[:-1].astype("int64"))
@@ -52,8 +52,9 @@ def _tower(size: int, dropout: float) -> nn.Sequential:
 class DMF(NeuralRecommender):
     """Xue et al. (2017), Deep Matrix Factorization Models for Recommender Systems.
 
-    score(s, i) = cos(f(row s), g(column i)) / temperature + b_i: f reads which items the shopper bought, g
-    which shoppers bought the item. The loss is the full softmax instead of the paper's sampled cross-entropy.
+    score(s, i) = cos(f(row s), g(column i)) / temperature + b_i + gain: f reads which items the shopper
+    bought, g which shoppers bought the item. The loss is the full softmax instead of the paper's sampled
+    cross-entropy.
 
     Attributes:
         temperature: the smaller, the sharper the softmax.
@@ -63,4 +64,4 @@ class DMF(NeuralRecommender):
     temperature: float = 0.1
 
     def _network(self, log: Interactions) -> Network:
-        return DMFNetwork(log, self.size, self.dropout, self.temperature)
+        return DMFNetwork(log, self.size, self.length, self.dropout, self.temperature)

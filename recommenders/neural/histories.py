@@ -33,6 +33,10 @@ class Histories:
         """(N, L) bool: not padding."""
         return self.ago > 0
 
+    def last(self, length: int) -> Histories:
+        """The newest `length` items."""
+        return Histories(self.items[:, -length:], self.ago[:, -length:], self.shopper)
+
     def __len__(self) -> int:
         return len(self.items)
 

@@ -15,8 +15,10 @@ from bundlegym.recommenders.neural.histories import MAX_AGO, Histories
 class RecurrentNetwork(Network):
     """Shopper vector = last state of a recurrent cell over item + age embeddings."""
 
-    def __init__(self, n_items: int, size: int, dropout: float, cell: type[nn.GRU] | type[nn.LSTM]) -> None:
-        super().__init__(n_items, size)
+    def __init__(
+        self, n_items: int, size: int, length: int, dropout: float, cell: type[nn.GRU] | type[nn.LSTM]
+    ) -> None:
+        super().__init__(n_items, size, length)
         self.age = nn.Embedding(MAX_AGO + 1, size, padding_idx=0)
         nn.init.normal_(self.age.weight, std=0.02)
         self.dropout = nn.Dropout(dropout)
@@ -32,14 +34,15 @@ class RecurrentNetwork(Network):
 class GRU(NeuralRecommender):
     """Hidasi et al. (2016), Session-based Recommendations with Recurrent Neural Networks (GRU4Rec).
 
-    h_l = GRU(e_l, h_(l-1)) over the items of the history, oldest first; score(s, i) = h_L . v_i + b_i. The
-    loss is the full softmax instead of the paper's sampled ranking loss.
+    h_l = GRU(e_l, h_(l-1)) over the items of the history, oldest first;
+    score(s, i) = h_L . v_i + b_i + gain. The loss is the full softmax instead of the paper's sampled ranking
+    loss.
     """
 
     name: ClassVar[str] = "gru"
 
     def _network(self, log: Interactions) -> Network:
-        return RecurrentNetwork(log.n_items, self.size, self.dropout, nn.GRU)
+        return RecurrentNetwork(log.n_items, self.size, self.length, self.dropout, nn.GRU)
 
 
 @dataclass(eq=False)
@@ -49,4 +52,4 @@ class LSTM(NeuralRecommender):
     name: ClassVar[str] = "lstm"
 
     def _network(self, log: Interactions) -> Network:
-        return RecurrentNetwork(log.n_items, self.size, self.dropout, nn.LSTM)
+        return RecurrentNetwork(log.n_items, self.size, self.length, self.dropout, nn.LSTM)

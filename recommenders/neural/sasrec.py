@@ -28,7 +28,7 @@ class SASRec(NeuralRecommender):
     """Kang and McAuley (2018), Self-Attentive Sequential Recommendation.
 
     h = Transformer(e_1 ... e_L), each position seeing those of its own visit and earlier ones;
-    score(s, i) = h_L . v_i + b_i, with v the table that e comes from.
+    score(s, i) = h_L . v_i + b_i + gain, with v the table that e comes from.
 
     Attributes:
         layers, heads: of the Transformer.

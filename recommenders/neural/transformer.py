@@ -13,7 +13,7 @@ class TransformerNetwork(Network):
     """Transformer blocks over item + position + age embeddings."""
 
     def __init__(self, n_items: int, size: int, length: int, dropout: float, layers: int, heads: int) -> None:
-        super().__init__(n_items, size)
+        super().__init__(n_items, size, length)
         self.position = nn.Parameter(torch.randn(length + 1, size) * 0.02)
         self.age = nn.Embedding(MAX_AGO + 1, size)
         nn.init.normal_(self.age.weight, std=0.02)

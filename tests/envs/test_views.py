@@ -39,7 +39,7 @@ def test_both_ids_are_registered():
 def test_gymnasium_check_env(name, given):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(gym.make(name, **given).unwrapped, skip_render_check=True)
+        check_env(gym.make(name, render_mode="ansi", **given).unwrapped)
 
 
 @pytest.mark.parametrize("name", IDS)

@@ -6,7 +6,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from scipy import sparse
 
 from bundlegym.errors import UserError
 from bundlegym.recommenders import Content, Interactions, PersonalFrequency, make_recommender
@@ -122,7 +121,9 @@ def test_content_fuses_sources() -> None:
     log = Interactions.from_baskets([[[0]]], 4, content)
     by_kind = scores_of("content", log, 0, sources=("attributes",))
     by_image = scores_of("content", log, 0, sources=("image",))
-    both = scores_of("content", log, 0, sources=("attributes", "image"), weights=(1.0, 3.0))
+    both = scores_of(
+        "content", log, 0, sources=("attributes", "image"), weights=(1.0, 3.0), popularity_weight=0.0
+    )
     assert by_kind[3] > by_kind[1] and by_image[1] > by_image[3] and both[1] > both[3]
     assert both[0] == pytest.approx(1)
 
@@ -136,8 +137,15 @@ def test_blend_gives_the_good_member_the_weight() -> None:
     rng = np.random.default_rng(0)
     good = rng.normal(size=(50, 30)).astype(np.float32)
     bad = rng.normal(size=(50, 30)).astype(np.float32)
-    truth = sparse.csr_matrix((good > 1.2).astype(float))
-    np.testing.assert_array_equal(tune_weights([bad, good], truth), [0, 1])
+    wanted = (good > 1.2).astype(float)
+    found = tune_weights(np.stack([bad, good]), wanted, wanted.sum(1).astype(int))
+    np.testing.assert_array_equal(found, [0, 1])
+
+
+def test_weights_rank_no_padding_and_judge_by_the_whole_truth() -> None:
+    wanted = np.array([[1.0, 0.0, 0.0]])
+    parts = np.array([[[1.0, 2.0, -np.inf]], [[2.0, 1.0, -np.inf]]])
+    np.testing.assert_array_equal(tune_weights(parts, wanted, np.array([5])), [0, 1])
 
 
 def test_ranker_learns_to_follow_habits() -> None:

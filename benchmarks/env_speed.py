@@ -1,0 +1,201 @@
+"""Picks per CPU-second of the environment, beside its floor and beside its peers, all in one run.
+
+    python benchmarks/env_speed.py --json speed.json
+    python benchmarks/env_speed.py --peers ENVIRONMENTS    # also peers, each installed into a folder there
+
+Rows: `bundlegym` (N = 1: `BundleEnv`; else `BundleVectorEnv`; twins, organic purchases, observations and
+infos included); `core`, the same without a view; `floor`, only what a visit cannot do without: the user
+model's response of shoppers and twins, and retrieval. A pick adds an item to a bundle; bundles hold 2 to 4
+items at random, and an offer is a step but no pick. The catalogue of 6,300 is The Complete Journey's; greater
+ones are made of it by giving each item clones among which its purchases are dealt out, for fewer shoppers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import subprocess
+import sys
+import time
+import venv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from bundlegym.data import DataConfig, Dataset, prepare
+from bundlegym.envs import BundleCore, BundleEnv, BundleVectorEnv, EnvConfig
+from bundlegym.envs.make import shared_market, shared_user_model
+from bundlegym.user_models import Draws, Offer, UserModel
+
+SEED = 0
+#: A peer's name -> what is installed for it; `peers/NAME_peer.py` prints its steps per CPU-second.
+PEERS = {"sardine_rec": ["sardine-rec"], "recogym": ["recogym"], "recsim": ["recsim"]}
+
+
+def widened(dataset: Dataset, n_items: int, n_shoppers: int = 300) -> Dataset:
+    """A catalogue of at least `n_items` made of clones; only the first shoppers, to keep the fit small."""
+    if n_items <= dataset.n_items:
+        return dataset
+    copies = -(-n_items // dataset.n_items)
+    visits = dataset.visits[dataset.visits["shopper"] < n_shoppers]
+    lines = dataset.purchases[dataset.purchases["visit"].isin(visits.index)].copy()
+    lines["visit"] = np.searchsorted(visits.index.to_numpy(), lines["visit"].to_numpy())
+    clone = np.random.default_rng(SEED).integers(0, copies, len(lines))
+    lines["item"] = lines["item"].to_numpy() + clone * dataset.n_items
+    tables = ("list_price", "shelf_price", "display", "mailer")
+    return dataclasses.replace(
+        dataset,
+        items=pd.concat([dataset.items] * copies, ignore_index=True),
+        shoppers=dataset.shoppers.iloc[:n_shoppers],
+        visits=visits.reset_index(drop=True),
+        purchases=lines.reset_index(drop=True),
+        **{name: np.tile(getattr(dataset, name), (copies, 1)) for name in tables},
+        split=dataclasses.replace(dataset.split, held_out=dataset.split.held_out[:n_shoppers]),
+    )
+
+
+def schedule(n: int, steps: int, k: int, levels: int) -> np.ndarray:
+    """(steps, n) int64 legal actions, drawn beforehand: each slot fills bundles of its own sizes."""
+    rng = np.random.default_rng(SEED)
+    actions = np.empty((steps, n), dtype=np.int64)
+    for slot in range(n):
+        own: list[int] = []
+        while len(own) < steps:
+            own += [*rng.choice(k, rng.integers(2, 5), replace=False), k + rng.integers(levels)]
+        actions[:, slot] = own[:steps]
+    return actions
+
+
+def cpu_seconds(work: Any) -> float:
+    """CPU time of one call of `work`, after a call that warms up."""
+    work()
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def measured(core: BundleCore, steps: int) -> list[dict[str, Any]]:
+    """Rows of one simulator."""
+    n, k = core.n, core.k
+    actions = schedule(n, steps, k, core.levels)
+    picks, tensors = int((actions < k).sum()), [torch.from_numpy(a) for a in actions]
+
+    def play_core() -> None:
+        core.reset()
+        for action in tensors:
+            result = core.step(action)
+            if result.record is not None:
+                core.restart(result.terminated | result.truncated)
+            core.observe()
+
+    if n == 1:
+        single = BundleEnv(core=core)
+
+        def play_view() -> None:
+            single.reset(seed=SEED)
+            for action in actions[:, 0]:
+                _, _, terminated, truncated, _ = single.step(action)
+                if terminated or truncated:
+                    single.reset()
+    else:
+        batch = BundleVectorEnv(core=core)
+
+        def play_view() -> None:
+            batch.reset(seed=SEED)
+            for action in actions:
+                batch.step(action)
+
+    visits = n * steps - picks
+    rounds = max(1, round(visits / n))
+
+    def play_floor() -> None:
+        floor(core, rounds)
+
+    rows = []
+    for name, work, done in (
+        ("bundlegym", play_view, picks),
+        ("core", play_core, picks),
+        ("floor", play_floor, picks * rounds * n / visits),
+    ):
+        seconds = cpu_seconds(work)
+        row = {
+            "name": name,
+            "n": n,
+            "items": len(core.market.category),
+            "picks_per_cpu_second": done / seconds,
+        }
+        rows.append(row | {"steps_per_cpu_second": row["picks_per_cpu_second"] * n * steps / picks})
+        print(
+            f"{name:10} N {n:5}  items {row['items']:7,}  {row['picks_per_cpu_second']:10,.0f} picks",
+            flush=True,
+        )
+    return rows
+
+
+def floor(core: BundleCore, rounds: int) -> None:
+    """`rounds` visits of all N shoppers and their twins: response and retrieval, nothing else."""
+    model: UserModel = core.user_model
+    both = torch.cat([core.rows, core.rows]) % core.n
+    offer = Offer(core.candidates[both][:, :3].contiguous(), torch.full((2 * core.n,), 0.1))
+    state = model.reset(core.records.shopper[both], core.records.day[both])
+    for visit in range(rounds):
+        draws = Draws(SEED, core.episode[both], torch.full((2 * core.n,), visit))
+        model.respond(state, offer, draws)
+        core._open(core.rows)
+
+
+def peer_rows(folder: Path) -> list[dict[str, Any]]:
+    """Each peer in an environment of its own; one that does not install or run is told and left out."""
+    rows = []
+    for peer, packages in PEERS.items():
+        home = folder / peer
+        python = home / "bin" / "python"
+        script = Path(__file__).with_name("peers") / f"{peer}_peer.py"
+        try:
+            if not python.exists():
+                venv.create(home, with_pip=True)
+                subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=True)
+            done = subprocess.run([python, script], check=True, capture_output=True, text=True, timeout=900)
+            rows.append({"name": peer, "n": 1, **json.loads(done.stdout.strip().splitlines()[-1])})
+            print(f"{peer:10} {rows[-1]['steps_per_cpu_second']:,.0f} steps", flush=True)
+        except (OSError, subprocess.SubprocessError) as error:
+            last = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1]
+            print(f"{peer}: left out, it does not run here ({last})", file=sys.stderr)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--n", type=int, nargs="+", default=[1, 64, 1024, 8192])
+    parser.add_argument(
+        "--items", type=int, nargs="+", default=[6_300, 100_000], help="least catalogue sizes"
+    )
+    parser.add_argument("--log", default="complete-journey")
+    parser.add_argument("--visits", type=int, default=20_000, help="about how many visits behind a row")
+    parser.add_argument("--peers", type=Path, help="folder for the peers' environments; without it no peers")
+    parser.add_argument("--json", type=Path, help="write the rows there")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    rows: list[dict[str, Any]] = []
+    for items in options.items:
+        dataset = widened(prepare(DataConfig(log=options.log)), items)
+        model = shared_user_model("choice", dataset, {"epochs": 1}, "cpu")
+        market = shared_market(dataset, "cpu", None)
+        for n in options.n:
+            core = BundleCore(
+                market, model, EnvConfig(), n=n, weeks=dataset.split.train_weeks,
+                shoppers=np.flatnonzero(~dataset.split.held_out),
+            )  # fmt: skip
+            rows += measured(core, max(20, min(8_000, 4 * options.visits // n)))
+    if options.peers:
+        rows += peer_rows(options.peers)
+    if options.json:
+        options.json.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

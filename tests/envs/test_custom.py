@@ -1,0 +1,104 @@
+"""Rewards, observation blocks and candidates of one's own."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+
+from bundlegym import UserError
+from bundlegym.envs import BundleVecEnv, build_market, make_core
+from bundlegym.envs.base import COMPONENTS
+
+
+@pytest.fixture
+def given(dataset, user_model) -> dict:
+    return {"dataset": dataset, "user_model": user_model}
+
+
+def a_visit(env) -> tuple[float, dict]:
+    env.reset(seed=4)
+    for action in (0, 1, 2, 32 + 4):
+        _, reward, *_, info = env.step(action)
+    return reward, info
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_every_component_is_a_reward(name, given):
+    reward, info = a_visit(gym.make("bundlegym/Bundle-v0", reward=name, **given))
+    expected = {
+        "incremental_margin": info["incremental_margin_per_visit"],
+        "margin": info["margin_per_visit"],
+        "twin_margin": info["margin_per_visit"] - info["incremental_margin_per_visit"],
+        "revenue": info["revenue_per_visit"],
+        "taken": info["acceptance_rate"],
+        "cherry_picked": info["cherry_pick_rate"],
+        "size": 3,
+        "discount": 0.3,
+    }
+    assert reward == pytest.approx(expected[name], abs=1e-5)
+
+
+def cautious(components):
+    return components["incremental_margin"] - 10 * components["discount"] * components["taken"].clamp(min=0.5)
+
+
+def visits_so_far(core):
+    return core.visit[:, None] * torch.tensor([1.0, 100.0])
+
+
+def test_a_reward_of_ones_own_by_object_and_by_name(given):
+    plain, info = a_visit(gym.make("bundlegym/Bundle-v0", **given))
+    expected = plain - 10 * 0.3 * max(info["acceptance_rate"], 0.5)
+    for reward in (cautious, f"{__name__}:cautious"):
+        assert a_visit(gym.make("bundlegym/Bundle-v0", reward=reward, **given))[0] == pytest.approx(expected)
+
+
+def test_observation_blocks_by_name_and_of_ones_own(given):
+    names = ["context", f"{__name__}:visits_so_far"]
+    by_name = gym.make("bundlegym/Bundle-v0", observation=names, **given)
+    by_object = gym.make("bundlegym/Bundle-v0", blocks={"mine": visits_so_far}, **given)
+    assert set(by_name.observation_space) == {"context", "visits_so_far"}
+    assert set(by_object.observation_space) == {"shopper", "context", "candidates", "picked", "mine"}
+    for env, name in ((by_name, "visits_so_far"), (by_object, "mine")):
+        env.reset(seed=0)
+        observation = env.step(32)[0]
+        assert observation[name].tolist() == [1.0, 20.0]  # bounded, as every block
+        assert observation in env.observation_space
+
+
+def test_candidates_of_ones_own(given, dataset):
+    def cheapest(data):
+        price = np.tile(data.items["list_price"].to_numpy(), (data.n_shoppers, 1))
+        items = np.argsort(price, axis=1)[:, ::-1][:, -40:]
+        return items, -np.take_along_axis(price, items, 1)
+
+    core = make_core(64, candidate_source=cheapest, **given)
+    core.reset()
+    limit = np.sort(dataset.items["list_price"])[39]
+    prices = dataset.items["list_price"].to_numpy()[core.candidates.numpy()]
+    assert (prices <= limit).all()
+    often = np.bincount(core.candidates.numpy().ravel(), minlength=dataset.n_items)
+    order = np.argsort(dataset.items["list_price"].to_numpy())
+    assert often[order[:20]].sum() > often[order[20:40]].sum()  # better scores come out more often
+
+
+@pytest.mark.parametrize(
+    "source, words",
+    [
+        (lambda data: (np.zeros((3, 5), int), np.zeros((3, 5))), r"must both be \(200 shoppers, L\)"),
+        (lambda data: (np.zeros((200, 40), int), np.zeros((200, 40))), "must not repeat"),
+        (lambda data: (np.tile(np.arange(40) + 99_999, (200, 1)), np.zeros((200, 40))), "integer codes"),
+        (lambda data: (np.tile(np.arange(40), (200, 1)), np.full((200, 40), np.inf)), "must be finite"),
+    ],
+)
+def test_wrong_candidates_are_refused(source, words, dataset):
+    with pytest.raises(UserError, match=words):
+        build_market(dataset, candidates=source)
+
+
+def test_the_batch_takes_them_too(given):
+    core = make_core(8, reward=cautious, blocks={"mine": visits_so_far}, **given)
+    env = BundleVecEnv(core)
+    assert env.reset()["mine"].shape == (8, 2)
