@@ -25,7 +25,8 @@ class TrainConfig:
     """Which agents to train: ppo, dqn."""
 
     user_model: str = "choice"
-    """Who reacts: choice, lookalike, or module:Class of your own, installed or in the working directory."""
+    """Who reacts: choice, lookalike, replay, or module:Class of your own, installed or in the working
+    directory."""
 
     user_model_args: tuple[str, ...] = ()
     """Arguments of a class of your own, as name=value."""

@@ -42,7 +42,7 @@ from bundlegym.user_models.utility import Visit, log_share, normal, open_visit, 
 _NOISE, _UNITS, _AGAIN, _WAIT, _FRAILTY = 1, 3, 4, 5, 6
 _TAIL, _TAIL_GROUP, _TAIL_ITEM, _TAIL_KEPT = range(7, 11)
 
-_LEVEL_SHOPPERS, _LEVEL_STEPS = 800, 3
+_LEVEL_STEPS = 4
 _MOST_PULL = 2.0  # of a basket on an item's log rate: few baskets tell how far it adds up
 
 
@@ -247,19 +247,24 @@ class ChoiceShopper(UserModel):
         return self.tensors["frailty"] * normal(luck)
 
     def _set_level(self, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, seed: int) -> None:
-        """Move all trips' log rates until the last fifth of `weeks`, simulated, has the log's mean basket.
+        """Move all trips' log rates and all hazards of a visit until the last fifth of `weeks`, simulated,
+        has the log's mean basket and as many visits.
 
-        Synergy, missions, satiation and purchases by those who would else go away empty-handed change the
-        mean.
+        Synergy, missions, satiation and purchases by those who would else go away empty-handed change the one
+        mean, frailty the other.
         """
         span = (weeks[1] - max(1, (weeks[1] - weeks[0]) // 5), weeks[1])
-        some = np.random.default_rng(seed).permutation(np.flatnonzero(shoppers))[:_LEVEL_SHOPPERS]
-        some.sort()
-        real = real_tape(dataset, span, some)
-        mean = len(real) / max(real["visit"].nunique(), 1)
-        for step in range(_LEVEL_STEPS):
-            tape = simulated_tape(self, span, some, seed + step)
-            self.tensors["trip_rate"] += float(np.log(mean * tape["visit"].nunique() / len(tape)))
+        known = np.flatnonzero(shoppers)
+        real = real_tape(dataset, span, known)
+        lines, visits = max(len(real), 1), max(real["visit"].nunique(), 1)
+        for step in range(
+            _LEVEL_STEPS
+        ):  # ever smaller steps, so that the luck of the simulations averages out
+            tape = simulated_tape(self, span, known, seed + step)
+            simulated = max(tape["visit"].nunique(), 1)
+            basket = np.log(lines / visits * simulated / max(len(tape), 1))
+            self.tensors["trip_rate"] += float(basket) / (step + 1)
+            self.tensors["hazard_level"] += float(np.log(visits / simulated)) / (step + 1)
 
     # --- files --------------------------------------------------------------------------------------------
 

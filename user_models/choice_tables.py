@@ -13,7 +13,7 @@ from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share
 from bundlegym.user_models.choice_fit import Marketing, departments, fit_coefficients, gap_bins
-from bundlegym.user_models.missions import mission_loadings, mission_scale, synergy_share
+from bundlegym.user_models.missions import LIFT_PSEUDO_COUNT, mission_loadings, mission_scale, synergy_share
 from bundlegym.user_models.rhythm import fit_rhythm
 from bundlegym.user_models.tail import THINNING, memory_tables, tail_tables
 from bundlegym.user_models.taste import Taste
@@ -63,10 +63,12 @@ def fit_tensors(
     np.put_along_axis(remembered, shortlist, 0.0, axis=1)
 
     frequency = PersonalFrequency.fit(dataset, weeks)
-    lift = category_synergy(dataset, frequency, weeks, pseudo_count=5.0, shoppers=shoppers)
-    share, error = synergy_share(dataset, frequency, lift, push, weeks, shoppers)
+    lift = category_synergy(dataset, frequency, weeks, LIFT_PSEUDO_COUNT, shoppers=shoppers)
+    share, error = synergy_share(dataset, frequency, push, weeks, shoppers, seed)
     progress(f"user model: synergy is {share:.2f} (standard error {error:.2f}) of the log lift after taste")
-    share = min(max(share, 0.0), 0.5)
+    # Neutral where promotions cannot tell it from none; at a half it explains all of the lift of either on
+    # other.
+    share = min(share, 0.5) if share > 2 * error else 0.0
     synergy = share * np.where(np.eye(len(lift)) > 0, lift.clip(max=0), lift)
     # Each of two may have pulled the other, so synergy accounts for twice its size in their lift.
     common = lift - 2 * share * (lift - np.diag(np.diag(lift)))

@@ -28,8 +28,8 @@ def fit_rhythm(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -
 
     `visit_rate` (S,) visit days a day; `weekday` (S, 7) log share of visits over 1/7; `again` (S,) chance
     that a visit is followed by another on its day; `hazard_day`, `hazard_ratio`, `hazard_slope` (2,)
-    coefficients; `frailty` () its spread; `last_visit` (n_weeks, S) int32, day of the last visit before a
-    week, -1 for none.
+    coefficients, `hazard_level` (1,) on top; `frailty` () its spread; `last_visit` (n_weeks, S) int32, day of
+    the last visit before a week, -1 for none.
 
     Rates and weekdays are measured before the days on which the coefficients are fitted, and again on all
     `weeks`.
@@ -51,6 +51,7 @@ def fit_rhythm(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -
         "hazard_day": beta[:n_day].astype(np.float32),
         "hazard_ratio": beta[n_day : n_day + n_ratio].astype(np.float32),
         "hazard_slope": beta[n_day + n_ratio :].astype(np.float32),
+        "hazard_level": np.array([0.0], dtype=np.float32),
         "frailty": np.array(np.sqrt(max(excess, 0.0)), dtype=np.float32),
         "last_visit": _last_visit(came, dataset.n_weeks),
     }
@@ -66,6 +67,7 @@ def hazards(t: dict[str, Tensor], shopper: Tensor, day: Tensor, since: Tensor, f
     score = t["hazard_day"][torch.bucketize(away, _edges(_DAY_EDGES, away), right=True)]
     ratio = away * rate[:, None]
     score = score + t["hazard_ratio"][torch.bucketize(ratio, _edges(_RATIO_EDGES, ratio), right=True)]
+    score = score + t["hazard_level"]
     score = score + t["hazard_slope"][0] * torch.log(rate)[:, None] + t["hazard_slope"][1] * weekday
     return torch.sigmoid(score + frailty[:, None])
 

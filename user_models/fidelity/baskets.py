@@ -51,7 +51,8 @@ def repeat_share(tape: pd.DataFrame, dataset: Dataset, first_week: int) -> float
 
 
 def lifts(tape: pd.DataFrame, group: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """(P,) lift n_ab n / (n_a n_b) over visits of the pairs (P, 2) of groups; `group` (n_items,)."""
+    """(P,) lift n_ab n / (n_a n_b) over visits of the pairs (P, 2) of groups; `group` (n_items,). NaN where
+    the two would meet less than once by chance."""
     visit, _ = pd.factorize(tape["visit"])
     n = int(visit.max()) + 1
     held = csr_matrix((np.ones(len(tape)), (visit, group[tape["item"]])), (n, int(group.max()) + 1))
@@ -59,7 +60,8 @@ def lifts(tape: pd.DataFrame, group: np.ndarray, pairs: np.ndarray) -> np.ndarra
     together = np.asarray((held.T @ held).todense())
     a, b = pairs.T
     both = together[a, b] + 0.5  # half a visit, so that a pair never seen together has a logarithm
-    return both * n / np.maximum(together[a, a] * together[b, b], 1.0)
+    by_chance = together[a, a] * together[b, b] / n
+    return both / np.where(by_chance >= 1, by_chance, np.nan)
 
 
 def frequent_pairs(tape: pd.DataFrame, group: np.ndarray, least: float) -> np.ndarray:
@@ -73,7 +75,10 @@ def frequent_pairs(tape: pd.DataFrame, group: np.ndarray, least: float) -> np.nd
 
 
 def lift_summary(real: np.ndarray, simulated: np.ndarray) -> dict[str, float | list[float]]:
-    """Median and deciles of lift, and the greatest deviation of a decile as a ratio less 1."""
+    """Median and deciles of lift over pairs known from both, and the greatest deviation of a decile as a
+    ratio less 1."""
+    known = ~np.isnan(real) & ~np.isnan(simulated)
+    real, simulated = real[known], simulated[known]
     r, s = np.percentile(real, DECILES), np.percentile(simulated, DECILES)
     return {
         "real_median": float(np.median(real)),

@@ -33,7 +33,7 @@ def write_page(
     for name, axis in zip(("lift_categories", "lift_items"), axes.flat[12:14], strict=True):
         real, simulated = samples[name]
         axis.loglog(real, simulated, ".", color=_SIMULATED, markersize=2, alpha=0.4)
-        ends = [min(real.min(), simulated.min()), max(real.max(), simulated.max())]
+        ends = [np.nanmin([real, simulated]), np.nanmax([real, simulated])]
         axis.plot(ends, ends, color="black", linewidth=1)
         axis.set_title(f"co-purchase {name.replace('_', ' of ')}", fontsize=11)
         axis.set_xlabel("real")
