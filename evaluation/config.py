@@ -79,6 +79,9 @@ class TrainConfig:
     eval_every: int = 200_000
     """Steps between evaluations and checkpoints while training."""
 
+    workers: int = 0
+    """Agents trained at once, each in a process of its own; 0 is one for each core (one in all on a GPU)."""
+
     device: str = "auto"
     """auto, cpu or cuda."""
 
@@ -114,8 +117,9 @@ class TrainConfig:
                 if name not in RECOMMENDERS:
                     known = ", ".join(RECOMMENDERS)
                     raise UserError(f"--{option}: unknown recommender {name!r}; known are {known}")
-        if self.oracle_episodes < 0:
-            raise UserError(f"--oracle-episodes: {self.oracle_episodes} is less than 0")
+        for name in ("oracle_episodes", "workers"):
+            if getattr(self, name) < 0:
+                raise UserError(f"--{name.replace('_', '-')}: {getattr(self, name)} is less than 0")
         if self.device not in ("auto", "cpu", "cuda"):
             raise UserError(f"--device: {self.device!r} is none of auto, cpu, cuda")
         for name in ("steps", "dqn_steps", "seeds", "n_envs", "fit_epochs", "episodes", "eval_every"):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import os
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from bundlegym.evaluation import population
 from bundlegym.evaluation.config import TrainConfig, from_json, to_json
 from bundlegym.evaluation.judge import estimate, play
 from bundlegym.evaluation.rivals import Contender, heuristics, oracle
+from bundlegym.evaluation.side_by_side import train_side_by_side
 from bundlegym.evaluation.table import example_offers, format_table, write_json
 from bundlegym.recommenders import (
     Interactions,
@@ -103,14 +106,16 @@ class Experiment:
     def run(self) -> dict[str, Any]:
         """Train what is not yet trained, judge everything, write and return the results."""
         torch.set_num_threads(1)  # the networks are small: a second thread slows them down
-        agents = {name: self._train_all(name) for name in self.config.agents}
+        config = self.config
+        seeds = range(config.seed, config.seed + config.seeds)
+        jobs = [(agent, seed) for agent in config.agents for seed in seeds]
+        workers = min(len(jobs), config.workers or (os.cpu_count() or 1 if self.device.type == "cpu" else 1))
+        if workers > 1:
+            train_side_by_side(train_one, self.folder, jobs, workers)
+        agents = {agent: [learned(self.train(agent, seed)) for seed in seeds] for agent in config.agents}
         results = self._judge(agents)
         write_json(self.folder / "results.json", results)
         return results
-
-    def _train_all(self, agent: str) -> list[Policy]:
-        seeds = range(self.config.seed, self.config.seed + self.config.seeds)
-        return [learned(self._train(agent, seed)) for seed in seeds]
 
     def model(self, agent: str, seed: int, on_visits: Any = None) -> Any:
         """A fresh agent on the training shoppers and weeks."""
@@ -119,7 +124,12 @@ class Experiment:
         env = VecMonitor(BundleVecEnv(core, on_visits))
         return _MAKERS[agent](env, seed=seed, device=self.device, gamma=self.config.gamma)
 
-    def _train(self, agent: str, seed: int) -> Any:
+    def train(self, agent: str, seed: int, line: int = 0) -> Any:
+        """The trained model; what its checkpoint holds already is not trained again.
+
+        Args:
+            line: of the progress bar, where several stand below each other.
+        """
         folder = self.folder / f"{agent}-{seed}"
         folder.mkdir(exist_ok=True)
         checkpoint, steps = folder / "checkpoint.safetensors", self.config.steps_of(agent)
@@ -137,7 +147,8 @@ class Experiment:
             "n_envs": self.config.n_envs,
             "gamma": self.config.gamma,
         }
-        metrics = BundleMetrics(hyper, evaluate, self.config.eval_every, checkpoint)
+        bar = partial(tqdm, desc=f"{agent}, seed {seed}", unit=" steps", position=line)
+        metrics = BundleMetrics(hyper, evaluate, self.config.eval_every, checkpoint, bar)
         model = self.model(agent, seed, metrics.add)
         if checkpoint.exists():
             load_checkpoint(model, checkpoint)
@@ -145,10 +156,9 @@ class Experiment:
         left = steps - model.num_timesteps
         if left <= 0:
             return model
-        print(f"{agent}: {left:,} steps with seed {seed}", file=sys.stderr)
         model.set_logger(configure(str(folder), ["tensorboard", "csv"]))
         try:
-            model.learn(left, callback=metrics, reset_num_timesteps=False, progress_bar=True)
+            model.learn(left, callback=metrics, reset_num_timesteps=False)
         except KeyboardInterrupt:
             save_checkpoint(model, checkpoint)
             print(f"\nto continue: python train.py --resume {self.folder}", file=sys.stderr)
@@ -207,6 +217,12 @@ class Experiment:
         load_checkpoint(model, self.folder / f"{agent}-{seed}" / "checkpoint.safetensors")
         core = self.core(count, held_out=True, weeks=self.dataset.split.test_weeks, seed=0)
         return example_offers(core, learned(model), self.dataset, _JUDGE_SEED, count)
+
+
+def train_one(folder: Path, agent: str, seed: int, line: int) -> None:
+    """Train one agent of an existing run, in a process of its own."""
+    torch.set_num_threads(1)
+    Experiment.open(folder).train(agent, seed, line)
 
 
 def learned(model: Any) -> Policy:
