@@ -18,6 +18,7 @@ class BundleMetrics(BaseCallback):
     """Means of the visits since the last log line, under `bundle/`, and episode sums under `rollout/`.
 
     Give its `add` to the VecEnv as `on_visits`. The evaluation runs every `eval_every` steps and at the end.
+    `bar(total=, initial=)` makes a progress bar (tqdm's).
     """
 
     def __init__(
@@ -26,8 +27,10 @@ class BundleMetrics(BaseCallback):
         evaluate: Callable[[Any], dict[str, float]],
         eval_every: int,
         checkpoint: Path,
+        bar: Callable[..., Any],
     ) -> None:
         super().__init__()
+        self.bar = bar
         self.hyper, self.evaluate, self.eval_every, self.checkpoint = hyper, evaluate, eval_every, checkpoint
         self.sums = {name: np.zeros(2) for name in METRICS}
         self.next_eval, self.evaluated_at = 0, -1
@@ -43,8 +46,10 @@ class BundleMetrics(BaseCallback):
         metrics = {f"bundle/{name}": 0.0 for name in METRICS} | {"eval/incremental_margin_per_visit": 0.0}
         self.logger.record("hparams", HParam(self.hyper, metrics), exclude=("stdout", "log", "json", "csv"))
         self.next_eval = self.num_timesteps + self.eval_every
+        self.progress = self.bar(total=self.locals["total_timesteps"], initial=self.num_timesteps)
 
     def _on_step(self) -> bool:
+        self.progress.update(min(self.num_timesteps, self.progress.total) - self.progress.n)
         return True
 
     def _on_rollout_end(self) -> None:
@@ -64,6 +69,7 @@ class BundleMetrics(BaseCallback):
         if self.evaluated_at < self.num_timesteps:
             self._evaluate()
         self.logger.dump(self.num_timesteps)
+        self.progress.close()
 
     def _evaluate(self) -> None:
         self.evaluated_at = self.num_timesteps

@@ -8,6 +8,7 @@ from bundlegym.data.encode import build_dataset
 from bundlegym.data.load import load_log
 from bundlegym.data.prepare import prepare
 from bundlegym.data.schema import check_log
+from bundlegym.data.select import lines_of, visit_rows
 from bundlegym.data.split import split
 from bundlegym.data.store import load_dataset, save_dataset
 from bundlegym.data.synthetic import complement_pairs, synthetic_dataset, synthetic_log
@@ -23,6 +24,7 @@ __all__ = [
     "check_log",
     "clean",
     "complement_pairs",
+    "lines_of",
     "load_complete_journey",
     "load_dataset",
     "load_log",
@@ -31,4 +33,5 @@ __all__ = [
     "split",
     "synthetic_dataset",
     "synthetic_log",
+    "visit_rows",
 ]

@@ -42,18 +42,29 @@ def describe_items(item_ids: np.ndarray, items: pd.DataFrame | None) -> pd.DataF
     return table[["item", *ITEM_TEXT_COLUMNS, "unit_cost"]]
 
 
+def price_lines(items: pd.DataFrame) -> np.ndarray:
+    """(n_items,) int64 code of the price line of each item: those of one subcategory, brand and list price,
+    such as the flavours of a yogurt, which a shop prices and promotes together."""
+    keys = items[["category", "subcategory", "brand", "list_price"]].astype(str)
+    return pd.MultiIndex.from_frame(keys).factorize()[0]
+
+
 def price_tables(
-    lines: pd.DataFrame, n_items: int, n_weeks: int
+    lines: pd.DataFrame, price_line: np.ndarray, n_weeks: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """List and shelf prices by item and week, and where they were seen.
 
     List price: the median over the item's lines in that week, and in weeks without a sale that of the last
     week before with one, or else of the first after. Shelf price: the median of the price paid plus coupon
-    discount, at most the list price; a week without a sale is taken as one without a promotion.
+    discount, at most the list price. In weeks without a sale it is as much below the list price as the mean
+    of the item's price line; where none of that was sold either, as in the weeks with a sale before and
+    after, whichever was less below. To take such weeks as not promoted would make promotions look as if only
+    they sold.
 
     Args:
         lines: `item` and `week` (codes from 0), `list_price`, `price_paid`, optionally `coupon_discount`.
             Every item has at least one line.
+        price_line: (n_items,) codes as of `price_lines`.
 
     Returns:
         list_price, shelf_price: (n_items, n_weeks) float32. sold: (n_items, n_weeks) bool.
@@ -62,13 +73,27 @@ def price_tables(
     cells = lines[["item", "week", "list_price"]].assign(shelf_price=asked).groupby(["item", "week"])
     medians = cells.median()
     where = (medians.index.get_level_values("item"), medians.index.get_level_values("week"))
-    listed, shelf = (np.full((n_items, n_weeks), np.nan) for _ in range(2))
+    listed, shelf = (np.full((len(price_line), n_weeks), np.nan) for _ in range(2))
     listed[where] = medians["list_price"]
     shelf[where] = medians["shelf_price"]
     sold = ~np.isnan(listed)
     listed = pd.DataFrame(listed).ffill(axis=1).bfill(axis=1).to_numpy()
-    shelf = np.minimum(np.where(sold, shelf, listed), listed)
+    ratio = np.where(sold, np.minimum(shelf / listed, 1.0), np.nan)
+    ratio = np.where(sold, ratio, _line_ratio(ratio, price_line))
+    before, after = pd.DataFrame(ratio).ffill(axis=1), pd.DataFrame(ratio).bfill(axis=1)
+    ratio = np.fmax(before.to_numpy(), after.to_numpy())
+    shelf = np.where(sold, np.minimum(shelf, listed), np.minimum(np.round(listed * ratio, 2), listed))
     return listed.astype(np.float32), shelf.astype(np.float32), sold
+
+
+def _line_ratio(ratio: np.ndarray, price_line: np.ndarray) -> np.ndarray:
+    """(n_items, n_weeks) mean over each price line's items of what is known of `ratio`, else NaN."""
+    known = ~np.isnan(ratio)
+    total, count = (np.zeros((price_line.max() + 1, ratio.shape[1])) for _ in range(2))
+    np.add.at(total, price_line, np.where(known, ratio, 0.0))
+    np.add.at(count, price_line, known)
+    with np.errstate(invalid="ignore"):
+        return (total / count)[price_line]
 
 
 def promotion_tables(promotions: pd.DataFrame, n_items: int, n_weeks: int) -> tuple[np.ndarray, np.ndarray]:

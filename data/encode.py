@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.data.base import Dataset, Log
-from bundlegym.data.catalogue import describe_items, price_tables, promotion_tables, select_items
+from bundlegym.data.catalogue import describe_items, price_lines, price_tables, promotion_tables, select_items
 from bundlegym.data.clean import clean
 from bundlegym.data.config import DataConfig
 from bundlegym.data.costs import unit_costs
@@ -35,9 +35,9 @@ def build_dataset(log: Log, config: DataConfig) -> Dataset:
     lines, visits = _number_visits(lines, origin)
     check_size(log.name, weeks=n_weeks, shoppers=len(shopper_ids), items=len(item_ids), visits=len(visits))
 
-    list_price, shelf_price, sold = price_tables(lines, len(item_ids), n_weeks)
     items = describe_items(item_ids, log.items)
     items["list_price"] = lines.groupby("item")["list_price"].median().to_numpy()
+    list_price, shelf_price, sold = price_tables(lines, price_lines(items), n_weeks)
     items["unit_cost"], cost_assumption = unit_costs(items, config.gross_margin)
     display, mailer = promotion_tables(
         _encode_promotions(promotions, item_ids, n_weeks), len(item_ids), n_weeks
@@ -139,8 +139,10 @@ def _encode_promotions(promotions: pd.DataFrame | None, item_ids: np.ndarray, n_
 
 def _table_assumptions(sold: np.ndarray, has_promotions: bool) -> dict[str, str]:
     assumptions = {
-        "shelf_price": f"{1 - sold.mean():.0%} of the item-weeks have no sale; their price is taken as the "
-        "list price of the nearest week before (else after) with a sale, and as not promoted"
+        "shelf_price": f"{1 - sold.mean():.0%} of the item-weeks have no sale; their list price is "
+        "taken from the nearest week before (else after) with a sale, and as much off it as "
+        "others of the same subcategory, brand and list price had that week (else as the item itself "
+        "before and after)"
     }
     if not has_promotions:
         assumptions["promotions"] = "the log has no display or mailer records; taken as none"

@@ -19,7 +19,7 @@ from bundlegym.data.base import Dataset, Split
 from bundlegym.errors import UserError
 
 #: Raise it whenever prepared data changes in content or layout, so that older folders are not read.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 TABLES = ("items", "shoppers", "visits", "purchases")
 ARRAYS = ("list_price", "shelf_price", "display", "mailer")
 

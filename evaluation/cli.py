@@ -8,12 +8,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 import tyro
 
+from bundlegym.data import DataConfig, prepare
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment, read_config, summary
 from bundlegym.evaluation.table import format_report, read_results
+from bundlegym.user_models.build import FAMILIES
 
 
 def guarded(main: Callable[[], None]) -> None:
@@ -59,11 +62,45 @@ def read_config_like(config: TrainConfig) -> TrainConfig:
 
 
 def evaluate() -> None:
-    """`evaluate.py runs/NAME`: the table again, and a few offers in words."""
-    parser = argparse.ArgumentParser(description="Print the results of a run and a few of its offers.")
-    parser.add_argument("run", type=Path, help="folder of a finished run, such as runs/NAME")
+    """`evaluate.py runs/NAME`: the table again, and a few offers in words; `--fidelity`: a user model's."""
+    parser = argparse.ArgumentParser(
+        description="Print a run's results and a few of its offers, or how like shoppers a user model is."
+    )
+    parser.add_argument("run", type=Path, nargs="?", help="folder of a finished run, such as runs/NAME")
     parser.add_argument("--offers", type=int, default=5, help="how many example offers to tell (5)")
+    parser.add_argument("--fidelity", action="store_true", help="fit a user model and judge it")
+    parser.add_argument("--log", default=DataConfig.log, help="log for --fidelity (%(default)s)")
+    parser.add_argument("--user-model", default="choice", help=f"for --fidelity: {', '.join(FAMILIES)}")
+    parser.add_argument("--seed", type=int, default=0, help="seed of fit and simulation for --fidelity (0)")
+    parser.add_argument("--json", type=Path, help="file for the figures of --fidelity")
+    parser.add_argument("--page", type=Path, help="folder for a page with plots of --fidelity")
     options = parser.parse_args()
+    if options.fidelity:
+        return _fidelity(options)
+    if options.run is None:
+        raise UserError("give the folder of a run, such as runs/NAME, or --fidelity")
     print(summary(read_results(options.run)))
     if options.offers > 0:
         print(f"\nExample offers:\n{Experiment.open(options.run).examples(options.offers)}")
+
+
+def _fidelity(options: argparse.Namespace) -> None:
+    if options.user_model not in FAMILIES:
+        known = ", ".join(FAMILIES)
+        raise UserError(f"--user-model: unknown user model {options.user_model!r}; known are {known}")
+    # Plots and classifiers are loaded by those who ask for them.
+    from bundlegym.user_models.fidelity.page import write_page
+    from bundlegym.user_models.fidelity.report import as_json, as_text, fidelity, write_json
+
+    torch.set_num_threads(1)
+    dataset = prepare(DataConfig(log=options.log))
+    results = fidelity(
+        options.user_model, dataset, seed=options.seed, progress=lambda text: print(text, file=sys.stderr)
+    )
+    content = as_json(options.user_model, dataset, results)
+    text = as_text(content)
+    print(text)
+    if options.json is not None:
+        write_json(options.json, content)
+    if options.page is not None:
+        print(f"\nThe page is {write_page(options.page, content, results['known'].samples, text)}")

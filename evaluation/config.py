@@ -12,9 +12,9 @@ from bundlegym.data import DataConfig
 from bundlegym.envs import EnvConfig
 from bundlegym.errors import UserError
 from bundlegym.recommenders import RECOMMENDERS
+from bundlegym.user_models.build import FAMILIES
 
 AGENTS = ("ppo", "dqn")
-USER_MODELS = ("choice",)
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class TrainConfig:
     """Which agents to train: ppo, dqn."""
 
     user_model: str = "choice"
-    """Who reacts: choice, or module:Class of your own, installed or in the working directory."""
+    """Who reacts: choice, lookalike, replay, or module:Class of your own, installed or in the working
+    directory."""
 
     user_model_args: tuple[str, ...] = ()
     """Arguments of a class of your own, as name=value."""
@@ -57,6 +58,9 @@ class TrainConfig:
     bundle_pull: float = 0.0
     """Assumption: utility of taking a bundle as such."""
 
+    judges: tuple[str, ...] = ("choice", "lookalike")
+    """User models that only judge, fitted on held-out shoppers: choice, lookalike, replay."""
+
     candidate_source: str = ""
     """Recommender whose best items become candidates; by default what this shopper most likely buys."""
 
@@ -75,6 +79,9 @@ class TrainConfig:
     eval_every: int = 200_000
     """Steps between evaluations and checkpoints while training."""
 
+    workers: int = 0
+    """Agents trained at once, each in a process of its own; 0 is one for each core (one in all on a GPU)."""
+
     device: str = "auto"
     """auto, cpu or cuda."""
 
@@ -91,13 +98,16 @@ class TrainConfig:
         for agent in self.agents:
             if agent not in AGENTS:
                 raise UserError(f"--agents: unknown agent {agent!r}; known are {', '.join(AGENTS)}")
-        if self.user_model not in USER_MODELS and ":" not in self.user_model:
-            known = ", ".join(USER_MODELS)
+        if self.user_model not in FAMILIES and ":" not in self.user_model:
+            known = ", ".join(FAMILIES)
             raise UserError(
                 f"--user-model: unknown user model {self.user_model!r}; known are {known}, or module:Class"
             )
         if self.user_model_args and ":" not in self.user_model:
             raise UserError(f"--user-model-args: {self.user_model} takes none; they are for module:Class")
+        for family in self.judges:
+            if family not in FAMILIES:
+                raise UserError(f"--judges: unknown user model {family!r}; known are {', '.join(FAMILIES)}")
         for option, names in (
             ("candidate-source", (self.candidate_source,)),
             ("embeddings", (self.embeddings,)),
@@ -107,8 +117,9 @@ class TrainConfig:
                 if name not in RECOMMENDERS:
                     known = ", ".join(RECOMMENDERS)
                     raise UserError(f"--{option}: unknown recommender {name!r}; known are {known}")
-        if self.oracle_episodes < 0:
-            raise UserError(f"--oracle-episodes: {self.oracle_episodes} is less than 0")
+        for name in ("oracle_episodes", "workers"):
+            if getattr(self, name) < 0:
+                raise UserError(f"--{name.replace('_', '-')}: {getattr(self, name)} is less than 0")
         if self.device not in ("auto", "cpu", "cuda"):
             raise UserError(f"--device: {self.device!r} is none of auto, cpu, cuda")
         for name in ("steps", "dqn_steps", "seeds", "n_envs", "fit_epochs", "episodes", "eval_every"):
@@ -138,7 +149,7 @@ def from_json(content: dict[str, Any]) -> TrainConfig:
         data[name] = None if data[name] is None else Path(data[name])
     data["map"] = tuple(data["map"])
     rest = {k: v for k, v in content.items() if k not in ("data", "env")}
-    for name in ("agents", "greedy", "user_model_args"):
+    for name in ("agents", "greedy", "judges", "user_model_args"):
         rest[name] = tuple(rest[name])
     rest["runs"] = Path(rest["runs"])
     return TrainConfig(**rest, data=DataConfig(**data), env=EnvConfig(**env))

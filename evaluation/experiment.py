@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
+import os
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +28,11 @@ from bundlegym.envs import BundleCore, BundleVecEnv, Market, build_market, recom
 from bundlegym.envs.base import EMBEDDING_SIZE
 from bundlegym.envs.views import to_numpy
 from bundlegym.errors import UserError
+from bundlegym.evaluation import population
 from bundlegym.evaluation.config import TrainConfig, from_json, to_json
 from bundlegym.evaluation.judge import estimate, play
 from bundlegym.evaluation.rivals import Contender, heuristics, oracle
+from bundlegym.evaluation.side_by_side import train_side_by_side
 from bundlegym.evaluation.table import example_offers, format_table, write_json
 from bundlegym.recommenders import (
     Interactions,
@@ -36,8 +41,7 @@ from bundlegym.recommenders import (
     load_recommender,
     make_recommender,
 )
-from bundlegym.user_models import ChoiceShopper, UserModel, build_user_model
-from bundlegym.user_models.build import parse_arguments
+from bundlegym.user_models import UserModel
 
 _MAKERS: dict[str, Any] = {"ppo": make_ppo, "dqn": make_dqn}
 _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024
@@ -59,13 +63,16 @@ class Experiment:
         self.config, self.folder = config, config.folder
         self.device = pick_device(config.device)
         self.dataset: Dataset = prepare(config.data)
-        plugged = self._plugged()  # before the folder is made: a wrong class leaves none behind
+        # Before the folder is made: a wrong class leaves none behind.
+        plugged = population.plugged(config, self.dataset, self.device)
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "config.json").exists():
             write_json(self.folder / "config.json", to_json(config))
             (self.folder / "command.txt").write_text(shlex.join(sys.argv) + "\n")
         write_json(self.folder / "data_report.json", self.dataset.report)
-        self.user_model: UserModel = plugged or self._fitted()
+        self.user_model: UserModel = plugged or population.trained_on(
+            self.folder, config, self.dataset, self.device
+        )
         self.market: Market = self._market()
 
     @staticmethod
@@ -77,26 +84,6 @@ class Experiment:
         """
         return Experiment(read_config(folder))
 
-    def _plugged(self) -> UserModel | None:
-        """The user's own shoppers, where `--user-model` names a class."""
-        if ":" not in self.config.user_model:
-            return None
-        arguments = parse_arguments(self.config.user_model_args)
-        return build_user_model(self.config.user_model, self.dataset, arguments, self.device)
-
-    def _fitted(self) -> ChoiceShopper:
-        if (self.folder / "choice.json").exists():
-            return ChoiceShopper.load(self.folder, self.device)
-        model = ChoiceShopper.fit(
-            self.dataset,
-            epochs=self.config.fit_epochs,
-            seed=self.config.seed,
-            offer_exposure=self.config.offer_exposure,
-            bundle_pull=self.config.bundle_pull,
-        )
-        model.save(self.folder)
-        return ChoiceShopper.load(self.folder, self.device)
-
     def _market(self) -> Market:
         source, vectors = self.config.candidate_source, self.config.embeddings
         return build_market(
@@ -106,24 +93,29 @@ class Experiment:
             embeddings=item_vectors(self.recommender(vectors), EMBEDDING_SIZE) if vectors else None,
         )
 
-    def core(self, n: int, *, held_out: bool, weeks: tuple[int, int], seed: int) -> BundleCore:
-        """A simulator of n held-out or training shoppers in some weeks."""
+    def core(
+        self, n: int, *, held_out: bool, weeks: tuple[int, int], seed: int, judge: UserModel | None = None
+    ) -> BundleCore:
+        """A simulator of n held-out or training shoppers in some weeks; `judge` reacts if it is given."""
         shoppers = np.flatnonzero(self.dataset.split.held_out == held_out)
         return BundleCore(
-            self.market, self.user_model, self.config.env, n=n, shoppers=shoppers, weeks=weeks, seed=seed
-        )
+            self.market, judge or self.user_model, self.config.env,
+            n=n, shoppers=shoppers, weeks=weeks, seed=seed,
+        )  # fmt: skip
 
     def run(self) -> dict[str, Any]:
         """Train what is not yet trained, judge everything, write and return the results."""
         torch.set_num_threads(1)  # the networks are small: a second thread slows them down
-        agents = {name: self._train_all(name) for name in self.config.agents}
+        config = self.config
+        seeds = range(config.seed, config.seed + config.seeds)
+        jobs = [(agent, seed) for agent in config.agents for seed in seeds]
+        workers = min(len(jobs), config.workers or (os.cpu_count() or 1 if self.device.type == "cpu" else 1))
+        if workers > 1:
+            train_side_by_side(train_one, self.folder, jobs, workers)
+        agents = {agent: [learned(self.train(agent, seed)) for seed in seeds] for agent in config.agents}
         results = self._judge(agents)
         write_json(self.folder / "results.json", results)
         return results
-
-    def _train_all(self, agent: str) -> list[Policy]:
-        seeds = range(self.config.seed, self.config.seed + self.config.seeds)
-        return [learned(self._train(agent, seed)) for seed in seeds]
 
     def model(self, agent: str, seed: int, on_visits: Any = None) -> Any:
         """A fresh agent on the training shoppers and weeks."""
@@ -132,7 +124,12 @@ class Experiment:
         env = VecMonitor(BundleVecEnv(core, on_visits))
         return _MAKERS[agent](env, seed=seed, device=self.device, gamma=self.config.gamma)
 
-    def _train(self, agent: str, seed: int) -> Any:
+    def train(self, agent: str, seed: int, line: int = 0) -> Any:
+        """The trained model; what its checkpoint holds already is not trained again.
+
+        Args:
+            line: of the progress bar, where several stand below each other.
+        """
         folder = self.folder / f"{agent}-{seed}"
         folder.mkdir(exist_ok=True)
         checkpoint, steps = folder / "checkpoint.safetensors", self.config.steps_of(agent)
@@ -150,7 +147,8 @@ class Experiment:
             "n_envs": self.config.n_envs,
             "gamma": self.config.gamma,
         }
-        metrics = BundleMetrics(hyper, evaluate, self.config.eval_every, checkpoint)
+        bar = partial(tqdm, desc=f"{agent}, seed {seed}", unit=" steps", position=line)
+        metrics = BundleMetrics(hyper, evaluate, self.config.eval_every, checkpoint, bar)
         model = self.model(agent, seed, metrics.add)
         if checkpoint.exists():
             load_checkpoint(model, checkpoint)
@@ -158,10 +156,9 @@ class Experiment:
         left = steps - model.num_timesteps
         if left <= 0:
             return model
-        print(f"{agent}: {left:,} steps with seed {seed}", file=sys.stderr)
         model.set_logger(configure(str(folder), ["tensorboard", "csv"]))
         try:
-            model.learn(left, callback=metrics, reset_num_timesteps=False, progress_bar=True)
+            model.learn(left, callback=metrics, reset_num_timesteps=False)
         except KeyboardInterrupt:
             save_checkpoint(model, checkpoint)
             print(f"\nto continue: python train.py --resume {self.folder}", file=sys.stderr)
@@ -176,20 +173,30 @@ class Experiment:
         contenders += [Contender(name, "learned", policies) for name, policies in agents.items()]
         if config.oracle_episodes:
             contenders.append(oracle())
-        rows = []
-        for rival in tqdm(contenders, desc="judging on held-out shoppers and weeks"):
-            n = config.oracle_episodes if rival.kind == "oracle" else config.episodes
-            judge = self.core(n, held_out=True, weeks=split.test_weeks, seed=0)
-            figures = estimate([play(judge, policy, _JUDGE_SEED) for policy in rival.policies])
-            who = {"policy": rival.name, "kind": rival.kind, "user_model": config.user_model}
-            rows.append({**who, "episodes": n, **figures})
+        judges = {
+            f"{family}, judge": population.judge(self.folder, family, config, self.dataset, self.device)
+            for family in config.judges
+        }
         return {
-            "rows": rows,
+            "rows": self._table(contenders, config.user_model, self.user_model),
+            "judges": [row for name, model in judges.items() for row in self._table(contenders, name, model)],
             "seeds": config.seeds,
             "episodes": config.episodes,
             "log": self.dataset.name,
             "notes": list(self.dataset.notes),
         }
+
+    def _table(self, contenders: list[Contender], name: str, user_model: UserModel) -> list[dict[str, Any]]:
+        """A row a contender: its figures with held-out shoppers in test weeks, as `user_model` sees them."""
+        rows = []
+        for rival in tqdm(contenders, desc=f"held-out shoppers and weeks ({name})"):
+            n = self.config.oracle_episodes if rival.kind == "oracle" else self.config.episodes
+            weeks = self.dataset.split.test_weeks
+            core = self.core(n, held_out=True, weeks=weeks, seed=0, judge=user_model)
+            figures = estimate([play(core, policy, _JUDGE_SEED) for policy in rival.policies])
+            who = {"policy": rival.name, "kind": rival.kind, "user_model": name, "episodes": n}
+            rows.append(who | figures)
+        return rows
 
     def recommender(self, name: str) -> Recommender:
         """A recommender fitted on the training weeks of shoppers who are not held out, kept with the run."""
@@ -210,6 +217,12 @@ class Experiment:
         load_checkpoint(model, self.folder / f"{agent}-{seed}" / "checkpoint.safetensors")
         core = self.core(count, held_out=True, weeks=self.dataset.split.test_weeks, seed=0)
         return example_offers(core, learned(model), self.dataset, _JUDGE_SEED, count)
+
+
+def train_one(folder: Path, agent: str, seed: int, line: int) -> None:
+    """Train one agent of an existing run, in a process of its own."""
+    torch.set_num_threads(1)
+    Experiment.open(folder).train(agent, seed, line)
 
 
 def learned(model: Any) -> Policy:
@@ -239,9 +252,12 @@ def read_config(folder: Path) -> TrainConfig:
 
 
 def summary(results: dict[str, Any]) -> str:
-    """The table with what it rests on."""
-    table = format_table(results["rows"])
+    """The tables, one a user model, with what they rest on."""
     size = f"{results['episodes']} episodes, {results['seeds']} seed(s)"
-    basis = f"{results['log']}: held-out shoppers and test weeks, {size}"
-    notes = "\n".join(f"Note: {note}" for note in results["notes"])
-    return f"{basis}; 95 % intervals\n\n{table}\n\n{notes}"
+    parts = [f"{results['log']}: held-out shoppers and test weeks, {size}; 95 % intervals"]
+    trained_on = results["rows"][0]["user_model"]
+    parts.append(f"Shoppers: {trained_on}, the model trained on\n\n{format_table(results['rows'])}")
+    for name, rows in itertools.groupby(results["judges"], lambda row: row["user_model"]):
+        parts.append(f"Shoppers: {name}, fitted on held-out shoppers\n\n{format_table(list(rows))}")
+    parts += [f"Note: {note}" for note in results["notes"]]
+    return "\n\n".join(parts)

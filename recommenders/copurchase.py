@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from bundlegym.data import Dataset
+from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.recommenders.frequency import PersonalFrequency
 
 
 def category_baskets(dataset: Dataset, category: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """(len(rows), n_categories) float32 purchase lines by category of the visits in `rows`."""
-    position = np.full(len(dataset.visits), -1)
-    position[rows] = np.arange(len(rows))
-    where = position[dataset.purchases["visit"].to_numpy()]
+    lines, place = lines_of(dataset, rows)
     n_categories = int(category.max()) + 1
-    flat = where[where >= 0] * n_categories + category[dataset.purchases["item"].to_numpy()[where >= 0]]
+    flat = place * n_categories + category[dataset.purchases["item"].to_numpy()[lines]]
     return (
         np.bincount(flat, minlength=len(rows) * n_categories)
         .reshape(len(rows), n_categories)
@@ -29,16 +27,18 @@ def category_baskets(dataset: Dataset, category: np.ndarray, rows: np.ndarray) -
 
 
 def category_synergy(
-    dataset: Dataset, taste: PersonalFrequency, weeks: tuple[int, int], pseudo_count: float = 20.0
+    dataset: Dataset,
+    taste: PersonalFrequency,
+    weeks: tuple[int, int],
+    pseudo_count: float = 20.0,
+    shoppers: np.ndarray | None = None,
 ) -> np.ndarray:
     """(n_categories, n_categories) float32 log lift after taste; positive for complements.
 
-    Only visits in `weeks` of shoppers who are not held out count.
+    Only visits in `weeks` of `shoppers` (mask; by default those who are not held out) count.
     """
     visits = dataset.visits
-    keep = visits["week"].between(weeks[0], weeks[1] - 1).to_numpy(copy=True)
-    keep &= ~dataset.split.held_out[visits["shopper"].to_numpy()]
-    rows = np.flatnonzero(keep)
+    rows = visit_rows(dataset, weeks, ~dataset.split.held_out if shoppers is None else shoppers)
     baskets = category_baskets(dataset, taste.category, rows)
     observed = baskets.T @ baskets - np.diag(baskets.sum(0))
     size = baskets.sum(1)

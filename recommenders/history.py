@@ -10,10 +10,8 @@ from bundlegym.data import Dataset
 NEVER = -1
 
 
-def shortlist_lines(
-    dataset: Dataset, shortlist: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Purchases of shortlisted items in order of day: (P,) shopper, slot, day, and week each.
+def _slots(dataset: Dataset, shortlist: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Shopper and slot of each purchase of a shortlisted item, and (P,) bool, which purchases are such.
 
     `shortlist` is (n_shoppers, L) with item codes ascending in each row; a slot is a column of it.
     """
@@ -23,16 +21,14 @@ def shortlist_lines(
     table = (np.arange(len(shortlist))[:, None] * dataset.n_items + shortlist).ravel()
     place = np.minimum(np.searchsorted(table, key), len(table) - 1)
     known = table[place] == key
-    day = dataset.visits["day"].to_numpy()[visit][known]
-    order = np.argsort(day, kind="stable")
-    week = dataset.visits["week"].to_numpy()[visit][known]
-    slot = place[known] % shortlist.shape[1]
-    return shopper[known][order], slot[order], day[order], week[order]
+    return shopper[known], place[known] % shortlist.shape[1], known
 
 
 def last_bought_by_week(dataset: Dataset, shortlist: np.ndarray) -> np.ndarray:
     """(n_weeks, n_shoppers, L) int16: the day of the last purchase before each week began, or NEVER."""
-    shopper, slot, day, week = shortlist_lines(dataset, shortlist)
+    shopper, slot, known = _slots(dataset, shortlist)
+    visits = dataset.visits.iloc[dataset.purchases["visit"].to_numpy()[known]]
+    day, week = visits["day"].to_numpy(), visits["week"].to_numpy()
     table = np.full((dataset.n_weeks, *shortlist.shape), NEVER, dtype=np.int16)
     for w in range(1, dataset.n_weeks):
         table[w] = table[w - 1]
@@ -42,17 +38,26 @@ def last_bought_by_week(dataset: Dataset, shortlist: np.ndarray) -> np.ndarray:
 
 
 def last_bought_at_visits(dataset: Dataset, shortlist: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """(len(rows), L) int16: the day of the last purchase on an earlier day than each visit's, or NEVER."""
-    shopper, slot, day, _ = shortlist_lines(dataset, shortlist)
-    visit_shopper = dataset.visits["shopper"].to_numpy()[rows]
-    visit_day = dataset.visits["day"].to_numpy()[rows]
+    """(len(rows), L) int16: the day of the last purchase at an earlier visit than each of `rows`, or
+    NEVER."""
+    visit = dataset.purchases["visit"].to_numpy()
+    shopper, slot, known = _slots(dataset, shortlist)
+    visit = visit[known]
+    visits = dataset.visits
+    # The k-th visits of all shoppers are looked at together: no shopper occurs twice among them.
+    number = visits.groupby("shopper").cumcount().to_numpy()
+    order = np.argsort(number[visit], kind="stable")
+    shopper, slot, visit = shopper[order], slot[order], visit[order]
+    day = visits["day"].to_numpy()
+    bounds = np.searchsorted(number[visit], np.arange(number.max() + 2))
+    rows_order = np.argsort(number[rows], kind="stable")
+    row_bounds = np.searchsorted(number[rows][rows_order], np.arange(number.max() + 2))
+    visit_shopper = visits["shopper"].to_numpy()
     last = np.full(shortlist.shape, NEVER, dtype=np.int16)
     out = np.empty((len(rows), shortlist.shape[1]), dtype=np.int16)
-    done = 0
-    for d in np.unique(visit_day):
-        past = np.searchsorted(day, d)
-        last[shopper[done:past], slot[done:past]] = day[done:past]
-        done = past
-        today = np.flatnonzero(visit_day == d)
-        out[today] = last[visit_shopper[today]]
+    for k in range(number.max() + 1):
+        asked = rows_order[row_bounds[k] : row_bounds[k + 1]]
+        out[asked] = last[visit_shopper[rows[asked]]]
+        now = slice(bounds[k], bounds[k + 1])
+        last[shopper[now], slot[now]] = day[visit[now]]
     return out

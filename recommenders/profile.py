@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bundlegym.data import Dataset
+from bundlegym.data import Dataset, lines_of, visit_rows
 
 #: Lines and visits that the shop's average is worth in a shopper's shares and means.
 _PRIOR = 20.0
@@ -37,10 +37,9 @@ def shopper_profile(dataset: Dataset, weeks: tuple[int, int]) -> ShopperProfile:
     averages come from shoppers who are not held out.
     """
     visits, purchases, n = dataset.visits, dataset.purchases, dataset.n_shoppers
-    seen = visits["week"].between(weeks[0], weeks[1] - 1).to_numpy()
-    visit = purchases["visit"].to_numpy()
-    line = seen[visit]
-    visit, item = visit[line], purchases["item"].to_numpy()[line]
+    seen = visit_rows(dataset, weeks)
+    line, place = lines_of(dataset, seen)
+    visit, item = seen[place], purchases["item"].to_numpy()[line]
     shopper, week = visits["shopper"].to_numpy()[visit], visits["week"].to_numpy()[visit]
     known = ~dataset.split.held_out
     n_visits = np.bincount(visits["shopper"].to_numpy()[seen], minlength=n)
@@ -91,16 +90,17 @@ def own_intervals(counts: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
     return np.maximum(span / (counts + 1.0), 1.0).astype(np.float32)
 
 
-def deal_share(dataset: Dataset, weeks: tuple[int, int]) -> np.ndarray:
-    """(n_shoppers,) float32, standardised share of lines bought below list price in `weeks`, shrunk."""
-    visit = dataset.purchases["visit"].to_numpy()
-    week = dataset.visits["week"].to_numpy()[visit]
-    shopper = dataset.visits["shopper"].to_numpy()[visit]
-    item = dataset.purchases["item"].to_numpy()
-    keep = (week >= weeks[0]) & (week < weeks[1])
+def deal_share(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray | None = None) -> np.ndarray:
+    """(n_shoppers,) float32, share of lines bought below list price in `weeks`, shrunk, and standardised by
+    the mean and spread of `shoppers` (mask; by default those who are not held out)."""
+    known = ~dataset.split.held_out if shoppers is None else shoppers
+    lines, place = lines_of(dataset, rows := visit_rows(dataset, weeks))
+    visits = dataset.visits.iloc[rows]
+    shopper, week = (visits[name].to_numpy()[place] for name in ("shopper", "week"))
+    item = dataset.purchases["item"].to_numpy()[lines]
     deal = _is_deal(dataset, item, week)
-    lines = np.bincount(shopper[keep], minlength=dataset.n_shoppers)
-    deals = np.bincount(shopper[keep], weights=deal[keep], minlength=dataset.n_shoppers)
-    base = deal[keep].mean()
-    share = (deals + 50 * base) / (lines + 50)
-    return ((share - base) / max(share.std(), 1e-6)).clip(-3, 3).astype(np.float32)
+    count = np.bincount(shopper, minlength=dataset.n_shoppers)
+    deals = np.bincount(shopper, weights=deal, minlength=dataset.n_shoppers)
+    base = deals[known].sum() / max(count[known].sum(), 1)
+    share = (deals + 50 * base) / (count + 50)
+    return ((share - base) / max(share[known].std(), 1e-6)).clip(-3, 3).astype(np.float32)

@@ -4,9 +4,12 @@ from bundlegym.user_models.base import Offer, Response, State, UserModel
 from bundlegym.user_models.build import build_user_model
 from bundlegym.user_models.choice import ChoiceShopper
 from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.lookalike import LookalikeShopper
 from bundlegym.user_models.plain import Answer, PlainShopper, PlainShoppers, Visit
+from bundlegym.user_models.replay import ReplayShopper
 
 __all__ = [
-    "Answer", "ChoiceShopper", "Draws", "Offer", "PlainShopper", "PlainShoppers", "Response", "State",
+    "Answer", "ChoiceShopper", "Draws", "LookalikeShopper", "Offer", "PlainShopper", "PlainShoppers",
+    "ReplayShopper", "Response", "State",
     "UserModel", "Visit", "build_user_model",
 ]  # fmt: skip

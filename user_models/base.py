@@ -10,9 +10,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from bundlegym.data import Dataset
 from bundlegym.user_models.draws import Draws
 
 IGNORE, CHERRY_PICK, TAKE = 0, 1, 2
@@ -49,7 +51,7 @@ class Response:
         choice: (N,) int64, one of IGNORE, CHERRY_PICK, TAKE.
         row, item, quantity, price: (P,) each, a row an item bought like a log's own: whose basket (index
             into 0..N-1), which item, how many, and the price paid per unit.
-        days: (N,) int64, days until the next visit, at least 1.
+        days: (N,) int64, days until the next visit, 0 for one more on the same day.
         left: (N,) bool, the shopper does not come back.
     """
 
@@ -83,6 +85,22 @@ class UserModel(ABC):
     @abstractmethod
     def reset(self, shopper: Tensor, day: Tensor) -> State:
         """Shoppers (N,) at the door on days (N,), with the history that the log gives them until then."""
+
+    def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
+        """(N,) int64, the day of each shopper's first visit on or after `day`, given the log until then."""
+        return day
+
+    def at_visits(self, dataset: Dataset, rows: np.ndarray) -> State:
+        """The state at the door of real visits, rows (N,) of `dataset.visits`, with the log's own history."""
+        visits = dataset.visits
+        shopper = torch.as_tensor(visits["shopper"].to_numpy()[rows].astype(np.int64), device=self.device)
+        return self.reset(
+            shopper, torch.as_tensor(visits["day"].to_numpy()[rows].astype(np.int64), device=self.device)
+        )
+
+    def log_share(self, state: State) -> Tensor | None:
+        """(N, n_items) log of each item's share of the lines of a visit without an offer, or None."""
+        return None
 
     @abstractmethod
     def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:

@@ -14,10 +14,16 @@ from bundlegym.errors import UserError
 from bundlegym.plugins import load
 from bundlegym.user_models.base import UserModel
 from bundlegym.user_models.choice import ChoiceShopper
+from bundlegym.user_models.lookalike import LookalikeShopper
 from bundlegym.user_models.plain import PlainShoppers
+from bundlegym.user_models.replay import ReplayShopper
 
 #: The package's own families by name.
-FAMILIES: dict[str, type[Any]] = {"choice": ChoiceShopper}
+FAMILIES: dict[str, type[Any]] = {
+    "choice": ChoiceShopper,
+    "lookalike": LookalikeShopper,
+    "replay": ReplayShopper,
+}
 
 
 def build_user_model(

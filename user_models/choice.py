@@ -2,51 +2,55 @@
 
 At a visit, item i has the latent value v = log(rate) + noise with Gumbel noise, and is bought at the shelf
 price when v > 0: purchases are thinned Poisson counts, whose shares of a basket are the multinomial that
-was fitted. Utility is linear in log price with slope b, so the reservation price is r = price exp(v / b).
+was fitted. The rate is the trip's size times exp(utility): taste, time since last bought, price, display,
+mailer, and the trip's mission. Whoever came buys something: if nothing clears the bar, what came nearest to
+it.
 
-The response to an offer is mixed bundling (Adams and Yellen 1976): taking the bundle whole earns
-sum(r with the bundle's synergy) - (1 - discount) sum(price); cherry-picking earns sum(max(r - price, 0)).
-Items bought then pull or push the rest of the basket: half of the items ("anchors", drawn anew each visit)
-are decided first and shift the log rates of the other half by their synergy.
+The response to an offer is mixed bundling (`bundling`). What is bought on its own merits, and the bundle,
+then shift the log rates of everything else by their synergy. Items outside the shortlist come from a process
+of their own (`tail`), unless they are offered.
 
-Named assumptions, both knobs of the constructor and neutral by default, since no public log has randomised
+Named assumptions, knobs of the constructor and neutral by default, since no public log has randomised
 offers: `offer_exposure`, the share of the log's own mailer effect that being offered has on an item (1: an
 offer is a mailer to one shopper); `bundle_pull`, utility of taking a bundle as such. Neither reaches the
-twin, who is offered nothing.
+twin, who is offered nothing. And an item first tried in a bundle taken whole leaves no habit: how much of the
+repeat purchases that follow a first one is its effect, and how much the liking that led to it, is not known.
 """
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bundlegym.data import Dataset
-from bundlegym.errors import UserError
-from bundlegym.recommenders import PersonalFrequency, category_synergy
-from bundlegym.recommenders.history import last_bought_by_week
-from bundlegym.recommenders.profile import deal_share, own_intervals
+from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
-from bundlegym.user_models.choice_fit import fit_coefficients, fit_synergy_scale, gap_bins
+from bundlegym.user_models.bundling import takes_whole
+from bundlegym.user_models.choice_tables import fit_tensors
 from bundlegym.user_models.draws import Draws
-from bundlegym.user_models.rhythm import QUANTILES, extra_units, visit_pattern
+from bundlegym.user_models.files import load_tensors, save_tensors
+from bundlegym.user_models.rhythm import hazards, wait
+from bundlegym.user_models.tail import arrivals, tail_items
+from bundlegym.user_models.tape import real_tape, simulated_tape
+from bundlegym.user_models.utility import Visit, log_share, normal, open_visit, week_of
 
-# Streams of the draws: what each is for.
-_TRIP, _NOISE, _ANCHOR, _UNITS, _TAIL, _TAIL_ITEM, _GAP, _LEAVE = range(8)
-_TAIL_SLOTS = 16  # purchases outside the shortlist are Binomial(16, mean / 16)
+# Streams of the draws: what each is for; `utility` has its own.
+_NOISE, _UNITS, _AGAIN, _WAIT, _FRAILTY = 1, 3, 4, 5, 6
+_TAIL, _TAIL_GROUP, _TAIL_ITEM, _TAIL_KEPT = range(7, 11)
+
+_LEVEL_STEPS = 4
+_MOST_PULL = 2.0  # of a basket on an item's log rate: few baskets tell how far it adds up
 
 
 class ChoiceShopper(UserModel):
     """See the module's docstring. Build it with `fit` or `load`.
 
     Attributes:
-        tensors: everything fitted or read off the log, by name; see `fit`.
+        tensors: everything fitted or read off the log, by name; see `choice_tables.fit_tensors`.
     """
 
     def __init__(
@@ -65,202 +69,209 @@ class ChoiceShopper(UserModel):
     def fit(
         dataset: Dataset,
         *,
-        shortlist_size: int = 160,
+        weeks: tuple[int, int] | None = None,
+        shoppers: np.ndarray | None = None,
+        shortlist_size: int = 144,
         epochs: int = 6,
         seed: int = 0,
         progress: Callable[[str], None] = print,
         offer_exposure: float = 0.0,
         bundle_pull: float = 0.0,
     ) -> ChoiceShopper:
-        """Fit on the training weeks; coefficients and averages only from shoppers who are not held out.
-
-        A held-out shopper's own tastes are counted from that shopper's own training weeks.
-        """
-        weeks = dataset.split.train_weeks
-        coefficients = fit_coefficients(dataset, shortlist_size, epochs=epochs, seed=seed, progress=progress)
-        taste = PersonalFrequency.fit(dataset, weeks)
-        shortlist = taste.shortlist(shortlist_size)
-        synergy = category_synergy(dataset, taste, weeks)
-        scale = fit_synergy_scale(dataset, taste, synergy, weeks, seed)
-        progress(f"user model: synergy adds up at {scale:.2f} of the pairwise log lifts")
-        take = np.take_along_axis
-        deal = deal_share(dataset, weeks)
-        _, department = np.unique(dataset.items["department"].astype(str), return_inverse=True)
-        slope = coefficients["price"].numpy()[department]
-        tensors = {
-            **{f"coefficient_{name}": value.reshape(-1).clone() for name, value in coefficients.items()},
-            "shortlist": torch.from_numpy(shortlist),
-            "taste": coefficients["taste"] * torch.from_numpy(take(taste.log_share, shortlist, 1)),
-            "interval": torch.from_numpy(take(own_intervals(taste.counts, weeks), shortlist, 1)),
-            "last": torch.from_numpy(last_bought_by_week(dataset, shortlist)),
-            "price_slope": torch.from_numpy(slope.astype(np.float32)),
-            "deal_factor": torch.exp(coefficients["price_deal"] * torch.from_numpy(deal)),
-            "category": torch.from_numpy(taste.category),
-            "synergy": torch.from_numpy(scale * synergy),
-            "shelf_price": torch.from_numpy(dataset.shelf_price.T.copy()),
-            "rebate": torch.from_numpy(np.log(dataset.list_price / dataset.shelf_price).T.copy()),
-            "display": torch.from_numpy(dataset.display.T.copy()),
-            "mailer": torch.from_numpy(dataset.mailer.T.copy()),
-            "popularity_cdf": torch.from_numpy(np.cumsum(taste.popularity, dtype=np.float64)).float(),
-            "extra_units": torch.from_numpy(extra_units(dataset)),
-            **{name: torch.from_numpy(value) for name, value in visit_pattern(dataset).items()},
-        }
+        """Fit on `weeks` (by default the training weeks). Coefficients and averages come from `shoppers`
+        (mask (n_shoppers,), by default those who are not held out); anybody's own tastes, rhythm and trips
+        are counted from their own purchases in `weeks`."""
+        weeks = weeks or dataset.split.train_weeks
+        shoppers = ~dataset.split.held_out if shoppers is None else shoppers
+        tensors = fit_tensors(
+            dataset,
+            weeks,
+            shoppers,
+            shortlist_size=shortlist_size,
+            epochs=epochs,
+            seed=seed,
+            progress=progress,
+        )
         model = ChoiceShopper(tensors, offer_exposure=offer_exposure, bundle_pull=bundle_pull)
-        model._set_level(dataset, torch.from_numpy(taste.log_share))
+        model._set_level(dataset, weeks, shoppers, seed)
         return model
 
+    def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
+        last = self.tensors["last_visit"][week_of(self.tensors, day), shopper].long()
+        since = torch.where(last >= 0, day - last, 7)
+        hazard = hazards(self.tensors, shopper, day, since, self._frailty(draws))
+        waited, away = wait(hazard, draws.uniform(_WAIT))
+        return day + waited + away  # beyond the horizon is soon enough for whoever stays away
+
     def reset(self, shopper: Tensor, day: Tensor) -> State:
-        week = (day // 7).clamp(0, len(self.tensors["last"]) - 1)
-        last = self.tensors["last"][week, shopper].long()
-        return {"shopper": shopper, "day": day, "last": last}
+        week = week_of(self.tensors, day)
+        last_visit = self.tensors["last_visit"][week, shopper].long()
+        since = torch.where(last_visit >= 0, day - last_visit, 1_000)
+        return {
+            "shopper": shopper,
+            "day": day,
+            "since": since,
+            "last": self.tensors["last"][week, shopper].long(),
+        }
+
+    def at_visits(self, dataset: Dataset, rows: np.ndarray) -> State:
+        visits = dataset.visits
+        shopper, day = (
+            torch.as_tensor(visits[name].to_numpy()[rows].astype(np.int64), device=self.device)
+            for name in ("shopper", "day")
+        )
+        gap = visits.groupby("shopper")["day"].diff().fillna(1_000).to_numpy()[rows].astype(np.int64)
+        last = last_bought_at_visits(dataset, self.tensors["shortlist"].cpu().numpy(), rows).astype(np.int64)
+        history = (torch.as_tensor(a, device=self.device) for a in (gap, last))
+        return dict(zip(("shopper", "day", "since", "last"), (shopper, day, *history), strict=True))
+
+    def log_share(self, state: State) -> Tensor:
+        return log_share(self.tensors, state)
 
     def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
-        t, shopper = self.tensors, state["shopper"]
-        items = t["shortlist"][shopper]  # (N, L)
-        week = (state["day"] // 7).clamp(0, len(t["shelf_price"]) - 1)
-        price = t["shelf_price"][week[:, None], items]
-        slope = t["price_slope"][items] * t["deal_factor"][shopper, None]
-        trip = t["trip_sigma"] * torch.erfinv(2 * draws.uniform(_TRIP) - 1) * 2**0.5
-        trip = t["level"][shopper] + trip - t["trip_sigma"].square() / 2
-        rate = self._utility(state, items, week, slope) + trip[:, None]
-        value = rate + draws.gumbel(_NOISE, items)
+        t = self.tensors
+        visit = open_visit(t, state, offer, draws)
+        n_short = state["last"].shape[1]
+        value = visit.log_rate + draws.gumbel(_NOISE, visit.items)
 
-        # The offer comes first. offered: (N, B, L), which slot each offered item sits in.
-        offered = (offer.items[:, :, None] == items[:, None, :]) & (offer.items >= 0)[:, :, None]
-        in_offer = offered.any(1)
-        exposure = self.offer_exposure * t["coefficient_mailer"] * in_offer
-        value = value + exposure
-        whole = self._takes_whole(value, price, slope, offered, offer.discount, items)
+        # The offer comes first.
+        offered = visit.offered
+        in_offer = torch.zeros_like(value, dtype=torch.int8)
+        in_offer = in_offer.scatter_add_(1, offered.clamp(min=0), (offered >= 0).to(torch.int8)) > 0
+        if self.offer_exposure:
+            value = value + self.offer_exposure * t["coefficient_mailer"] * in_offer
+        whole = self._takes_whole(state["shopper"], visit, value, offer.discount)
         taken = in_offer & whole[:, None]
 
-        # Then the rest of the basket: anchors first, the others given what the anchors and the bundle are.
-        anchor = draws.uniform(_ANCHOR, items) < 0.5
-        first = taken | (anchor & (value > 0))
-        category = t["category"][items]
-        held = torch.zeros(len(items), len(t["synergy"]), device=self.device)
-        held.scatter_add_(1, category, first.float())
-        pull = (held @ t["synergy"]).gather(1, category)
-        bought = first | (~anchor & (value + pull > 0))
+        # Then the rest of the basket: what is bought on its own merits, and the bundle, pull or push all the
+        # others.
+        category = t["category"][visit.items]
+        first = taken | (value > 0)
+        held = torch.zeros_like(visit.shift).scatter_add_(1, category, first.float())
+        pull = held @ t["synergy"]
+        own = t["synergy"].diagonal()[category] * first
+        value = value + (pull.gather(1, category) - own).clamp(-_MOST_PULL, _MOST_PULL)
+        bought = taken | (value > 0)
+        weight = t["tail_weight"].index_select(0, state["shopper"])
+        weight.mul_(t["tail_attraction"].index_select(0, visit.week))
+        lift = torch.exp(visit.shift + pull.clamp(-_MOST_PULL, _MOST_PULL))
+        memory = torch.ones(len(lift), 1, device=self.device)  # what is remembered is of all categories
+        lift = torch.cat([lift, memory], 1)
+        total = weight.mul_(lift.index_select(1, t["group_category"])).cumsum(1)
+        times = arrivals(total[:, -1] * torch.exp(visit.size), draws, _TAIL)
+        tail = times < 1
 
-        discount = offer.discount[:, None] * taken
-        response = self._response(state, offer, draws, items, bought, taken, price, discount, whole, in_offer)
-        last = torch.where(bought, state["day"][:, None], state["last"])
-        return response, {"shopper": shopper, "day": state["day"] + response.days, "last": last}
+        # Whoever came buys something: of all that was not enough, what came nearest.
+        nothing = ~bought.any(1) & ~tail[:, 0]
+        best = value.max(1)
+        from_tail = times[:, 0] < torch.exp(-best.values)
+        tail[:, 0] |= nothing & from_tail
+        bought[(nothing & ~from_tail).nonzero()[:, 0], best.indices[nothing & ~from_tail]] = True
 
-    def _utility(self, state: State, items: Tensor, week: Tensor, slope: Tensor) -> Tensor:
-        """(N, L) taste, time since last bought, price against list, display and mailer."""
-        t, w = self.tensors, week[:, None]
-        bins = gap_bins(state["day"], state["last"], t["interval"][state["shopper"]])
-        utility = t["taste"][state["shopper"]] + t["coefficient_gap"][bins] + slope * t["rebate"][w, items]
-        return (
-            utility
-            + t["coefficient_display"] * t["display"][w, items]
-            + t["coefficient_mailer"] * t["mailer"][w, items]
-        )
-
-    def _takes_whole(
-        self,
-        value: Tensor,
-        price: Tensor,
-        slope: Tensor,
-        offered: Tensor,
-        discount: Tensor,
-        items: Tensor,
-    ) -> Tensor:
-        """(N,) bool: the bundle is not empty and beats both cherry-picking and ignoring it."""
-        here = offered.any(2).float()  # (N, B) the bundle's items that the shopper knows
-        slot = offered.float().argmax(2)
-        v, p, b = value.gather(1, slot), price.gather(1, slot), slope.gather(1, slot)
-        category = self.tensors["category"][items.gather(1, slot)]
-        pairs = self.tensors["synergy"][category[:, :, None], category[:, None, :]]
-        pairs = pairs * (1 - torch.eye(here.shape[1], device=self.device))
-
-        def worth(chosen: Tensor) -> Tensor:
-            """Reservation prices of the chosen items, each with its synergy to the other chosen ones."""
-            return chosen * p * torch.exp((v + (pairs * chosen[:, :, None]).sum(1)).clamp(max=20.0 * b) / b)
-
-        picked = here * (v > 0)
-        cherry = (worth(picked) - picked * p).sum(1)
-        pull = self.bundle_pull * (here * p / b).sum(1) / here.sum(1).clamp(min=1)
-        whole = worth(here).sum(1) - (1 - discount) * (here * p).sum(1) + pull
-        return (here.sum(1) > 0) & (whole >= cherry.clamp(min=0.0))
-
-    def _response(
-        self,
-        state: State,
-        offer: Offer,
-        draws: Draws,
-        items: Tensor,
-        bought: Tensor,
-        taken: Tensor,
-        price: Tensor,
-        discount: Tensor,
-        whole: Tensor,
-        in_offer: Tensor,
-    ) -> Response:
-        t, shopper = self.tensors, state["shopper"]
-        row, slot = bought.nonzero(as_tuple=True)
-        item = items[row, slot]
-        extra = t["extra_units"][item]
-        luck = draws.uniform(_UNITS, items)[row, slot]
-        units = 1 + torch.floor(torch.log(luck) / torch.log(extra / (1 + extra)))
-        # One unit of each item is in the bundle; further units go at the shelf price.
-        paid = price[row, slot] * (1 - discount[row, slot] / units)
-
-        tail = torch.arange(_TAIL_SLOTS, device=self.device)
-        mean = t["tail_mean"][shopper, None]
-        tail_row, tail_slot = (draws.uniform(_TAIL, tail) < mean / _TAIL_SLOTS).nonzero(as_tuple=True)
-        tail_luck = draws.uniform(_TAIL_ITEM, tail)[tail_row, tail_slot]
-        tail_item = torch.searchsorted(t["popularity_cdf"], tail_luck).clamp(max=len(t["category"]) - 1)
-        week = (state["day"] // 7).clamp(0, len(t["shelf_price"]) - 1)
+        purchases = self._purchases(state, visit, draws, bought, taken, offer.discount, tail, total)
         picked = (bought & in_offer & ~taken).any(1)
         choice = torch.where(whole, TAKE, torch.where(picked, CHERRY_PICK, IGNORE))
+        days, left = self._next_visit(state, draws)
+        remembered = bought[:, :n_short] & ~(taken[:, :n_short] & (state["last"] < 0))
+        after = {
+            "shopper": state["shopper"],
+            "day": state["day"] + days,
+            "since": days,
+            "last": torch.where(remembered, state["day"][:, None], state["last"]),
+        }
+        return Response(choice, *purchases, days, left), after
 
-        place = draws.uniform(_GAP) * (QUANTILES - 1)
-        low = place.long()
-        gaps = t["visit_gap"][shopper]
-        gap = torch.lerp(
-            gaps.gather(1, low[:, None])[:, 0], gaps.gather(1, low[:, None] + 1)[:, 0], place - low
-        )
-        return Response(
-            choice=choice,
-            row=torch.cat([row, tail_row]),
-            item=torch.cat([item, tail_item]),
-            quantity=torch.cat([units.long(), torch.ones_like(tail_row)]),
-            price=torch.cat([paid, t["shelf_price"][week[tail_row], tail_item]]),
-            days=gap.round().long().clamp(min=1),
-            left=draws.uniform(_LEAVE) < t["leave_rate"],
-        )
+    def _takes_whole(self, shopper: Tensor, visit: Visit, value: Tensor, discount: Tensor) -> Tensor:
+        t, slot = self.tensors, visit.offered.clamp(min=0)
+        item = visit.items.gather(1, slot)
+        price = t["shelf_price"].ravel()[visit.cell.gather(1, slot)]
+        slope = t["price_slope"][item] * t["deal_factor"][shopper, None]
+        category = t["category"][item]
+        synergy = t["synergy"][category[:, :, None], category[:, None, :]]
+        synergy = synergy * (1 - torch.eye(slot.shape[1], device=self.device))
+        here = (visit.offered >= 0).float()
+        return takes_whole(value.gather(1, slot), price, slope, here, synergy, discount, self.bundle_pull)
 
-    def _set_level(self, dataset: Dataset, log_share: Tensor) -> None:
-        """`level` (n_shoppers,): log lines a visit less the log of the mean sum of exp(utility).
+    # --- what a visit leaves ------------------------------------------------------------------------------
 
-        The mean is over three training weeks, with each shopper's real history; so a promotion raises the
-        basket instead of only shifting it. `tail_mean` is the part of the lines outside the shortlist.
-        """
+    def _purchases(
+        self,
+        state: State,
+        visit: Visit,
+        draws: Draws,
+        bought: Tensor,
+        taken: Tensor,
+        discount: Tensor,
+        tail: Tensor,
+        tail_total: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """(P,) row, item, quantity and price of everything bought."""
         t = self.tensors
-        first, end = dataset.split.train_weeks
-        everyone = torch.arange(dataset.n_shoppers)
-        slope = t["price_slope"][t["shortlist"]] * t["deal_factor"][:, None]
-        total = torch.zeros(dataset.n_shoppers)
-        for share in (0.5, 0.7, 0.9):
-            week = torch.full_like(everyone, int(first + share * (end - first)))
-            state = self.reset(everyone, week * 7)
-            total += self._utility(state, t["shortlist"], week, slope).exp().sum(1) / 3
-        scaled = (t["coefficient_taste"] * log_share).exp()
-        tail = (scaled.sum(1) - scaled.gather(1, t["shortlist"]).sum(1)).clamp(min=0)
-        mean_size = t["mean_size"]
-        t["level"] = torch.log(mean_size / (total + tail))
-        t["tail_mean"] = mean_size * tail / (total + tail)
+        row, slot = bought.nonzero(as_tuple=True)
+        tail_item = tail_items(
+            t, state["shopper"], visit.week, tail_total, tail, draws, (_TAIL_GROUP, _TAIL_ITEM, _TAIL_KEPT)
+        )
+        # What is on the shortlist or offered was decided there already.
+        n_short = state["last"].shape[1]
+        short, offered = visit.items[:, :n_short].contiguous(), visit.items[:, n_short:]
+        place = torch.searchsorted(short, tail_item).clamp(max=n_short - 1)
+        new = (tail_item >= 0) & (short.gather(1, place) != tail_item)
+        new &= (offered[:, None] != tail_item[:, :, None]).all(2)
+        tail_row = new.nonzero()[:, 0]
+        key = torch.unique(tail_row * len(t["group"]) + tail_item[new])
+        tail_row, tail_item = key // len(t["group"]), key % len(t["group"])
+
+        rows, items = torch.cat([row, tail_row]), torch.cat([visit.items[row, slot], tail_item])
+        week = visit.week[rows]
+        extra = t["extra_units"][items] * t["extra_factor"][state["shopper"][rows]]
+        extra = extra * torch.exp(t["extra_slope"] * t["rebate"][week, items])
+        luck = _of_rows(draws, rows).uniform(_UNITS, items[:, None])[:, 0]
+        units = 1 + torch.floor(torch.log(luck) / torch.log(extra / (1 + extra)))
+        # One unit of each item is in the bundle; further units go at the shelf price.
+        off = torch.cat([discount[row] * taken[row, slot], torch.zeros(len(tail_row), device=self.device)])
+        price = t["shelf_price"][week, items] * (1 - off / units)
+        return rows, items, units.long(), price
+
+    def _next_visit(self, state: State, draws: Draws) -> tuple[Tensor, Tensor]:
+        """(N,) days until the next visit, 0 for later today, and whether there is none."""
+        shopper = state["shopper"]
+        again = draws.uniform(_AGAIN) < self.tensors["again"][shopper]
+        one = torch.ones_like(shopper)
+        hazard = hazards(self.tensors, shopper, state["day"] + 1, one, self._frailty(draws))
+        waited, left = wait(hazard, draws.uniform(_WAIT))
+        return torch.where(again, 0, waited + 1), left & ~again
+
+    def _frailty(self, draws: Draws) -> Tensor:
+        """(N,) how much busier than usual the shopper is in this episode."""
+        luck = Draws(draws.seed, draws.episode, torch.zeros_like(draws.visit)).uniform(_FRAILTY)
+        return self.tensors["frailty"] * normal(luck)
+
+    def _set_level(self, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, seed: int) -> None:
+        """Move all trips' log rates and all hazards of a visit until the last fifth of `weeks`, simulated,
+        has the log's mean basket and as many visits.
+
+        Synergy, missions, satiation and purchases by those who would else go away empty-handed change the one
+        mean, frailty the other.
+        """
+        span = (weeks[1] - max(1, (weeks[1] - weeks[0]) // 5), weeks[1])
+        known = np.flatnonzero(shoppers)
+        real = real_tape(dataset, span, known)
+        lines, visits = max(len(real), 1), max(real["visit"].nunique(), 1)
+        for step in range(
+            _LEVEL_STEPS
+        ):  # ever smaller steps, so that the luck of the simulations averages out
+            tape = simulated_tape(self, span, known, seed + step)
+            simulated = max(tape["visit"].nunique(), 1)
+            basket = np.log(lines / visits * simulated / max(len(tape), 1))
+            self.tensors["trip_rate"] += float(basket) / (step + 1)
+            self.tensors["hazard_level"] += float(np.log(visits / simulated)) / (step + 1)
+
+    # --- files --------------------------------------------------------------------------------------------
 
     def save(self, folder: Path) -> None:
-        """Write `choice.safetensors` and `choice.json` into an existing folder, each renamed into place."""
-        tensors = {name: value.cpu().contiguous() for name, value in self.tensors.items()}
+        """Write `choice.safetensors` and `choice.json` into an existing folder."""
         settings = {"offer_exposure": self.offer_exposure, "bundle_pull": self.bundle_pull}
-        save_file(tensors, str(folder / "choice.safetensors.part"))
-        (folder / "choice.json.part").write_text(json.dumps(settings, indent=2) + "\n")
-        for name in ("choice.safetensors", "choice.json"):
-            os.replace(folder / f"{name}.part", folder / name)
+        save_tensors(folder, "choice", self.tensors, settings)
 
     @staticmethod
     def load(folder: Path, device: torch.device | str = "cpu") -> ChoiceShopper:
@@ -269,10 +280,9 @@ class ChoiceShopper(UserModel):
         Raises:
             UserError: a file is missing or unreadable.
         """
-        try:
-            settings = json.loads((folder / "choice.json").read_text())
-            return ChoiceShopper(load_file(str(folder / "choice.safetensors")), **settings, device=device)
-        except Exception as error:
-            raise UserError(
-                f"{folder}: no readable ChoiceShopper (choice.json, choice.safetensors): {error}"
-            ) from error
+        tensors, settings = load_tensors(folder, "choice")
+        return ChoiceShopper(tensors, **settings, device=device)
+
+
+def _of_rows(draws: Draws, row: Tensor) -> Draws:
+    return Draws(draws.seed, draws.episode[row], draws.visit[row])

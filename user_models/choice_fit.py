@@ -1,29 +1,49 @@
 """Maximum likelihood for `ChoiceShopper`: which items a basket of n lines holds, given the shopper.
 
-Tastes are counted on the first two thirds of the training weeks and the coefficients fitted on the rest, so
-that no line helps to explain itself; afterwards tastes are counted again on all training weeks.
-The likelihood is multinomial over the whole catalogue: sum over lines of u - logsumexp(u).
+Tastes are counted on the first four fifths of the weeks and the coefficients fitted on the rest, so that no
+line helps to explain itself; afterwards tastes are counted again on all weeks. The likelihood is multinomial
+over the whole catalogue but what else the basket holds. Price, display and mailer enter as departures from
+the item's own mean over the weeks of its taste, since a taste counts what the usual price and promotions
+brought.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from bundlegym.data import Dataset
+from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.errors import UserError
-from bundlegym.recommenders.copurchase import category_baskets
-from bundlegym.recommenders.frequency import PersonalFrequency
 from bundlegym.recommenders.history import last_bought_at_visits
-from bundlegym.recommenders.profile import deal_share, own_intervals
+from bundlegym.recommenders.profile import deal_share
+from bundlegym.user_models.taste import Taste, decay
 
-#: Edges of (days since last bought) / (the shopper's own interval); bin 0 is "never bought".
-GAP_EDGES = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
+#: Edges of (days since last bought) / (the shopper's own interval). Bin 0 is "never bought", 1 "today".
+GAP_EDGES = (1e-6, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
 _BATCH, _LEARNING_RATE = 512, 0.05
+_TASTE_PART = 0.8  # of the weeks
+
+
+@dataclass(frozen=True)
+class Marketing:
+    """What the shop did, (n_weeks, n_items) float32 each, less the item's mean over some weeks: `rebate` is
+    log(list price / shelf price), `display` and `mailer` shares of stores."""
+
+    rebate: np.ndarray
+    display: np.ndarray
+    mailer: np.ndarray
+
+    @staticmethod
+    def of(dataset: Dataset, weeks: tuple[int, int]) -> Marketing:
+        tables = (np.log(dataset.list_price / dataset.shelf_price), dataset.display, dataset.mailer)
+        weight = decay(weeks)
+        return Marketing(*((t - (t[:, slice(*weeks)] @ weight)[:, None]).T.copy() for t in tables))
 
 
 def gap_bins(day: Tensor, last: Tensor, interval: Tensor) -> Tensor:
@@ -33,54 +53,78 @@ def gap_bins(day: Tensor, last: Tensor, interval: Tensor) -> Tensor:
     return torch.where(last < 0, 0, bins)
 
 
+def steadily_sold(dataset: Dataset, weeks: tuple[int, int]) -> np.ndarray:
+    """(n_items,) bool: sold in nine of ten `weeks` or more. Of other items the log shows the price only in
+    weeks with a sale; promotions that sold nothing are missing, and their price response looks too strong.
+    """
+    lines, place = lines_of(dataset, rows := visit_rows(dataset, weeks))
+    sold = np.zeros((dataset.n_items, weeks[1]), dtype=bool)
+    sold[dataset.purchases["item"].to_numpy()[lines], dataset.visits["week"].to_numpy()[rows][place]] = True
+    return sold[:, weeks[0] :].mean(1) >= 0.9
+
+
+def departments(dataset: Dataset) -> np.ndarray:
+    """(n_items,) int64 code of each item's department."""
+    return pd.factorize(dataset.items["department"].astype(str), sort=True)[0].astype(np.int64)
+
+
 def fit_coefficients(
     dataset: Dataset,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
     shortlist_size: int,
     *,
     epochs: int,
     seed: int,
     progress: Callable[[str], None],
 ) -> dict[str, Tensor]:
-    """Coefficients by name: `taste` (), `gap` (n_bins,), `price` (n_departments,), `price_deal` (),
+    """Coefficients by name: `taste` (), `gap` (n_bins,), `memory` () of items bought
+    before but not shortlisted, `price` (n_departments,), `price_deal` (),
     `display` (), `mailer` () and `nll` (), nats a line on the fitted weeks.
 
     Raises:
-        UserError: the training weeks hold too few visits.
+        UserError: the weeks hold too few visits.
     """
-    first, end = dataset.split.train_weeks
-    cut = first + max(1, round(0.67 * (end - first)))
-    taste = PersonalFrequency.fit(dataset, (first, cut))
+    first, end = weeks
+    cut = first + max(1, round(_TASTE_PART * (end - first)))
+    taste = Taste.fit(dataset, (first, cut), shoppers)
     visits = dataset.visits
-    keep = visits["week"].between(cut, end - 1).to_numpy(copy=True)
-    keep &= ~dataset.split.held_out[visits["shopper"].to_numpy()]
-    rows = np.flatnonzero(keep)
+    rows = visit_rows(dataset, (cut, end), shoppers)
     if len(rows) < 50:
         raise UserError(
-            f"{dataset.name}: the last third of the training weeks holds {len(rows)} visits; "
+            f"{dataset.name}: the last fifth of the weeks to fit on holds {len(rows)} visits; "
             "a ChoiceShopper needs at least 50"
         )
     shortlist = taste.shortlist(shortlist_size)
     last = torch.from_numpy(last_bought_at_visits(dataset, shortlist, rows))
-    interval = torch.from_numpy(own_intervals(taste.counts, (first, cut)))
-    short, deal = torch.from_numpy(shortlist), torch.from_numpy(deal_share(dataset, (first, cut)))
-    log_share = torch.from_numpy(taste.log_share)
-    shopper = torch.from_numpy(visits["shopper"].to_numpy()[rows].astype(np.int64))
-    week = torch.from_numpy(visits["week"].to_numpy()[rows].astype(np.int64))
-    day = torch.from_numpy(visits["day"].to_numpy()[rows].astype(np.int64))
-    rebate = torch.from_numpy(np.log(dataset.list_price / dataset.shelf_price).T.copy())
-    display, mailer = torch.from_numpy(dataset.display.T.copy()), torch.from_numpy(dataset.mailer.T.copy())
-    _, department = np.unique(dataset.items["department"].astype(str), return_inverse=True)
-    department_of = torch.from_numpy(department.astype(np.int64))
+    interval = torch.from_numpy(taste.interval(shortlist, (first, cut)))
+    short = torch.from_numpy(shortlist)
+    deal = torch.from_numpy(deal_share(dataset, (first, cut), shoppers))
+    log_share = torch.from_numpy(taste.log_share())
+    remembered = torch.from_numpy(taste.count > 0).scatter(1, short, False)
+    shopper, week, day = (
+        torch.from_numpy(visits[name].to_numpy()[rows].astype(np.int64))
+        for name in ("shopper", "week", "day")
+    )
+    marketing = Marketing.of(dataset, (first, cut))
+    rebate, display, mailer = map(torch.from_numpy, (marketing.rebate, marketing.display, marketing.mailer))
+    department = torch.from_numpy(departments(dataset))
+    steady = torch.from_numpy(steadily_sold(dataset, (first, end)))
     line_item, offsets = _lines(dataset, rows)
 
     raw = {
         "taste": torch.tensor(1.0),
         "gap": torch.zeros(len(GAP_EDGES) + 2),
+        "memory": torch.tensor(0.0),
         "price": torch.tensor(2.0),
         "price_department": torch.zeros(int(department.max()) + 1),
         "price_deal": torch.tensor(0.0),
         "display": torch.tensor(0.0),
         "mailer": torch.tensor(0.0),
+        # Of no use afterwards: an item's own drift since its taste was counted, and the price response of
+        # items that are not sold steadily.
+        "drift": torch.zeros(dataset.n_items),
+        "price_unsteady": torch.tensor(2.0),
     }
     for value in raw.values():
         value.requires_grad_()
@@ -93,18 +137,23 @@ def fit_coefficients(
         total, count = 0.0, 0
         for batch in torch.randperm(len(rows), generator=generator).split(_BATCH):
             s, w = shopper[batch], week[batch]
-            slope = softplus(raw["price"] + raw["price_department"])[department_of]
+            slope = softplus(raw["price"] + raw["price_department"])[department]
+            slope = torch.where(steady, slope, softplus(raw["price_unsteady"]))
             push = rebate[w] * slope * torch.exp(raw["price_deal"] * deal[s])[:, None]
-            utility = raw["taste"] * log_share[s] + push
+            utility = raw["taste"] * log_share[s] + push + raw["drift"]
             utility = utility + raw["display"] * display[w] + raw["mailer"] * mailer[w]
+            utility = utility + raw["memory"] * remembered[s]
             slots = short[s]
-            bins = gap_bins(day[batch], last[batch], interval[s].gather(1, slots))
+            bins = gap_bins(day[batch], last[batch], interval[s])
             coefficient = torch.cat([torch.zeros(1), raw["gap"][1:]])  # never bought is the reference
             utility = utility.scatter_add(1, slots, coefficient[bins])
             row, item = _batch_lines(batch, offsets, line_item)
             lines = offsets[batch + 1] - offsets[batch]
-            loss = (lines * utility.logsumexp(1)).sum() - utility[row, item].sum()
-            prior = 0.5 * (raw["price_department"] / 0.5).square().sum()  # departments differ by about half
+            loss = _surprise(utility, row, item)
+            # Departments differ by about a half, drifts by about a third.
+            prior = 0.5 * (
+                (raw["price_department"] / 0.5).square().sum() + (raw["drift"] / 0.3).square().sum()
+            )
             optimiser.zero_grad()
             ((loss + prior / batches) / lines.sum()).backward()
             optimiser.step()
@@ -115,6 +164,7 @@ def fit_coefficients(
     return {
         "taste": raw["taste"].detach(),
         "gap": torch.cat([torch.zeros(1), raw["gap"][1:].detach()]),
+        "memory": raw["memory"].detach(),
         "price": softplus(raw["price"] + raw["price_department"]).detach(),
         "price_deal": raw["price_deal"].detach(),
         "display": raw["display"].detach(),
@@ -123,38 +173,21 @@ def fit_coefficients(
     }
 
 
-def fit_synergy_scale(
-    dataset: Dataset, taste: PersonalFrequency, synergy: np.ndarray, weeks: tuple[int, int], seed: int
-) -> float:
-    """How much of the pairwise log lifts adds up when an item meets half of a basket, by grid likelihood.
-
-    Half of each basket's lines are context, half are targets; p(b | context) is proportional to
-    p_s(b) exp(scale * sum over the context of synergy), over categories.
-    """
-    visits = dataset.visits
-    keep = visits["week"].between(weeks[0], weeks[1] - 1).to_numpy(copy=True)
-    keep &= ~dataset.split.held_out[visits["shopper"].to_numpy()]
-    rng = np.random.default_rng(seed)
-    rows = np.flatnonzero(keep)
-    rows = np.sort(rng.choice(rows, min(len(rows), 8000), replace=False))
-    baskets = category_baskets(dataset, taste.category, rows)
-    context = rng.binomial(baskets.astype(int), 0.5)
-    targets = torch.from_numpy((baskets - context).astype(np.float32))
-    pull = torch.from_numpy(context.astype(np.float32) @ synergy)
-    base = torch.from_numpy(np.log(taste.category_share[visits["shopper"].to_numpy()[rows]]))
-    grid = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0)
-    scores = [(targets * torch.log_softmax(base + scale * pull, 1)).sum().item() for scale in grid]
-    return grid[int(np.argmax(scores))]
+def _surprise(utility: Tensor, row: Tensor, item: Tensor) -> Tensor:
+    """() sum over lines of -log of the item's share among all items that are not otherwise in the basket: an
+    item is bought once a visit, so what is held already is no alternative."""
+    log_total = utility.logsumexp(1)
+    log_share = utility[row, item] - log_total[row]
+    held = torch.zeros_like(log_total).index_add(0, row, log_share.exp())
+    others = (held[row] - log_share.exp()).clamp(max=0.95)
+    return (torch.log1p(-others) - log_share).sum()
 
 
 def _lines(dataset: Dataset, rows: np.ndarray) -> tuple[Tensor, Tensor]:
     """Purchase lines of the visits in `rows`, grouped: (P,) item, (len(rows) + 1,) offsets."""
-    position = np.full(len(dataset.visits), -1)
-    position[rows] = np.arange(len(rows))
-    where = position[dataset.purchases["visit"].to_numpy()]
-    item = dataset.purchases["item"].to_numpy()[where >= 0].astype(np.int64)
-    where = where[where >= 0]
-    offsets = np.concatenate([[0], np.bincount(where, minlength=len(rows)).cumsum()])
+    lines, place = lines_of(dataset, rows)
+    item = dataset.purchases["item"].to_numpy()[lines].astype(np.int64)
+    offsets = np.concatenate([[0], np.bincount(place, minlength=len(rows)).cumsum()])
     return torch.from_numpy(item), torch.from_numpy(offsets)
 
 

@@ -1,57 +1,157 @@
-"""How often shoppers come, how much a visit holds, how many units a line: read off the training weeks."""
+"""When shoppers come: a hazard of a visit for each day since the last one.
+
+logit h = effect of days since the last visit + effect of those days in units of the shopper's own mean
+interval + a log(own rate) + b log(own weekday share) + frailty, fitted as a logistic regression of days with
+a visit (discrete-time survival, Cox 1972). Frailty is normal, drawn once an episode: how far a shopper's
+coming weeks are busier or quieter than the past ones. Coming again on the same day has a chance of its own.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
 
-from bundlegym.data import Dataset
+from bundlegym.data import Dataset, visit_rows
 
-QUANTILES = 17
-_SILENT_WEEKS = 8  # without a visit for so long before the training weeks end, a shopper has left
-
-
-def extra_units(dataset: Dataset) -> np.ndarray:
-    """(n_items,) float32, mean units beyond the first, of a geometric law fitted on the training weeks."""
-    visit = dataset.purchases["visit"].to_numpy()
-    week = dataset.visits["week"].to_numpy()[visit]
-    held = dataset.split.held_out[dataset.visits["shopper"].to_numpy()[visit]]
-    keep = (week >= dataset.split.train_weeks[0]) & (week < dataset.split.train_weeks[1]) & ~held
-    item = dataset.purchases["item"].to_numpy()[keep]
-    extra = dataset.purchases["quantity"].to_numpy()[keep] - 1.0
-    lines = np.bincount(item, minlength=dataset.n_items)
-    units = np.bincount(item, weights=extra, minlength=dataset.n_items)
-    return ((units + 5 * extra.mean()) / (lines + 5) + 1e-4).astype(np.float32)
+#: A shopper who would stay away longer than this many days has left.
+HORIZON = 70
+_DAY_EDGES = (2, 3, 4, 5, 6, 7, 8, 10, 14, 15, 21, 28, 42)
+_RATIO_EDGES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+_HALF_LIFE = 13.0  # weeks, of a past day's weight in a shopper's own rate
+_PRIOR_DAYS, _PRIOR_VISITS = 14.0, 15.0  # weight of the average shopper: in days of rate, in visits
 
 
-def visit_pattern(dataset: Dataset) -> dict[str, np.ndarray]:
-    """How often and how much: `visit_gap` (n_shoppers, 17) quantiles of days between visits, `mean_size`
-    (n_shoppers,) lines a visit, `trip_sigma` () spread of log size, `leave_rate` () chance that a visit
-    is the last."""
-    first, end = dataset.split.train_weeks
-    visits = dataset.visits.assign(
-        lines=np.bincount(dataset.purchases["visit"], minlength=len(dataset.visits))
-    )
-    visits = visits[visits["week"].between(first, end - 1)]
-    known = visits[~dataset.split.held_out[visits["shopper"].to_numpy()]]
-    grouped = visits.groupby("shopper")["lines"]
-    overall = known["lines"].mean()
-    count = grouped.size().reindex(range(dataset.n_shoppers), fill_value=0).to_numpy()
-    total = grouped.sum().reindex(range(dataset.n_shoppers), fill_value=0).to_numpy()
-    mean_size = (total + 5 * overall) / (count + 5)
-    own = known.groupby("shopper")["lines"].transform("mean")
-    excess = ((known["lines"] - own) ** 2 - own).mean() / (own**2).mean()
-    days = visits.groupby("shopper")["day"].diff()
-    days = days.where(days > 0)
-    levels = np.linspace(0, 1, QUANTILES)
-    everybody = np.quantile(days[known.index].dropna(), levels)
-    gaps = np.tile(everybody, (dataset.n_shoppers, 1))
-    for shopper, own_days in days.dropna().groupby(visits["shopper"]):
-        weight = len(own_days) / (len(own_days) + 5)
-        gaps[shopper] = weight * np.quantile(own_days, levels) + (1 - weight) * everybody
-    silent = known.groupby("shopper")["week"].max() < end - _SILENT_WEEKS
+def fit_rhythm(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> dict[str, np.ndarray]:
+    """Arrays by name, all float32 but `last_visit`:
+
+    `visit_rate` (S,) visit days a day; `weekday` (S, 7) log share of visits over 1/7; `again` (S,) chance
+    that a visit is followed by another on its day; `hazard_day`, `hazard_ratio`, `hazard_slope` (2,)
+    coefficients, `hazard_level` (1,) on top; `frailty` () its spread; `last_visit` (n_weeks, S) int32, day of
+    the last visit before a week, -1 for none.
+
+    Rates and weekdays are measured before the days on which the coefficients are fitted, and again on all
+    `weeks`.
+    """
+    first, end = weeks
+    cut = first + max(1, round(0.67 * (end - first)))
+    came = _visit_days(dataset)
+    early = _own_pattern(came, (first, cut), shoppers)
+    x, y, shopper = _days_at_risk(came, early, (cut, end), shoppers)
+    beta = _logistic(x, y)
+    n_day, n_ratio = len(_DAY_EDGES) + 1, len(_RATIO_EDGES) + 1
+    p = 1 / (1 + np.exp(-x @ beta))
+    surprise = np.bincount(shopper, weights=y - p, minlength=len(shoppers))
+    spread = np.bincount(shopper, weights=p * (1 - p), minlength=len(shoppers))
+    excess = (surprise**2 - spread).sum() / max((spread**2).sum(), 1e-9)
     return {
-        "visit_gap": np.concatenate([gaps, gaps[:, -1:]], 1).astype(np.float32),
-        "mean_size": mean_size.astype(np.float32),
-        "trip_sigma": np.array([np.sqrt(np.log1p(max(excess, 0.0)))], dtype=np.float32),
-        "leave_rate": np.array([silent.sum() / len(known)], dtype=np.float32),
+        **_own_pattern(came, weeks, shoppers),
+        "again": _again(dataset, weeks, shoppers),
+        "hazard_day": beta[:n_day].astype(np.float32),
+        "hazard_ratio": beta[n_day : n_day + n_ratio].astype(np.float32),
+        "hazard_slope": beta[n_day + n_ratio :].astype(np.float32),
+        "hazard_level": np.array([0.0], dtype=np.float32),
+        "frailty": np.array(np.sqrt(max(excess, 0.0)), dtype=np.float32),
+        "last_visit": _last_visit(came, dataset.n_weeks),
     }
+
+
+def hazards(t: dict[str, Tensor], shopper: Tensor, day: Tensor, since: Tensor, frailty: Tensor) -> Tensor:
+    """(N, HORIZON) chance of coming on day, day + 1, ..., not having come before; `since` (N,) is day less
+    the day of the last visit, `frailty` (N,)."""
+    ahead = torch.arange(HORIZON, device=day.device)
+    away = since[:, None] + ahead
+    rate = t["visit_rate"][shopper]
+    weekday = t["weekday"][shopper].gather(1, (day[:, None] + ahead) % 7)
+    score = t["hazard_day"][torch.bucketize(away, _edges(_DAY_EDGES, away), right=True)]
+    ratio = away * rate[:, None]
+    score = score + t["hazard_ratio"][torch.bucketize(ratio, _edges(_RATIO_EDGES, ratio), right=True)]
+    score = score + t["hazard_level"]
+    score = score + t["hazard_slope"][0] * torch.log(rate)[:, None] + t["hazard_slope"][1] * weekday
+    return torch.sigmoid(score + frailty[:, None])
+
+
+def wait(hazard: Tensor, luck: Tensor) -> tuple[Tensor, Tensor]:
+    """(N,) days waited, from 0, and whether the shopper does not come within the horizon; luck (N,)
+    uniform."""
+    stays_away = torch.exp(torch.log1p(-hazard).cumsum(1))
+    days = (stays_away >= luck[:, None]).sum(1)
+    return days.clamp(max=HORIZON - 1), days >= HORIZON
+
+
+def _edges(edges: tuple[float, ...], like: Tensor) -> Tensor:
+    return torch.tensor(edges, dtype=like.dtype, device=like.device)
+
+
+def _visit_days(dataset: Dataset) -> np.ndarray:
+    """(S, n_weeks * 7) bool: the shopper came on that day."""
+    came = np.zeros((dataset.n_shoppers, dataset.n_weeks * 7), dtype=bool)
+    came[dataset.visits["shopper"], dataset.visits["day"]] = True
+    return came
+
+
+def _own_pattern(came: np.ndarray, weeks: tuple[int, int], shoppers: np.ndarray) -> dict[str, np.ndarray]:
+    first, end = weeks[0] * 7, weeks[1] * 7
+    span = came[:, first:end]
+    joined = np.where(span.any(1), span.argmax(1), end - first)  # nothing is known of the days before
+    day = np.arange(end - first)
+    weight = 0.5 ** ((end - first - day) / (7 * _HALF_LIFE))
+    exposed = np.where(day > joined[:, None], weight, 0.0)
+    visits, days = (span * exposed).sum(1), exposed.sum(1)
+    mean = visits[shoppers].sum() / max(days[shoppers].sum(), 1e-9)
+    rate = (visits + _PRIOR_DAYS * mean) / (days + _PRIOR_DAYS)
+    by_weekday = span.reshape(len(span), -1, 7).sum(1)
+    shares = by_weekday[shoppers].sum(0) / max(by_weekday[shoppers].sum(), 1)
+    own = (by_weekday + _PRIOR_VISITS * shares) / (by_weekday.sum(1, keepdims=True) + _PRIOR_VISITS)
+    return {"visit_rate": rate.astype(np.float32), "weekday": np.log(7 * own + 1e-3).astype(np.float32)}
+
+
+def _days_at_risk(
+    came: np.ndarray, pattern: dict[str, np.ndarray], weeks: tuple[int, int], shoppers: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(R, F) features, (R,) came, (R,) shopper of each day in `weeks` with an earlier visit."""
+    column = np.arange(came.shape[1])
+    latest = np.maximum.accumulate(np.where(came, column, -1), axis=1)
+    days = np.arange(weeks[0] * 7, weeks[1] * 7)
+    days = days[days > 0]
+    before = latest[:, days - 1]
+    shopper, place = np.nonzero((before >= 0) & shoppers[:, None])
+    day = days[place]
+    away = day - before[shopper, place]
+    rate = pattern["visit_rate"][shopper].astype(np.float64)
+    bins = np.digitize(away, _DAY_EDGES), np.digitize(away * rate, _RATIO_EDGES)
+    blocks = [np.eye(len(e) + 1)[b] for e, b in zip((_DAY_EDGES, _RATIO_EDGES), bins, strict=True)]
+    x = np.column_stack([*blocks, np.log(rate), pattern["weekday"][shopper, day % 7]])
+    return x, came[shopper, day].astype(np.float64), shopper
+
+
+def _logistic(x: np.ndarray, y: np.ndarray, ridge: float = 1.0) -> np.ndarray:
+    """(F,) coefficients of a logistic regression with a weak normal prior, by Newton's method."""
+    beta = np.zeros(x.shape[1])
+    for _ in range(30):
+        p = 1 / (1 + np.exp(-x @ beta))
+        gradient = x.T @ (y - p) - ridge * beta
+        hessian = (x * (p * (1 - p))[:, None]).T @ x + ridge * np.eye(len(beta))
+        step = np.linalg.solve(hessian, gradient)
+        beta += step
+        if np.abs(step).max() < 1e-6:
+            break
+    return beta
+
+
+def _again(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> np.ndarray:
+    visits = dataset.visits.iloc[visit_rows(dataset, weeks)]
+    follows = (visits["shopper"].diff() == 0) & (visits["day"].diff() == 0)
+    by_shopper = pd.DataFrame({"again": follows, "shopper": visits["shopper"]}).groupby("shopper")["again"]
+    totals = by_shopper.agg(["sum", "size"]).reindex(range(dataset.n_shoppers), fill_value=0)
+    mean = totals["sum"][shoppers].sum() / max(totals["size"][shoppers].sum(), 1)
+    share = (totals["sum"] + _PRIOR_VISITS * mean) / (totals["size"] + _PRIOR_VISITS)
+    return share.to_numpy(np.float32)
+
+
+def _last_visit(came: np.ndarray, n_weeks: int) -> np.ndarray:
+    latest = np.maximum.accumulate(np.where(came, np.arange(came.shape[1]), -1), axis=1)
+    table = np.full((n_weeks, len(came)), -1, dtype=np.int32)
+    table[1:] = latest[:, 6:-1:7].T[: n_weeks - 1]
+    return table

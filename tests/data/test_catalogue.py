@@ -19,6 +19,16 @@ def test_a_threshold_that_no_item_meets_is_refused() -> None:
         select_items(pd.DataFrame({"item": [3]}), 0)
 
 
+def test_a_week_without_a_sale_is_priced_as_the_rest_of_its_price_line() -> None:
+    lines = pd.DataFrame(
+        {"item": [0, 0, 1, 1, 1], "week": [0, 2, 0, 1, 2], "list_price": 2.0, "price_paid": [2, 2, 2, 1.5, 2]}
+    )
+    alone = price_tables(lines, np.array([0, 1]), n_weeks=3)[1]
+    together = price_tables(lines, np.array([0, 0]), n_weeks=3)[1]
+    np.testing.assert_allclose(alone[0], [2, 2, 2])
+    np.testing.assert_allclose(together[0], [2, 1.5, 2])
+
+
 def test_price_tables_follow_their_rules() -> None:
     lines = pd.DataFrame(
         {
@@ -29,11 +39,11 @@ def test_price_tables_follow_their_rules() -> None:
             "coupon_discount": [0.5, 0.0, 0.0, 0.5, 0.0],
         }
     )
-    listed, shelf, sold = price_tables(lines, n_items=2, n_weeks=5)
+    listed, shelf, sold = price_tables(lines, np.array([0, 1]), n_weeks=5)
     # Medians where sold; forward, then backward, from the nearest week elsewhere.
     np.testing.assert_allclose(listed[0], [2, 2, 2, 3, 3])
-    # Coupons are not the shelf's doing; weeks without a sale are not promoted.
-    np.testing.assert_allclose(shelf[0], [2, 1.5, 2, 2.5, 3])
+    # Coupons are not the shelf's doing; weeks without a sale are as far off as the lesser neighbour.
+    np.testing.assert_allclose(shelf[0], [1.5, 1.5, 1.67, 2.5, 2.5], atol=0.001)
     # More paid than listed: the shelf price never lies above the list price.
     np.testing.assert_allclose(shelf[1], 5)
     assert sold.sum() == 3 and listed.dtype == shelf.dtype == np.float32

@@ -8,6 +8,7 @@ import pytest
 
 from bundlegym.data import DataConfig, Dataset, load_dataset, prepare, save_dataset, synthetic_dataset
 from bundlegym.data.config import default_cache_dir
+from bundlegym.data.store import FORMAT_VERSION
 from bundlegym.errors import UserError
 
 from .conftest import OWN_NAMES
@@ -87,7 +88,7 @@ def test_a_damaged_cache_is_made_anew(
 def test_another_format_is_not_read(small: Dataset, tmp_path: Path) -> None:
     save_dataset(small, tmp_path / "kept")
     path = tmp_path / "kept" / "dataset.json"
-    path.write_text(path.read_text().replace('"format_version": 1', '"format_version": 0'))
+    path.write_text(path.read_text().replace(f'"format_version": {FORMAT_VERSION}', '"format_version": 0'))
     with pytest.raises(UserError, match="written in format 0"):
         load_dataset(tmp_path / "kept")
 

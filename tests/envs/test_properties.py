@@ -135,7 +135,7 @@ def observations(core: BundleCore, steps: int) -> list[torch.Tensor]:
 
 def test_no_observation_changes_with_the_hidden_state(build, user_model):
     """Within a visit nothing of taste, synergy, or what the shopper carries along may be seen."""
-    hidden = ("taste", "synergy", "interval", "price_slope", "level", "deal_factor", "tail_mean")
+    hidden = ("taste", "synergy", "interval", "price_slope", "trip_rate", "deal_factor", "memory_rate")
     other = type(user_model)(
         {**user_model.tensors, **{name: user_model.tensors[name] * -3 + 1 for name in hidden}}
     )
@@ -186,7 +186,7 @@ def test_six_identical_items_are_never_worth_more_than_complements(dataset, user
         "category": category,
         "synergy": synergy,
         **{name: torch.ones_like(t[name]) for name in ("shelf_price", "price_slope")},
-        **{name: torch.zeros_like(t[name]) for name in ("rebate", "display", "mailer")},
+        **{name: torch.zeros_like(t[name]) for name in ("price_push", "promotion_push", "mission_loading")},
         "interval": torch.ones_like(t["interval"]),
         "last": torch.full_like(t["last"], -1),
     }

@@ -75,7 +75,7 @@ def test_resume_continues_an_unfinished_run(run, tmp_path):
     (tmp_path / "half" / checkpoint).write_bytes((run / checkpoint).read_bytes())
     done = script("train.py", "--resume", "half", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "ppo: 256 steps" in done.stderr
+    assert "512/768" in done.stderr and "768/768" in done.stderr
     assert (tmp_path / "half" / "results.json").exists()
 
 

@@ -82,5 +82,5 @@ def test_save_and_load_give_the_same_answers(user_model, visit, tmp_path):
 
 
 def test_loading_from_an_empty_folder_is_a_clear_error(tmp_path):
-    with pytest.raises(UserError, match="no readable ChoiceShopper"):
+    with pytest.raises(UserError, match="no readable user model 'choice'"):
         ChoiceShopper.load(tmp_path)

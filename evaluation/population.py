@@ -1,0 +1,51 @@
+"""Who reacts in a run: the user model that agents train on, and those that only judge."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import torch
+
+from bundlegym.data import Dataset
+from bundlegym.evaluation.config import TrainConfig
+from bundlegym.user_models import UserModel, build_user_model
+from bundlegym.user_models.build import FAMILIES, parse_arguments
+
+
+def plugged(config: TrainConfig, dataset: Dataset, device: torch.device) -> UserModel | None:
+    """The user's own shoppers, where `--user-model` names a class."""
+    if ":" not in config.user_model:
+        return None
+    return build_user_model(config.user_model, dataset, parse_arguments(config.user_model_args), device)
+
+
+def trained_on(folder: Path, config: TrainConfig, dataset: Dataset, device: torch.device) -> UserModel:
+    """The family that agents train on: fitted on the training weeks of shoppers who are not held out."""
+    options = {"offer_exposure": config.offer_exposure, "bundle_pull": config.bundle_pull}
+    return _kept(folder, config.user_model, dataset, device, config, options)
+
+
+def judge(
+    folder: Path, family: str, config: TrainConfig, dataset: Dataset, device: torch.device
+) -> UserModel:
+    """A family that has seen nobody whom an agent trained on: fitted on held-out shoppers, to the test weeks.
+
+    It makes no assumptions beyond its family's defaults, whatever the agents trained under.
+    """
+    split = dataset.split
+    options = {"shoppers": split.held_out, "weeks": (split.train_weeks[0], split.validation_weeks[1])}
+    return _kept(folder / "judges", family, dataset, device, config, options)
+
+
+def _kept(
+    folder: Path, family: str, dataset: Dataset, device: torch.device, config: TrainConfig, options: dict
+) -> UserModel:
+    """What was fitted before into `folder`, or fitted now and kept there."""
+    cls = FAMILIES[family]
+    if not (folder / f"{family}.json").exists():
+        options = options | {"epochs": config.fit_epochs, "seed": config.seed}
+        known = inspect.signature(cls.fit).parameters
+        folder.mkdir(parents=True, exist_ok=True)
+        cls.fit(dataset, **{k: v for k, v in options.items() if k in known}).save(folder)
+    return cls.load(folder, device)

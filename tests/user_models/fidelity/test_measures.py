@@ -1,0 +1,113 @@
+"""Each measure of fidelity on samples whose answer is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bundlegym.user_models.fidelity import baskets, calibration, distributions, two_sample
+from bundlegym.user_models.fidelity.response import conditional_poisson
+from bundlegym.user_models.tape import real_tape, simulated_tape
+
+ORANGE_JUICE = Path(__file__).resolve().parents[4] / "shared/data/bayesm_scanner/orangeJuice_yx.csv.gz"
+
+
+@pytest.fixture(scope="module")
+def shoppers(dataset) -> np.ndarray:
+    return np.arange(dataset.n_shoppers)
+
+
+@pytest.fixture(scope="module")
+def tape(dataset, shoppers) -> pd.DataFrame:
+    return real_tape(dataset, dataset.split.test_weeks, shoppers)
+
+
+def test_a_simulated_tape_has_a_real_ones_columns_and_weeks(dataset, user_model, shoppers, tape):
+    simulated = simulated_tape(user_model, dataset.split.test_weeks, shoppers)
+    assert list(simulated.columns) == list(tape.columns)
+    first, end = dataset.split.test_weeks
+    assert simulated["week"].between(first, end - 1).all()
+    assert (simulated["day"] // 7 == simulated["week"]).all()
+    again = simulated_tape(user_model, dataset.split.test_weeks, shoppers)
+    assert simulated.equals(again)
+
+
+def test_a_log_is_like_itself(dataset, shoppers, tape):
+    sample = distributions.eight(tape, dataset, dataset.split.test_weeks, shoppers)
+    assert list(sample) == list(distributions.RETAILSYNTH)
+    assert set(distributions.ks_complements(sample, sample).values()) == {1.0}
+
+
+def test_ks_complement_is_one_less_the_greatest_distance():
+    found = distributions.ks_complements({"x": np.arange(100.0)}, {"x": np.arange(100.0) + 25})
+    assert found["x"] == pytest.approx(0.75)
+
+
+def test_lift_of_independent_items_is_one_and_of_twins_is_inverse_frequency():
+    rng = np.random.default_rng(0)
+    held = rng.random((20_000, 3)) < 0.2
+    held[:, 2] = held[:, 0]
+    visit, item = np.nonzero(held)
+    tape = pd.DataFrame({"visit": visit, "item": item})
+    lift = baskets.lifts(tape, np.arange(3), np.array([[0, 1], [0, 2]]))
+    share = held.any(1).mean()  # visits that hold nothing are not on a tape
+    assert lift[0] / share == pytest.approx(1.0, abs=0.05)
+    assert lift[1] / share == pytest.approx(5.0, rel=0.05)
+
+
+def test_calibration_error_of_a_shifted_prediction_is_the_shift():
+    rng = np.random.default_rng(0)
+    chance = rng.uniform(0.1, 0.6, (400, 200))
+    happened = (rng.random(chance.shape) < chance).astype(float)
+    good = calibration.calibration_errors(calibration.calibration_curve(chance, chance, happened))
+    bad = calibration.calibration_errors(calibration.calibration_curve(chance, chance + 0.1, happened))
+    assert good["calibration_error"] < 0.01
+    assert bad["calibration_error"] == pytest.approx(0.1, abs=0.01)
+
+
+def test_a_classifier_finds_a_difference_and_finds_none(dataset, tape):
+    first = dataset.split.test_weeks[0]
+    features = two_sample.basket_features(tape, dataset, first)
+    assert not {"item", "day", "visit"} & set(features.columns)
+    rng = np.random.default_rng(0)
+    half = rng.permutation(len(features)) < len(features) // 2
+    same = two_sample.two_sample_auc(features[half], features[~half])
+    assert same["low"] - 0.05 < 0.5 < same["high"] + 0.05
+    dearer = features.assign(value=features["value"] * 3)
+    assert two_sample.two_sample_auc(features, dearer)["auc"] > 0.8
+
+
+def test_conditional_poisson_finds_its_own_coefficients():
+    rng = np.random.default_rng(0)
+    x = rng.normal(0, 0.5, (60, 40, 2))
+    rate = np.exp(rng.normal(2, 1, (60, 1)) + x @ np.array([-2.0, 0.7]))
+    found = conditional_poisson(rng.poisson(rate).astype(float), x, np.zeros(40))
+    np.testing.assert_allclose(found, [-2.0, 0.7], atol=0.05)
+
+
+@pytest.mark.skipif(not ORANGE_JUICE.exists(), reason="the bayesm scanner data are not at shared/data")
+def test_orange_juice_has_its_known_elasticity_and_feature_multiplier():
+    """Log-log regressions by brand with store effects, all brands' prices, deal and feature give a mean
+    own-price elasticity of -2.86 and a feature multiplier of 1.87."""
+    data = pd.read_csv(ORANGE_JUICE)
+    prices = np.log(data[[f"price{i}" for i in range(1, 12)]].to_numpy())
+    store, week = (pd.factorize(data[name], sort=True)[0] for name in ("store", "week"))
+    found = []
+    for brand in range(1, 12):
+        mine = (data["brand"] == brand).to_numpy()
+        cell = store[mine], week[mine]
+        units, x = (
+            np.zeros((store.max() + 1, week.max() + 1)),
+            np.zeros((store.max() + 1, week.max() + 1, 13)),
+        )
+        absent = np.full(units.shape, -1e3)  # no exposure in weeks without a record
+        units[cell], absent[cell] = np.exp(data["logmove"][mine]) / 100, 0.0
+        x[cell] = np.column_stack([prices[mine], data["deal"][mine], data["feat"][mine]])
+        beta = conditional_poisson(units, x, absent)
+        found.append((beta[brand - 1], beta[-1]))
+    elasticity, feature = np.mean(found, axis=0)
+    assert elasticity == pytest.approx(-2.86, rel=0.1)
+    assert np.exp(feature) == pytest.approx(1.87, rel=0.1)

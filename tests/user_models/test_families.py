@@ -1,0 +1,88 @@
+"""Every family by name: the contract, saving, disjoint halves; and what each promises."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from bundlegym.user_models import Draws, Offer
+from bundlegym.user_models.base import TAKE
+from bundlegym.user_models.build import FAMILIES
+from bundlegym.user_models.bundling import takes_whole
+from bundlegym.user_models.tape import real_tape, simulated_tape
+from bundlegym.user_models.testing import problems
+
+
+@pytest.fixture(scope="module", params=sorted(FAMILIES))
+def family(request):
+    return FAMILIES[request.param]
+
+
+def test_the_contract_is_kept_and_saving_changes_nothing(family, dataset, tmp_path):
+    model = family.fit(dataset, progress=lambda _: None)
+    assert problems(model, dataset) == []
+    model.save(tmp_path)
+    assert not list(tmp_path.glob("*.part"))
+    shoppers = np.arange(0, dataset.n_shoppers, 5)
+    weeks = dataset.split.test_weeks
+    again = simulated_tape(family.load(tmp_path), weeks, shoppers)
+    assert simulated_tape(model, weeks, shoppers).equals(again)
+
+
+def test_halves_of_the_shoppers_give_different_models(dataset):
+    rng = np.random.default_rng(0)
+    half = rng.random(dataset.n_shoppers) < 0.5
+    for name in ("choice", "lookalike"):
+        one = FAMILIES[name].fit(dataset, shoppers=half, epochs=1, progress=lambda _: None)
+        two = FAMILIES[name].fit(dataset, shoppers=~half, epochs=1, progress=lambda _: None)
+        assert not torch.equal(one.tensors["price_slope"], two.tensors["price_slope"])
+    donors = one.tensors["donor"][:, 1:].numpy()
+    assert half[donors].all()  # nobody is like a shopper of the other half
+
+
+def test_replay_is_the_log(dataset):
+    model = FAMILIES["replay"].fit(dataset)
+    shoppers, weeks = np.arange(dataset.n_shoppers), dataset.split.test_weeks
+    columns = ["shopper", "day", "item", "quantity", "price"]
+    real, replayed = real_tape(dataset, weeks, shoppers), simulated_tape(model, weeks, shoppers)
+    for tape in (real, replayed):
+        tape.sort_values(columns[:4], inplace=True, ignore_index=True)
+    assert real[columns].astype(float).round(4).equals(replayed[columns].astype(float).round(4))
+
+
+def test_a_bundle_that_the_logged_basket_holds_is_taken(dataset):
+    model = FAMILIES["replay"].fit(dataset)
+    state = model.reset(torch.tensor([0]), torch.tensor([0]))
+    draws = Draws(0, torch.tensor([0]), torch.tensor([0]))
+    plain, _ = model.respond(state, Offer.nothing(1, 2, model.device), draws)
+    held = Offer(plain.item[:1].repeat(1, 1), torch.tensor([0.2]))
+    answer, _ = model.respond(state, held, draws)
+    assert answer.choice.item() == TAKE
+    units = int(plain.quantity[0])
+    assert float(answer.price[0]) == pytest.approx(float(plain.price[0]) * (1 - 0.2 / units))
+
+
+def whole(value, synergy=0.0, discount=0.0, pull=0.0) -> bool:
+    """Two items of price 1 and slope 2: is the bundle taken whole?"""
+    pair = torch.tensor([[[0.0, synergy], [synergy, 0.0]]])
+    one = torch.ones(1, 2)
+    return bool(takes_whole(torch.tensor([value]), one, 2 * one, one, pair, torch.tensor([discount]), pull))
+
+
+def test_without_discount_and_synergy_a_bundle_gains_nothing():
+    """It is taken by those alone who would have bought all of it anyway."""
+    assert whole([0.1, 0.2])
+    assert not whole([0.1, -0.01])
+    assert not whole([-0.1, -0.01])
+
+
+def test_what_synergy_and_discount_add_is_what_the_formula_says():
+    # r = exp(v / 2): 1.105 and 0.861. Whole beats cherry-picking the first when 0.861 + 2 d > 1, d > 0.0697.
+    assert not whole([0.2, -0.3], discount=0.069)
+    assert whole([0.2, -0.3], discount=0.071)
+    # Synergy s lifts both: exp((0.2 + s) / 2) + exp((s - 0.3) / 2) - 2 > 0.1052 for s > 0.137.
+    assert not whole([0.2, -0.3], synergy=0.135)
+    assert whole([0.2, -0.3], synergy=0.139)
+    # A pull of 1 in utility is worth the mean of price / slope, 0.5 here.
+    assert whole([0.2, -0.3], pull=0.3) and not whole([0.2, -0.3], pull=0.2)

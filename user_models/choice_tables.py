@@ -1,0 +1,142 @@
+"""Everything that a `ChoiceShopper` looks up, fitted or read off a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bundlegym.data import Dataset, visit_rows
+from bundlegym.recommenders import PersonalFrequency, category_synergy
+from bundlegym.recommenders.history import last_bought_by_week
+from bundlegym.recommenders.profile import deal_share
+from bundlegym.user_models.choice_fit import Marketing, departments, fit_coefficients, gap_bins
+from bundlegym.user_models.missions import LIFT_PSEUDO_COUNT, mission_loadings, mission_scale, synergy_share
+from bundlegym.user_models.rhythm import fit_rhythm
+from bundlegym.user_models.tail import THINNING, memory_tables, tail_tables
+from bundlegym.user_models.taste import Taste
+from bundlegym.user_models.trips import GRID, fit_trips
+from bundlegym.user_models.units import fit_units
+
+_SIZE_EDGES = (3, 5, 8, 13, 21)  # lines of a basket, between bins in which missions differ in strength
+_SIZES = (2.0, 3.5, 6.0, 10.0, 16.0, 28.0)  # a basket in each bin
+
+
+def fit_tensors(
+    dataset: Dataset,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    *,
+    shortlist_size: int,
+    epochs: int,
+    seed: int,
+    progress: Callable[[str], None],
+) -> dict[str, Tensor]:
+    """S shoppers, L shortlisted items, I items, G subcategories, C categories, W weeks, K trip sizes:
+
+    `coefficient_*` as in `fit_coefficients`; `shortlist` (S, L); `taste`, `interval` (S, L); `last` (W, S,
+    L); `price_slope` (I,), `deal_factor` (S,): slope of utility in log price; `price_push`, `promotion_push`,
+    `rebate`, `shelf_price` (W, I); `category`, `group` (I,), `group_category` (G,); `tail_weight` (S, G),
+    `log_within` (I,): taste for items never bought; `tail_*` as in `tail_tables`; `mission_*` and `synergy`
+    as in `missions`;
+    `trip_cdf`, `trip_rate` (S, K): chances and log rates of trips; and those of `fit_rhythm` and `fit_units`.
+    """
+    coefficients = fit_coefficients(
+        dataset, weeks, shoppers, shortlist_size, epochs=epochs, seed=seed, progress=progress
+    )
+    progress("user model: tastes, trips, visits, units")
+    taste = Taste.fit(dataset, weeks, shoppers)
+    shortlist = taste.shortlist(shortlist_size)
+    marketing = Marketing.of(dataset, weeks)
+    slope = coefficients["price"].numpy()[departments(dataset)]
+    promotion = (
+        float(coefficients["display"]) * marketing.display + float(coefficients["mailer"]) * marketing.mailer
+    )
+    push = slope * marketing.rebate + promotion
+    power = float(coefficients["taste"])
+    log_share = taste.log_share()
+    attraction = np.exp(power * taste.log_within + push, dtype=np.float64)
+
+    remembered = np.exp(power * log_share + float(coefficients["memory"])) * (taste.count > 0)
+    np.put_along_axis(remembered, shortlist, 0.0, axis=1)
+
+    frequency = PersonalFrequency.fit(dataset, weeks)
+    lift = category_synergy(dataset, frequency, weeks, LIFT_PSEUDO_COUNT, shoppers=shoppers)
+    share, error = synergy_share(dataset, frequency, push, weeks, shoppers, seed)
+    progress(f"user model: synergy is {share:.2f} (standard error {error:.2f}) of the log lift after taste")
+    # Neutral where promotions cannot tell it from none; at a half it explains all of the lift of either on
+    # other.
+    share = min(share, 0.5) if share > 2 * error else 0.0
+    synergy = share * np.where(np.eye(len(lift)) > 0, lift.clip(max=0), lift)
+    # Each of two may have pulled the other, so synergy accounts for twice its size in their lift.
+    common = lift - 2 * share * (lift - np.diag(np.diag(lift)))
+    loading, spread = mission_loadings(common, frequency.category_share[shoppers].mean(0))
+    scale = mission_scale(dataset, frequency, visit_rows(dataset, weeks, shoppers), _SIZE_EDGES)
+    group_category = np.zeros(taste.group.max() + 1, dtype=np.int64)
+    group_category[taste.group] = frequency.category
+    arrays: dict[str, np.ndarray] = {
+        "shortlist": shortlist,
+        "taste": power * np.take_along_axis(log_share, shortlist, 1),
+        "interval": taste.interval(shortlist, weeks),
+        "last": last_bought_by_week(dataset, shortlist),
+        "price_slope": slope.astype(np.float32),
+        "deal_factor": np.exp(float(coefficients["price_deal"]) * deal_share(dataset, weeks, shoppers)),
+        "price_push": slope * marketing.rebate,
+        "promotion_push": promotion,
+        "rebate": marketing.rebate,
+        "shelf_price": dataset.shelf_price.T.copy(),
+        "category": frequency.category,
+        "group": taste.group,
+        "group_category": np.append(group_category, len(lift)),
+        "tail_weight": np.column_stack([np.exp(power * taste.log_unbought), THINNING * remembered.sum(1)]),
+        "log_within": (power * taste.log_within).astype(np.float32),
+        **tail_tables(attraction, taste.group),
+        **memory_tables(remembered),
+        "mission_loading": loading,
+        "mission_spread": spread,
+        "mission_mean": (((loading**2).sum(1) + spread**2) / 2).astype(np.float32),
+        "mission_scale": np.interp(np.log(GRID), np.log(_SIZES), scale).astype(np.float32),
+        "synergy": synergy.astype(np.float32),
+        **fit_rhythm(dataset, weeks, shoppers),
+        **fit_units(dataset, weeks, shoppers, marketing.rebate),
+    }
+    tensors = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
+    tensors |= {f"coefficient_{name}": value.reshape(-1).clone() for name, value in coefficients.items()}
+    trips = fit_trips(dataset, weeks, shoppers)
+    tensors["trip_gap"] = torch.from_numpy(np.log(trips["trip_gap"]))
+    tensors["trip_cdf"] = torch.from_numpy(trips["trip_share"].cumsum(1))
+    tensors["trip_rate"] = _trip_rates(tensors, weeks)
+    return tensors
+
+
+def _trip_rates(t: dict[str, Tensor], weeks: tuple[int, int]) -> Tensor:
+    """(S, K) log factor on exp(utility) with which a shopper's visit holds each size of `GRID` on average.
+
+    The average is over three weeks with each shopper's real history; so a promotion raises the basket instead
+    of only shifting it.
+    """
+    first, end = weeks
+    everyone = torch.arange(len(t["shortlist"]))
+    rate = torch.zeros_like(t["taste"])
+    tail = torch.zeros(len(everyone))
+    for part in (0.7, 0.8, 0.9):
+        week = int(first + part * (end - first))
+        bins = gap_bins(torch.full_like(everyone, week * 7), t["last"][week].long(), t["interval"])
+        push = t["deal_factor"][:, None] * t["price_push"][week][t["shortlist"]]
+        push = push + t["promotion_push"][week][t["shortlist"]]
+        rate += torch.exp(t["taste"] + t["coefficient_gap"][bins] + push) / 3
+        outside = t["tail_weight"][:, :-1] @ t["tail_attraction"][week, :-1]
+        inside = torch.exp(push + t["log_within"][t["shortlist"]])
+        inside = inside * t["tail_weight"].gather(1, t["group"][t["shortlist"]])
+        tail += (outside - inside.sum(1)).clamp(min=0) / 3 + t["memory_rate"] / 3
+    target = torch.from_numpy(GRID).float().expand(len(everyone), -1)
+    log_factor = torch.log(target / (rate.sum(1) + tail)[:, None])
+    for _ in range(6):  # an item is bought once at most, so the mean falls short of the sum of rates
+        factor = torch.exp(log_factor)
+        mean = tail[:, None] * factor
+        for k in range(target.shape[1]):
+            mean[:, k] += (1 - torch.exp(-rate * factor[:, k : k + 1])).sum(1)
+        log_factor = log_factor + torch.log(target / mean)
+    return log_factor

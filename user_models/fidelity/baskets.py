@@ -1,0 +1,91 @@
+"""What a basket looks like: size, value, rhythm, repeats, and what is bought together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_matrix
+
+from bundlegym.data import Dataset
+from bundlegym.recommenders.frequency import line_counts
+
+DECILES = tuple(range(10, 100, 10))
+
+
+def base_rates(tape: pd.DataFrame, n_shoppers: int, n_weeks: int) -> dict[str, float]:
+    """Means that a simulator must get right before anything else."""
+    visits = tape["visit"].nunique()
+    return {
+        "visits_per_shopper_week": visits / (n_shoppers * n_weeks),
+        "lines_per_visit": len(tape) / visits,
+        "units_per_line": float(tape["quantity"].mean()),
+        "value_per_visit": float((tape["quantity"] * tape["price"]).sum() / visits),
+        "price_per_unit": float((tape["quantity"] * tape["price"]).sum() / tape["quantity"].sum()),
+    }
+
+
+def deal_rate(tape: pd.DataFrame, dataset: Dataset) -> float:
+    """Share of lines bought below list price."""
+    item, week = tape["item"], tape["week"]
+    return float(np.mean(dataset.shelf_price[item, week] < 0.99 * dataset.list_price[item, week]))
+
+
+def samples(tape: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Samples of basket size (lines), value, days between visits and days between purchases of an item."""
+    by_visit = tape.groupby("visit")
+    visits = by_visit[["shopper", "day"]].first()
+    item_days = tape.sort_values(["shopper", "item", "day"], kind="stable")
+    gaps = item_days.groupby(["shopper", "item"])["day"].diff().dropna()
+    return {
+        "basket_size": by_visit.size().to_numpy(),
+        "basket_value": (tape["quantity"] * tape["price"]).groupby(tape["visit"]).sum().to_numpy(),
+        "days_between_visits": visits.groupby("shopper")["day"].diff().dropna().to_numpy(),
+        "days_between_purchases": gaps.to_numpy(),
+    }
+
+
+def repeat_share(tape: pd.DataFrame, dataset: Dataset, first_week: int) -> float:
+    """Share of lines whose item the shopper bought in the log before `first_week`."""
+    bought = line_counts(dataset, (0, first_week))
+    return float(np.mean(bought[tape["shopper"], tape["item"]] > 0))
+
+
+def lifts(tape: pd.DataFrame, group: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """(P,) lift n_ab n / (n_a n_b) over visits of the pairs (P, 2) of groups; `group` (n_items,). NaN where
+    the two would meet less than once by chance."""
+    visit, _ = pd.factorize(tape["visit"])
+    n = int(visit.max()) + 1
+    held = csr_matrix((np.ones(len(tape)), (visit, group[tape["item"]])), (n, int(group.max()) + 1))
+    held.data[:] = 1.0
+    together = np.asarray((held.T @ held).todense())
+    a, b = pairs.T
+    both = together[a, b] + 0.5  # half a visit, so that a pair never seen together has a logarithm
+    by_chance = together[a, a] * together[b, b] / n
+    return both / np.where(by_chance >= 1, by_chance, np.nan)
+
+
+def frequent_pairs(tape: pd.DataFrame, group: np.ndarray, least: float) -> np.ndarray:
+    """(P, 2) pairs of groups that would meet in at least `least` visits by chance."""
+    visits = tape["visit"].nunique()
+    seen = pd.DataFrame({"visit": tape["visit"], "group": group[tape["item"]]}).drop_duplicates()
+    count = np.bincount(seen["group"], minlength=int(group.max()) + 1)
+    a, b = np.triu_indices(len(count), 1)
+    keep = count[a] * count[b] / visits >= least
+    return np.stack([a[keep], b[keep]], 1)
+
+
+def lift_summary(real: np.ndarray, simulated: np.ndarray) -> dict[str, float | list[float]]:
+    """Median and deciles of lift over pairs known from both, and the greatest deviation of a decile as a
+    ratio less 1."""
+    known = ~np.isnan(real) & ~np.isnan(simulated)
+    real, simulated = real[known], simulated[known]
+    r, s = np.percentile(real, DECILES), np.percentile(simulated, DECILES)
+    return {
+        "real_median": float(np.median(real)),
+        "simulated_median": float(np.median(simulated)),
+        "real_deciles": r.round(3).tolist(),
+        "simulated_deciles": s.round(3).tolist(),
+        "worst_decile": float(np.abs(s / r - 1).max()),
+        "correlation": float(np.corrcoef(np.log(real), np.log(simulated))[0, 1]),
+        "pairs": len(real),
+    }

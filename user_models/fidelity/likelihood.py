@@ -1,0 +1,73 @@
+"""Held-out negative log-likelihood per purchased item, in nats, of user models and of simple rivals.
+
+Every model gives each item of the catalogue its share of a visit's lines, before the visit; the measure is
+the mean of -log(share) over the lines that were bought. Rivals are fitted on the same weeks and shoppers.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import torch
+from sklearn.decomposition import NMF
+from sklearn.exceptions import ConvergenceWarning
+
+from bundlegym.data import Dataset, lines_of
+from bundlegym.recommenders.frequency import line_counts
+from bundlegym.user_models.base import UserModel
+
+_PERSONAL_WEIGHT = 400.0  # of the popularity prior of personal frequency, in purchase lines
+_FACTORS, _FACTOR_WEIGHT = 60, 200.0
+_BATCH = 256
+
+
+def model_nll(model: UserModel, dataset: Dataset, rows: np.ndarray) -> float | None:
+    """Nats a line of a user model at the visits `rows`; None for one that knows no shares."""
+    lines, place = lines_of(dataset, rows)
+    item = dataset.purchases["item"].to_numpy()[lines].astype(np.int64)
+    total = 0.0
+    for begin in range(0, len(rows), _BATCH):
+        batch = rows[begin : begin + _BATCH]
+        log_share = model.log_share(model.at_visits(dataset, batch))
+        if log_share is None:
+            return None
+        mine = slice(*np.searchsorted(place, [begin, begin + _BATCH]))
+        where = torch.from_numpy(place[mine] - begin), torch.from_numpy(item[mine])
+        total -= float(log_share.cpu()[where].double().sum())
+    return total / len(item)
+
+
+def rival_nll(
+    dataset: Dataset, fit_weeks: tuple[int, int], fit_shoppers: np.ndarray, rows: np.ndarray
+) -> dict[str, float]:
+    """Nats a line of popularity, personal frequency and matrix factorisation at the visits `rows`.
+
+    Averages and factors are learned from `fit_shoppers`; a shopper's own counts are that shopper's own.
+    """
+    counts = line_counts(dataset, fit_weeks)
+    popularity = counts[fit_shoppers].sum(0, dtype=np.float64) + 0.5
+    popularity = (popularity / popularity.sum()).astype(np.float32)
+    lines, place = lines_of(dataset, rows)
+    item = dataset.purchases["item"].to_numpy()[lines].astype(np.int64)
+    shopper = dataset.visits["shopper"].to_numpy()[rows][place]
+
+    def score(share: np.ndarray) -> float:
+        return float(-np.log(share).mean(dtype=np.float64))
+
+    total = counts.sum(1)
+    personal = counts[shopper, item] + _PERSONAL_WEIGHT * popularity[item]
+    factors = NMF(
+        _FACTORS, init="nndsvda", solver="mu", beta_loss="kullback-leibler", max_iter=60, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        factors.fit(counts[fit_shoppers])
+        weights = factors.transform(counts)
+    norm = (weights @ factors.components_).sum(1) + _FACTOR_WEIGHT
+    low_rank = np.einsum("pk,kp->p", weights[shopper], factors.components_[:, item])
+    return {
+        "popularity": score(popularity[item]),
+        "personal_frequency": score(personal / (total[shopper] + _PERSONAL_WEIGHT)),
+        "matrix_factorisation": score((low_rank + _FACTOR_WEIGHT * popularity[item]) / norm[shopper]),
+    }

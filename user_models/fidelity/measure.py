@@ -1,0 +1,116 @@
+"""All measures of fidelity in one pass: a nested dictionary for JSON, and the samples that the page draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bundlegym.data import Dataset, visit_rows
+from bundlegym.user_models.base import UserModel
+from bundlegym.user_models.fidelity import (
+    baskets,
+    calibration,
+    distributions,
+    likelihood,
+    response,
+    two_sample,
+)
+from bundlegym.user_models.tape import real_tape, simulated_tape
+
+_PAIR_VISITS = {"categories": 40.0, "items": 3.0}
+_CALIBRATION_VISITS = 3000
+
+
+@dataclass
+class Fidelity:
+    """`figures` for JSON and table; `samples` by name, each (real, simulated), for the plots."""
+
+    figures: dict[str, Any]
+    samples: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+
+def measure(
+    model: UserModel,
+    dataset: Dataset,
+    *,
+    name: str = "choice",
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    seed: int = 0,
+    progress: Callable[[str], None] = print,
+) -> Fidelity:
+    """Compare the log with an organic simulation of `shoppers` in `weeks`, which the model must not have
+    seen."""
+    n_weeks = weeks[1] - weeks[0]
+    progress(f"fidelity: simulating {len(shoppers):,} shoppers for {n_weeks} weeks")
+    real, simulated = real_tape(dataset, weeks, shoppers), simulated_tape(model, weeks, shoppers, seed)
+    eight = [distributions.eight(tape, dataset, weeks, shoppers) for tape in (real, simulated)]
+    more = [baskets.samples(tape) for tape in (real, simulated)]
+    figures: dict[str, Any] = {
+        "weeks": list(weeks),
+        "shoppers": len(shoppers),
+        "ks_complement": distributions.ks_complements(*eight),
+        "ks_complement_more": distributions.ks_complements(*more),
+        "base_rates": _base_rates(real, simulated, dataset, weeks, len(shoppers)),
+    }
+    samples = {what: (eight[0][what], eight[1][what]) for what in eight[0]}
+    samples |= {what: (more[0][what], more[1][what]) for what in more[0]}
+
+    progress("fidelity: co-purchases, prices and promotions")
+    category = pd.factorize(dataset.items["category"])[0]
+    before = real_tape(dataset, (0, weeks[0]), shoppers)
+    for level, group in (("categories", category), ("items", np.arange(dataset.n_items))):
+        pairs = baskets.frequent_pairs(before, group, _PAIR_VISITS[level] * weeks[0] / n_weeks)
+        lift = baskets.lifts(real, group, pairs), baskets.lifts(simulated, group, pairs)
+        summary = baskets.lift_summary(*lift)
+        figures["co_purchase_lift" if level == "categories" else "co_purchase_lift_items"] = summary
+        samples[f"lift_{level}"] = lift
+    answers = [response.promotion_response(tape, dataset, weeks) for tape in (real, simulated)]
+    figures["response"] = {
+        side: response.response_summary(table)
+        for side, table in zip(("real", "simulated"), answers, strict=True)
+    }
+    samples["elasticity"] = answers[0]["elasticity"].to_numpy(), answers[1]["elasticity"].to_numpy()
+
+    progress("fidelity: calibration")
+    mask = np.isin(np.arange(dataset.n_shoppers), shoppers)
+    rows = visit_rows(dataset, weeks, mask)
+    some = np.sort(np.random.default_rng(seed).permutation(rows)[:_CALIBRATION_VISITS])
+    curve = calibration.calibration_curve(*calibration.purchase_rates(model, dataset, some, category, seed))
+    figures["calibration"] = calibration.calibration_errors(curve)
+    figures["calibration_error"] = figures["calibration"]["calibration_error"]
+    samples["calibration"] = curve[:, 0], curve[:, 1]
+
+    progress("fidelity: telling simulated from real by gradient boosting")
+    features = {"baskets": two_sample.basket_features, "shopper_weeks": two_sample.week_features}
+    figures["two_sample"] = {}
+    for rows_of, make in features.items():
+        tables = (make(real, dataset, weeks[0]), make(simulated, dataset, weeks[0]))
+        figures["two_sample"][rows_of] = two_sample.two_sample_auc(*tables, seed=seed)
+    figures["two_sample_auc"] = max(part["auc"] for part in figures["two_sample"].values())
+    progress("fidelity: likelihood")
+    figures["nll_per_item"] = {name: likelihood.model_nll(model, dataset, rows)}
+    return Fidelity(figures, samples)
+
+
+def _base_rates(
+    real: pd.DataFrame, simulated: pd.DataFrame, dataset: Dataset, weeks: tuple[int, int], n_shoppers: int
+) -> dict[str, dict[str, float]]:
+    columns = []
+    for tape in (real, simulated):
+        rates = baskets.base_rates(tape, n_shoppers, weeks[1] - weeks[0])
+        rates["deal_share"] = baskets.deal_rate(tape, dataset)
+        rates["repeat_share"] = baskets.repeat_share(tape, dataset, weeks[0])
+        columns.append(rates)
+    return {
+        name: {
+            "real": columns[0][name],
+            "simulated": columns[1][name],
+            "ratio": columns[1][name] / columns[0][name],
+        }
+        for name in columns[0]
+    }

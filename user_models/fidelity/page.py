@@ -1,0 +1,75 @@
+"""A page of plots, real against simulated: an HTML file with a PNG beside it."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bundlegym.user_models.fidelity.distributions import RETAILSYNTH
+
+_REAL, _SIMULATED = "#1b6ca8", "#e07a1f"
+
+
+def write_page(
+    folder: Path, content: dict[str, Any], samples: dict[str, tuple[np.ndarray, np.ndarray]], text: str
+) -> Path:
+    """Write `fidelity.html` and `fidelity.png` into `folder`; the page's path. `samples` are of known
+    shoppers."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [*RETAILSYNTH, "basket_size", "basket_value", "days_between_visits", "days_between_purchases"]
+    figure, axes = plt.subplots(4, 4, figsize=(18, 15), constrained_layout=True)
+    for name, axis in zip(names, axes.flat, strict=False):
+        ks = content["ks_complement"] | content["ks_complement_more"]
+        _histograms(axis, *samples[name])
+        axis.set_title(f"{name.replace('_', ' ')}\nKS-complement {ks[name]:.3f}", fontsize=11)
+    for name, axis in zip(("lift_categories", "lift_items"), axes.flat[12:14], strict=True):
+        real, simulated = samples[name]
+        axis.loglog(real, simulated, ".", color=_SIMULATED, markersize=2, alpha=0.4)
+        ends = [np.nanmin([real, simulated]), np.nanmax([real, simulated])]
+        axis.plot(ends, ends, color="black", linewidth=1)
+        axis.set_title(f"co-purchase {name.replace('_', ' of ')}", fontsize=11)
+        axis.set_xlabel("real")
+        axis.set_ylabel("simulated")
+    axis = axes.flat[14]
+    _histograms(axis, *samples["elasticity"])
+    axis.set_title("own-price elasticity by category", fontsize=11)
+    axis = axes.flat[15]
+    predicted, observed = samples["calibration"]
+    axis.loglog(predicted, observed, "o-", color=_SIMULATED)
+    axis.plot(predicted, predicted, color="black", linewidth=1)
+    axis.set_title(f"calibration, expected error {content['calibration_error']:.4f}", fontsize=11)
+    axis.set_xlabel("predicted chance to buy from a category")
+    axis.set_ylabel("observed rate")
+    axes.flat[0].legend()
+    figure.savefig(folder / "fidelity.png", dpi=80)
+    plt.close(figure)
+    page = folder / "fidelity.html"
+    title = f"Fidelity of {content['user_model']} on {content['log']}"
+    page.write_text(
+        f"<!doctype html><meta charset='utf-8'><title>{html.escape(title)}</title>\n"
+        f"<h1>{html.escape(title)}</h1>\n<img src='fidelity.png' style='max-width:100%'>\n"
+        f"<pre>{html.escape(text)}</pre>\n",
+        encoding="utf-8",
+    )
+    return page
+
+
+def _histograms(axis: Any, real: np.ndarray, simulated: np.ndarray) -> None:
+    """Both samples in the same bins, up to the 99.5th percentile; counts get a bin each where they are
+    few."""
+    both = np.concatenate([real, simulated])
+    low, high = both.min(), np.percentile(both, 99.5)
+    whole = np.allclose(both, np.round(both)) and high - low <= 60
+    bins = np.arange(low, high + 2) - 0.5 if whole else np.linspace(low, high, 40)
+    for sample, label, colour in ((real, "real", _REAL), (simulated, "simulated", _SIMULATED)):
+        weight = np.full(len(sample), 1 / max(len(sample), 1))
+        axis.hist(sample, bins, weights=weight, histtype="step", label=label, color=colour, linewidth=1.8)
+    axis.set_yscale("log")

@@ -1,0 +1,120 @@
+"""The command behind `evaluate.py --fidelity`: fit, measure on held-out weeks for two groups of shoppers,
+tell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bundlegym.data import Dataset, visit_rows
+from bundlegym.user_models.base import UserModel
+from bundlegym.user_models.build import FAMILIES
+from bundlegym.user_models.fidelity import likelihood
+from bundlegym.user_models.fidelity.distributions import RETAILSYNTH
+from bundlegym.user_models.fidelity.measure import Fidelity, measure
+
+#: What a user model of the default log should reach; the command prints it beside what is reached.
+TARGETS = {"ks": 0.95, "lift": 0.10, "base_rate": 0.02, "calibration": 0.01, "auc": 0.60}
+
+
+def fidelity(
+    name: str, dataset: Dataset, *, seed: int = 0, progress: Callable[[str], None] = print
+) -> dict[str, Fidelity]:
+    """Fit a user model on all weeks before the test weeks, and measure it in the test weeks: on the shoppers
+    whom coefficients and averages were learned from (`known`), and on those held out from them (`held_out`).
+    """
+    split = dataset.split
+    weeks = (split.train_weeks[0], split.test_weeks[0])
+    model: UserModel = FAMILIES[name].fit(dataset, weeks=weeks, seed=seed, progress=progress)
+    results = {}
+    for group, mask in (("known", ~split.held_out), ("held_out", split.held_out)):
+        progress(f"fidelity: shoppers {group.replace('_', ' ')}")
+        shoppers = np.flatnonzero(mask)
+        results[group] = measure(
+            model, dataset, name=name, weeks=split.test_weeks, shoppers=shoppers, seed=seed, progress=progress
+        )
+        rows = visit_rows(dataset, split.test_weeks, mask)
+        rivals = likelihood.rival_nll(dataset, weeks, ~split.held_out, rows)
+        results[group].figures["nll_per_item"].update(rivals)
+    return results
+
+
+def as_json(name: str, dataset: Dataset, results: dict[str, Fidelity]) -> dict[str, Any]:
+    """The figures of known shoppers at the top, those of held-out shoppers under `held_out`."""
+    content = {
+        "log": dataset.name,
+        "user_model": name,
+        "notes": list(dataset.notes),
+        **results["known"].figures,
+    }
+    return json.loads(json.dumps({**content, "held_out": results["held_out"].figures}, default=float))
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def as_text(content: dict[str, Any]) -> str:
+    """The figures as a table for people: known and held-out shoppers side by side, and what was aimed at."""
+    both = (content, content["held_out"])
+    first, end = content["weeks"]
+    lines = [
+        f"Fidelity of '{content['user_model']}' on {content['log']}, weeks {first}-{end - 1}, which no fit "
+        f"has seen; {both[0]['shoppers']:,} known and {both[1]['shoppers']:,} held-out shoppers",
+        "",
+        f"{'':36}{'known':>10}{'held out':>10}   aim",
+    ]
+
+    def row(label: str, values: tuple[float, ...], aim: str = "", form: str = "{:.3f}") -> None:
+        shown = "".join(f"{form.format(v) if v is not None else '-':>10}" for v in values)
+        lines.append(f"{label:36}{shown}   {aim}".rstrip())
+
+    lines.append("KS-complement (RetailSynth's own, in sample, at the right)")
+    for key, theirs in RETAILSYNTH.items():
+        values = tuple(part["ks_complement"][key] for part in both)
+        row(f"  {key}", values, f">= {TARGETS['ks']}   ({theirs:.3f})")
+    for key in content["ks_complement_more"]:
+        row(f"  {key}", tuple(part["ks_complement_more"][key] for part in both))
+    lines.append("Base rates, simulated / real")
+    for key in content["base_rates"]:
+        row(
+            f"  {key}",
+            tuple(part["base_rates"][key]["ratio"] for part in both),
+            f"1 +- {TARGETS['base_rate']}",
+        )
+    for key, label in (("co_purchase_lift", "categories"), ("co_purchase_lift_items", "items")):
+        lines.append(f"Co-purchase lift of {label}")
+        row("  median, real", tuple(part[key]["real_median"] for part in both))
+        row("  median, simulated", tuple(part[key]["simulated_median"] for part in both))
+        row(
+            "  worst decile off by",
+            tuple(part[key]["worst_decile"] for part in both),
+            f"<= {TARGETS['lift']}",
+        )
+        row("  correlation over pairs, of logs", tuple(part[key]["correlation"] for part in both))
+    lines.append("Calibration of purchase probabilities")
+    row(
+        "  expected error",
+        tuple(p["calibration_error"] for p in both),
+        f"<= {TARGETS['calibration']}",
+        "{:.4f}",
+    )
+    row(
+        "  the same weighted by purchase", tuple(p["calibration"]["by_purchase"] for p in both), form="{:.4f}"
+    )
+    lines.append("Response, median of categories by units")
+    for key in ("elasticity", "display", "mailer"):
+        for side in ("real", "simulated"):
+            row(f"  {key}, {side}", tuple(part["response"][side][key] for part in both), form="{:.2f}")
+    lines.append("Two-sample AUC of gradient boosting (0.5: cannot be told apart)")
+    for key in content["two_sample"]:
+        row(f"  {key}", tuple(part["two_sample"][key]["auc"] for part in both), f"<= {TARGETS['auc']:.2f}")
+    lines.append("Negative log-likelihood per purchased item, nats")
+    for key in content["nll_per_item"]:
+        row(f"  {key}", tuple(part["nll_per_item"][key] for part in both))
+    return "\n".join(lines + [""] + [f"Note: {note}" for note in content["notes"]])

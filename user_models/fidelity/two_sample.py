@@ -1,0 +1,125 @@
+"""Can a classifier tell simulated from real? (Lopez-Paz and Oquab 2017; 0.5 is the limit.)
+
+Gradient boosting on features of single baskets and of shopper-weeks. Folds are by shopper: no shopper of a
+test fold, real or simulated, was trained on. Identity, day and item codes are no features.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold
+
+from bundlegym.data import Dataset
+from bundlegym.recommenders.frequency import line_counts
+
+_FOLDS, _RESAMPLES, _MOST_ROWS = 5, 200, 40_000
+
+
+def basket_features(tape: pd.DataFrame, dataset: Dataset, first_week: int) -> pd.DataFrame:
+    """A row a visit: size, value, variety, deals, repeats, departments, weekday and days since the last
+    visit."""
+    lines = _line_features(tape, dataset, first_week)
+    grouped = lines.groupby("visit")
+    out = pd.DataFrame(
+        {
+            "shopper": grouped["shopper"].first(),
+            "lines": grouped.size(),
+            "units": grouped["quantity"].sum(),
+            "most_units": grouped["quantity"].max(),
+            "value": grouped["value"].sum(),
+            "dearest": grouped["price"].max(),
+            "categories": grouped["category"].nunique(),
+            "departments": grouped["department"].nunique(),
+            "deal_share": grouped["deal"].mean(),
+            "repeat_share": grouped["repeat"].mean(),
+            "log_popularity": grouped["log_popularity"].mean(),
+            "weekday": grouped["day"].first() % 7,
+        }
+    )
+    day = grouped["day"].first()
+    out["gap"] = day.groupby(out["shopper"]).diff()
+    return out.join(_department_lines(lines, "visit"))
+
+
+def week_features(tape: pd.DataFrame, dataset: Dataset, first_week: int) -> pd.DataFrame:
+    """A row a shopper-week with a visit: visits, size, value, variety, deals, repeats, what last week
+    held."""
+    lines = _line_features(tape, dataset, first_week)
+    lines["cell"] = lines["shopper"] * 1000 + lines["week"]
+    grouped = lines.groupby("cell")
+    out = pd.DataFrame(
+        {
+            "shopper": grouped["shopper"].first(),
+            "visits": grouped["visit"].nunique(),
+            "days": grouped["day"].nunique(),
+            "lines": grouped.size(),
+            "items": grouped["item"].nunique(),
+            "units": grouped["quantity"].sum(),
+            "value": grouped["value"].sum(),
+            "categories": grouped["category"].nunique(),
+            "deal_share": grouped["deal"].mean(),
+            "repeat_share": grouped["repeat"].mean(),
+            "log_popularity": grouped["log_popularity"].mean(),
+        }
+    )
+    before = out[["visits", "lines", "value"]].copy()
+    before.index = before.index + 1
+    return out.join(before.add_suffix("_last_week")).join(_department_lines(lines, "cell"))
+
+
+def _line_features(tape: pd.DataFrame, dataset: Dataset, first_week: int) -> pd.DataFrame:
+    item, week = tape["item"].to_numpy(), tape["week"].to_numpy()
+    bought = line_counts(dataset, (0, first_week))
+    popularity = bought.sum(0) + 1
+    return tape.assign(
+        value=tape["quantity"] * tape["price"],
+        category=pd.factorize(dataset.items["category"])[0][item],
+        department=pd.factorize(dataset.items["department"])[0][item],
+        deal=dataset.shelf_price[item, week] < 0.99 * dataset.list_price[item, week],
+        repeat=bought[tape["shopper"], item] > 0,
+        log_popularity=np.log(popularity)[item],
+    )
+
+
+def _department_lines(lines: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Lines of the six largest departments."""
+    count = lines["department"].value_counts().sort_index()
+    kept = lines[lines["department"].isin(count.sort_values(ascending=False, kind="stable").index[:6])]
+    table = kept.groupby([by, "department"]).size().unstack(fill_value=0)
+    return table.rename(columns=lambda code: f"department_{code}").reindex(lines[by].unique(), fill_value=0)
+
+
+def two_sample_auc(real: pd.DataFrame, simulated: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
+    """`auc` with a 95 % interval (`low`, `high`) from resampling shoppers, and `single_features`, the AUC of
+    the five that tell most alone."""
+    names = [c for c in real.columns if c != "shopper"]
+    both = pd.concat([real, simulated.reindex(columns=real.columns)], ignore_index=True)
+    label = np.r_[np.zeros(len(real)), np.ones(len(simulated))]
+    rng = np.random.default_rng(seed)
+    shopper = both["shopper"].to_numpy()
+    if len(both) > _MOST_ROWS:
+        some = rng.permutation(np.unique(shopper))
+        keep = np.isin(shopper, some[: int(len(some) * _MOST_ROWS / len(both))])
+        both, label, shopper = both[keep], label[keep], shopper[keep]
+    x, score = both[names].to_numpy(np.float64), np.zeros(len(both))
+    for train, test in GroupKFold(_FOLDS).split(x, label, shopper):
+        model = HistGradientBoostingClassifier(max_iter=150, learning_rate=0.08, random_state=seed)
+        score[test] = model.fit(x[train], label[train]).predict_proba(x[test])[:, 1]
+    rows = [np.flatnonzero(shopper == s) for s in np.unique(shopper)]
+    resampled = []
+    for _ in range(_RESAMPLES):
+        pick = np.concatenate([rows[i] for i in rng.integers(len(rows), size=len(rows))])
+        resampled.append(roc_auc_score(label[pick], score[pick]))
+    alone = {n: abs(roc_auc_score(label, np.nan_to_num(x[:, i], nan=-1)) - 0.5) for i, n in enumerate(names)}
+    low, high = np.percentile(resampled, [2.5, 97.5])
+    return {
+        "auc": float(roc_auc_score(label, score)),
+        "low": float(low),
+        "high": float(high),
+        "single_features": {n: round(0.5 + a, 3) for n, a in sorted(alone.items(), key=lambda p: -p[1])[:5]},
+    }

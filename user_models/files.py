@@ -1,0 +1,36 @@
+"""User models on disk: tensors as safetensors, settings as JSON; no pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from bundlegym.errors import UserError
+
+
+def save_tensors(folder: Path, name: str, tensors: dict[str, Tensor], settings: dict[str, Any]) -> None:
+    """Write `name.safetensors` and `name.json` into an existing folder, each renamed into place."""
+    save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, str(folder / f"{name}.safetensors.part"))
+    (folder / f"{name}.json.part").write_text(json.dumps(settings, indent=2) + "\n")
+    for file in (f"{name}.safetensors", f"{name}.json"):
+        os.replace(folder / f"{file}.part", folder / file)
+
+
+def load_tensors(folder: Path, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `save_tensors` wrote.
+
+    Raises:
+        UserError: a file is missing or unreadable.
+    """
+    try:
+        settings = json.loads((folder / f"{name}.json").read_text())
+        return load_file(str(folder / f"{name}.safetensors")), settings
+    except Exception as error:
+        raise UserError(
+            f"{folder}: no readable user model {name!r} ({name}.json, {name}.safetensors): {error}"
+        ) from error

@@ -1,0 +1,177 @@
+"""`LookalikeShopper`: baskets and gaps of real visits of similar shoppers; nothing parametric about who buys
+what.
+
+A visit is a visit from the weeks of the fit, drawn from the shopper's own or from those of the shoppers
+nearest in shares of subcategories and size of basket; its basket is bought at this week's shelf prices, and
+the shopper comes again after as many days as its shopper did. An unoffered shopper does not answer prices.
+
+The answer to an offer is mixed bundling (`bundling`) on latent values v = log(rate) + Gumbel noise that agree
+with the drawn basket: v > 0 for items in it, v < 0 for others, with the share of such visits that hold the
+item as chance of v > 0. The slope of utility in log price is estimated from the log (`fit_coefficients`).
+*Assumptions*: an offer adds no synergy, and what is bought in it replaces nothing else of the basket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.neighbors import NearestNeighbors
+from torch import Tensor
+
+from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
+from bundlegym.user_models.bundling import takes_whole
+from bundlegym.user_models.choice_fit import departments, fit_coefficients
+from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.files import load_tensors, save_tensors
+from bundlegym.user_models.ragged import rows_of
+from bundlegym.user_models.taste import subcategories
+
+_NEIGHBOURS = 10
+_OWN_VISITS = 10.0  # own visits at which half of the visits drawn are the shopper's own
+_FLOOR = 1e-5  # chance that a visit holds an item that no similar one does
+_WHO, _WHICH, _VALUE = range(3)
+
+
+class LookalikeShopper(UserModel):
+    """See the module's docstring.
+
+    Attributes:
+        tensors: `donor` (S, 1 + _NEIGHBOURS) shoppers to draw visits of, oneself first; `own` (S,) chance of
+            one's own; `start`, `count` (S,) of each shopper's visits; `gap` (V,) days to the next one; `line`
+            (V + 1,) where each visit's lines begin; `item`, `quantity` (P,); `held` (S, I) int16 visits that
+            held an item; `price_slope` (I,); `shelf_price` (W, I).
+    """
+
+    def __init__(self, tensors: dict[str, Tensor], device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+        self.tensors = {name: value.to(self.device) for name, value in tensors.items()}
+
+    @staticmethod
+    def fit(
+        dataset: Dataset,
+        *,
+        weeks: tuple[int, int] | None = None,
+        shoppers: np.ndarray | None = None,
+        epochs: int = 3,
+        seed: int = 0,
+        progress: Callable[[str], None] = print,
+        device: torch.device | str = "cpu",
+    ) -> LookalikeShopper:
+        """Visits in `weeks` (by default the training weeks) of `shoppers` (mask; by default those not held
+        out), and anybody's own."""
+        weeks = weeks or dataset.split.train_weeks
+        shoppers = ~dataset.split.held_out if shoppers is None else shoppers
+        rows = visit_rows(dataset, weeks)
+        visits = dataset.visits.iloc[rows]
+        gap = visits.groupby("shopper")["day"].diff(-1).abs()
+        rows, visits, gap = rows[gap.notna()], visits[gap.notna()], gap.dropna()  # the last one has no next
+        lines, place = lines_of(dataset, rows)
+        item = dataset.purchases["item"].to_numpy()[lines].astype(np.int64)
+        held = np.zeros((dataset.n_shoppers, dataset.n_items), dtype=np.int16)
+        np.add.at(held, (visits["shopper"].to_numpy()[place], item), 1)
+        count = np.bincount(visits["shopper"], minlength=dataset.n_shoppers)
+        progress("user model: looking for similar shoppers")
+        donor = _donors(held, count, subcategories(dataset), shoppers & (count > 0))
+        coefficients = fit_coefficients(
+            dataset, weeks, shoppers, 100, epochs=epochs, seed=seed, progress=progress
+        )
+        arrays = {
+            "donor": donor,
+            "own": count / (count + _OWN_VISITS),
+            "start": np.concatenate([[0], np.cumsum(count)[:-1]]),
+            "count": count,
+            "gap": gap.to_numpy(np.int64),
+            "line": np.searchsorted(place, np.arange(len(rows) + 1)),
+            "item": item,
+            "quantity": dataset.purchases["quantity"].to_numpy(np.int64)[lines],
+            "held": held,
+            "price_slope": coefficients["price"].numpy()[departments(dataset)],
+            "shelf_price": dataset.shelf_price.T,
+        }
+        tensors = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
+        return LookalikeShopper({**tensors, "own": tensors["own"].float()}, device)
+
+    def reset(self, shopper: Tensor, day: Tensor) -> State:
+        return {"shopper": shopper, "day": day}
+
+    def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
+        t, shopper = self.tensors, state["shopper"]
+        week = (state["day"] // 7).clamp(0, len(t["shelf_price"]) - 1)
+        who, own = draws.uniform(_WHO), t["own"][shopper]
+        other = ((who - own) / (1 - own) * _NEIGHBOURS).long().clamp(0, _NEIGHBOURS - 1) + 1
+        donor = t["donor"][shopper].gather(1, torch.where(who < own, 0, other)[:, None])[:, 0]
+        visit = t["start"][donor] + (draws.uniform(_WHICH) * t["count"][donor]).long()
+        row, line = rows_of(t["line"][visit], t["line"][visit + 1] - t["line"][visit])
+        item, quantity = t["item"][line], t["quantity"][line]
+
+        here = offer.items >= 0
+        offered = offer.items.clamp(min=0)
+        in_basket = torch.zeros(offered.shape, device=self.device).index_add(
+            0, row, ((offer.items[row] == item[:, None]) & here[row]).float()
+        ) > 0  # fmt: skip
+        value = self._values(shopper, offered, in_basket, draws)
+        price, slope = t["shelf_price"][week[:, None], offered], t["price_slope"][offered]
+        none = torch.zeros(*offered.shape, offered.shape[1], device=self.device)
+        whole = takes_whole(value, price, slope, here.float(), none, offer.discount, 0.0)
+
+        new_row, new_slot = (here & whole[:, None] & ~in_basket).nonzero(as_tuple=True)
+        in_bundle = ((offer.items[row] == item[:, None]) & here[row]).any(1) & whole[row]
+        off = offer.discount[row] * in_bundle / quantity
+        new_price = price[new_row, new_slot] * (1 - offer.discount[new_row])
+        response = Response(
+            choice=torch.where(whole, TAKE, torch.where(in_basket.any(1), CHERRY_PICK, IGNORE)),
+            row=torch.cat([row, new_row]),
+            item=torch.cat([item, offered[new_row, new_slot]]),
+            quantity=torch.cat([quantity, torch.ones_like(new_row)]),
+            price=torch.cat([t["shelf_price"][week[row], item] * (1 - off), new_price]),
+            days=t["gap"][visit],
+            left=torch.zeros_like(whole),
+        )
+        return response, {"shopper": shopper, "day": state["day"] + response.days}
+
+    def _values(self, shopper: Tensor, offered: Tensor, in_basket: Tensor, draws: Draws) -> Tensor:
+        """(N, B) latent values given whether the basket holds the item: Gumbel noise cut at 0."""
+        t, donor = self.tensors, self.tensors["donor"][shopper]
+        own = t["own"][shopper, None]
+        weight = torch.cat([own, ((1 - own) / _NEIGHBOURS).expand(-1, _NEIGHBOURS)], 1)
+        share = t["held"][donor[:, :, None], offered[:, None]] / t["count"][donor].clamp(min=1)[:, :, None]
+        chance = ((weight[:, :, None] * share).sum(1) + _FLOOR).clamp(max=0.95)
+        luck = draws.uniform(_VALUE, offered)
+        # P(v < x) = exp(-rate exp(-x)) with rate = -log(1 - chance), restricted to either side of 0.
+        below = luck * (1 - chance)
+        above = 1 - chance + luck * chance
+        rate = -torch.log1p(-chance)
+        return torch.log(rate) - torch.log(
+            -torch.log(torch.where(in_basket, above, below).clamp(1e-30, 1 - 1e-7))
+        )
+
+    def save(self, folder: Path) -> None:
+        save_tensors(folder, "lookalike", self.tensors, {})
+
+    @staticmethod
+    def load(folder: Path, device: torch.device | str = "cpu") -> LookalikeShopper:
+        """Read what `save` wrote; raises `UserError` where it is not there."""
+        return LookalikeShopper(load_tensors(folder, "lookalike")[0], device)
+
+
+def _donors(held: np.ndarray, count: np.ndarray, group: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """(S, 1 + _NEIGHBOURS) int64: oneself (or, without a visit, the nearest), then the nearest of `known`."""
+    one_hot = np.zeros((len(group), group.max() + 1), dtype=np.float32)
+    one_hot[np.arange(len(group)), group] = 1.0
+    lines = held.astype(np.float32) @ one_hot
+    total = lines.sum(1)
+    share = (lines + 20 * lines.sum(0) / max(total.sum(), 1)) / (total + 20)[:, None]
+    size = np.log((total + 40) / (count + 5))
+    features = np.column_stack([np.sqrt(share), 0.2 * size])  # Hellinger distance of shares, and size
+    candidates = np.flatnonzero(known)
+    k = min(_NEIGHBOURS + 1, len(candidates))
+    near = candidates[NearestNeighbors(n_neighbors=k).fit(features[known]).kneighbors(features)[1]]
+    table = np.empty((len(held), 1 + _NEIGHBOURS), dtype=np.int64)
+    for shopper, row in enumerate(near):
+        others = np.resize(row[row != shopper], _NEIGHBOURS)
+        table[shopper] = [shopper if count[shopper] else others[0], *others]
+    return table

@@ -1,0 +1,100 @@
+"""Purchases outside the shortlist: a Poisson process over the whole catalogue.
+
+The share of an item never bought is a product of the shopper's part for its subcategory and the item's own,
+so a draw is of a subcategory first, then of an item within it by the week's prices and promotions. Items
+bought before that found no place on the shortlist, the shopper's *memory*, count as one more subcategory of
+the shopper's own; there a draw is kept with a chance that follows the week's price and promotions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bundlegym.user_models.draws import Draws
+
+#: At most so many purchases a visit; reached once in thousands of visits.
+SLOTS = 64
+#: Draws from memory are so many times too frequent, and as many too few are kept; a stronger promotion is cut
+# to it.
+THINNING = 4.0
+
+
+def tail_tables(attraction: np.ndarray, group: np.ndarray) -> dict[str, np.ndarray]:
+    """From the items' attraction (n_weeks, I), exp of utility apart from the shopper's part, and their group
+    (I,):
+
+    `tail_item` (I,) int64 items sorted by group; `tail_cdf` (n_weeks, I) float64, w + the cumulative share of
+    attraction in week w in that order; `tail_start` (n_weeks, G + 1) float64, where each group begins in it;
+    `tail_attraction` (n_weeks, G + 1) float32, total of each group, and 1 for memory.
+    """
+    order = np.argsort(group, kind="stable")
+    total = np.concatenate([np.zeros((len(attraction), 1)), np.cumsum(attraction[:, order], 1)], 1)
+    bounds = np.searchsorted(group[order], np.arange(group.max() + 2))
+    start = total[:, bounds]
+    week = np.arange(len(attraction))[:, None]
+    return {
+        "tail_item": order.astype(np.int64),
+        "tail_cdf": week + total[:, 1:] / total[:, -1:],
+        "tail_start": week + start / total[:, -1:],
+        "tail_attraction": np.diff(start, axis=1, append=start[:, -1:] + 1).astype(np.float32),
+    }
+
+
+def memory_tables(rate: np.ndarray) -> dict[str, np.ndarray]:
+    """From each shopper's rates of remembered items (S, I), 0 for others: `memory_rate` (S,) float32 their
+    sum; `memory_item` (M,) int64 of all shoppers one after the other; `memory_cdf` (M,) float64, shopper +
+    cumulative share; `memory_start` (S + 1,) int64 where each begins."""
+    shopper, item = rate.nonzero()
+    total = rate.sum(1, dtype=np.float64)
+    start = np.searchsorted(shopper, np.arange(len(rate) + 1))
+    running = np.cumsum(rate[shopper, item] / total[shopper])
+    before = np.concatenate([[0.0], running])[start[shopper]]
+    return {
+        "memory_rate": total.astype(np.float32),
+        "memory_item": np.append(item, 0).astype(np.int64),  # never empty
+        "memory_cdf": np.append(shopper + running - before, len(rate)),
+        "memory_start": start.astype(np.int64),
+    }
+
+
+def arrivals(rate: Tensor, draws: Draws, stream: int) -> Tensor:
+    """(N, SLOTS) times, ascending, of a Poisson process of the rates (N,); those below 1 are purchases."""
+    slot = torch.arange(SLOTS, device=rate.device)
+    return -torch.log(draws.uniform(stream, slot)).cumsum(1) / rate[:, None].clamp(min=1e-9)
+
+
+def tail_items(
+    t: dict[str, Tensor],
+    shopper: Tensor,
+    week: Tensor,
+    total: Tensor,
+    bought: Tensor,
+    draws: Draws,
+    streams: tuple[int, int, int],
+) -> Tensor:
+    """(N, M) items of the purchases that `bought` (N, SLOTS) marks, for the greatest number M of a shopper;
+    -1 where there is none. `total` (N, G + 1) is the running sum of rates by group, memory last; `streams`
+    are those of the group, of the item within it, and of keeping what was remembered."""
+    slot = torch.arange(int(bought.sum(1).max()) if len(bought) else 0, device=total.device)
+    groups = torch.searchsorted(total, draws.uniform(streams[0], slot) * total[:, -1:], right=True)
+    row, place = bought[:, : len(slot)].nonzero(as_tuple=True)
+    memory = total.shape[1] - 1
+    chosen, w = groups[row, place].clamp(max=memory), week[row]
+    luck = draws.uniform(streams[1], slot)[row, place].double()
+
+    group, items = chosen.clamp(max=memory - 1), t["tail_cdf"].shape[1]
+    start, end = t["tail_start"][w, group], t["tail_start"][w, group + 1]
+    spot = torch.searchsorted(t["tail_cdf"].ravel(), start + luck * (end - start), right=True)
+    new = t["tail_item"][(spot - w * items).clamp(0, items - 1)]
+
+    spot = torch.searchsorted(t["memory_cdf"], shopper[row] + luck, right=True).clamp(
+        max=len(t["memory_item"]) - 1
+    )
+    known = t["memory_item"][spot]
+    push = torch.exp(t["price_push"][w, known] + t["promotion_push"][w, known])
+    kept = draws.uniform(streams[2], slot)[row, place] * THINNING < push
+    out = torch.full((len(total), len(slot)), -1, device=total.device)
+    out[row, place] = torch.where(chosen < memory, new, torch.where(kept, known, -1))
+    return out

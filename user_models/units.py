@@ -1,0 +1,56 @@
+"""How many units a line holds: one, and a geometric number of further ones.
+
+Their mean is the item's own, shrunk to its category's and the shop's, times the shopper's, times
+(price / usual price)^-g: whoever buys on a deal buys more.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bundlegym.data import Dataset, lines_of, visit_rows
+
+_ITEM_LINES, _SHOPPER_LINES = 20.0, 40.0  # weight of the averages
+
+
+def fit_units(
+    dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, rebate: np.ndarray
+) -> dict[str, np.ndarray]:
+    """`extra_units` (I,) and `extra_factor` (S,) float32, `extra_slope` () = g; `rebate` (n_weeks, I) is
+    log(usual price / price)."""
+    rows = visit_rows(dataset, weeks)
+    lines, place = lines_of(dataset, rows)
+    visits = dataset.visits.iloc[rows]
+    shopper, week = (visits[name].to_numpy()[place] for name in ("shopper", "week"))
+    item = dataset.purchases["item"].to_numpy()[lines]
+    extra = dataset.purchases["quantity"].to_numpy()[lines] - 1.0
+    known = shoppers[shopper]
+    category = pd.factorize(dataset.items["category"])[0]
+
+    def shrunk(code: np.ndarray, of: np.ndarray, prior: np.ndarray | float) -> np.ndarray:
+        count = np.bincount(code[known], minlength=len(of))
+        total = np.bincount(code[known], weights=extra[known], minlength=len(of))
+        return (total + _ITEM_LINES * prior) / (count + _ITEM_LINES)
+
+    by_category = shrunk(category[item], np.arange(category.max() + 1), extra[known].mean())
+    mean = shrunk(item, category, by_category[category]) + 1e-4
+    slope = 0.0
+    factor = np.ones(dataset.n_shoppers)
+    for _ in range(10):  # alternate between the shoppers' factors, the items' means and the slope
+        expected = mean[item] * np.exp(slope * rebate[week, item])
+        totals = [np.bincount(shopper, weights=w, minlength=len(factor)) for w in (extra, expected)]
+        pseudo = _SHOPPER_LINES * extra[known].mean()
+        factor = (totals[0] + pseudo) / (totals[1] + pseudo)
+        expected = expected * factor[shopper]
+        x = rebate[week, item][known]
+        residual = (extra - expected)[known] / (1 + expected[known])
+        curvature = (expected[known] / (1 + expected[known]) * x**2).sum() + 1.0
+        slope += float((residual * x).sum() / curvature)
+        ratio = [np.bincount(item[known], weights=w[known], minlength=len(mean)) for w in (extra, expected)]
+        mean *= (ratio[0] + _ITEM_LINES * mean) / (ratio[1] + _ITEM_LINES * mean)
+    return {
+        "extra_units": mean.astype(np.float32),
+        "extra_factor": factor.astype(np.float32),
+        "extra_slope": np.array(max(slope, 0.0), dtype=np.float32),
+    }

@@ -1,0 +1,137 @@
+"""What each item is worth to a `ChoiceShopper` at a visit: log rates of purchase.
+
+log rate = trip size + taste + time since last bought + price, display and mailer + the trip's mission.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bundlegym.user_models.base import Offer, State
+from bundlegym.user_models.choice_fit import gap_bins
+from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.ragged import rows_of
+from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
+
+#: What a `ChoiceShopper` looks up; see `choice_tables.fit_tensors`.
+Tables = dict[str, Tensor]
+#: Streams of the draws that are used here.
+TRIP, MISSION, CATEGORY = 0, 2, 11
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Where N shoppers stand at one visit; the items considered are the shortlist's L and the offer's B.
+
+    items, log_rate: (N, L + B), log rates of -inf where an offered item is on the shortlist already; offered
+    (N, B) the place of each offered item among the considered, -1 for none; week (N,); cell (N, L + B) the
+    place of item and week in a table by both, laid flat; shift (N, C) the mission by category; size (N,) log
+    of the trip's rate.
+    """
+
+    items: Tensor
+    log_rate: Tensor
+    offered: Tensor
+    week: Tensor
+    cell: Tensor
+    shift: Tensor
+    size: Tensor
+
+
+def week_of(t: Tables, day: Tensor) -> Tensor:
+    """(N,) week of days (N,), the log's last one for later days."""
+    return (day // 7).clamp(0, len(t["shelf_price"]) - 1)
+
+
+def open_visit(t: Tables, state: State, offer: Offer, draws: Draws) -> Visit:
+    """Where N shoppers stand at the door, with an offer and luck, before anything is decided."""
+    shopper = state["shopper"]
+    week, short = week_of(t, state["day"]), t["shortlist"][shopper]
+    # Offered items that are not on the shortlist join it for this visit.
+    extra = offer.items.clamp(min=0)
+    place = torch.searchsorted(short, extra).clamp(max=short.shape[1] - 1)
+    unknown = (offer.items >= 0) & (short.gather(1, place) != extra)
+    items = torch.cat([short, extra], 1)
+    offered = torch.where(
+        unknown, short.shape[1] + torch.arange(extra.shape[1], device=shopper.device), place
+    )
+    offered = torch.where(offer.items >= 0, offered, -1)
+    cell = week[:, None] * len(t["category"]) + items
+    utility = torch.cat([_known(t, state, short), _unbought(t, shopper, extra)], 1)
+    utility = utility + _push(t, shopper, cell)
+
+    size = torch.searchsorted(t["trip_cdf"][shopper], draws.uniform(TRIP)[:, None])[:, 0]
+    log_size = t["trip_rate"][shopper, size.clamp(max=t["trip_rate"].shape[1] - 1)]
+    gap = torch.bucketize(state["since"], torch.tensor(TRIP_GAP_EDGES, device=shopper.device), right=True)
+    log_size = log_size + t["trip_gap"][gap]
+    shift = _mission(t, draws, t["mission_scale"][size.clamp(max=len(t["mission_scale"]) - 1)])
+    log_rate = utility + log_size[:, None] + shift.gather(1, t["category"][items])
+    log_rate[:, short.shape[1] :].masked_fill_(~unknown, -torch.inf)
+    return Visit(items, log_rate, offered, week, cell, shift, log_size)
+
+
+def _known(t: Tables, state: State, items: Tensor) -> Tensor:
+    """(N, L) taste and time since last bought of the shortlist."""
+    shopper = state["shopper"]
+    return (
+        t["taste"][shopper]
+        + t["coefficient_gap"][gap_bins(state["day"], state["last"], t["interval"][shopper])]
+    )
+
+
+def _unbought(t: Tables, shopper: Tensor, items: Tensor) -> Tensor:
+    """(N, M) taste for items never bought."""
+    return torch.log(t["tail_weight"][shopper[:, None], t["group"][items]]) + t["log_within"][items]
+
+
+def _memory(t: Tables, shopper: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(M,) row in `shopper` (N,), item and rate of what the shoppers remember off the shortlist."""
+    start = t["memory_start"][shopper]
+    row, spot = rows_of(start, t["memory_start"][shopper + 1] - start)
+    cumulative = t["memory_cdf"]
+    share = torch.diff(cumulative, prepend=torch.zeros_like(cumulative[:1]))[spot]
+    first = spot == start[row]
+    share = torch.where(first, t["memory_cdf"][spot] - shopper[row], share)
+    return row, t["memory_item"][spot], share.float() * t["memory_rate"][shopper[row]]
+
+
+def _push(t: Tables, shopper: Tensor, cell: Tensor) -> Tensor:
+    """(N, M) what price, display and mailer add to the utility of the `cell`s of a flat table."""
+    return t["deal_factor"][shopper, None] * t["price_push"].ravel()[cell] + t["promotion_push"].ravel()[cell]
+
+
+def _mission(t: Tables, draws: Draws, scale: Tensor) -> Tensor:
+    """(N, C) what the purpose of the trip adds to log rates by category; exp of it has mean 1."""
+    categories, purposes = (torch.arange(n, device=scale.device) for n in t["mission_loading"].shape)
+    shift = normal(draws.uniform(MISSION, purposes)) @ t["mission_loading"].T
+    shift = shift + normal(draws.uniform(CATEGORY, categories)) * t["mission_spread"]
+    return scale[:, None] * (shift - scale[:, None] * t["mission_mean"])
+
+
+def log_share(t: Tables, state: State) -> Tensor:
+    """(N, n_items) log of each item's share of the lines of a visit without an offer."""
+    shopper, week = state["shopper"], week_of(t, state["day"])
+    everything = torch.arange(len(t["group"]), device=shopper.device).expand(len(shopper), -1)
+    first = week[:, None] * len(t["group"])
+    push = _push(t, shopper, first + everything)
+    rare = (_unbought(t, shopper, everything) + push).exp()
+    row, item, rate = _memory(t, shopper)
+    rare[row, item] = rate * push[row, item].exp()
+    items = t["shortlist"][shopper]
+    known = (_known(t, state, items) + push.gather(1, items)).exp()
+    # An item is on a visit once at most, which costs favourites of their share in big trips.
+    chance = torch.diff(
+        t["trip_cdf"][shopper], dim=1, prepend=torch.zeros(len(shopper), 1, device=shopper.device)
+    )
+    size = t["trip_rate"][shopper].exp()
+    known = (chance[:, None] * (1 - torch.exp(-known[:, :, None] * size[:, None]))).sum(2)
+    lines = (rare * (chance * size).sum(1, keepdim=True)).scatter(1, items, known)
+    return torch.log(lines / lines.sum(1, keepdim=True))
+
+
+def normal(luck: Tensor) -> Tensor:
+    """Standard normal numbers from uniform ones."""
+    return torch.erfinv(2 * luck - 1) * 2**0.5
