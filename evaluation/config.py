@@ -31,7 +31,7 @@ class TrainConfig:
     user_model_args: tuple[str, ...] = ()
     """Arguments of a class of your own, as name=value."""
 
-    steps: int = 1_000_000
+    steps: int = 1_500_000
     """Environment steps (picks and offers) for each ppo agent."""
 
     dqn_steps: int = 300_000

@@ -30,7 +30,9 @@ def train_side_by_side(train: Train, folder: Path, jobs: list[tuple[str, int]], 
             for line in range(workers):
                 if waiting and line not in running:
                     agent, seed = waiting.pop(0)
-                    process: BaseProcess = context.Process(target=_child, args=(train, folder, agent, seed, line))
+                    process: BaseProcess = context.Process(
+                        target=_child, args=(train, folder, agent, seed, line)
+                    )
                     process.start()
                     running[line] = process
             wait([one.sentinel for one in running.values()])
