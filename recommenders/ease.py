@@ -36,7 +36,8 @@ class EASE(Recommender):
         gram = (bought.T @ bought).toarray()
         gram[np.diag_indices_from(gram)] += self.regularization
         inverse = linalg.inv(gram, overwrite_a=True)
-        self.weights = inverse / -np.diag(inverse)
+        # Row by row in memory, or each product with a sparse row would copy the whole matrix first.
+        self.weights = np.ascontiguousarray(inverse / -np.diag(inverse))
         np.fill_diagonal(self.weights, 0.0)
 
     def _read(self, log: Interactions) -> None:
