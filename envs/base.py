@@ -48,7 +48,7 @@ METRICS = (
 class EnvConfig:
     """The offers an agent may make, and to whom."""
 
-    candidates: int = 32
+    n_candidates: int = 32
     """Items put before the agent at a visit."""
 
     visits: int = 8
@@ -72,10 +72,10 @@ class EnvConfig:
     def __post_init__(self) -> None:
         for name in ("discounts", "observation"):  # lists where a configuration comes from JSON
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        if not 1 <= self.min_size <= self.max_size <= self.candidates:
+        if not 1 <= self.min_size <= self.max_size <= self.n_candidates:
             raise UserError(
-                f"min_size {self.min_size}, max_size {self.max_size}, candidates {self.candidates}: "
-                "must hold 1 <= min_size <= max_size <= candidates"
+                f"min_size {self.min_size}, max_size {self.max_size}, n_candidates {self.n_candidates}: "
+                "must hold 1 <= min_size <= max_size <= n_candidates"
             )
         if not self.discounts or any(not 0 <= d < 1 for d in self.discounts):
             raise UserError(f"discounts {self.discounts}: give at least one, each in [0, 1)")

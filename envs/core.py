@@ -88,10 +88,10 @@ class BundleCore:
             raise UserError("no shoppers to simulate: the list of shoppers is empty")
         self.market, self.user_model, self.config, self.n = market, user_model, config, n
         self.device = user_model.device
-        self.k, self.levels = config.candidates, len(config.discounts)
+        self.k, self.levels = config.n_candidates, len(config.discounts)
         if self.k > market.shortlist.shape[1]:
             raise UserError(
-                f"candidates {self.k}: the shortlist holds only {market.shortlist.shape[1]} items"
+                f"n_candidates {self.k}: the shortlist holds only {market.shortlist.shape[1]} items"
             )
         self.discounts = torch.tensor(config.discounts, device=self.device)
         self.shoppers = torch.as_tensor(np.asarray(shoppers, dtype=np.int64), device=self.device)

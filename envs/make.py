@@ -24,7 +24,7 @@ from bundlegym.user_models import ChoiceShopper, UserModel, build_user_model
 PRESETS: dict[str, dict[str, Any]] = {
     "synthetic": {"log": "synthetic", "min_purchases": 10},
     "complete-journey": {"log": "complete-journey"},
-    "quick": {"log": "synthetic", "min_purchases": 10, "candidates": 8, "visits": 2, "max_size": 3},
+    "quick": {"log": "synthetic", "min_purchases": 10, "n_candidates": 8, "visits": 2, "max_size": 3},
 }
 WEEKS = ("train", "validation", "test")
 SHOPPERS = ("training", "held_out")
@@ -43,7 +43,7 @@ def make_core(
     dataset: Dataset | None = None,
     user_model: Any = "choice",
     user_model_args: Mapping[str, Any] | None = None,
-    candidate_source: CandidateSource | str | None = None,
+    candidates: CandidateSource | str | None = None,
     shoppers: str | Sequence[int] | np.ndarray = "training",
     weeks: str | tuple[int, int] = "train",
     reward: Reward | str | None = None,
@@ -58,13 +58,13 @@ def make_core(
         preset: a name in `PRESETS`.
         dataset: a prepared log, instead of the one that the options name.
         user_model, user_model_args: see `build_user_model`; by default a `ChoiceShopper`.
-        candidate_source: see `market.CandidateSource`; also as `module:name`.
+        candidates: see `market.CandidateSource`; also as `module:name`.
         shoppers: 'training', 'held_out', or codes.
         weeks: 'train', 'validation', 'test', or a half-open range.
         reward: a component's name, `module:name`, or a function; by default the incremental margin.
         blocks: further observation blocks by name.
         config: the offers; instead of options.
-        options: fields of `EnvConfig` (candidates, visits, ...) and of `DataConfig` (log, map, ...).
+        options: fields of `EnvConfig` (n_candidates, visits, ...) and of `DataConfig` (log, map, ...).
 
     Raises:
         UserError: an option is unknown or out of range.
@@ -83,7 +83,7 @@ def make_core(
     if dataset is None:
         data: dict[str, Any] = {k: v for k, v in chosen.items() if k in _DATA}
         dataset = _prepared(DataConfig(**data | {"map": tuple(data.get("map", ()))}))
-    source = load(candidate_source, "source") if isinstance(candidate_source, str) else candidate_source
+    source = load(candidates, "source") if isinstance(candidates, str) else candidates
     model = shared_user_model(user_model, dataset, user_model_args, device)
     return BundleCore(
         shared_market(dataset, model.device, source),

@@ -61,7 +61,7 @@ class TrainConfig:
     judges: tuple[str, ...] = ("choice", "lookalike")
     """User models that only judge, fitted on held-out shoppers: choice, lookalike, replay."""
 
-    candidate_source: str = ""
+    candidates: str = ""
     """Recommender whose best items become candidates; by default what this shopper most likely buys."""
 
     embeddings: str = ""
@@ -109,7 +109,7 @@ class TrainConfig:
             if family not in FAMILIES:
                 raise UserError(f"--judges: unknown user model {family!r}; known are {', '.join(FAMILIES)}")
         for option, names in (
-            ("candidate-source", (self.candidate_source,)),
+            ("candidates", (self.candidates,)),
             ("embeddings", (self.embeddings,)),
             ("greedy", self.greedy),
         ):

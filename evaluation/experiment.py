@@ -85,7 +85,7 @@ class Experiment:
         return Experiment(read_config(folder))
 
     def _market(self) -> Market:
-        source, vectors = self.config.candidate_source, self.config.embeddings
+        source, vectors = self.config.candidates, self.config.embeddings
         return build_market(
             self.dataset,
             device=self.user_model.device,

@@ -61,7 +61,7 @@ def test_candidates_and_embeddings_come_from_a_recommender(dataset, user_model):
     vectors = item_vectors(model, 8)
     market = build_market(dataset, candidates=recommended(model, 40), embeddings=vectors)
     core = BundleCore(
-        market, user_model, EnvConfig(candidates=16), n=6, shoppers=np.arange(dataset.n_shoppers),
+        market, user_model, EnvConfig(n_candidates=16), n=6, shoppers=np.arange(dataset.n_shoppers),
         weeks=dataset.split.train_weeks,
     )  # fmt: skip
     core.reset()

@@ -74,7 +74,7 @@ def test_candidates_of_ones_own(given, dataset):
         items = np.argsort(price, axis=1)[:, ::-1][:, -40:]
         return items, -np.take_along_axis(price, items, 1)
 
-    core = make_core(64, candidate_source=cheapest, **given)
+    core = make_core(64, candidates=cheapest, **given)
     core.reset()
     limit = np.sort(dataset.items["list_price"])[39]
     prices = dataset.items["list_price"].to_numpy()[core.candidates.numpy()]

@@ -20,7 +20,7 @@ def configurations(draw) -> EnvConfig:
     candidates = draw(st.integers(2, 40))
     max_size = draw(st.integers(1, min(candidates, 6)))
     return EnvConfig(
-        candidates=candidates,
+        n_candidates=candidates,
         visits=draw(st.integers(1, 4)),
         min_size=draw(st.integers(1, max_size)),
         max_size=max_size,
@@ -114,7 +114,7 @@ def test_compiled_and_torch_paths_agree(build, config, seed):
 @everything
 @given(seed=st.integers(0, 2**31))
 def test_seeds_one_a_slot_are_single_environments(build, seed):
-    config = EnvConfig(visits=2, candidates=10)
+    config = EnvConfig(visits=2, n_candidates=10)
     batch = build(config, n=3)
     singles = [build(config, seed=[seed + i], n=1) for i in range(3)]
     batch.reseed([seed + i for i in range(3)])

@@ -48,7 +48,7 @@ def test_pictures_change_with_what_is_picked_and_answered(make):
 
 @pytest.mark.parametrize("choice", [0, 1, 2])
 def test_any_scene_is_drawn_and_told(make_core, choice):
-    core = make_core(n=2, candidates=3, min_size=1, max_size=3)
+    core = make_core(n=2, n_candidates=3, min_size=1, max_size=3)
     core.features[1, 0, LIFT] = 5.0
     past = [Outcome(("a" * 200, "b"), 0.3, choice, -1.5, 2.0, 4), Outcome((), 0.0, 0, 0.0, 0.0, 0)]
     for outcomes in ([], past[:1], past):

@@ -83,7 +83,7 @@ def assert_same(ours, theirs, path: str = "") -> None:
 
 @pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])
 def test_native_batch_is_the_single_environments_side_by_side(given, mode):
-    options = {**given, "visits": 2, "candidates": 12}
+    options = {**given, "visits": 2, "n_candidates": 12}
     ours = gym.make_vec("bundlegym/Bundle-v0", num_envs=5, autoreset_mode=mode, **options)
     singles = [lambda: gym.make("bundlegym/Bundle-v0", **options)] * 5
     theirs = SyncVectorEnv(singles, autoreset_mode=mode)
