@@ -27,6 +27,7 @@ import pandas as pd
 import torch
 
 from bundlegym.data import DataConfig, Dataset, prepare
+from bundlegym.data.files import write_json
 from bundlegym.envs import BundleCore, BundleEnv, BundleVectorEnv, EnvConfig
 from bundlegym.envs.make import shared_market, shared_user_model
 from bundlegym.user_models import Draws, Offer, UserModel
@@ -197,7 +198,7 @@ def main() -> None:
     if options.peers:
         rows += peer_rows(options.peers)
     if options.json:
-        options.json.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+        write_json(options.json, {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ environment steps per CPU-second, on the default log, user model, policy and num
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from bundlegym.agents.ppo import make_ppo
 from bundlegym.data import DataConfig, prepare
+from bundlegym.data.files import write_json
 from bundlegym.envs import BundleCore, BundleVecEnv, EnvConfig, build_market
 from bundlegym.user_models import ChoiceShopper
 
@@ -80,7 +80,7 @@ def main() -> None:
            "learner_steps_per_cpu_second": alone, "ratio": whole / alone}  # fmt: skip
     print(f"end to end {whole:,.0f}, learner alone {alone:,.0f} steps per CPU-second: {whole / alone:.0%}")
     if options.json:
-        options.json.write_text(json.dumps({"rows": [row]}, indent=2) + "\n")
+        write_json(options.json, {"rows": [row]})
 
 
 if __name__ == "__main__":

@@ -1,9 +1,15 @@
-"""Reads CSV, TSV and Parquet tables, and says in one line what is wrong with those it cannot read."""
+"""Reads CSV, TSV and Parquet tables, and says in one line what is wrong with those it cannot read.
+
+Writes JSON.
+"""
 
 from __future__ import annotations
 
 import gzip
+import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -43,6 +49,14 @@ def read_table(path: Path, columns: list[str], text: list[str]) -> pd.DataFrame:
         )
     except (OSError, ValueError, pa.ArrowException) as error:
         raise _unreadable(path, error) from error
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write under a temporary name, then rename; folders that are missing are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    os.replace(part, path)
 
 
 def _is_parquet(path: Path) -> bool:

@@ -18,6 +18,7 @@ CANDIDATE_FEATURES = (
 )  # fmt: skip
 #: The one candidate feature that a pick changes: log lift after taste with the bundle so far.
 LIFT = CANDIDATE_FEATURES.index("lift")
+LOG_PRICE, UNIT_MARGIN = CANDIDATE_FEATURES.index("log_price"), CANDIDATE_FEATURES.index("unit_margin")
 #: An action that leaves its slot as it is.
 LEAVE = -1
 #: Observations are clamped to plus and minus this, so that their space is bounded.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bundlegym.envs.base import FEATURE_LIMIT, LEAVE, LIFT
+from bundlegym.envs.base import FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
 from bundlegym.envs.kernels import Board, Shop
 from bundlegym.user_models.draws import Draws
 
@@ -21,8 +21,8 @@ def _describe(b: Board, rows: Tensor, visits: int, min_size: int, max_size: int)
         [
             1 - b.visit[rows] / visits,
             size / max_size,
-            (picked * torch.exp(features[:, :, 1])).sum(1) / 10,
-            chosen[:, :, 3].sum(1) / 4,
+            (picked * torch.exp(features[:, :, LOG_PRICE])).sum(1) / 10,
+            chosen[:, :, UNIT_MARGIN].sum(1) / 4,
             chosen[:, :, LIFT].sum(1) / 4,
         ],
         1,

@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from bundlegym.envs.base import FEATURE_LIMIT, LEAVE, LIFT
+from bundlegym.envs.base import FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
 from bundlegym.user_models.draws import compiled_draw, compiled_key
 
 _LIMIT = np.float32(FEATURE_LIMIT)
 _WEEK = 6  # features of item and week, from column 1 on
 _BOUGHT, _OVERDUE, _ITEM = 7, 8, 9
-_PRICE, _MARGIN = 1, 3
 
 
 class Shop(NamedTuple):
@@ -60,8 +59,8 @@ def _describe(b, n, visits, min_size, max_size):
     for i in range(k):
         b.mask[n, i] = b.picked[n, i] == 0 and size < max_size
         if b.picked[n, i] != 0:
-            price += np.exp(b.features[n, i, _PRICE])
-            margin += b.features[n, i, _MARGIN]
+            price += np.exp(b.features[n, i, LOG_PRICE])
+            margin += b.features[n, i, UNIT_MARGIN]
             lift += b.features[n, i, LIFT]
     for i in range(k, b.mask.shape[1]):
         b.mask[n, i] = size >= min_size

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from bundlegym.data.files import write_json
 from bundlegym.errors import UserError
 from bundlegym.evaluation.ranking import evaluate_ranking
 from bundlegym.recommenders import Interactions, make_recommender
@@ -125,4 +125,4 @@ def _cell(line: dict[str, Any], name: str, k: int) -> str:
 
 def write_lines(path: Path, lines: list[dict[str, Any]], **about: Any) -> None:
     """JSON: `rows`, and what is said `about` them."""
-    path.write_text(json.dumps({**about, "rows": lines}, indent=1) + "\n", encoding="utf-8")
+    write_json(path, {**about, "rows": lines})

@@ -12,6 +12,7 @@ import torch
 import tyro
 
 from bundlegym.data import DataConfig, prepare
+from bundlegym.data.files import write_json
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment, read_config, summary
@@ -90,7 +91,7 @@ def _fidelity(options: argparse.Namespace) -> None:
         raise UserError(f"--user-model: unknown user model {options.user_model!r}; known are {known}")
     # Plots and classifiers are loaded by those who ask for them.
     from bundlegym.user_models.fidelity.page import write_page
-    from bundlegym.user_models.fidelity.report import as_json, as_text, fidelity, write_json
+    from bundlegym.user_models.fidelity.report import as_json, as_text, fidelity
 
     torch.set_num_threads(1)
     dataset = prepare(DataConfig(log=options.log))

@@ -8,7 +8,7 @@ import json
 import os
 import shlex
 import sys
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from bundlegym.agents.checkpoint import load_checkpoint, save_checkpoint
 from bundlegym.agents.dqn import make_dqn
 from bundlegym.agents.ppo import make_ppo
 from bundlegym.data import Dataset, prepare
+from bundlegym.data.files import write_json
 from bundlegym.envs import BundleCore, BundleVecEnv, Market, build_market, recommended
 from bundlegym.envs.base import EMBEDDING_SIZE
 from bundlegym.envs.views import to_numpy
@@ -33,7 +34,7 @@ from bundlegym.evaluation.config import TrainConfig, from_json, to_json
 from bundlegym.evaluation.judge import estimate, play
 from bundlegym.evaluation.rivals import Contender, heuristics, oracle
 from bundlegym.evaluation.side_by_side import train_side_by_side
-from bundlegym.evaluation.table import example_offers, format_table, write_json
+from bundlegym.evaluation.table import example_offers, format_table
 from bundlegym.recommenders import (
     Interactions,
     Recommender,
@@ -134,10 +135,14 @@ class Experiment:
         folder.mkdir(exist_ok=True)
         checkpoint, steps = folder / "checkpoint.safetensors", self.config.steps_of(agent)
         episodes = min(_EVAL_EPISODES, self.config.episodes)
-        validation = self.core(episodes, held_out=False, weeks=self.dataset.split.validation_weeks, seed=seed)
+
+        @cache  # not made for an agent that is trained already
+        def validation() -> BundleCore:
+            weeks = self.dataset.split.validation_weeks
+            return self.core(episodes, held_out=False, weeks=weeks, seed=seed)
 
         def evaluate(model: Any) -> dict[str, float]:
-            rows = estimate([play(validation, learned(model), _EVAL_SEED)])
+            rows = estimate([play(validation(), learned(model), _EVAL_SEED)])
             return {name: row["mean"] for name, row in rows.items() if row["mean"] is not None}
 
         hyper = {

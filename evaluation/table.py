@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,6 @@ _COLUMNS = (
     ("discount", "discount"),
 )
 _RESPONSES = ("ignored it", "cherry-picked", "took it whole")
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write under a temporary name, then rename."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(part, path)
 
 
 def read_results(folder: Path) -> dict[str, Any]:

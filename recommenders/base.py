@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy import sparse
 
+from bundlegym.data.files import write_json
 from bundlegym.errors import UserError
 from bundlegym.recommenders.interactions import Interactions
 
@@ -116,9 +117,9 @@ class Recommender(ABC):
         """Write `recommender.json`, `state.npz` and `log.npz` into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         header = {"name": self.name, "parameters": self.parameters}
-        (folder / "recommender.json").write_text(json.dumps(header, indent=1) + "\n", encoding="utf-8")
         np.savez_compressed(folder / "state.npz", allow_pickle=False, **_flat(self._state()))
         self.log.save(folder / "log.npz")
+        write_json(folder / "recommender.json", header)  # last: it says that the rest is there
 
     @classmethod
     def load(cls, folder: Path) -> Self:

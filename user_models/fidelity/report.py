@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,11 +51,6 @@ def as_json(name: str, dataset: Dataset, results: dict[str, Fidelity]) -> dict[s
         **results["known"].figures,
     }
     return json.loads(json.dumps({**content, "held_out": results["held_out"].figures}, default=float))
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def as_text(content: dict[str, Any]) -> str:
