@@ -67,6 +67,10 @@ class EnvConfig:
     reward: str = "incremental_margin"
     """Reward of a visit: a component by name, or module:name of a function over all components."""
 
+    reward_draws: int = 1
+    """Draws of luck over which a visit's reward is averaged: the first is what happens, the others only
+    lessen the noise that an agent learns from, and each costs one more answer of the user model."""
+
     observation: tuple[str, ...] = BLOCKS
     """Blocks of the observation: names, or module:name of functions of the core."""
 
@@ -80,8 +84,9 @@ class EnvConfig:
             )
         if not self.discounts or any(not 0 <= d < 1 for d in self.discounts):
             raise UserError(f"discounts {self.discounts}: give at least one, each in [0, 1)")
-        if self.visits < 1:
-            raise UserError(f"visits {self.visits}: must be at least 1")
+        for name in ("visits", "reward_draws"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} {getattr(self, name)}: must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -96,8 +101,8 @@ class VisitRecord:
     shopper: Tensor
     day: Tensor
     offer: Offer
-    both: Response
     size: Tensor
+    both: Response
     revenue: Tensor
     margin: Tensor
     twin_margin: Tensor

@@ -7,7 +7,7 @@ lives the same visit with the same draws unoffered, time passes, and new candida
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from bundlegym.envs.base import (
 from bundlegym.envs.custom import Block, blocks_of, reward_of
 from bundlegym.envs.market import SHOPPER_FEATURES, Market
 from bundlegym.errors import UserError
-from bundlegym.user_models.base import Offer, State, UserModel
+from bundlegym.user_models.base import Offer, Response, State, UserModel
 from bundlegym.user_models.draws import Draws, first_episode
 
 # Streams of the core's own draws; a user model numbers its own from 0.
@@ -140,7 +140,6 @@ class BundleCore:
         self._table = (board, shop, config.visits, config.min_size, config.max_size)
         self._episode = take(self.episode)
         self._records = tuple(take(t) for t in (self.records.shopper, self.records.day, self.records.last))
-        self._stock = (take(m.shortlist), take(m.unit_cost))
 
     def reseed(self, seed: int | Sequence[int]) -> None:
         """Start over: `reset` must follow.
@@ -229,41 +228,59 @@ class BundleCore:
         if offers == 0:
             return self._quiet
         rows = self.rows if offers == self.n else self.rows[action >= self.k]
-        record = self._visit(rows, self.discounts[action[rows] - self.k])
+        record, components = self._visit(rows, self.discounts[action[rows] - self.k])
         result = StepResult(
             self._quiet.reward.clone(),
             self._quiet.terminated.clone(),
             self._quiet.truncated.clone(),
             record,
         )
-        result.reward[rows] = self.reward(record.components())
+        result.reward[rows] = self.reward(components)
         result.terminated[rows] = record.left
         result.truncated[rows] = ~record.left & (self.visit[rows] >= self.config.visits)
         self._open(rows)
         return result
 
-    def _visit(self, rows: Tensor, discount: Tensor) -> VisitRecord:
-        """Shopper and twin live the visit; the state moves to the door of the next one."""
+    def _visit(self, rows: Tensor, discount: Tensor) -> tuple[VisitRecord, dict[str, Tensor]]:
+        """Shopper and twin live the visit; the state moves to the door of the next one.
+
+        Returns:
+            What happened, and its components averaged over `reward_draws` draws of luck.
+        """
         m, r = len(rows), self.records
         both = torch.cat([rows, rows + self.n])
         picks, nothing = self.picks[rows], Offer.nothing(m, self.config.max_size, self.device)
         offer = Offer(torch.cat([picks, nothing.items]), torch.cat([discount, nothing.discount]))
         state = self.state if m == self.n else {name: value[both] for name, value in self.state.items()}
-        response, after = self.user_model.respond(state, offer, self.draws(both % self.n))
+        draws = self.draws(both % self.n)
+        response, after = self.user_model.respond(state, offer, draws)
         if m == self.n:
             self.state = after
         else:
             for name, value in after.items():
                 self.state[name][both] = value
-        bought = (response.row, response.item, response.quantity, response.price)
-        revenue, margin = self._ops.settle(
-            self._take(rows), tuple(self._take(part) for part in bought), *self._records, *self._stock
-        )
-        revenue, margin = torch.as_tensor(revenue), torch.as_tensor(margin)
         record = VisitRecord(
-            rows, r.shopper[rows], r.day[rows], Offer(picks, discount), response, self.n_picks[rows],
-            revenue[:m], margin[:m], margin[m:],
+            rows, r.shopper[rows], r.day[rows], Offer(picks, discount), self.n_picks[rows],
+            **self._outcome(response),
         )  # fmt: skip
+        seen = [record.components()]
+        for other in range(1, self.config.reward_draws):
+            might, _ = self.user_model.respond(state, offer, draws.other(other))
+            seen.append(replace(record, **self._outcome(might)).components())
+        bought = self._take(response.row), self._take(response.item)
+        self._ops.note(self._take(rows), *bought, *self._records, self._take(self.market.shortlist))
         r.day[rows] += response.days[:m]
         self.visit[rows] += 1
-        return record
+        return record, seen[0] if len(seen) == 1 else _mean(seen)
+
+    def _outcome(self, both: Response) -> dict[str, Any]:
+        """The fields of a `VisitRecord` that the answers of M shoppers, then of their twins, decide."""
+        m = len(both.choice) // 2
+        bought = (both.row, both.item, both.quantity, both.price)
+        earned = self._ops.earnings(2 * m, *map(self._take, bought), self._take(self.market.unit_cost))
+        revenue, margin = map(torch.as_tensor, earned)
+        return {"both": both, "revenue": revenue[:m], "margin": margin[:m], "twin_margin": margin[m:]}
+
+
+def _mean(seen: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.stack([one[name] for one in seen]).mean(0) for name in seen[0]}

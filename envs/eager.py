@@ -90,19 +90,21 @@ def open_visits(
     _describe(b, rows, visits, min_size, max_size)
 
 
-def settle(
-    rows: Tensor, bought: tuple[Tensor, Tensor, Tensor, Tensor], shopper: Tensor, day: Tensor, last: Tensor,
-    shortlist: Tensor, unit_cost: Tensor,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """See `kernels.settle`."""
-    row, item, quantity, price = bought
-    paid, zero = quantity * price, torch.zeros(2 * len(rows), device=rows.device)
-    revenue = zero.index_add(0, row, paid)
-    margin = zero.index_add(0, row, paid - quantity * unit_cost[item])
+def earnings(
+    n: int, row: Tensor, item: Tensor, quantity: Tensor, price: Tensor, unit_cost: Tensor
+) -> tuple[Tensor, Tensor]:
+    """See `kernels.earnings`."""
+    paid, zero = quantity * price, torch.zeros(n, device=row.device)
+    return zero.index_add(0, row, paid), zero.index_add(0, row, paid - quantity * unit_cost[item])
+
+
+def note(
+    rows: Tensor, row: Tensor, item: Tensor, shopper: Tensor, day: Tensor, last: Tensor, shortlist: Tensor
+) -> None:
+    """See `kernels.note`."""
     own = row < len(rows)
     slots_of, item = rows[row[own]], item[own]
     known = shortlist[shopper[slots_of]]
     slot = torch.searchsorted(known, item[:, None])[:, 0].clamp(max=known.shape[1] - 1)
     found = known.gather(1, slot[:, None])[:, 0] == item
     last[slots_of[found], slot[found]] = day[slots_of[found]].to(last.dtype)
-    return revenue, margin

@@ -155,23 +155,24 @@ def open_visits(rows, key, shopper, day, last, b, m, visits, min_size, max_size)
 
 
 @numba.njit(cache=True)
-def settle(rows, bought, shopper, day, last, shortlist, unit_cost):
-    """(2M,) revenue and margin of shoppers and twins; the shop notes what its M shoppers in `rows` bought.
-
-    bought: (row, item, quantity, price), (P,) each, of a `Response` of 2M.
-    """
-    revenue = np.zeros(2 * len(rows), dtype=np.float32)
-    margin = np.zeros(2 * len(rows), dtype=np.float32)
-    row, item, quantity, price = bought
+def earnings(n, row, item, quantity, price, unit_cost):
+    """(n,) revenue and margin of a `Response` of n, whose purchases (P,) are given."""
+    revenue, margin = np.zeros(n, dtype=np.float32), np.zeros(n, dtype=np.float32)
     for p in range(len(row)):
-        r, i = row[p], item[p]
         paid = np.float32(quantity[p]) * price[p]
-        revenue[r] += paid
-        margin[r] += paid - np.float32(quantity[p]) * unit_cost[i]
-        if r < len(rows):
-            n = rows[r]
-            known = shortlist[shopper[n]]
-            slot = np.searchsorted(known, i)
-            if slot < len(known) and known[slot] == i:
-                last[n, slot] = day[n]
+        revenue[row[p]] += paid
+        margin[row[p]] += paid - np.float32(quantity[p]) * unit_cost[item[p]]
     return revenue, margin
+
+
+@numba.njit(cache=True)
+def note(rows, row, item, shopper, day, last, shortlist):
+    """The shop notes what its M shoppers in the slots `rows` bought; purchases (P,) of later rows, the
+    twins', it does not see."""
+    for p in range(len(row)):
+        if row[p] < len(rows):
+            n = rows[row[p]]
+            known = shortlist[shopper[n]]
+            slot = np.searchsorted(known, item[p])
+            if slot < len(known) and known[slot] == item[p]:
+                last[n, slot] = day[n]

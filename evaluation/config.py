@@ -15,6 +15,8 @@ from bundlegym.recommenders import RECOMMENDERS
 from bundlegym.user_models.build import FAMILIES
 
 AGENTS = ("ppo", "dqn")
+#: What a good offer adds to a visit is a hundredth of what luck adds or takes.
+_REWARD_DRAWS = 16
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class TrainConfig:
     """Where runs are kept."""
 
     data: DataConfig = field(default_factory=DataConfig)
-    env: EnvConfig = field(default_factory=EnvConfig)
+    env: EnvConfig = field(default_factory=lambda: EnvConfig(reward_draws=_REWARD_DRAWS))
 
     def __post_init__(self) -> None:
         for agent in self.agents:

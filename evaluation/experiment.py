@@ -95,14 +95,21 @@ class Experiment:
         )
 
     def core(
-        self, n: int, *, held_out: bool, weeks: tuple[int, int], seed: int, judge: UserModel | None = None
+        self,
+        n: int,
+        *,
+        held_out: bool,
+        weeks: tuple[int, int],
+        seed: int,
+        judge: UserModel | None = None,
+        reward_draws: int = 1,
     ) -> BundleCore:
         """A simulator of n held-out or training shoppers in some weeks; `judge` reacts if it is given."""
         shoppers = np.flatnonzero(self.dataset.split.held_out == held_out)
+        env = dataclasses.replace(self.config.env, reward_draws=reward_draws)
         return BundleCore(
-            self.market, judge or self.user_model, self.config.env,
-            n=n, shoppers=shoppers, weeks=weeks, seed=seed,
-        )  # fmt: skip
+            self.market, judge or self.user_model, env, n=n, shoppers=shoppers, weeks=weeks, seed=seed
+        )
 
     def run(self) -> dict[str, Any]:
         """Train what is not yet trained, judge everything, write and return the results."""
@@ -120,8 +127,8 @@ class Experiment:
 
     def model(self, agent: str, seed: int, on_visits: Any = None) -> Any:
         """A fresh agent on the training shoppers and weeks."""
-        weeks = self.dataset.split.train_weeks
-        core = self.core(self.config.n_envs, held_out=False, weeks=weeks, seed=seed)
+        weeks, draws = self.dataset.split.train_weeks, self.config.env.reward_draws
+        core = self.core(self.config.n_envs, held_out=False, weeks=weeks, seed=seed, reward_draws=draws)
         env = VecMonitor(BundleVecEnv(core, on_visits))
         return _MAKERS[agent](env, seed=seed, device=self.device, gamma=self.config.gamma)
 

@@ -24,6 +24,8 @@ def _signed(value: int) -> int:
 
 
 _GAMMA, _M1, _M2 = (_signed(c) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+#: Far from a multiple of _GAMMA, which would lead to another episode's luck.
+_GAMMA_SEEDS = 0xD1342543DE82EF95
 _U_GAMMA, _U_M1, _U_M2 = (np.uint64(c & _MASK) for c in (_GAMMA, _M1, _M2))
 
 
@@ -105,6 +107,10 @@ class Draws:
         if self.episode.device.type == "cpu":
             return self._compiled(stream, index)
         return self._uniform(stream, index)
+
+    def other(self, number: int) -> Draws:
+        """The same visits under other luck; number 0 is this one."""
+        return Draws(_signed((self.seed + number * _GAMMA_SEEDS) & _MASK), self.episode, self.visit)
 
     def _uniform(self, stream: int, index: Tensor | None) -> Tensor:
         key = mix(self.episode * _GAMMA + self.seed)

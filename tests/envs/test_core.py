@@ -11,6 +11,7 @@ import torch
 from bundlegym.agents.heuristics import SCORES, fill_by, offer_nothing
 from bundlegym.envs import BundleCore, EnvConfig
 from bundlegym.errors import UserError
+from bundlegym.user_models.draws import Draws
 
 
 def random_actions(core: BundleCore, generator: torch.Generator) -> torch.Tensor:
@@ -126,3 +127,25 @@ def test_time_limit_is_truncation(make_core):
 def test_bad_configuration_is_named(options, message):
     with pytest.raises(UserError, match=message):
         EnvConfig(**options)
+
+
+def test_other_luck_lessens_the_noise_of_a_reward_and_changes_nothing_else(make_core):
+    def live(draws: int) -> tuple[torch.Tensor, torch.Tensor]:
+        core = make_core(n=256, reward_draws=draws)
+        policy, days, out = fill_by(SCORES["most_bought"], 2), [], []
+        for _ in range(5):
+            out.append(core.step(policy(core)).reward)
+            days.append(core.records.day.clone())
+        return torch.stack(days), out[-1]
+
+    (days, once), (same_days, often) = live(1), live(12)
+    assert torch.equal(days, same_days)
+    assert often.std() < 0.7 * once.std()
+    assert (often - once).mean().abs() < 3 * (often - once).std() / 256**0.5
+
+
+def test_other_luck_is_independent_and_number_0_is_the_same():
+    rows = torch.arange(2000)
+    draws = Draws(7, rows, torch.zeros_like(rows))
+    assert torch.equal(draws.other(0).uniform(3), draws.uniform(3))
+    assert abs(np.corrcoef(draws.other(1).uniform(3), draws.uniform(3))[0, 1]) < 0.1
