@@ -1,7 +1,7 @@
 """Double DQN that knows masks, with the two-tower scorer.
 
 Stable-Baselines3's DQN explores with invalid actions, flips one coin for all environments, bootstraps from
-actions that the next state forbids, and aims at something between mean and median. `MaskedDQN` mends the four.
+actions that the next state forbids, and aims between the mean and the median. `MaskedDQN` mends the four.
 """
 
 from __future__ import annotations
