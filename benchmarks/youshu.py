@@ -30,6 +30,7 @@ from bundlegym.evaluation.cli import guarded
 from bundlegym.evaluation.ranking import evaluate_ranking
 from bundlegym.recommenders import Recommender
 from bundlegym.recommenders.bundle_blend import BundleBlend
+from bundlegym.recommenders.bundle_content import BundleContent
 from bundlegym.recommenders.bundle_ease import BundleEASE
 from bundlegym.recommenders.bundle_log import BundleLog
 from bundlegym.recommenders.ease import EASE
@@ -62,6 +63,7 @@ class Row:
 
 ROWS = (
     Row("popularity", Popularity),
+    Row("bundle-content", BundleContent),
     Row("ease", partial(EASE, regularization=200.0), grid={"regularization": (100.0, 200.0, 400.0)}),
     Row(
         "bundle-ease", BundleEASE,
@@ -73,7 +75,9 @@ ROWS = (
     ),
     Row(
         "bundle-blend", BundleBlend, kind="blend", seeded=True,
-        scoring={"weights": tuple((w, 1.0, 1.0, 1.0) for w in (0.0, 0.1, 0.2, 0.3, 0.5))},
+        scoring={"weights": tuple(
+            (ease, parts, 1.0, 1.0, 1.0) for ease in (0.0, 0.1, 0.2, 0.4) for parts in (0.0, 0.2, 0.4, 0.6)
+        )},
     ),
 )  # fmt: skip
 

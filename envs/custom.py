@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from bundlegym.envs.base import BLOCKS, COMPONENTS, FEATURE_LIMIT, EnvConfig, Reward
+from bundlegym.envs.base import COMPONENTS, FEATURE_LIMIT, EnvConfig, Reward
 from bundlegym.errors import UserError
 from bundlegym.plugins import load
 
@@ -26,6 +26,7 @@ _OWN: dict[str, Block] = {
     "context": lambda core: core.context,
     "candidates": lambda core: core.features.flatten(1),
     "picked": lambda core: core.picked,
+    "profile": lambda core: _within_limits(core.market.profile[core.records.shopper]),
 }
 
 
@@ -56,10 +57,14 @@ def blocks_of(config: EnvConfig, further: Mapping[str, Block] | None) -> dict[st
             blocks[name] = _OWN[name]
         else:
             raise UserError(
-                f"observation {name!r}: is none of {', '.join(BLOCKS)}, nor of the form module:name"
+                f"observation {name!r}: is none of {', '.join(_OWN)}, nor of the form module:name"
             )
     return blocks | {name: _bounded(block) for name, block in (further or {}).items()}
 
 
 def _bounded(block: Block) -> Block:
-    return lambda core: block(core).float().clamp(-FEATURE_LIMIT, FEATURE_LIMIT)
+    return lambda core: _within_limits(block(core))
+
+
+def _within_limits(block: Tensor) -> Tensor:
+    return block.float().clamp(-FEATURE_LIMIT, FEATURE_LIMIT)
