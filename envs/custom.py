@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 #: `block(core) -> (N, width)` float; only what a shop would know may stand in it.
 Block = Callable[["BundleCore"], Tensor]
 
+
+def _profile(core: BundleCore) -> Tensor:
+    return _within_limits(core.market.profile[core.records.shopper])
+
+
 _OWN: dict[str, Block] = {
     "shopper": lambda core: core.shopper_block,
     "context": lambda core: core.context,
     "candidates": lambda core: core.features.flatten(1),
     "picked": lambda core: core.picked,
-    "profile": lambda core: _within_limits(core.market.profile[core.records.shopper]),
+    "profile": _profile,
 }
 
 
