@@ -42,6 +42,7 @@ from bundlegym.recommenders import (
     load_recommender,
     make_recommender,
 )
+from bundlegym.recommenders.registry import check_installed
 from bundlegym.user_models import UserModel
 
 _MAKERS: dict[str, Any] = {"ppo": make_ppo, "dqn": make_dqn}
@@ -64,7 +65,9 @@ class Experiment:
         self.config, self.folder = config, config.folder
         self.device = pick_device(config.device)
         self.dataset: Dataset = prepare(config.data)
-        # Before the folder is made: a wrong class leaves none behind.
+        # Before the folder is made: a wrong class or a missing extra leaves none behind.
+        for name in filter(None, (config.candidates, config.embeddings, *config.greedy)):
+            check_installed(name)
         plugged = population.plugged(config, self.dataset, self.device)
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "config.json").exists():

@@ -8,6 +8,7 @@ from typing import Any
 
 from bundlegym.errors import UserError
 from bundlegym.recommenders.base import Recommender, read_header
+from bundlegym.recommenders.text import require_encoder
 
 #: name -> where the class is; imported when asked for, since some need heavy libraries.
 RECOMMENDERS = {
@@ -48,6 +49,16 @@ def recommender_class(name: str) -> type[Recommender]:
         raise UserError(f"unknown recommender {name!r}; known are {', '.join(RECOMMENDERS)}")
     module, _, cls = RECOMMENDERS[name].partition(":")
     return getattr(import_module(f"bundlegym.recommenders.{module}"), cls)
+
+
+def check_installed(name: str) -> None:
+    """For those who fit a recommender late, and want to know before what it needs.
+
+    Raises:
+        UserError: there is none of that name, or an extra that it needs is not installed.
+    """
+    if "text" in getattr(recommender_class(name), "sources", ()):
+        require_encoder()
 
 
 def make_recommender(name: str, **parameters: Any) -> Recommender:
