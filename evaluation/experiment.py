@@ -38,11 +38,11 @@ from bundlegym.evaluation.table import example_offers, format_table
 from bundlegym.recommenders import (
     Interactions,
     Recommender,
+    check_installed,
     item_vectors,
     load_recommender,
     make_recommender,
 )
-from bundlegym.recommenders.registry import check_installed
 from bundlegym.user_models import UserModel
 
 _MAKERS: dict[str, Any] = {"ppo": make_ppo, "dqn": make_dqn}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ def make_recommender(name: str, **parameters: Any) -> Recommender:
         UserError: there is no such recommender, or it has no such hyper-parameter.
     """
     cls = recommender_class(name)
-    known = cls.__dataclass_fields__
+    known = [f.name for f in dataclasses.fields(cls)]
     for parameter in parameters:
         if parameter not in known:
             raise UserError(f"recommender {name!r} has no {parameter!r}; it has {', '.join(known) or 'none'}")
