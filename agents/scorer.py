@@ -20,17 +20,19 @@ from stable_baselines3.dqn.policies import DQNPolicy
 from torch import nn
 
 KEYS = ("shopper", "context", "candidates", "picked")
+#: Parts that describe candidates; all others together are the state.
+_OF_CANDIDATES = ("candidates", "picked")
 CLAMP = 10.0
 
 
-def space_sizes(observation_space: spaces.Space, action_space: spaces.Space) -> dict[str, int]:
-    """The sizes Fs, Fb, Fc and D that the spaces imply, as keyword arguments of `TwoTowerScorer`."""
+def space_sizes(observation_space: spaces.Space, action_space: spaces.Space) -> dict[str, Any]:
+    """The sizes that the spaces imply, as keyword arguments of `TwoTowerScorer`."""
     if not isinstance(observation_space, spaces.Dict) or not set(KEYS) <= set(observation_space.spaces):
         raise ValueError(f"the scorer needs a Dict observation with the keys {KEYS}, got {observation_space}")
     if not isinstance(action_space, spaces.Discrete):
         raise ValueError(f"the scorer needs a Discrete action space, got {action_space}")
     flat = {}
-    for key in KEYS:
+    for key in (*KEYS, *sorted(set(observation_space.spaces) - set(KEYS))):
         shape = observation_space.spaces[key].shape
         if shape is None or len(shape) != 1:
             raise ValueError(f"the observation {key!r} must be flat, got the shape {shape}")
@@ -41,8 +43,7 @@ def space_sizes(observation_space: spaces.Space, action_space: spaces.Space) -> 
             f"{flat['candidates']} candidate numbers, {action_space.n} actions and K = {k} do not fit"
         )
     return {
-        "n_shopper": flat["shopper"],
-        "n_context": flat["context"],
+        "n_state": {key: size for key, size in flat.items() if key not in _OF_CANDIDATES},
         "n_candidate": flat["candidates"] // k,
         "n_discounts": int(action_space.n) - k,
     }
@@ -62,21 +63,28 @@ def _mlp(n_in: int, width: int, n_out: int, gain: float) -> nn.Sequential:
 
 
 class TwoTowerScorer(nn.Module):
-    """Scores of the K + D actions and a value of the state, from the observation's four parts.
+    """Scores of the K + D actions and a value of the state, from the observation's parts.
 
     The value has a trunk of its own, so that large returns do not push the keys about.
+
+    Args:
+        n_state: sizes by name of the parts that make up the state: shopper, context, and any further ones.
+        n_candidate: numbers a candidate.
+        n_discounts: D.
+        width: of the layers.
     """
 
     def __init__(
-        self, n_shopper: int, n_context: int, n_candidate: int, n_discounts: int, width: int = 32
+        self, n_state: Mapping[str, int], n_candidate: int, n_discounts: int, width: int = 32
     ) -> None:
         super().__init__()
         if min(n_candidate, n_discounts, width) < 1:
             raise ValueError("n_candidate, n_discounts and width must be at least 1")
+        self.state_keys = tuple(n_state)
         self.n_candidate = n_candidate
         self.n_discounts = n_discounts
         self.width = width
-        state = n_shopper + n_context
+        state = sum(n_state.values())
         self.key_net = _mlp(n_candidate, width, width, 1.0)
         self.candidate_bias = _linear(n_candidate, 1, 0.01)
         self.query_net = _mlp(state + width, width, width, 0.1)
@@ -94,8 +102,8 @@ class TwoTowerScorer(nn.Module):
         return cls(**space_sizes(observation_space, action_space), width=width)
 
     def _parts(self, obs: Mapping[str, th.Tensor]) -> tuple[th.Tensor, th.Tensor, th.Tensor]:
-        """State (N, Fs + Fb), candidates (N, K, Fc), picked (N, K), clamped and in float."""
-        state = th.cat((obs["shopper"], obs["context"]), dim=-1).float().clamp(-CLAMP, CLAMP)
+        """State (N, Fs + Fb + ...), candidates (N, K, Fc), picked (N, K), clamped and in float."""
+        state = th.cat([obs[key] for key in self.state_keys], dim=-1).float().clamp(-CLAMP, CLAMP)
         picked = obs["picked"].float()
         n, k = picked.shape
         candidates = obs["candidates"].float().reshape(n, k, self.n_candidate).clamp(-CLAMP, CLAMP)
@@ -133,7 +141,7 @@ class TwoTowerScorer(nn.Module):
 
     def forward(self, obs: Mapping[str, th.Tensor]) -> tuple[th.Tensor, th.Tensor]:
         """Action scores (N, K + D) and values (N,), from
-        shopper (N, Fs), context (N, Fb), candidates (N, K * Fc), picked (N, K)."""
+        shopper (N, Fs), context (N, Fb), candidates (N, K * Fc), picked (N, K), and any further (N, F)."""
         parts = self._parts(obs)
         return self._scores(*parts), self._values(*parts)
 

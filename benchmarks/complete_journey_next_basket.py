@@ -11,14 +11,12 @@ not learned from. The data is simulated from real shopping patterns, as its pack
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import tyro
 
 from bundlegym.data import DataConfig, Dataset, prepare
-from bundlegym.evaluation.benchmark import Row, Task, chosen, run, tune
+from bundlegym.evaluation.benchmark import Options, Row, Task, chosen, run, tune
 from bundlegym.evaluation.cli import guarded
 from bundlegym.recommenders import Interactions
 
@@ -77,20 +75,8 @@ ROWS = (
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Options):
     """Next basket on The Complete Journey."""
-
-    output: Annotated[Path | None, tyro.conf.arg(name="json")] = None
-    """Where to write the rows."""
-
-    seeds: int = 3
-    """Fits of each model that depends on a seed."""
-
-    models: tuple[str, ...] = ()
-    """Rows to run; all by default."""
-
-    tune: bool = False
-    """Print the grid of each row on the validation weeks instead."""
 
     data: DataConfig = DataConfig()
 

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import tyro
@@ -23,7 +23,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from bundlegym.errors import UserError
-from bundlegym.evaluation.benchmark import write_lines
+from bundlegym.evaluation.benchmark import line_of, write_lines
 from bundlegym.evaluation.cli import guarded
 from bundlegym.evaluation.session_bundles import bundle_measures
 from bundlegym.recommenders.session_bundles import Session, SessionBundles
@@ -147,15 +147,6 @@ def one_seed(data: Data, vectors: np.ndarray, seed: int) -> dict[str, dict[str, 
     return lines
 
 
-def summary(name: str, runs: list[dict[str, float]]) -> dict[str, Any]:
-    """A line of the JSON file: means over seeds, deviations under `_std`."""
-    line: dict[str, Any] = {"model": name, "kind": "single", "seeds": len(runs)}
-    for key in runs[0]:
-        values = np.array([run[key] for run in runs])
-        line |= {key: float(values.mean()), f"{key}_std": float(values.std(ddof=1)) if len(runs) > 1 else 0.0}
-    return line
-
-
 def main(config: Config) -> None:
     """Print the table, or the grid."""
     data = load(config.data)
@@ -170,7 +161,7 @@ def main(config: Config) -> None:
             print(f"components {components} strength {strength}: threshold {threshold}, mean {mean:.4f}")
         return
     runs = [one_seed(data, vectors, seed) for seed in range(config.seeds)]
-    lines = [summary(name, [run[name] for run in runs]) for name in runs[0]]
+    lines = [line_of(name, "single", [run[name] for run in runs]) for name in runs[0]]
     keys = [key for key in runs[0]["title overlap"]]
     print(f"{'model':<20}" + "".join(f"{key:>17}" for key in keys))
     for line in lines:

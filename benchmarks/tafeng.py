@@ -15,13 +15,13 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import tyro
 
 from bundlegym.errors import UserError
-from bundlegym.evaluation.benchmark import Row, Task, chosen, run, tune
+from bundlegym.evaluation.benchmark import Options, Row, Task, chosen, run, tune
 from bundlegym.evaluation.cli import guarded
 from bundlegym.evaluation.ranking import ranking_metrics
 from bundlegym.recommenders import Interactions
@@ -63,23 +63,11 @@ ROWS = (
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Options):
     """Next basket on Ta Feng."""
 
     data: Path
     """Folder with the three JSON files."""
-
-    output: Annotated[Path | None, tyro.conf.arg(name="json")] = None
-    """Where to write the rows."""
-
-    seeds: int = 3
-    """Fits of each model that depends on a seed."""
-
-    models: tuple[str, ...] = ()
-    """Rows to run; all by default."""
-
-    tune: bool = False
-    """Print the grid of each row on the validation shoppers instead."""
 
 
 def read(folder: Path) -> dict[str, Any]:

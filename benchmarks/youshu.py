@@ -18,18 +18,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import tyro
 from scipy import sparse
 
 from bundlegym.errors import UserError
-from bundlegym.evaluation.benchmark import write_lines
+from bundlegym.evaluation.benchmark import Options, chosen, line_of, write_lines
 from bundlegym.evaluation.cli import guarded
 from bundlegym.evaluation.ranking import evaluate_ranking
 from bundlegym.recommenders import Recommender
 from bundlegym.recommenders.bundle_blend import BundleBlend
+from bundlegym.recommenders.bundle_content import BundleContent
 from bundlegym.recommenders.bundle_ease import BundleEASE
 from bundlegym.recommenders.bundle_log import BundleLog
 from bundlegym.recommenders.ease import EASE
@@ -62,6 +63,7 @@ class Row:
 
 ROWS = (
     Row("popularity", Popularity),
+    Row("bundle-content", BundleContent),
     Row("ease", partial(EASE, regularization=200.0), grid={"regularization": (100.0, 200.0, 400.0)}),
     Row(
         "bundle-ease", BundleEASE,
@@ -73,29 +75,19 @@ ROWS = (
     ),
     Row(
         "bundle-blend", BundleBlend, kind="blend", seeded=True,
-        scoring={"weights": tuple((w, 1.0, 1.0, 1.0) for w in (0.0, 0.1, 0.2, 0.3, 0.5))},
+        scoring={"weights": tuple(
+            (ease, parts, 1.0, 1.0, 1.0) for ease in (0.0, 0.1, 0.2, 0.4) for parts in (0.0, 0.2, 0.4, 0.6)
+        )},
     ),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Options):
     """Pre-built bundles on Youshu."""
 
     data: Path
     """Folder with Youshu_data_size.txt, user_bundle_*.txt, user_item.txt and bundle_item.txt."""
-
-    output: Annotated[Path | None, tyro.conf.arg(name="json")] = None
-    """Where to write the rows, and to read them from if a run was interrupted."""
-
-    seeds: int = 3
-    """Fits of each model that depends on a seed."""
-
-    models: tuple[str, ...] = ()
-    """Rows to run; all by default."""
-
-    tune: bool = False
-    """Print the grid of each row on the validation pairs instead."""
 
 
 def load(folder: Path) -> tuple[BundleLog, dict[str, sparse.csr_matrix]]:
@@ -145,15 +137,8 @@ def points(grid: dict[str, Sequence[Any]]) -> Iterable[dict[str, Any]]:
 
 
 def summary(row: Row, runs: list[dict[str, float]]) -> dict[str, Any]:
-    """A line of the JSON file: means over seeds, deviations under `_std`, and the runs themselves."""
-    line: dict[str, Any] = {"model": row.model, "kind": row.kind, "seeds": len(runs)}
-    for name in runs[0]:
-        values = np.array([run[name] for run in runs])
-        line |= {
-            name: float(values.mean()),
-            f"{name}_std": float(values.std(ddof=1)) if len(runs) > 1 else 0.0,
-        }
-    return line | {"runs": runs}
+    """A line of the JSON file, with the runs themselves."""
+    return {**line_of(row.model, row.kind, runs), "runs": runs}
 
 
 def finished(path: Path | None) -> dict[str, list[dict[str, float]]]:
@@ -165,10 +150,7 @@ def finished(path: Path | None) -> dict[str, list[dict[str, float]]]:
 
 def main(config: Config) -> None:
     """Print the table, or the grids."""
-    known = [row.model for row in ROWS]
-    if unknown := sorted(set(config.models) - set(known)):
-        raise UserError(f"--models: unknown {', '.join(unknown)}; known are {', '.join(known)}")
-    rows = [row for row in ROWS if not config.models or row.model in config.models]
+    rows = chosen(ROWS, config.models)
     log, truth = load(config.data)
     if config.tune:
         for row in rows:

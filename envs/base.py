@@ -24,7 +24,7 @@ LEAVE = -1
 #: Observations are clamped to plus and minus this, so that their space is bounded.
 FEATURE_LIMIT = 20.0
 CONTEXT_FEATURES = ("time_left", "bundle_size", "bundle_price", "bundle_margin", "bundle_lift")
-#: Blocks of the observation.
+#: Blocks of the observation unless others are asked for; `custom` has them all.
 BLOCKS = ("shopper", "context", "candidates", "picked")
 #: What a reward may be made of, (M,) each for the M visits that ended; money in the log's currency.
 COMPONENTS = (
@@ -72,7 +72,8 @@ class EnvConfig:
     lessen the noise that an agent learns from, and each costs one more answer of the user model."""
 
     observation: tuple[str, ...] = BLOCKS
-    """Blocks of the observation: names, or module:name of functions of the core."""
+    """Blocks of the observation: shopper, context, candidates, picked, profile, or module:name of functions
+    of the core. Our agents need the first four."""
 
     def __post_init__(self) -> None:
         for name in ("discounts", "observation"):  # lists where a configuration comes from JSON

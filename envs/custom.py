@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from bundlegym.envs.base import BLOCKS, COMPONENTS, FEATURE_LIMIT, EnvConfig, Reward
+from bundlegym.envs.base import COMPONENTS, FEATURE_LIMIT, EnvConfig, Reward
 from bundlegym.errors import UserError
 from bundlegym.plugins import load
 
@@ -21,11 +21,17 @@ if TYPE_CHECKING:
 #: `block(core) -> (N, width)` float; only what a shop would know may stand in it.
 Block = Callable[["BundleCore"], Tensor]
 
+
+def _profile(core: BundleCore) -> Tensor:
+    return _within_limits(core.market.profile[core.records.shopper])
+
+
 _OWN: dict[str, Block] = {
     "shopper": lambda core: core.shopper_block,
     "context": lambda core: core.context,
     "candidates": lambda core: core.features.flatten(1),
     "picked": lambda core: core.picked,
+    "profile": _profile,
 }
 
 
@@ -56,10 +62,14 @@ def blocks_of(config: EnvConfig, further: Mapping[str, Block] | None) -> dict[st
             blocks[name] = _OWN[name]
         else:
             raise UserError(
-                f"observation {name!r}: is none of {', '.join(BLOCKS)}, nor of the form module:name"
+                f"observation {name!r}: is none of {', '.join(_OWN)}, nor of the form module:name"
             )
     return blocks | {name: _bounded(block) for name, block in (further or {}).items()}
 
 
 def _bounded(block: Block) -> Block:
-    return lambda core: block(core).float().clamp(-FEATURE_LIMIT, FEATURE_LIMIT)
+    return lambda core: _within_limits(block(core))
+
+
+def _within_limits(block: Tensor) -> Tensor:
+    return block.float().clamp(-FEATURE_LIMIT, FEATURE_LIMIT)

@@ -24,7 +24,7 @@ from bundlegym.recommenders import (
     synergy_embeddings,
 )
 from bundlegym.recommenders.history import last_bought_by_week
-from bundlegym.recommenders.profile import deal_share, own_intervals
+from bundlegym.recommenders.profile import deal_share, own_intervals, shopper_profile
 
 #: `source(dataset) -> items (S, L) integer codes without repeats in a row, scores (S, L) float`, numpy both.
 #: Scores are on a log scale: an item that scores higher by log 2 becomes a candidate about twice as often.
@@ -50,6 +50,8 @@ class Market:
     item_features: (I, 1 + E) log popularity and embedding.
     synergy: (C, C) log lift of categories after taste. category: (I,).
     shopper_features: (S, F) standardised; names in `SHOPPER_FEATURES`.
+    profile: (S, P) the block `profile` of observations: what `shopper_profile` says of each shopper.
+    profile_names: (P,) what its columns are called.
     names: (I,) what to call the items when they are shown.
     """
 
@@ -65,6 +67,8 @@ class Market:
     synergy: Tensor
     category: Tensor
     shopper_features: Tensor
+    profile: Tensor
+    profile_names: tuple[str, ...]
     names: tuple[str, ...]
 
 
@@ -108,6 +112,7 @@ def build_market(
         embeddings = synergy_embeddings(synergy, taste.category, EMBEDDING_SIZE)
     if embeddings.shape != (dataset.n_items, EMBEDDING_SIZE):
         raise UserError(f"embeddings {embeddings.shape}: must be ({dataset.n_items}, {EMBEDDING_SIZE})")
+    profile = shopper_profile(dataset, weeks)
     popularity = np.log(taste.popularity)[:, None] / 2 + 4
     arrays = {
         "shortlist": shortlist,
@@ -122,10 +127,12 @@ def build_market(
         "synergy": synergy,
         "category": taste.category,
         "shopper_features": features,
+        "profile": profile.values,
     }
     items = dataset.items
     names = tuple(str(n or f"item {i}") for n, i in zip(items["name"], items["item"], strict=True))
-    return Market(**{name: _tensor(value).to(device) for name, value in arrays.items()}, names=names)
+    tensors = {name: _tensor(value).to(device) for name, value in arrays.items()}
+    return Market(**tensors, profile_names=profile.names, names=names)
 
 
 def _tensor(value: np.ndarray) -> Tensor:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Protocol, TypeVar
 
 import numpy as np
+import tyro
 from scipy import sparse
 
 from bundlegym.data.files import write_json
@@ -20,6 +21,33 @@ from bundlegym.recommenders.registry import recommender_class
 
 #: Columns of the printed table; the JSON file holds every measure.
 SHOWN = ("recall", "ndcg", "repeat_recall", "explore_recall", "precision", "hit_rate", "coverage")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the command lines of benchmarks of rankings share."""
+
+    output: Annotated[Path | None, tyro.conf.arg(name="json")] = None
+    """Where to write the rows."""
+
+    seeds: int = 3
+    """Fits of each model that depends on a seed."""
+
+    models: tuple[str, ...] = ()
+    """Rows to run; all by default."""
+
+    tune: bool = False
+    """Print the grid of each row on validation data instead."""
+
+
+class Named(Protocol):
+    """A row of any table."""
+
+    @property
+    def model(self) -> str: ...
+
+
+AnyRow = TypeVar("AnyRow", bound=Named)
 
 
 @dataclass(frozen=True)
@@ -57,7 +85,7 @@ class Task:
     cut_ideal: bool = True
 
 
-def chosen(rows: Sequence[Row], models: Sequence[str]) -> list[Row]:
+def chosen(rows: Sequence[AnyRow], models: Sequence[str]) -> list[AnyRow]:
     """The rows called `models`, or all of them where none is named.
 
     Raises:
@@ -81,13 +109,19 @@ def measure(row: Row, task: Task, **parameters: Any) -> dict[str, float]:
 def over_seeds(row: Row, task: Task, seeds: int) -> dict[str, Any]:
     """A line of the JSON file: means over seeds under each measure's name at K, deviations under `_std`."""
     runs = [measure(row, task, seed=seed) for seed in range(seeds)] if row.seeded else [measure(row, task)]
-    line: dict[str, Any] = {"model": row.model, "kind": row.kind, "seeds": len(runs)}
+    plain = ("coverage", "fit_cpu_seconds")
+    named = [{n if n in plain else f"{n}@{task.k}": v for n, v in run.items()} for run in runs]
+    return {**line_of(row.model, row.kind, named), "parameters": row.parameters}
+
+
+def line_of(model: str, kind: str, runs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """A line of the JSON file: each measure's mean over runs, and its deviation under `_std`."""
+    line: dict[str, Any] = {"model": model, "kind": kind, "seeds": len(runs)}
     for name in runs[0]:
         values = np.array([run[name] for run in runs])
-        key = name if name in ("coverage", "fit_cpu_seconds") else f"{name}@{task.k}"
-        line[key] = float(values.mean())
-        line[f"{key}_std"] = float(values.std(ddof=1)) if len(runs) > 1 else 0.0
-    return line | {"parameters": row.parameters}
+        line[name] = float(values.mean())
+        line[f"{name}_std"] = float(values.std(ddof=1)) if len(runs) > 1 else 0.0
+    return line
 
 
 def tune(row: Row, task: Task) -> Iterator[tuple[dict[str, Any], dict[str, float]]]:

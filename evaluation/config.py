@@ -10,6 +10,8 @@ from typing import Any
 
 from bundlegym.data import DataConfig
 from bundlegym.envs import EnvConfig
+from bundlegym.envs.base import BLOCKS
+from bundlegym.envs.custom import blocks_of, reward_of
 from bundlegym.errors import UserError
 from bundlegym.recommenders import RECOMMENDERS
 from bundlegym.user_models.build import FAMILIES
@@ -119,6 +121,11 @@ class TrainConfig:
                 if name not in RECOMMENDERS:
                     known = ", ".join(RECOMMENDERS)
                     raise UserError(f"--{option}: unknown recommender {name!r}; known are {known}")
+        reward_of(self.env.reward)
+        if missing := [block for block in BLOCKS if block not in blocks_of(self.env, None)]:
+            raise UserError(
+                f"--observation: {', '.join(missing)} missing; the agents need {', '.join(BLOCKS)}"
+            )
         for name in ("oracle_episodes", "workers"):
             if getattr(self, name) < 0:
                 raise UserError(f"--{name.replace('_', '-')}: {getattr(self, name)} is less than 0")

@@ -38,6 +38,7 @@ from bundlegym.evaluation.table import example_offers, format_table
 from bundlegym.recommenders import (
     Interactions,
     Recommender,
+    check_installed,
     item_vectors,
     load_recommender,
     make_recommender,
@@ -64,7 +65,9 @@ class Experiment:
         self.config, self.folder = config, config.folder
         self.device = pick_device(config.device)
         self.dataset: Dataset = prepare(config.data)
-        # Before the folder is made: a wrong class leaves none behind.
+        # Before the folder is made: a wrong class or a missing extra leaves none behind.
+        for name in filter(None, (config.candidates, config.embeddings, *config.greedy)):
+            check_installed(name)
         plugged = population.plugged(config, self.dataset, self.device)
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "config.json").exists():

@@ -5,7 +5,7 @@ from bundlegym.recommenders.copurchase import category_synergy, synergy_embeddin
 from bundlegym.recommenders.frequency import PersonalFrequency
 from bundlegym.recommenders.interactions import Content, Interactions
 from bundlegym.recommenders.profile import ShopperProfile, shopper_profile
-from bundlegym.recommenders.registry import RECOMMENDERS, load_recommender, make_recommender
+from bundlegym.recommenders.registry import RECOMMENDERS, check_installed, load_recommender, make_recommender
 from bundlegym.recommenders.retrieval import item_vectors, shortlist
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Recommender",
     "ShopperProfile",
     "category_synergy",
+    "check_installed",
     "item_vectors",
     "load_recommender",
     "make_recommender",

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from bundlegym.recommenders.base import Recommender
+from bundlegym.recommenders.bundle_content import BundleContent
 from bundlegym.recommenders.bundle_ease import BundleEASE
 from bundlegym.recommenders.bundle_ranker import BundleRanker
 from bundlegym.recommenders.ensemble import Ensemble, Member
@@ -16,7 +17,7 @@ from bundlegym.recommenders.graph.bundle_views import BundleViews
 from bundlegym.recommenders.interactions import Interactions
 from bundlegym.recommenders.retrieval import z_scores
 
-_CLASSES: dict[str, type[Recommender]] = {BundleEASE.name: BundleEASE, BundleViews.name: BundleViews}
+_CLASSES: dict[str, type[Recommender]] = {cls.name: cls for cls in (BundleContent, BundleEASE, BundleViews)}
 
 
 @dataclass(eq=False)
@@ -25,7 +26,8 @@ class BundleBlend(BundleRanker, Ensemble):
 
     As `Blend`, for rankers of bundles. Tables of bundles have no visits that could be hidden to tune weights,
     so they are given: tune them on pairs that were not fitted on. By default three fits of BundleViews, whose
-    mean takes out what chance put into each, and a linear model, which errs on other bundles.
+    mean takes out what chance put into each, a linear model, which errs on other bundles, and the parts that
+    the shopper buys singly, which both of them hardly use.
 
     Attributes:
         weights: one a member.
@@ -33,8 +35,12 @@ class BundleBlend(BundleRanker, Ensemble):
     """
 
     name: ClassVar[str] = "bundle-blend"
-    members: tuple[Member, ...] = (("bundle-ease", {}), *[("bundle-views", {})] * 3)
-    weights: tuple[float, ...] = (0.2, 1.0, 1.0, 1.0)
+    members: tuple[Member, ...] = (
+        ("bundle-ease", {}),
+        ("bundle-content", {}),
+        *[("bundle-views", {})] * 3,
+    )
+    weights: tuple[float, ...] = (0.1, 0.4, 1.0, 1.0, 1.0)
 
     def _learn(self, log: Interactions) -> None:
         self._models = [model.fit(log) for model in self._make()]

@@ -44,18 +44,21 @@ class ContentBased(Recommender):
         if len(weights) != len(self.sources):
             raise UserError(f"content: {len(weights)} weights for {len(self.sources)} sources; give one each")
         blocks = [
-            np.sqrt(weight) * _unit(self._block(source, log.content))
+            np.sqrt(weight) * _unit(self._block(source, log.content, log.n_items))
             for source, weight in zip(self.sources, weights, strict=True)
         ]
         self.vectors = _unit(np.concatenate(blocks, axis=1))
 
-    def _block(self, source: str, content: Content) -> np.ndarray:
+    def _block(self, source: str, content: Content, n_items: int) -> np.ndarray:
         if source == "attributes" and content.attributes:
             return attribute_vectors(list(content.attributes.values()), self.size)
         if source == "text" and content.text is not None:
             return encode_text(content.text)
         if source in content.vectors:
-            return np.asarray(content.vectors[source], dtype=np.float32)
+            vectors = np.asarray(content.vectors[source], dtype=np.float32)
+            if vectors.ndim != 2 or len(vectors) != n_items or not np.isfinite(vectors).all():
+                raise UserError(f"content: {source} {vectors.shape}; must be ({n_items}, E), all finite")
+            return vectors
         has = [
             *(["attributes"] if content.attributes else []),
             *(["text"] if content.text is not None else []),

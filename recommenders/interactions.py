@@ -93,8 +93,14 @@ class Interactions:
         )  # fmt: skip
 
     @staticmethod
-    def from_dataset(dataset: Dataset, weeks: tuple[int, int]) -> Interactions:
-        """The purchases of a prepared log in weeks [first, past_last)."""
+    def from_dataset(
+        dataset: Dataset, weeks: tuple[int, int], vectors: Mapping[str, np.ndarray] | None = None
+    ) -> Interactions:
+        """The purchases of a prepared log in weeks [first, past_last).
+
+        Args:
+            vectors: name -> (n_items, E) in the order of `dataset.items`, for `Content.vectors`.
+        """
         visit = dataset.purchases["visit"].to_numpy()
         keep = dataset.visits["week"].between(weeks[0], weeks[1] - 1).to_numpy()[visit]
         visit, purchases = visit[keep], dataset.purchases[keep]
@@ -110,7 +116,7 @@ class Interactions:
             dataset.visits["day"].to_numpy()[visit],
             n_shoppers=dataset.n_shoppers, n_items=dataset.n_items, visit=visit,
             quantity=purchases["quantity"].to_numpy(), held_out=dataset.split.held_out,
-            content=Content({k: v for k, v in known.items() if v.any()}, text),
+            content=Content({k: v for k, v in known.items() if v.any()}, text, vectors or {}),
         )  # fmt: skip
 
     @staticmethod

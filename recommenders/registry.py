@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from bundlegym.errors import UserError
 from bundlegym.recommenders.base import Recommender, read_header
+from bundlegym.recommenders.text import require_encoder
 
 #: name -> where the class is; imported when asked for, since some need heavy libraries.
 RECOMMENDERS = {
@@ -50,6 +52,16 @@ def recommender_class(name: str) -> type[Recommender]:
     return getattr(import_module(f"bundlegym.recommenders.{module}"), cls)
 
 
+def check_installed(name: str) -> None:
+    """For those who fit a recommender late, and want to know before what it needs.
+
+    Raises:
+        UserError: there is none of that name, or an extra that it needs is not installed.
+    """
+    if "text" in getattr(recommender_class(name), "sources", ()):
+        require_encoder()
+
+
 def make_recommender(name: str, **parameters: Any) -> Recommender:
     """An unfitted recommender; hyper-parameters that are not given keep their defaults.
 
@@ -57,7 +69,7 @@ def make_recommender(name: str, **parameters: Any) -> Recommender:
         UserError: there is no such recommender, or it has no such hyper-parameter.
     """
     cls = recommender_class(name)
-    known = cls.__dataclass_fields__
+    known = [f.name for f in dataclasses.fields(cls)]
     for parameter in parameters:
         if parameter not in known:
             raise UserError(f"recommender {name!r} has no {parameter!r}; it has {', '.join(known) or 'none'}")

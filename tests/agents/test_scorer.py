@@ -21,7 +21,7 @@ def an_obs(n: int, k: int, seed: int = 0) -> dict[str, th.Tensor]:
 @pytest.fixture
 def scorer() -> TwoTowerScorer:
     th.manual_seed(0)
-    return TwoTowerScorer(FS, FB, FC, D)
+    return TwoTowerScorer({"shopper": FS, "context": FB}, FC, D)
 
 
 def test_a_permutation_of_the_candidates_permutes_the_scores(scorer: TwoTowerScorer) -> None:
@@ -52,6 +52,17 @@ def test_extreme_features_are_clamped(scorer: TwoTowerScorer) -> None:
     big = {**obs, "candidates": th.full_like(obs["candidates"], 1e9)}
     ten = {**obs, "candidates": th.full_like(obs["candidates"], 10.0)}
     th.testing.assert_close(scorer(big)[0], scorer(ten)[0])
+
+
+def test_a_further_block_counts(scorer: TwoTowerScorer) -> None:
+    k = 4
+    sizes = {"profile": 6, "shopper": FS, "context": FB, "candidates": k * FC, "picked": k}
+    obs = {key: box(size) for key, size in sizes.items()}
+    wider = TwoTowerScorer.from_spaces(spaces.Dict(obs), spaces.Discrete(k + D))
+    seen = an_obs(3, k)
+    scores, values = wider({**seen, "profile": th.zeros(3, 6)})
+    moved_scores, moved_values = wider({**seen, "profile": th.ones(3, 6)})
+    assert (scores - moved_scores).abs().max() > 1e-4 and (values - moved_values).abs().max() > 1e-4
 
 
 def test_spaces_that_do_not_fit_are_refused() -> None:

@@ -47,7 +47,7 @@ def youshu_folder(tmp_path: Path) -> Path:
 
 def test_youshu_leaves_training_bundles_out_and_keeps_what_is_done(youshu_folder: Path, capsys) -> None:
     youshu, out = script("youshu"), youshu_folder / "rows.json"
-    config = youshu.Config(youshu_folder, out, models=("popularity",))
+    config = youshu.Config(youshu_folder, output=out, models=("popularity",))
     youshu.main(config)
     rows, printed = json.loads(out.read_text(encoding="utf-8"))["rows"], capsys.readouterr().out
     assert [(row["model"], row["kind"], row["seeds"]) for row in rows] == [("popularity", "single", 1)]

@@ -10,6 +10,7 @@ import torch
 from bundlegym import UserError
 from bundlegym.envs import BundleVecEnv, build_market, make_core
 from bundlegym.envs.base import COMPONENTS
+from bundlegym.recommenders import shopper_profile
 
 
 @pytest.fixture
@@ -66,6 +67,16 @@ def test_observation_blocks_by_name_and_of_ones_own(given):
         observation = env.step(32)[0]
         assert observation[name].tolist() == [1.0, 20.0]  # bounded, as every block
         assert observation in env.observation_space
+
+
+def test_the_profile_is_that_of_the_shopper_at_the_door(given, dataset):
+    env = gym.make("bundlegym/Bundle-v0", observation=("context", "profile"), **given)
+    seen, core = env.reset(seed=4)[0]["profile"], env.unwrapped.core
+    profile = shopper_profile(dataset, dataset.split.train_weeks)
+    assert core.market.profile_names == profile.names
+    own = profile.values[int(core.records.shopper[0])].clip(-20, 20)
+    np.testing.assert_allclose(seen, own, atol=1e-5)
+    assert env.observation_space["profile"].shape == seen.shape
 
 
 def test_candidates_of_ones_own(given, dataset):

@@ -104,6 +104,9 @@ def small_log(folder: Path, **columns: list) -> str:
         (["--log", "BROKEN"], ["broken.parquet"]),
         (["--resume", "nowhere"], ["nowhere", "config.json"]),
         (["--min-size", "9"], ["min_size 9"]),
+        (["--observation", "magic"], ["observation", "magic", "profile"]),
+        (["--observation", "context", "profile"], ["--observation", "shopper, candidates, picked missing"]),
+        (["--reward", "magic"], ["reward", "magic", "incremental_margin"]),
     ],
 )
 def test_mistakes_get_one_line_and_code_2(arguments, words, tmp_path, monkeypatch, capsys):

@@ -10,6 +10,7 @@ from scipy import sparse
 from bundlegym.errors import UserError
 from bundlegym.recommenders import Interactions
 from bundlegym.recommenders.bundle_blend import BundleBlend
+from bundlegym.recommenders.bundle_content import BundleContent
 from bundlegym.recommenders.bundle_ease import BundleEASE
 from bundlegym.recommenders.bundle_log import BundleLog
 from bundlegym.recommenders.graph.bundle_views import BundleViews, make_graphs
@@ -42,6 +43,11 @@ class TestBundleViews(BundleContract):
 class TestBundleEASE(BundleContract):
     def make(self) -> BundleEASE:
         return BundleEASE(regularization=10.0, part_weight=5.0)
+
+
+class TestBundleContent(BundleContract):
+    def make(self) -> BundleContent:
+        return BundleContent()
 
 
 class TestBundleBlend(BundleContract):
@@ -119,7 +125,16 @@ def test_held_out_shoppers_give_nothing() -> None:
 
 def test_blends_of_different_seeds_share_no_fit() -> None:
     seeds = [[member.parameters.get("seed") for member in BundleBlend(seed=seed)._make()] for seed in (0, 1)]
-    assert seeds == [[None, 1, 2, 3], [None, 5, 6, 7]]
+    assert seeds == [[None, None, 2, 3, 4], [None, None, 7, 8, 9]]
+
+
+def test_content_is_the_cosine_of_single_parts_and_a_bundles() -> None:
+    parts = np.array([(0, 0), (0, 1), (1, 1), (1, 2), (1, 3), (1, 4), (2, 5)])
+    log = BundleLog.from_tables(
+        np.array([(0, 2)]), np.array([(0, 0), (0, 1)]), parts, n_shoppers=1, n_bundles=3, n_parts=6
+    )
+    scores = BundleContent().fit(log).score(np.array([0]))[0]
+    np.testing.assert_allclose(scores, [2 / np.sqrt(2 * 2), 1 / np.sqrt(2 * 4), 0.0], rtol=1e-6)
 
 
 def test_linear_weights_solve_the_ridge_problem(two_tastes: BundleLog) -> None:

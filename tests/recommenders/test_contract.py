@@ -43,5 +43,7 @@ def test_unknown_names_are_answered_with_the_known_ones(tmp_path) -> None:
         make_recommender("no such")
     with pytest.raises(UserError, match="has no 'depth'"):
         make_recommender("popularity", depth=3)
+    with pytest.raises(UserError, match="has no 'learned'; it has neighbours"):
+        make_recommender("user-knn", learned=())
     with pytest.raises(UserError, match="recommender.json"):
         load_recommender(tmp_path)

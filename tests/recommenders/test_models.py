@@ -137,6 +137,12 @@ def test_content_fuses_sources() -> None:
     assert both[0] == pytest.approx(1)
 
 
+def test_content_refuses_vectors_of_other_items() -> None:
+    log = Interactions.from_baskets([[[0]]], 4, Content(vectors={"image": np.ones((3, 2))}))
+    with pytest.raises(UserError, match=r"image \(3, 2\); must be \(4, E\)"):
+        make_recommender("content", sources=("image",)).fit(log)
+
+
 def test_content_names_the_source_that_is_missing(log: Interactions) -> None:
     with pytest.raises(UserError, match="no 'attributes'; they have none"):
         make_recommender("content").fit(log)
