@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 import tyro
 
 from bundlegym.data import DataConfig, prepare
@@ -17,6 +16,7 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment, read_config, summary
 from bundlegym.evaluation.table import format_report, read_results
+from bundlegym.threads import one_thread
 from bundlegym.user_models.build import FAMILIES
 
 
@@ -32,6 +32,7 @@ def guarded(main: Callable[[], None]) -> None:
         sys.exit(130)
 
 
+@one_thread()
 def train() -> None:
     """`train.py [options]` or `train.py --resume runs/NAME`."""
     arguments = sys.argv[1:]
@@ -62,6 +63,7 @@ def read_config_like(config: TrainConfig) -> TrainConfig:
     return dataclasses.replace(config, runs=folder.parent, name=folder.name)
 
 
+@one_thread()
 def evaluate() -> None:
     """`evaluate.py runs/NAME`: the table again, and a few offers in words; `--fidelity`: a user model's."""
     parser = argparse.ArgumentParser(
@@ -93,10 +95,14 @@ def _fidelity(options: argparse.Namespace) -> None:
     from bundlegym.user_models.fidelity.page import write_page
     from bundlegym.user_models.fidelity.report import as_json, as_text, fidelity
 
-    torch.set_num_threads(1)
-    dataset = prepare(DataConfig(log=options.log))
+    data = DataConfig(log=options.log)
+    dataset = prepare(data)
     results = fidelity(
-        options.user_model, dataset, seed=options.seed, progress=lambda text: print(text, file=sys.stderr)
+        options.user_model,
+        dataset,
+        seed=options.seed,
+        cache=data.cache_dir,
+        progress=lambda text: print(text, file=sys.stderr),
     )
     content = as_json(options.user_model, dataset, results)
     text = as_text(content)

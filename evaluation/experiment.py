@@ -42,6 +42,7 @@ from bundlegym.recommenders import (
     load_recommender,
     make_recommender,
 )
+from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 
 _MAKERS: dict[str, Any] = {"ppo": make_ppo, "dqn": make_dqn}
@@ -104,9 +105,9 @@ class Experiment:
             n=n, shoppers=shoppers, weeks=weeks, seed=seed,
         )  # fmt: skip
 
+    @one_thread()
     def run(self) -> dict[str, Any]:
         """Train what is not yet trained, judge everything, write and return the results."""
-        torch.set_num_threads(1)  # the networks are small: a second thread slows them down
         config = self.config
         seeds = range(config.seed, config.seed + config.seeds)
         jobs = [(agent, seed) for agent in config.agents for seed in seeds]
@@ -224,9 +225,9 @@ class Experiment:
         return example_offers(core, learned(model), self.dataset, _JUDGE_SEED, count)
 
 
+@one_thread()
 def train_one(folder: Path, agent: str, seed: int, line: int) -> None:
     """Train one agent of an existing run, in a process of its own."""
-    torch.set_num_threads(1)
     Experiment.open(folder).train(agent, seed, line)
 
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,12 +29,14 @@ from torch import Tensor
 
 from bundlegym.data import Dataset
 from bundlegym.recommenders.history import last_bought_at_visits
+from bundlegym.threads import one_thread
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice_tables import fit_tensors
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.files import load_tensors, save_tensors
 from bundlegym.user_models.rhythm import hazards, wait
+from bundlegym.user_models.stages import Stages, fit_folder
 from bundlegym.user_models.tail import arrivals, tail_items
 from bundlegym.user_models.tape import real_tape, simulated_tape
 from bundlegym.user_models.utility import Visit, log_share, normal, open_visit, week_of
@@ -66,6 +69,7 @@ class ChoiceShopper(UserModel):
         self.offer_exposure, self.bundle_pull = offer_exposure, bundle_pull
 
     @staticmethod
+    @one_thread()
     def fit(
         dataset: Dataset,
         *,
@@ -77,24 +81,23 @@ class ChoiceShopper(UserModel):
         progress: Callable[[str], None] = print,
         offer_exposure: float = 0.0,
         bundle_pull: float = 0.0,
+        cache: Path | None = None,
     ) -> ChoiceShopper:
         """Fit on `weeks` (by default the training weeks). Coefficients and averages come from `shoppers`
         (mask (n_shoppers,), by default those who are not held out); anybody's own tastes, rhythm and trips
-        are counted from their own purchases in `weeks`."""
+        are counted from their own purchases in `weeks`. What is fitted is kept below the folder `cache`,
+        stage by stage, and not fitted again for the same log, settings and code; without a folder nothing
+        is kept."""
         weeks = weeks or dataset.split.train_weeks
         shoppers = ~dataset.split.held_out if shoppers is None else shoppers
-        tensors = fit_tensors(
-            dataset,
-            weeks,
-            shoppers,
-            shortlist_size=shortlist_size,
-            epochs=epochs,
-            seed=seed,
-            progress=progress,
-        )
+        settings: dict[str, Any] = {"shortlist_size": shortlist_size, "epochs": epochs, "seed": seed}
+        folder = cache and fit_folder(cache, dataset, weeks=weeks, shoppers=shoppers, **settings)
+        stages = Stages(folder, progress)
+        tensors = fit_tensors(dataset, weeks, shoppers, stages=stages, **settings)
         model = ChoiceShopper(tensors, offer_exposure=offer_exposure, bundle_pull=bundle_pull)
-        model._set_level(dataset, weeks, shoppers, seed)
-        return model
+        level = stages("level", lambda: model._fit_level(dataset, weeks, shoppers, seed))
+        tensors |= {name: torch.from_numpy(value) for name, value in level.items()}
+        return ChoiceShopper(tensors, offer_exposure=offer_exposure, bundle_pull=bundle_pull)
 
     def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
         last = self.tensors["last_visit"][week_of(self.tensors, day), shopper].long()
@@ -246,9 +249,11 @@ class ChoiceShopper(UserModel):
         luck = Draws(draws.seed, draws.episode, torch.zeros_like(draws.visit)).uniform(_FRAILTY)
         return self.tensors["frailty"] * normal(luck)
 
-    def _set_level(self, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, seed: int) -> None:
-        """Move all trips' log rates and all hazards of a visit until the last fifth of `weeks`, simulated,
-        has the log's mean basket and as many visits.
+    def _fit_level(
+        self, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, seed: int
+    ) -> dict[str, np.ndarray]:
+        """`trip_rate` and `hazard_level`, after moving all trips' log rates and all hazards of a visit until
+        the last fifth of `weeks`, simulated, has the log's mean basket and as many visits.
 
         Synergy, missions, satiation and purchases by those who would else go away empty-handed change the one
         mean, frailty the other.
@@ -265,6 +270,7 @@ class ChoiceShopper(UserModel):
             basket = np.log(lines / visits * simulated / max(len(tape), 1))
             self.tensors["trip_rate"] += float(basket) / (step + 1)
             self.tensors["hazard_level"] += float(np.log(visits / simulated)) / (step + 1)
+        return {name: self.tensors[name].numpy() for name in ("trip_rate", "hazard_level")}
 
     # --- files --------------------------------------------------------------------------------------------
 

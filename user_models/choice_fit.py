@@ -77,7 +77,7 @@ def fit_coefficients(
     epochs: int,
     seed: int,
     progress: Callable[[str], None],
-) -> dict[str, Tensor]:
+) -> dict[str, np.ndarray]:
     """Coefficients by name: `taste` (), `gap` (n_bins,), `memory` () of items bought
     before but not shortlisted, `price` (n_departments,), `price_deal` (),
     `display` (), `mailer` () and `nll` (), nats a line on the fitted weeks.
@@ -161,16 +161,10 @@ def fit_coefficients(
             total, count = total + loss.item(), count + int(lines.sum())
         nll = torch.tensor(total / count)
         progress(f"user model: epoch {epoch + 1} of {epochs}, {nll:.4f} nats a line")
-    return {
-        "taste": raw["taste"].detach(),
-        "gap": torch.cat([torch.zeros(1), raw["gap"][1:].detach()]),
-        "memory": raw["memory"].detach(),
-        "price": softplus(raw["price"] + raw["price_department"]).detach(),
-        "price_deal": raw["price_deal"].detach(),
-        "display": raw["display"].detach(),
-        "mailer": raw["mailer"].detach(),
-        "nll": nll,
-    }
+    found = {name: raw[name] for name in ("taste", "memory", "price_deal", "display", "mailer")}
+    found["gap"] = torch.cat([torch.zeros(1), raw["gap"][1:]])
+    found["price"] = softplus(raw["price"] + raw["price_department"])
+    return {name: value.detach().numpy() for name, value in (found | {"nll": nll}).items()}
 
 
 def _surprise(utility: Tensor, row: Tensor, item: Tensor) -> Tensor:

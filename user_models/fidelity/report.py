@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bundlegym.data import Dataset, visit_rows
-from bundlegym.user_models.base import UserModel
-from bundlegym.user_models.build import FAMILIES
+from bundlegym.user_models.build import fit_family
 from bundlegym.user_models.fidelity import likelihood
 from bundlegym.user_models.fidelity.distributions import RETAILSYNTH
 from bundlegym.user_models.fidelity.measure import Fidelity, measure
@@ -21,14 +21,19 @@ TARGETS = {"ks": 0.95, "lift": 0.10, "base_rate": 0.02, "calibration": 0.01, "au
 
 
 def fidelity(
-    name: str, dataset: Dataset, *, seed: int = 0, progress: Callable[[str], None] = print
+    name: str,
+    dataset: Dataset,
+    *,
+    seed: int = 0,
+    cache: Path | None = None,
+    progress: Callable[[str], None] = print,
 ) -> dict[str, Fidelity]:
     """Fit a user model on all weeks before the test weeks, and measure it in the test weeks: on the shoppers
     whom coefficients and averages were learned from (`known`), and on those held out from them (`held_out`).
     """
     split = dataset.split
     weeks = (split.train_weeks[0], split.test_weeks[0])
-    model: UserModel = FAMILIES[name].fit(dataset, weeks=weeks, seed=seed, progress=progress)
+    model = fit_family(name, dataset, weeks=weeks, seed=seed, cache=cache, progress=progress)
     results = {}
     for group, mask in (("known", ~split.held_out), ("held_out", split.held_out)):
         progress(f"fidelity: shoppers {group.replace('_', ' ')}")
