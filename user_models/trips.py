@@ -1,14 +1,15 @@
 """How much a visit holds: each shopper's own mixture of small and big trips.
 
-A trip of size m holds max(1, Poisson(m f)) lines, for who has come buys something; f depends on the days
-since the last visit. Sizes lie on a grid, and each shopper's weights on it are a mode under a Dirichlet prior
-centred on all shoppers' weights: a non-parametric mixture (Laird 1978), shrunk.
+A trip of size m holds max(1, N) lines, for who has come buys something; N is Poisson of mean m f, where f
+depends on the days since the last visit. Sizes lie on a grid, and each shopper's weights on it are a mode
+under a Dirichlet prior centred on all shoppers' weights: a non-parametric mixture (Laird 1978), shrunk. Both
+are found by expectation maximisation: whoever comes often makes small trips, which is no effect of the days.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
+from scipy.sparse import csr_matrix
 from scipy.stats import poisson
 
 from bundlegym.data import Dataset, lines_of, visit_rows
@@ -29,21 +30,27 @@ def fit_trips(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) ->
     gap = visits.groupby("shopper")["day"].diff()
     bins = np.where(gap.isna(), len(GAP_EDGES), np.digitize(gap.fillna(0), GAP_EDGES))
     known = shoppers[shopper]
-    own = pd.Series(lines).groupby(shopper).transform("mean").to_numpy()
-    observed = np.bincount(bins[known], weights=lines[known], minlength=len(GAP_EDGES) + 1)
-    expected = np.bincount(bins[known], weights=own[known], minlength=len(GAP_EDGES) + 1)
-    factor = (observed + 50) / (expected + 50)
+    # Few cells hold all visits: likelihoods are taken once a cell.
+    cell, first, back = np.unique(lines * 10 + bins, return_index=True, return_inverse=True)
+    size, factor = lines[first][:, None], np.ones(len(GAP_EDGES) + 1)
+    by_shopper = csr_matrix((np.ones(len(rows), np.float32), (shopper, np.arange(len(rows)))))
+    by_cell = csr_matrix((known.astype(np.float32), (back, np.arange(len(rows)))))
 
-    mean = GRID * factor[bins][:, None]
-    likelihood = (
-        np.where(lines[:, None] == 1, poisson.cdf(1, mean), poisson.pmf(lines[:, None], mean)) + 1e-300
-    )
     share = np.full((dataset.n_shoppers, len(GRID)), 1 / len(GRID))
     for _ in range(_STEPS):
-        responsibility = share[shopper] * likelihood
+        mean = GRID * factor[bins[first]][:, None]
+        none = np.where(size == 1, np.exp(-mean), 0.0)
+        likelihood = none + poisson.pmf(size, mean) + 1e-300
+        responsibility = share[shopper] * likelihood[back]
         responsibility /= responsibility.sum(1, keepdims=True)
-        total = np.zeros_like(share)
-        np.add.at(total, shopper, responsibility)
+        total = by_shopper @ responsibility
         prior = total[shoppers].sum(0) / total[shoppers].sum()
         share = (total + _PRIOR_VISITS * prior) / (total.sum(1, keepdims=True) + _PRIOR_VISITS)
+        # One line is none that a push at the door made one, in so many cases.
+        seen, held = by_cell @ responsibility, size - none / likelihood
+        observed, expected = (
+            np.bincount(bins[first], weights=(seen * w).sum(1), minlength=len(factor)) for w in (held, mean)
+        )
+        factor *= (observed + 50) / (expected + 50)
+        factor /= factor[-2]  # sizes and factors have a scale in common: f is 1 after a week
     return {"trip_share": share.astype(np.float32), "trip_gap": factor.astype(np.float32)}
