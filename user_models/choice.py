@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -36,18 +35,16 @@ from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice_tables import fit_tensors
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.files import load_tensors, save_tensors
+from bundlegym.user_models.level import fit_level
 from bundlegym.user_models.rhythm import hazards, wait
 from bundlegym.user_models.stages import Stages, fit_folder
 from bundlegym.user_models.tail import arrivals, tail_items
-from bundlegym.user_models.tape import real_tape, simulated_tape
 from bundlegym.user_models.utility import Visit, log_share, normal, open_visit, week_of
 
 # Streams of the draws: what each is for; `utility` has its own.
 _NOISE, _UNITS, _AGAIN, _WAIT, _FRAILTY = 1, 3, 4, 5, 6
 _TAIL, _TAIL_GROUP, _TAIL_ITEM, _TAIL_KEPT = range(7, 11)
 
-_LEVEL_STEPS = 5
-_CATEGORY_LINES = 30.0  # added to each category's, so that a rare one's share is left alone
 _MOST_PULL = 2.0  # of a basket on an item's log rate: few baskets tell how far it adds up
 
 
@@ -97,7 +94,7 @@ class ChoiceShopper(UserModel):
         stages = Stages(folder, progress)
         tensors = fit_tensors(dataset, weeks, shoppers, stages=stages, **settings)
         model = ChoiceShopper(tensors, offer_exposure=offer_exposure, bundle_pull=bundle_pull)
-        level = stages("level", lambda: model._fit_level(dataset, weeks, shoppers, seed))
+        level = stages("level", lambda: fit_level(model, dataset, weeks, shoppers, seed))
         tensors |= {name: torch.from_numpy(value) for name, value in level.items()}
         return ChoiceShopper(tensors, offer_exposure=offer_exposure, bundle_pull=bundle_pull)
 
@@ -250,37 +247,6 @@ class ChoiceShopper(UserModel):
         """(N,) how much busier than usual the shopper is in this episode."""
         luck = Draws(draws.seed, draws.episode, torch.zeros_like(draws.visit)).uniform(_FRAILTY)
         return self.tensors["frailty"] * normal(luck)
-
-    def _fit_level(
-        self, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, seed: int
-    ) -> dict[str, np.ndarray]:
-        """`trip_rate`, `hazard_level` and `mission_mean`, after moving all trips' log rates, all hazards of a
-        visit and each category's mean until the last fifth of `weeks`, simulated, has the log's mean basket,
-        as many visits, and as large a share of every category.
-
-        Synergy, missions, satiation, an item being bought once at most, and purchases by those who would else
-        go away empty-handed change baskets and shares, frailty the number of visits.
-        """
-        category = self.tensors["category"].numpy()
-
-        def shares(tape: pd.DataFrame) -> np.ndarray:
-            count = np.bincount(category[tape["item"]], minlength=category.max() + 1) + _CATEGORY_LINES
-            return count / count.sum()
-
-        span = (weeks[1] - max(1, (weeks[1] - weeks[0]) // 5), weeks[1])
-        known = np.flatnonzero(shoppers)
-        real = real_tape(dataset, span, known)
-        lines, visits = max(len(real), 1), max(real["visit"].nunique(), 1)
-        target = shares(real)
-        for step in range(_LEVEL_STEPS):  # ever smaller, so that the luck of the simulations averages out
-            tape = simulated_tape(self, span, known, seed + step)
-            simulated = max(tape["visit"].nunique(), 1)
-            basket = np.log(lines / visits * simulated / max(len(tape), 1))
-            self.tensors["trip_rate"] += float(basket) / (step + 1)
-            excess = torch.from_numpy(np.log(shares(tape) / target))
-            self.tensors["mission_mean"] += excess.float() / (step + 1)
-            self.tensors["hazard_level"] += float(np.log(visits / simulated)) / (step + 1)
-        return {name: self.tensors[name].numpy() for name in ("trip_rate", "hazard_level", "mission_mean")}
 
     # --- files --------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ are found by expectation maximisation: whoever comes often makes small trips, wh
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import csr_matrix
 from scipy.stats import poisson
 
@@ -18,6 +19,19 @@ from bundlegym.data import Dataset, lines_of, visit_rows
 GAP_EDGES = (1, 2, 4, 7, 10)
 GRID = np.geomspace(0.4, 100.0, 24)
 _PRIOR_VISITS, _STEPS = 15.0, 60
+_BIN_VISITS = 20.0
+
+
+def _gap_bins(gap: pd.Series) -> np.ndarray:
+    return np.where(gap.isna(), len(GAP_EDGES), np.digitize(gap.fillna(0), GAP_EDGES))
+
+
+def mean_by_gap(lines: np.ndarray, gap: pd.Series) -> np.ndarray:
+    """(6,) mean lines of visits by days since the last visit (NaN: not known)."""
+    bins, n = _gap_bins(gap), len(GAP_EDGES) + 1
+    total, count = np.bincount(bins, lines, minlength=n), np.bincount(bins, minlength=n)
+    average = lines.mean()  # of few visits the mean says little
+    return (total + _BIN_VISITS * average) / (count + _BIN_VISITS)
 
 
 def fit_trips(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> dict[str, np.ndarray]:
@@ -27,8 +41,7 @@ def fit_trips(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) ->
     visits = dataset.visits.iloc[rows]
     lines = np.bincount(lines_of(dataset, rows)[1], minlength=len(rows))
     shopper = visits["shopper"].to_numpy()
-    gap = visits.groupby("shopper")["day"].diff()
-    bins = np.where(gap.isna(), len(GAP_EDGES), np.digitize(gap.fillna(0), GAP_EDGES))
+    bins = _gap_bins(visits.groupby("shopper")["day"].diff())
     known = shoppers[shopper]
     # Few cells hold all visits: likelihoods are taken once a cell.
     cell, first, back = np.unique(lines * 10 + bins, return_index=True, return_inverse=True)
