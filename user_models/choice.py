@@ -44,6 +44,7 @@ from bundlegym.user_models.utility import Visit, log_share, normal, open_visit, 
 # Streams of the draws: what each is for; `utility` has its own.
 _NOISE, _UNITS, _AGAIN, _WAIT, _FRAILTY = 1, 3, 4, 5, 6
 _TAIL, _TAIL_GROUP, _TAIL_ITEM, _TAIL_KEPT = range(7, 11)
+_ALIKE, _GROUP_UNITS = 12, 13
 
 _MOST_PULL = 2.0  # of a basket on an item's log rate: few baskets tell how far it adds up
 
@@ -227,7 +228,12 @@ class ChoiceShopper(UserModel):
         week = visit.week[rows]
         extra = t["extra_units"][items] * t["extra_factor"][state["shopper"][rows]]
         extra = extra * torch.exp(t["extra_slope"] * t["rebate"][week, items])
-        luck = _of_rows(draws, rows).uniform(_UNITS, items[:, None])[:, 0]
+        own = _of_rows(draws, rows)
+        alike, luck, common = (
+            own.uniform(stream, index[:, None])[:, 0]
+            for stream, index in ((_ALIKE, items), (_UNITS, items), (_GROUP_UNITS, t["group"][items]))
+        )
+        luck = torch.where(alike < t["units_alike"], common, luck)
         units = 1 + torch.floor(torch.log(luck) / torch.log(extra / (1 + extra)))
         # One unit of each item is in the bundle; further units go at the shelf price.
         off = torch.cat([discount[row] * taken[row, slot], torch.zeros(len(tail_row), device=self.device)])
