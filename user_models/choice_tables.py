@@ -10,7 +10,7 @@ from bundlegym.data import Dataset, visit_rows
 from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share
-from bundlegym.user_models.choice_fit import Marketing, departments, fit_coefficients, gap_bins
+from bundlegym.user_models.choice_fit import Marketing, departments, fit_coefficients, gap_bins, steadily_sold
 from bundlegym.user_models.missions import LIFT_PSEUDO_COUNT, mission_loadings, mission_scale, synergy_share
 from bundlegym.user_models.rhythm import fit_rhythm
 from bundlegym.user_models.stages import Stages
@@ -54,8 +54,10 @@ def fit_tensors(
     shortlist = taste.shortlist(shortlist_size)
     marketing = Marketing.of(dataset, weeks)
     slope = coefficients["price"][departments(dataset)]
-    promotion = (
-        float(coefficients["display"]) * marketing.display + float(coefficients["mailer"]) * marketing.mailer
+    steady = steadily_sold(dataset, weeks)
+    promotion = sum(
+        np.where(steady, coefficients[name], coefficients[f"{name}_unsteady"]) * table
+        for name, table in (("display", marketing.display), ("mailer", marketing.mailer))
     )
     push = slope * marketing.rebate + promotion
     power = float(coefficients["taste"])
