@@ -28,6 +28,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
+from bundlegym.errors import UserError
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.threads import one_thread
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
@@ -266,9 +267,11 @@ class ChoiceShopper(UserModel):
         """Read what `save` wrote.
 
         Raises:
-            UserError: a file is missing or unreadable.
+            UserError: a file is missing or unreadable, or an earlier version wrote it.
         """
         tensors, settings = load_tensors(folder, "choice")
+        if "units_alike" not in tensors:
+            raise UserError(f"{folder}: the user model is of an earlier version; fit it anew")
         return ChoiceShopper(tensors, **settings, device=device)
 
 
