@@ -7,16 +7,18 @@ import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import torch
 import tyro
 
 from bundlegym.data import DataConfig, prepare
 from bundlegym.data.files import write_json
 from bundlegym.errors import UserError
+from bundlegym.evaluation import sweep
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment, read_config, summary
 from bundlegym.evaluation.table import format_report, read_results
+from bundlegym.threads import one_thread
 from bundlegym.user_models.build import FAMILIES
 
 
@@ -32,6 +34,7 @@ def guarded(main: Callable[[], None]) -> None:
         sys.exit(130)
 
 
+@one_thread()
 def train() -> None:
     """`train.py [options]` or `train.py --resume runs/NAME`."""
     arguments = sys.argv[1:]
@@ -62,6 +65,7 @@ def read_config_like(config: TrainConfig) -> TrainConfig:
     return dataclasses.replace(config, runs=folder.parent, name=folder.name)
 
 
+@one_thread()
 def evaluate() -> None:
     """`evaluate.py runs/NAME`: the table again, and a few offers in words; `--fidelity`: a user model's."""
     parser = argparse.ArgumentParser(
@@ -73,6 +77,9 @@ def evaluate() -> None:
     parser.add_argument("--log", default=DataConfig.log, help="log for --fidelity (%(default)s)")
     parser.add_argument("--user-model", default="choice", help=f"for --fidelity: {', '.join(FAMILIES)}")
     parser.add_argument("--seed", type=int, default=0, help="seed of fit and simulation for --fidelity (0)")
+    parser.add_argument(
+        "--sweep", action="store_true", help="with --fidelity: a policy under a range of each assumption"
+    )
     parser.add_argument("--json", type=Path, help="file for the figures of --fidelity")
     parser.add_argument("--page", type=Path, help="folder for a page with plots of --fidelity")
     options = parser.parse_args()
@@ -89,17 +96,25 @@ def _fidelity(options: argparse.Namespace) -> None:
     if options.user_model not in FAMILIES:
         known = ", ".join(FAMILIES)
         raise UserError(f"--user-model: unknown user model {options.user_model!r}; known are {known}")
+    if options.sweep and options.user_model != "choice":
+        raise UserError(f"--sweep: {options.user_model} makes no assumptions to vary; choice does")
     # Plots and classifiers are loaded by those who ask for them.
     from bundlegym.user_models.fidelity.page import write_page
     from bundlegym.user_models.fidelity.report import as_json, as_text, fidelity
 
-    torch.set_num_threads(1)
-    dataset = prepare(DataConfig(log=options.log))
-    results = fidelity(
-        options.user_model, dataset, seed=options.seed, progress=lambda text: print(text, file=sys.stderr)
-    )
+    data = DataConfig(log=options.log)
+    dataset = prepare(data)
+    how: Any = {
+        "seed": options.seed,
+        "cache": data.cache_dir,
+        "progress": lambda text: print(text, file=sys.stderr),
+    }
+    results = fidelity(options.user_model, dataset, **how)
     content = as_json(options.user_model, dataset, results)
     text = as_text(content)
+    if options.sweep:
+        content["sweep"] = sweep.sweep(dataset, **how)
+        text = f"{text}\n\n{sweep.as_text(content['sweep'])}"
     print(text)
     if options.json is not None:
         write_json(options.json, content)

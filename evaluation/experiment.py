@@ -43,7 +43,10 @@ from bundlegym.recommenders import (
     load_recommender,
     make_recommender,
 )
+from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
+from bundlegym.user_models.build import FAMILIES
+from bundlegym.user_models.fidelity.report import as_json, as_text, compare
 
 _MAKERS: dict[str, Any] = {"ppo": make_ppo, "dqn": make_dqn}
 _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024
@@ -114,10 +117,11 @@ class Experiment:
             self.market, judge or self.user_model, env, n=n, shoppers=shoppers, weeks=weeks, seed=seed
         )
 
+    @one_thread()
     def run(self) -> dict[str, Any]:
         """Train what is not yet trained, judge everything, write and return the results."""
-        torch.set_num_threads(1)  # the networks are small: a second thread slows them down
         config = self.config
+        self._tell_fidelity()
         seeds = range(config.seed, config.seed + config.seeds)
         jobs = [(agent, seed) for agent in config.agents for seed in seeds]
         workers = min(len(jobs), config.workers or (os.cpu_count() or 1 if self.device.type == "cpu" else 1))
@@ -127,6 +131,21 @@ class Experiment:
         results = self._judge(agents)
         write_json(self.folder / "results.json", results)
         return results
+
+    def _tell_fidelity(self) -> None:
+        """How like shoppers the family trained on is, in the validation weeks, printed and kept once."""
+        name, path = self.config.user_model, self.folder / "fidelity.json"
+        if name not in FAMILIES or path.exists():
+            return
+        weeks = self.dataset.split.validation_weeks
+        try:
+            results = compare(name, self.user_model, self.dataset, weeks, progress=lambda _: None)
+        except UserError as error:
+            print(f"fidelity: {error}", file=sys.stderr)
+            return
+        content = as_json(name, self.dataset, results)
+        print(as_text(content, brief=True), file=sys.stderr)
+        write_json(path, content)
 
     def model(self, agent: str, seed: int, on_visits: Any = None) -> Any:
         """A fresh agent on the training shoppers and weeks."""
@@ -234,9 +253,9 @@ class Experiment:
         return example_offers(core, learned(model), self.dataset, _JUDGE_SEED, count)
 
 
+@one_thread()
 def train_one(folder: Path, agent: str, seed: int, line: int) -> None:
     """Train one agent of an existing run, in a process of its own."""
-    torch.set_num_threads(1)
     Experiment.open(folder).train(agent, seed, line)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 
 import torch
@@ -10,7 +9,7 @@ import torch
 from bundlegym.data import Dataset
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.user_models import UserModel, build_user_model
-from bundlegym.user_models.build import FAMILIES, parse_arguments
+from bundlegym.user_models.build import FAMILIES, fit_family, parse_arguments
 
 
 def plugged(config: TrainConfig, dataset: Dataset, device: torch.device) -> UserModel | None:
@@ -44,8 +43,7 @@ def _kept(
     """What was fitted before into `folder`, or fitted now and kept there."""
     cls = FAMILIES[family]
     if not (folder / f"{family}.json").exists():
-        options = options | {"epochs": config.fit_epochs, "seed": config.seed}
-        known = inspect.signature(cls.fit).parameters
+        more = {"epochs": config.fit_epochs, "seed": config.seed, "cache": config.data.cache_dir}
         folder.mkdir(parents=True, exist_ok=True)
-        cls.fit(dataset, **{k: v for k, v in options.items() if k in known}).save(folder)
+        fit_family(family, dataset, **options, **more).save(folder)
     return cls.load(folder, device)

@@ -70,6 +70,13 @@ def build_user_model(
     return PlainShoppers(spec, dataset)
 
 
+def fit_family(name: str, dataset: Dataset, **options: Any) -> Any:
+    """A family of `FAMILIES`, fitted with those of the options that it has."""
+    fit = FAMILIES[name].fit
+    known = inspect.signature(fit).parameters
+    return fit(dataset, **{key: value for key, value in options.items() if key in known})
+
+
 def parse_arguments(pairs: Sequence[str], option: str = "--user-model-args") -> dict[str, Any]:
     """`name=value` pairs of a command line; a value that reads as JSON is taken as such, else as text.
 

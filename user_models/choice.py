@@ -21,28 +21,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
+from bundlegym.errors import UserError
 from bundlegym.recommenders.history import last_bought_at_visits
+from bundlegym.threads import one_thread
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice_tables import fit_tensors
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.files import load_tensors, save_tensors
+from bundlegym.user_models.level import fit_level
 from bundlegym.user_models.rhythm import hazards, wait
+from bundlegym.user_models.stages import Stages, fit_folder
 from bundlegym.user_models.tail import arrivals, tail_items
-from bundlegym.user_models.tape import real_tape, simulated_tape
 from bundlegym.user_models.utility import Visit, log_share, normal, open_visit, week_of
 
 # Streams of the draws: what each is for; `utility` has its own.
 _NOISE, _UNITS, _AGAIN, _WAIT, _FRAILTY = 1, 3, 4, 5, 6
 _TAIL, _TAIL_GROUP, _TAIL_ITEM, _TAIL_KEPT = range(7, 11)
+_ALIKE, _GROUP_UNITS = 12, 13
 
-_LEVEL_STEPS = 4
 _MOST_PULL = 2.0  # of a basket on an item's log rate: few baskets tell how far it adds up
 
 
@@ -66,6 +70,7 @@ class ChoiceShopper(UserModel):
         self.offer_exposure, self.bundle_pull = offer_exposure, bundle_pull
 
     @staticmethod
+    @one_thread()
     def fit(
         dataset: Dataset,
         *,
@@ -77,24 +82,23 @@ class ChoiceShopper(UserModel):
         progress: Callable[[str], None] = print,
         offer_exposure: float = 0.0,
         bundle_pull: float = 0.0,
+        cache: Path | None = None,
     ) -> ChoiceShopper:
         """Fit on `weeks` (by default the training weeks). Coefficients and averages come from `shoppers`
         (mask (n_shoppers,), by default those who are not held out); anybody's own tastes, rhythm and trips
-        are counted from their own purchases in `weeks`."""
+        are counted from their own purchases in `weeks`. What is fitted is kept below the folder `cache`,
+        stage by stage, and not fitted again for the same log, settings and code; without a folder nothing
+        is kept."""
         weeks = weeks or dataset.split.train_weeks
         shoppers = ~dataset.split.held_out if shoppers is None else shoppers
-        tensors = fit_tensors(
-            dataset,
-            weeks,
-            shoppers,
-            shortlist_size=shortlist_size,
-            epochs=epochs,
-            seed=seed,
-            progress=progress,
-        )
+        settings: dict[str, Any] = {"shortlist_size": shortlist_size, "epochs": epochs, "seed": seed}
+        folder = cache and fit_folder(cache, dataset, weeks=weeks, shoppers=shoppers, **settings)
+        stages = Stages(folder, progress)
+        tensors = fit_tensors(dataset, weeks, shoppers, stages=stages, **settings)
         model = ChoiceShopper(tensors, offer_exposure=offer_exposure, bundle_pull=bundle_pull)
-        model._set_level(dataset, weeks, shoppers, seed)
-        return model
+        level = stages("level", lambda: fit_level(model, dataset, weeks, shoppers, seed))
+        tensors |= {name: torch.from_numpy(value) for name, value in level.items()}
+        return ChoiceShopper(tensors, offer_exposure=offer_exposure, bundle_pull=bundle_pull)
 
     def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
         last = self.tensors["last_visit"][week_of(self.tensors, day), shopper].long()
@@ -225,7 +229,12 @@ class ChoiceShopper(UserModel):
         week = visit.week[rows]
         extra = t["extra_units"][items] * t["extra_factor"][state["shopper"][rows]]
         extra = extra * torch.exp(t["extra_slope"] * t["rebate"][week, items])
-        luck = _of_rows(draws, rows).uniform(_UNITS, items[:, None])[:, 0]
+        own = _of_rows(draws, rows)
+        alike, luck, common = (
+            own.uniform(stream, index[:, None])[:, 0]
+            for stream, index in ((_ALIKE, items), (_UNITS, items), (_GROUP_UNITS, t["group"][items]))
+        )
+        luck = torch.where(alike < t["units_alike"], common, luck)
         units = 1 + torch.floor(torch.log(luck) / torch.log(extra / (1 + extra)))
         # One unit of each item is in the bundle; further units go at the shelf price.
         off = torch.cat([discount[row] * taken[row, slot], torch.zeros(len(tail_row), device=self.device)])
@@ -246,26 +255,6 @@ class ChoiceShopper(UserModel):
         luck = Draws(draws.seed, draws.episode, torch.zeros_like(draws.visit)).uniform(_FRAILTY)
         return self.tensors["frailty"] * normal(luck)
 
-    def _set_level(self, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, seed: int) -> None:
-        """Move all trips' log rates and all hazards of a visit until the last fifth of `weeks`, simulated,
-        has the log's mean basket and as many visits.
-
-        Synergy, missions, satiation and purchases by those who would else go away empty-handed change the one
-        mean, frailty the other.
-        """
-        span = (weeks[1] - max(1, (weeks[1] - weeks[0]) // 5), weeks[1])
-        known = np.flatnonzero(shoppers)
-        real = real_tape(dataset, span, known)
-        lines, visits = max(len(real), 1), max(real["visit"].nunique(), 1)
-        for step in range(
-            _LEVEL_STEPS
-        ):  # ever smaller steps, so that the luck of the simulations averages out
-            tape = simulated_tape(self, span, known, seed + step)
-            simulated = max(tape["visit"].nunique(), 1)
-            basket = np.log(lines / visits * simulated / max(len(tape), 1))
-            self.tensors["trip_rate"] += float(basket) / (step + 1)
-            self.tensors["hazard_level"] += float(np.log(visits / simulated)) / (step + 1)
-
     # --- files --------------------------------------------------------------------------------------------
 
     def save(self, folder: Path) -> None:
@@ -278,9 +267,11 @@ class ChoiceShopper(UserModel):
         """Read what `save` wrote.
 
         Raises:
-            UserError: a file is missing or unreadable.
+            UserError: a file is missing or unreadable, or an earlier version wrote it.
         """
         tensors, settings = load_tensors(folder, "choice")
+        if "units_alike" not in tensors:
+            raise UserError(f"{folder}: the user model is of an earlier version; fit it anew")
         return ChoiceShopper(tensors, **settings, device=device)
 
 

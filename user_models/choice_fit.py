@@ -77,10 +77,11 @@ def fit_coefficients(
     epochs: int,
     seed: int,
     progress: Callable[[str], None],
-) -> dict[str, Tensor]:
+) -> dict[str, np.ndarray]:
     """Coefficients by name: `taste` (), `gap` (n_bins,), `memory` () of items bought
     before but not shortlisted, `price` (n_departments,), `price_deal` (),
-    `display` (), `mailer` () and `nll` (), nats a line on the fitted weeks.
+    `display` (), `mailer` () of items sold steadily and with `_unsteady` of the others, whose promotions are
+    also news that the item is there, and `nll` (), nats a line on the fitted weeks.
 
     Raises:
         UserError: the weeks hold too few visits.
@@ -121,6 +122,8 @@ def fit_coefficients(
         "price_deal": torch.tensor(0.0),
         "display": torch.tensor(0.0),
         "mailer": torch.tensor(0.0),
+        "display_unsteady": torch.tensor(0.0),
+        "mailer_unsteady": torch.tensor(0.0),
         # Of no use afterwards: an item's own drift since its taste was counted, and the price response of
         # items that are not sold steadily.
         "drift": torch.zeros(dataset.n_items),
@@ -141,7 +144,8 @@ def fit_coefficients(
             slope = torch.where(steady, slope, softplus(raw["price_unsteady"]))
             push = rebate[w] * slope * torch.exp(raw["price_deal"] * deal[s])[:, None]
             utility = raw["taste"] * log_share[s] + push + raw["drift"]
-            utility = utility + raw["display"] * display[w] + raw["mailer"] * mailer[w]
+            for name, table in (("display", display), ("mailer", mailer)):
+                utility = utility + torch.where(steady, raw[name], raw[f"{name}_unsteady"]) * table[w]
             utility = utility + raw["memory"] * remembered[s]
             slots = short[s]
             bins = gap_bins(day[batch], last[batch], interval[s])
@@ -161,16 +165,11 @@ def fit_coefficients(
             total, count = total + loss.item(), count + int(lines.sum())
         nll = torch.tensor(total / count)
         progress(f"user model: epoch {epoch + 1} of {epochs}, {nll:.4f} nats a line")
-    return {
-        "taste": raw["taste"].detach(),
-        "gap": torch.cat([torch.zeros(1), raw["gap"][1:].detach()]),
-        "memory": raw["memory"].detach(),
-        "price": softplus(raw["price"] + raw["price_department"]).detach(),
-        "price_deal": raw["price_deal"].detach(),
-        "display": raw["display"].detach(),
-        "mailer": raw["mailer"].detach(),
-        "nll": nll,
-    }
+    promotions = ("display", "mailer", "display_unsteady", "mailer_unsteady")
+    found = {name: raw[name] for name in ("taste", "memory", "price_deal", *promotions)}
+    found["gap"] = torch.cat([torch.zeros(1), raw["gap"][1:]])
+    found["price"] = softplus(raw["price"] + raw["price_department"])
+    return {name: value.detach().numpy() for name, value in (found | {"nll": nll}).items()}
 
 
 def _surprise(utility: Tensor, row: Tensor, item: Tensor) -> Tensor:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,9 +10,10 @@ from bundlegym.data import Dataset, visit_rows
 from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share
-from bundlegym.user_models.choice_fit import Marketing, departments, fit_coefficients, gap_bins
+from bundlegym.user_models.choice_fit import Marketing, departments, fit_coefficients, gap_bins, steadily_sold
 from bundlegym.user_models.missions import LIFT_PSEUDO_COUNT, mission_loadings, mission_scale, synergy_share
 from bundlegym.user_models.rhythm import fit_rhythm
+from bundlegym.user_models.stages import Stages
 from bundlegym.user_models.tail import THINNING, memory_tables, tail_tables
 from bundlegym.user_models.taste import Taste
 from bundlegym.user_models.trips import GRID, fit_trips
@@ -32,7 +31,7 @@ def fit_tensors(
     shortlist_size: int,
     epochs: int,
     seed: int,
-    progress: Callable[[str], None],
+    stages: Stages,
 ) -> dict[str, Tensor]:
     """S shoppers, L shortlisted items, I items, G subcategories, C categories, W weeks, K trip sizes:
 
@@ -43,16 +42,22 @@ def fit_tensors(
     as in `missions`;
     `trip_cdf`, `trip_rate` (S, K): chances and log rates of trips; and those of `fit_rhythm` and `fit_units`.
     """
-    coefficients = fit_coefficients(
-        dataset, weeks, shoppers, shortlist_size, epochs=epochs, seed=seed, progress=progress
+    progress = stages.progress
+    coefficients = stages(
+        "coefficients",
+        lambda: fit_coefficients(
+            dataset, weeks, shoppers, shortlist_size, epochs=epochs, seed=seed, progress=progress
+        ),
     )
-    progress("user model: tastes, trips, visits, units")
+    progress("user model: tastes, missions, visits, units, trips")
     taste = Taste.fit(dataset, weeks, shoppers)
     shortlist = taste.shortlist(shortlist_size)
     marketing = Marketing.of(dataset, weeks)
-    slope = coefficients["price"].numpy()[departments(dataset)]
-    promotion = (
-        float(coefficients["display"]) * marketing.display + float(coefficients["mailer"]) * marketing.mailer
+    slope = coefficients["price"][departments(dataset)]
+    steady = steadily_sold(dataset, weeks)
+    promotion = sum(
+        np.where(steady, coefficients[name], coefficients[f"{name}_unsteady"]) * table
+        for name, table in (("display", marketing.display), ("mailer", marketing.mailer))
     )
     push = slope * marketing.rebate + promotion
     power = float(coefficients["taste"])
@@ -63,17 +68,9 @@ def fit_tensors(
     np.put_along_axis(remembered, shortlist, 0.0, axis=1)
 
     frequency = PersonalFrequency.fit(dataset, weeks)
-    lift = category_synergy(dataset, frequency, weeks, LIFT_PSEUDO_COUNT, shoppers=shoppers)
-    share, error = synergy_share(dataset, frequency, push, weeks, shoppers, seed)
+    missions = stages("missions", lambda: _fit_missions(dataset, frequency, push, weeks, shoppers, seed))
+    share, error = missions.pop("synergy_share")
     progress(f"user model: synergy is {share:.2f} (standard error {error:.2f}) of the log lift after taste")
-    # Neutral where promotions cannot tell it from none; at a half it explains all of the lift of either on
-    # other.
-    share = min(share, 0.5) if share > 2 * error else 0.0
-    synergy = share * np.where(np.eye(len(lift)) > 0, lift.clip(max=0), lift)
-    # Each of two may have pulled the other, so synergy accounts for twice its size in their lift.
-    common = lift - 2 * share * (lift - np.diag(np.diag(lift)))
-    loading, spread = mission_loadings(common, frequency.category_share[shoppers].mean(0))
-    scale = mission_scale(dataset, frequency, visit_rows(dataset, weeks, shoppers), _SIZE_EDGES)
     group_category = np.zeros(taste.group.max() + 1, dtype=np.int64)
     group_category[taste.group] = frequency.category
     arrays: dict[str, np.ndarray] = {
@@ -89,26 +86,53 @@ def fit_tensors(
         "shelf_price": dataset.shelf_price.T.copy(),
         "category": frequency.category,
         "group": taste.group,
-        "group_category": np.append(group_category, len(lift)),
+        "group_category": np.append(group_category, frequency.category.max() + 1),
         "tail_weight": np.column_stack([np.exp(power * taste.log_unbought), THINNING * remembered.sum(1)]),
         "log_within": (power * taste.log_within).astype(np.float32),
         **tail_tables(attraction, taste.group),
         **memory_tables(remembered),
-        "mission_loading": loading,
-        "mission_spread": spread,
-        "mission_mean": (((loading**2).sum(1) + spread**2) / 2).astype(np.float32),
-        "mission_scale": np.interp(np.log(GRID), np.log(_SIZES), scale).astype(np.float32),
-        "synergy": synergy.astype(np.float32),
-        **fit_rhythm(dataset, weeks, shoppers),
-        **fit_units(dataset, weeks, shoppers, marketing.rebate),
+        **missions,
+        **stages("rhythm", lambda: fit_rhythm(dataset, weeks, shoppers)),
+        **stages("units", lambda: fit_units(dataset, weeks, shoppers, marketing.rebate)),
     }
     tensors = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
-    tensors |= {f"coefficient_{name}": value.reshape(-1).clone() for name, value in coefficients.items()}
-    trips = fit_trips(dataset, weeks, shoppers)
+    tensors |= {
+        f"coefficient_{name}": torch.from_numpy(value.reshape(-1)) for name, value in coefficients.items()
+    }
+    trips = stages("trips", lambda: fit_trips(dataset, weeks, shoppers))
     tensors["trip_gap"] = torch.from_numpy(np.log(trips["trip_gap"]))
     tensors["trip_cdf"] = torch.from_numpy(trips["trip_share"].cumsum(1))
     tensors["trip_rate"] = _trip_rates(tensors, weeks)
     return tensors
+
+
+def _fit_missions(
+    dataset: Dataset,
+    frequency: PersonalFrequency,
+    push: np.ndarray,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    seed: int,
+) -> dict[str, np.ndarray]:
+    """`synergy`, `mission_*` and `synergy_share` (2,): the share as measured, its standard error."""
+    lift = category_synergy(dataset, frequency, weeks, LIFT_PSEUDO_COUNT, shoppers=shoppers)
+    measured, error = synergy_share(dataset, frequency, push, weeks, shoppers, seed)
+    # Neutral where promotions cannot tell it from none; at a half it explains all of the lift of either on
+    # other.
+    share = min(measured, 0.5) if measured > 2 * error else 0.0
+    synergy = share * np.where(np.eye(len(lift)) > 0, lift.clip(max=0), lift)
+    # Each of two may have pulled the other, so synergy accounts for twice its size in their lift.
+    common = lift - 2 * share * (lift - np.diag(np.diag(lift)))
+    loading, spread = mission_loadings(common, frequency.category_share[shoppers].mean(0))
+    scale = mission_scale(dataset, frequency, visit_rows(dataset, weeks, shoppers), _SIZE_EDGES)
+    return {
+        "synergy_share": np.array([measured, error]),
+        "synergy": synergy.astype(np.float32),
+        "mission_loading": loading,
+        "mission_spread": spread,
+        "mission_mean": (((loading**2).sum(1) + spread**2) / 2).astype(np.float32),
+        "mission_scale": np.interp(np.log(GRID), np.log(_SIZES), scale).astype(np.float32),
+    }
 
 
 def _trip_rates(t: dict[str, Tensor], weeks: tuple[int, int]) -> Tensor:

@@ -22,6 +22,7 @@ from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.threads import one_thread
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice_fit import departments, fit_coefficients
@@ -51,6 +52,7 @@ class LookalikeShopper(UserModel):
         self.tensors = {name: value.to(self.device) for name, value in tensors.items()}
 
     @staticmethod
+    @one_thread()
     def fit(
         dataset: Dataset,
         *,
@@ -89,7 +91,7 @@ class LookalikeShopper(UserModel):
             "item": item,
             "quantity": dataset.purchases["quantity"].to_numpy(np.int64)[lines],
             "held": held,
-            "price_slope": coefficients["price"].numpy()[departments(dataset)],
+            "price_slope": coefficients["price"][departments(dataset)],
             "shelf_price": dataset.shelf_price.T,
         }
         tensors = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}

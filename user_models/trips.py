@@ -1,14 +1,16 @@
 """How much a visit holds: each shopper's own mixture of small and big trips.
 
-A trip of size m holds max(1, Poisson(m f)) lines, for who has come buys something; f depends on the days
-since the last visit. Sizes lie on a grid, and each shopper's weights on it are a mode under a Dirichlet prior
-centred on all shoppers' weights: a non-parametric mixture (Laird 1978), shrunk.
+A trip of size m holds max(1, N) lines, for who has come buys something; N is Poisson of mean m f, where f
+depends on the days since the last visit. Sizes lie on a grid, and each shopper's weights on it are a mode
+under a Dirichlet prior centred on all shoppers' weights: a non-parametric mixture (Laird 1978), shrunk. Both
+are found by expectation maximisation: whoever comes often makes small trips, which is no effect of the days.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
 from scipy.stats import poisson
 
 from bundlegym.data import Dataset, lines_of, visit_rows
@@ -17,6 +19,19 @@ from bundlegym.data import Dataset, lines_of, visit_rows
 GAP_EDGES = (1, 2, 4, 7, 10)
 GRID = np.geomspace(0.4, 100.0, 24)
 _PRIOR_VISITS, _STEPS = 15.0, 60
+_BIN_VISITS = 20.0
+
+
+def _gap_bins(gap: pd.Series) -> np.ndarray:
+    return np.where(gap.isna(), len(GAP_EDGES), np.digitize(gap.fillna(0), GAP_EDGES))
+
+
+def mean_by_gap(lines: np.ndarray, gap: pd.Series) -> np.ndarray:
+    """(6,) mean lines of visits by days since the last visit (NaN: not known)."""
+    bins, n = _gap_bins(gap), len(GAP_EDGES) + 1
+    total, count = np.bincount(bins, lines, minlength=n), np.bincount(bins, minlength=n)
+    average = lines.mean()  # of few visits the mean says little
+    return (total + _BIN_VISITS * average) / (count + _BIN_VISITS)
 
 
 def fit_trips(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> dict[str, np.ndarray]:
@@ -26,24 +41,29 @@ def fit_trips(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) ->
     visits = dataset.visits.iloc[rows]
     lines = np.bincount(lines_of(dataset, rows)[1], minlength=len(rows))
     shopper = visits["shopper"].to_numpy()
-    gap = visits.groupby("shopper")["day"].diff()
-    bins = np.where(gap.isna(), len(GAP_EDGES), np.digitize(gap.fillna(0), GAP_EDGES))
+    bins = _gap_bins(visits.groupby("shopper")["day"].diff())
     known = shoppers[shopper]
-    own = pd.Series(lines).groupby(shopper).transform("mean").to_numpy()
-    observed = np.bincount(bins[known], weights=lines[known], minlength=len(GAP_EDGES) + 1)
-    expected = np.bincount(bins[known], weights=own[known], minlength=len(GAP_EDGES) + 1)
-    factor = (observed + 50) / (expected + 50)
+    # Few cells hold all visits: likelihoods are taken once a cell.
+    cell, first, back = np.unique(lines * 10 + bins, return_index=True, return_inverse=True)
+    size, factor = lines[first][:, None], np.ones(len(GAP_EDGES) + 1)
+    by_shopper = csr_matrix((np.ones(len(rows), np.float32), (shopper, np.arange(len(rows)))))
+    by_cell = csr_matrix((known.astype(np.float32), (back, np.arange(len(rows)))))
 
-    mean = GRID * factor[bins][:, None]
-    likelihood = (
-        np.where(lines[:, None] == 1, poisson.cdf(1, mean), poisson.pmf(lines[:, None], mean)) + 1e-300
-    )
     share = np.full((dataset.n_shoppers, len(GRID)), 1 / len(GRID))
     for _ in range(_STEPS):
-        responsibility = share[shopper] * likelihood
+        mean = GRID * factor[bins[first]][:, None]
+        none = np.where(size == 1, np.exp(-mean), 0.0)
+        likelihood = none + poisson.pmf(size, mean) + 1e-300
+        responsibility = share[shopper] * likelihood[back]
         responsibility /= responsibility.sum(1, keepdims=True)
-        total = np.zeros_like(share)
-        np.add.at(total, shopper, responsibility)
+        total = by_shopper @ responsibility
         prior = total[shoppers].sum(0) / total[shoppers].sum()
         share = (total + _PRIOR_VISITS * prior) / (total.sum(1, keepdims=True) + _PRIOR_VISITS)
+        # One line is none that a push at the door made one, in so many cases.
+        seen, held = by_cell @ responsibility, size - none / likelihood
+        observed, expected = (
+            np.bincount(bins[first], weights=(seen * w).sum(1), minlength=len(factor)) for w in (held, mean)
+        )
+        factor *= (observed + 50) / (expected + 50)
+        factor /= factor[-2]  # sizes and factors have a scale in common: f is 1 after a week
     return {"trip_share": share.astype(np.float32), "trip_gap": factor.astype(np.float32)}

@@ -1,7 +1,8 @@
 """How many units a line holds: one, and a geometric number of further ones.
 
 Their mean is the item's own, shrunk to its category's and the shop's, times the shopper's, times
-(price / usual price)^-g: whoever buys on a deal buys more.
+(price / usual price)^-g: whoever buys on a deal buys more. Whoever takes two of one yogurt takes two of the
+other: with the chance `units_alike` a line's luck is that of its subcategory at the visit, else its own.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.user_models.taste import subcategories
 
 _ITEM_LINES, _SHOPPER_LINES = 20.0, 40.0  # weight of the averages
 
@@ -17,8 +19,8 @@ _ITEM_LINES, _SHOPPER_LINES = 20.0, 40.0  # weight of the averages
 def fit_units(
     dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, rebate: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """`extra_units` (I,) and `extra_factor` (S,) float32, `extra_slope` () = g; `rebate` (n_weeks, I) is
-    log(usual price / price)."""
+    """`extra_units` (I,) and `extra_factor` (S,) float32, `extra_slope` () = g, `units_alike` (); `rebate`
+    (n_weeks, I) is log(usual price / price)."""
     rows = visit_rows(dataset, weeks)
     lines, place = lines_of(dataset, rows)
     visits = dataset.visits.iloc[rows]
@@ -49,8 +51,24 @@ def fit_units(
         slope += float((residual * x).sum() / curvature)
         ratio = [np.bincount(item[known], weights=w[known], minlength=len(mean)) for w in (extra, expected)]
         mean *= (ratio[0] + _ITEM_LINES * mean) / (ratio[1] + _ITEM_LINES * mean)
+    expected = mean[item] * np.exp(max(slope, 0.0) * rebate[week, item]) * factor[shopper]
+    group = place * (subcategories(dataset).max() + 1) + subcategories(dataset)[item]
+    alike = _likeness(extra[known] > 0, expected[known] / (1 + expected[known]), group[known])
     return {
+        "units_alike": np.array(np.sqrt(alike), dtype=np.float32),
         "extra_units": mean.astype(np.float32),
         "extra_factor": factor.astype(np.float32),
         "extra_slope": np.array(max(slope, 0.0), dtype=np.float32),
     }
+
+
+def _likeness(happened: np.ndarray, chance: np.ndarray, group: np.ndarray) -> float:
+    """Correlation of events of the given chances within groups, in 0..1."""
+    spread = np.sqrt(chance * (1 - chance))
+
+    def pairs(value: np.ndarray) -> float:
+        """Sum of products over pairs of one group."""
+        _, code = np.unique(group, return_inverse=True)
+        return float((np.bincount(code, value) ** 2 - np.bincount(code, value**2)).sum())
+
+    return float(np.clip(pairs(happened - chance) / max(pairs(spread), 1e-9), 0.0, 1.0))

@@ -50,6 +50,12 @@ def test_run_folder_tells_how_it_was_made(run):
     assert (run / "ppo-0" / "checkpoint.safetensors").exists()
 
 
+def test_fidelity_of_what_was_fitted_is_kept(run):
+    figures = json.loads((run / "fidelity.json").read_text())
+    for part in (figures, figures["held_out"]):
+        assert 0 < part["ks_complement"]["quantity"] <= 1 and part["shoppers"] > 0
+
+
 def test_tensorboard_has_the_promised_curves(run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

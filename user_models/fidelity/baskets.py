@@ -76,9 +76,9 @@ def frequent_pairs(tape: pd.DataFrame, group: np.ndarray, least: float) -> np.nd
 
 def lift_summary(real: np.ndarray, simulated: np.ndarray) -> dict[str, float | list[float]]:
     """Median and deciles of lift over pairs known from both, and the greatest deviation of a decile as a
-    ratio less 1."""
+    ratio less 1; NaN where there is no such pair."""
     known = ~np.isnan(real) & ~np.isnan(simulated)
-    real, simulated = real[known], simulated[known]
+    real, simulated = (lift[known] if known.any() else np.array([np.nan]) for lift in (real, simulated))
     r, s = np.percentile(real, DECILES), np.percentile(simulated, DECILES)
     return {
         "real_median": float(np.median(real)),
@@ -87,5 +87,5 @@ def lift_summary(real: np.ndarray, simulated: np.ndarray) -> dict[str, float | l
         "simulated_deciles": s.round(3).tolist(),
         "worst_decile": float(np.abs(s / r - 1).max()),
         "correlation": float(np.corrcoef(np.log(real), np.log(simulated))[0, 1]),
-        "pairs": len(real),
+        "pairs": int(known.sum()),
     }

@@ -22,7 +22,7 @@ from bundlegym.user_models.fidelity import (
 from bundlegym.user_models.tape import real_tape, simulated_tape
 
 _PAIR_VISITS = {"categories": 40.0, "items": 3.0}
-_CALIBRATION_VISITS = 3000
+_SOME_VISITS = 3000  # that are simulated several times
 
 
 @dataclass
@@ -74,12 +74,13 @@ def measure(
         side: response.response_summary(table)
         for side, table in zip(("real", "simulated"), answers, strict=True)
     }
+    mask = np.isin(np.arange(dataset.n_shoppers), shoppers)
+    rows = visit_rows(dataset, weeks, mask)
+    some = np.sort(np.random.default_rng(seed).permutation(rows)[:_SOME_VISITS])
+    figures["response"]["offer_elasticity"] = response.offer_elasticity(model, dataset, some, seed)
     samples["elasticity"] = answers[0]["elasticity"].to_numpy(), answers[1]["elasticity"].to_numpy()
 
     progress("fidelity: calibration")
-    mask = np.isin(np.arange(dataset.n_shoppers), shoppers)
-    rows = visit_rows(dataset, weeks, mask)
-    some = np.sort(np.random.default_rng(seed).permutation(rows)[:_CALIBRATION_VISITS])
     curve = calibration.calibration_curve(*calibration.purchase_rates(model, dataset, some, category, seed))
     figures["calibration"] = calibration.calibration_errors(curve)
     figures["calibration_error"] = figures["calibration"]["calibration_error"]

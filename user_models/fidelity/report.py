@@ -5,66 +5,106 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bundlegym.data import Dataset, visit_rows
+from bundlegym.errors import UserError
 from bundlegym.user_models.base import UserModel
-from bundlegym.user_models.build import FAMILIES
+from bundlegym.user_models.build import fit_family
 from bundlegym.user_models.fidelity import likelihood
 from bundlegym.user_models.fidelity.distributions import RETAILSYNTH
 from bundlegym.user_models.fidelity.measure import Fidelity, measure
+from bundlegym.user_models.fidelity.response import ANSWERS
 
 #: What a user model of the default log should reach; the command prints it beside what is reached.
 TARGETS = {"ks": 0.95, "lift": 0.10, "base_rate": 0.02, "calibration": 0.01, "auc": 0.60}
+_ELASTICITY = "-1.5 to -3.5"
+_LEAST_VISITS = 50
 
 
 def fidelity(
-    name: str, dataset: Dataset, *, seed: int = 0, progress: Callable[[str], None] = print
+    name: str,
+    dataset: Dataset,
+    *,
+    seed: int = 0,
+    cache: Path | None = None,
+    progress: Callable[[str], None] = print,
 ) -> dict[str, Fidelity]:
     """Fit a user model on all weeks before the test weeks, and measure it in the test weeks: on the shoppers
     whom coefficients and averages were learned from (`known`), and on those held out from them (`held_out`).
     """
     split = dataset.split
     weeks = (split.train_weeks[0], split.test_weeks[0])
-    model: UserModel = FAMILIES[name].fit(dataset, weeks=weeks, seed=seed, progress=progress)
-    results = {}
+    model = fit_family(name, dataset, weeks=weeks, seed=seed, cache=cache, progress=progress)
+    results = compare(name, model, dataset, split.test_weeks, seed=seed, progress=progress)
     for group, mask in (("known", ~split.held_out), ("held_out", split.held_out)):
-        progress(f"fidelity: shoppers {group.replace('_', ' ')}")
-        shoppers = np.flatnonzero(mask)
-        results[group] = measure(
-            model, dataset, name=name, weeks=split.test_weeks, shoppers=shoppers, seed=seed, progress=progress
-        )
         rows = visit_rows(dataset, split.test_weeks, mask)
         rivals = likelihood.rival_nll(dataset, weeks, ~split.held_out, rows)
         results[group].figures["nll_per_item"].update(rivals)
     return results
 
 
+def compare(
+    name: str,
+    model: UserModel,
+    dataset: Dataset,
+    weeks: tuple[int, int],
+    *,
+    seed: int = 0,
+    progress: Callable[[str], None] = print,
+) -> dict[str, Fidelity]:
+    """Measure a fitted model in `weeks` after those of its fit, on `known` and `held_out` shoppers.
+
+    Raises:
+        UserError: the log holds too few visits of either to compare anything with.
+    """
+    results = {}
+    for group, held_out in (("known", False), ("held_out", True)):
+        progress(f"fidelity: shoppers {group.replace('_', ' ')}")
+        mask = dataset.split.held_out == held_out
+        visits, shoppers = len(visit_rows(dataset, weeks, mask)), np.flatnonzero(mask)
+        if visits < _LEAST_VISITS:
+            raise UserError(
+                f"{dataset.name}: weeks {weeks[0]}-{weeks[1] - 1} hold {visits} visits of "
+                f"{group.replace('_', ' ')} shoppers; fidelity needs at least {_LEAST_VISITS}"
+            )
+        results[group] = measure(
+            model, dataset, name=name, weeks=weeks, shoppers=shoppers, seed=seed, progress=progress
+        )
+    return results
+
+
 def as_json(name: str, dataset: Dataset, results: dict[str, Fidelity]) -> dict[str, Any]:
-    """The figures of known shoppers at the top, those of held-out shoppers under `held_out`."""
+    """The figures of known shoppers at the top, those of held-out shoppers under `held_out`; what a log is
+    too small to tell is None."""
     content = {
         "log": dataset.name,
         "user_model": name,
         "notes": list(dataset.notes),
         **results["known"].figures,
     }
-    return json.loads(json.dumps({**content, "held_out": results["held_out"].figures}, default=float))
+    text = json.dumps({**content, "held_out": results["held_out"].figures}, default=float)
+    return json.loads(text, parse_constant=lambda _: None)
 
 
-def as_text(content: dict[str, Any]) -> str:
-    """The figures as a table for people: known and held-out shoppers side by side, and what was aimed at."""
+def as_text(content: dict[str, Any], *, brief: bool = False) -> str:
+    """The figures as a table for people: known and held-out shoppers side by side, and what was aimed at;
+    `brief` leaves out what has no aim."""
     both = (content, content["held_out"])
     first, end = content["weeks"]
     lines = [
-        f"Fidelity of '{content['user_model']}' on {content['log']}, weeks {first}-{end - 1}, which no fit "
-        f"has seen; {both[0]['shoppers']:,} known and {both[1]['shoppers']:,} held-out shoppers",
+        f"Fidelity of '{content['user_model']}' on {content['log']}, weeks {first}-{end - 1}, which the "
+        f"fit has not seen; {both[0]['shoppers']:,} known and {both[1]['shoppers']:,} held-out shoppers",
         "",
         f"{'':36}{'known':>10}{'held out':>10}   aim",
     ]
 
     def row(label: str, values: tuple[float, ...], aim: str = "", form: str = "{:.3f}") -> None:
+        if brief and not aim:
+            return
         shown = "".join(f"{form.format(v) if v is not None else '-':>10}" for v in values)
         lines.append(f"{label:36}{shown}   {aim}".rstrip())
 
@@ -102,13 +142,20 @@ def as_text(content: dict[str, Any]) -> str:
         "  the same weighted by purchase", tuple(p["calibration"]["by_purchase"] for p in both), form="{:.4f}"
     )
     lines.append("Response, median of categories by units")
-    for key in ("elasticity", "display", "mailer"):
+    for key in ANSWERS:
         for side in ("real", "simulated"):
-            row(f"  {key}, {side}", tuple(part["response"][side][key] for part in both), form="{:.2f}")
+            aim = _ELASTICITY if key == "elasticity" and side == "simulated" else ""
+            row(f"  {key}, {side}", tuple(part["response"][side][key] for part in both), aim, "{:.2f}")
+    offered = tuple(part["response"]["offer_elasticity"] for part in both)
+    row("  elasticity of an offered item", offered, _ELASTICITY, "{:.2f}")
     lines.append("Two-sample AUC of gradient boosting (0.5: cannot be told apart)")
     for key in content["two_sample"]:
         row(f"  {key}", tuple(part["two_sample"][key]["auc"] for part in both), f"<= {TARGETS['auc']:.2f}")
     lines.append("Negative log-likelihood per purchased item, nats")
     for key in content["nll_per_item"]:
         row(f"  {key}", tuple(part["nll_per_item"][key] for part in both))
+    if brief:  # no heading without a row below it
+        pairs = zip(lines[2:], [*lines[3:], "end"], strict=True)
+        kept = [line for line, below in pairs if line.startswith(" ") or below.startswith(" ")]
+        return "\n".join([lines[0], *kept])
     return "\n".join(lines + [""] + [f"Note: {note}" for note in content["notes"]])

@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from bundlegym.data import visit_rows
+from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.fidelity import baskets, calibration, distributions, two_sample
-from bundlegym.user_models.fidelity.response import conditional_poisson
+from bundlegym.user_models.fidelity.response import conditional_poisson, offer_elasticity
 from bundlegym.user_models.tape import real_tape, simulated_tape
 
 ORANGE_JUICE = Path(__file__).resolve().parents[4] / "shared/data/bayesm_scanner/orangeJuice_yx.csv.gz"
@@ -86,6 +89,19 @@ def test_conditional_poisson_finds_its_own_coefficients():
     rate = np.exp(rng.normal(2, 1, (60, 1)) + x @ np.array([-2.0, 0.7]))
     found = conditional_poisson(rng.poisson(rate).astype(float), x, np.zeros(40))
     np.testing.assert_allclose(found, [-2.0, 0.7], atol=0.05)
+
+
+def test_an_offered_items_elasticity_is_the_slope_of_the_model(dataset, user_model):
+    rows = visit_rows(dataset, dataset.split.test_weeks, np.ones(dataset.n_shoppers, dtype=bool))
+    found = []
+    for slope in (1.0, 3.0):
+        tensors = user_model.tensors | {
+            "price_slope": torch.full_like(user_model.tensors["price_slope"], slope),
+            "deal_factor": torch.ones_like(user_model.tensors["deal_factor"]),
+        }
+        found.append(-offer_elasticity(ChoiceShopper(tensors), dataset, rows))
+    # Chances near 1 cannot rise as far as the rate does.
+    assert 0.5 < found[0] <= 1.05 and 1.5 < found[1] <= 3.1 and found[1] > 2 * found[0]
 
 
 @pytest.mark.skipif(not ORANGE_JUICE.exists(), reason="the bayesm scanner data are not at shared/data")

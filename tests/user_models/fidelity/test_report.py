@@ -23,11 +23,13 @@ def command(monkeypatch, tmp_path):
 
 def test_the_figures_are_printed_kept_and_drawn(command, capsys, tmp_path):
     path = tmp_path / "out" / "fidelity.json"
-    command("--json", str(path), "--page", str(tmp_path / "page"))
+    command("--json", str(path), "--page", str(tmp_path / "page"), "--sweep")
     shown = capsys.readouterr().out
-    for name in (*RETAILSYNTH, "Co-purchase lift", "Two-sample AUC", "matrix_factorisation"):
+    for name in (*RETAILSYNTH, "Co-purchase lift", "Two-sample AUC", "matrix_factorisation", "bundle_pull 1"):
         assert name in shown
     figures = json.loads(path.read_text())
+    taken = {row["value"]: row["acceptance_rate"]["mean"] for row in figures["sweep"][-4:]}
+    assert taken[0.0] < taken[0.5] < taken[1.0]  # who likes bundles as such takes more of them
     for part in (figures, figures["held_out"]):
         assert set(part["ks_complement"]) == set(RETAILSYNTH)
         assert {"real_median", "simulated_median"} <= set(part["co_purchase_lift"])

@@ -1,0 +1,78 @@
+"""A fit in stages, each kept as soon as it is done: an interrupted fit goes on after the last of them, and a
+finished one is put together again in seconds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+import bundlegym
+from bundlegym.data import Dataset
+from bundlegym.errors import UserError
+
+Arrays = dict[str, np.ndarray]
+
+
+class Stages:
+    """Gives a stage's arrays, from its file where there is one, else by making and keeping them.
+
+    Args:
+        folder: of the files, `NAME.safetensors` each; None keeps nothing.
+        progress: told of every stage that is not made again.
+    """
+
+    def __init__(self, folder: Path | None, progress: Callable[[str], None]) -> None:
+        self.folder, self.progress = folder, progress
+
+    def __call__(self, name: str, make: Callable[[], Arrays]) -> Arrays:
+        """The arrays of a stage.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        if self.folder is None:
+            return make()
+        path = self.folder / f"{name}.safetensors"
+        if path.exists():
+            try:
+                arrays = load_file(path)
+                self.progress(f"user model: {name} from {self.folder}")
+                return arrays
+            except (OSError, SafetensorError) as error:
+                self.progress(f"user model: {name} anew, {path} is damaged ({error})")
+        arrays = {key: np.array(value, order="C") for key, value in make().items()}
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")  # fits may run side by side
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            save_file(arrays, part)
+            os.replace(part, path)
+        except OSError as error:
+            raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+        return arrays
+
+
+def fit_folder(cache: Path, dataset: Dataset, **settings: Any) -> Path:
+    """A folder below `cache` for the stages of one fit: named by a hash of the log's content, of the settings
+    (JSON's types and arrays) and of the code that fits."""
+    digest = hashlib.sha256()
+    for table in (dataset.items, dataset.shoppers, dataset.visits, dataset.purchases):
+        digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    for array in (dataset.list_price, dataset.shelf_price, dataset.display, dataset.mailer):
+        digest.update(array.tobytes())
+    for name, value in sorted(settings.items()):
+        text = value.tobytes().hex() if isinstance(value, np.ndarray) else value
+        digest.update(json.dumps([name, text]).encode())
+    package = Path(bundlegym.__file__).parent
+    for folder in ("recommenders", "user_models"):
+        for source in sorted((package / folder).glob("*.py")):
+            digest.update(source.read_bytes())
+    return cache / "fits" / digest.hexdigest()[:16]
