@@ -28,6 +28,7 @@ from torch import Tensor
 
 from bundlegym.data import Dataset
 from bundlegym.recommenders.history import last_bought_at_visits
+from bundlegym.user_models import choice_kernels
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice_tables import fit_tensors
@@ -36,14 +37,12 @@ from bundlegym.user_models.files import load_tensors, save_tensors
 from bundlegym.user_models.rhythm import hazards, wait
 from bundlegym.user_models.tail import arrivals, tail_items
 from bundlegym.user_models.tape import real_tape, simulated_tape
-from bundlegym.user_models.utility import Visit, log_share, normal, open_visit, week_of
-
-# Streams of the draws: what each is for; `utility` has its own.
-_NOISE, _UNITS, _AGAIN, _WAIT, _FRAILTY = 1, 3, 4, 5, 6
-_TAIL, _TAIL_GROUP, _TAIL_ITEM, _TAIL_KEPT = range(7, 11)
+from bundlegym.user_models.utility import (
+    AGAIN, FRAILTY, MOST_PULL, NOISE, TAIL, TAIL_GROUP, TAIL_ITEM, TAIL_KEPT, UNITS, WAIT,
+    Visit, log_share, normal, open_visit, week_of,
+)  # fmt: skip
 
 _LEVEL_STEPS = 4
-_MOST_PULL = 2.0  # of a basket on an item's log rate: few baskets tell how far it adds up
 
 
 class ChoiceShopper(UserModel):
@@ -100,7 +99,7 @@ class ChoiceShopper(UserModel):
         last = self.tensors["last_visit"][week_of(self.tensors, day), shopper].long()
         since = torch.where(last >= 0, day - last, 7)
         hazard = hazards(self.tensors, shopper, day, since, self._frailty(draws))
-        waited, away = wait(hazard, draws.uniform(_WAIT))
+        waited, away = wait(hazard, draws.uniform(WAIT))
         return day + waited + away  # beyond the horizon is soon enough for whoever stays away
 
     def reset(self, shopper: Tensor, day: Tensor) -> State:
@@ -129,10 +128,35 @@ class ChoiceShopper(UserModel):
         return log_share(self.tensors, state)
 
     def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
+        if self.device.type == "cpu":
+            return self._compiled(state, offer, draws)
+        return self._eager(state, offer, draws)
+
+    def _compiled(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
+        exposure = self.offer_exposure * float(self.tensors["coefficient_mailer"])
+        *answer, last = choice_kernels.respond(
+            self._tables(),
+            draws.seed,
+            (draws.episode.numpy(), draws.visit.numpy()),
+            tuple(state[name].numpy() for name in ("shopper", "day", "since", "last")),
+            (offer.items.numpy(), offer.discount.numpy()),
+            np.float32(exposure),
+            np.float32(self.bundle_pull),
+        )
+        response = Response(*(torch.from_numpy(part) for part in answer))
+        after = {"shopper": state["shopper"], "day": state["day"] + response.days, "since": response.days}
+        return response, after | {"last": torch.from_numpy(last)}
+
+    def _tables(self) -> choice_kernels.Tables:
+        """Views on the tensors."""
+        names = choice_kernels.Tables._fields
+        return choice_kernels.Tables(*(self.tensors[name].reshape(-1).numpy() if self.tensors[name].ndim == 0 else self.tensors[name].numpy() for name in names))
+
+    def _eager(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
         t = self.tensors
         visit = open_visit(t, state, offer, draws)
         n_short = state["last"].shape[1]
-        value = visit.log_rate + draws.gumbel(_NOISE, visit.items)
+        value = visit.log_rate + draws.gumbel(NOISE, visit.items)
 
         # The offer comes first.
         offered = visit.offered
@@ -150,15 +174,15 @@ class ChoiceShopper(UserModel):
         held = torch.zeros_like(visit.shift).scatter_add_(1, category, first.float())
         pull = held @ t["synergy"]
         own = t["synergy"].diagonal()[category] * first
-        value = value + (pull.gather(1, category) - own).clamp(-_MOST_PULL, _MOST_PULL)
+        value = value + (pull.gather(1, category) - own).clamp(-MOST_PULL, MOST_PULL)
         bought = taken | (value > 0)
         weight = t["tail_weight"].index_select(0, state["shopper"])
         weight.mul_(t["tail_attraction"].index_select(0, visit.week))
-        lift = torch.exp(visit.shift + pull.clamp(-_MOST_PULL, _MOST_PULL))
+        lift = torch.exp(visit.shift + pull.clamp(-MOST_PULL, MOST_PULL))
         memory = torch.ones(len(lift), 1, device=self.device)  # what is remembered is of all categories
         lift = torch.cat([lift, memory], 1)
         total = weight.mul_(lift.index_select(1, t["group_category"])).cumsum(1)
-        times = arrivals(total[:, -1] * torch.exp(visit.size), draws, _TAIL)
+        times = arrivals(total[:, -1] * torch.exp(visit.size), draws, TAIL)
         tail = times < 1
 
         # Whoever came buys something: of all that was not enough, what came nearest.
@@ -209,7 +233,7 @@ class ChoiceShopper(UserModel):
         t = self.tensors
         row, slot = bought.nonzero(as_tuple=True)
         tail_item = tail_items(
-            t, state["shopper"], visit.week, tail_total, tail, draws, (_TAIL_GROUP, _TAIL_ITEM, _TAIL_KEPT)
+            t, state["shopper"], visit.week, tail_total, tail, draws, (TAIL_GROUP, TAIL_ITEM, TAIL_KEPT)
         )
         # What is on the shortlist or offered was decided there already.
         n_short = state["last"].shape[1]
@@ -225,7 +249,7 @@ class ChoiceShopper(UserModel):
         week = visit.week[rows]
         extra = t["extra_units"][items] * t["extra_factor"][state["shopper"][rows]]
         extra = extra * torch.exp(t["extra_slope"] * t["rebate"][week, items])
-        luck = _of_rows(draws, rows).uniform(_UNITS, items[:, None])[:, 0]
+        luck = _of_rows(draws, rows).uniform(UNITS, items[:, None])[:, 0]
         units = 1 + torch.floor(torch.log(luck) / torch.log(extra / (1 + extra)))
         # One unit of each item is in the bundle; further units go at the shelf price.
         off = torch.cat([discount[row] * taken[row, slot], torch.zeros(len(tail_row), device=self.device)])
@@ -235,15 +259,15 @@ class ChoiceShopper(UserModel):
     def _next_visit(self, state: State, draws: Draws) -> tuple[Tensor, Tensor]:
         """(N,) days until the next visit, 0 for later today, and whether there is none."""
         shopper = state["shopper"]
-        again = draws.uniform(_AGAIN) < self.tensors["again"][shopper]
+        again = draws.uniform(AGAIN) < self.tensors["again"][shopper]
         one = torch.ones_like(shopper)
         hazard = hazards(self.tensors, shopper, state["day"] + 1, one, self._frailty(draws))
-        waited, left = wait(hazard, draws.uniform(_WAIT))
+        waited, left = wait(hazard, draws.uniform(WAIT))
         return torch.where(again, 0, waited + 1), left & ~again
 
     def _frailty(self, draws: Draws) -> Tensor:
         """(N,) how much busier than usual the shopper is in this episode."""
-        luck = Draws(draws.seed, draws.episode, torch.zeros_like(draws.visit)).uniform(_FRAILTY)
+        luck = Draws(draws.seed, draws.episode, torch.zeros_like(draws.visit)).uniform(FRAILTY)
         return self.tensors["frailty"] * normal(luck)
 
     def _set_level(self, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, seed: int) -> None:
