@@ -63,6 +63,7 @@ class ChoiceShopper(UserModel):
         self.device = torch.device(device)
         self.tensors = {name: value.to(self.device) for name, value in tensors.items()}
         self.offer_exposure, self.bundle_pull = offer_exposure, bundle_pull
+        self._held: tuple[list[Tensor], choice_kernels.Tables] | None = None
 
     @staticmethod
     def fit(
@@ -135,7 +136,7 @@ class ChoiceShopper(UserModel):
     def _compiled(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
         exposure = self.offer_exposure * float(self.tensors["coefficient_mailer"])
         *answer, last = choice_kernels.respond(
-            self._tables(),
+            self._arrays(),
             draws.seed,
             (draws.episode.numpy(), draws.visit.numpy()),
             tuple(state[name].numpy() for name in ("shopper", "day", "since", "last")),
@@ -147,10 +148,12 @@ class ChoiceShopper(UserModel):
         after = {"shopper": state["shopper"], "day": state["day"] + response.days, "since": response.days}
         return response, after | {"last": torch.from_numpy(last)}
 
-    def _tables(self) -> choice_kernels.Tables:
-        """Views on the tensors."""
-        names = choice_kernels.Tables._fields
-        return choice_kernels.Tables(*(self.tensors[name].reshape(-1).numpy() if self.tensors[name].ndim == 0 else self.tensors[name].numpy() for name in names))
+    def _arrays(self) -> choice_kernels.Tables:
+        """The tensors as the compiled path takes them, made anew where one of them was replaced."""
+        tensors = list(self.tensors.values())
+        if self._held is None or any(a is not b for a, b in zip(self._held[0], tensors, strict=False)):
+            self._held = tensors, choice_kernels.tables_of(self.tensors)
+        return self._held[1]
 
     def _eager(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
         t = self.tensors
@@ -181,7 +184,8 @@ class ChoiceShopper(UserModel):
         lift = torch.exp(visit.shift + pull.clamp(-MOST_PULL, MOST_PULL))
         memory = torch.ones(len(lift), 1, device=self.device)  # what is remembered is of all categories
         lift = torch.cat([lift, memory], 1)
-        total = weight.mul_(lift.index_select(1, t["group_category"])).cumsum(1)
+        order = t["group_category"].argsort(stable=True)
+        total = weight.mul_(lift.index_select(1, t["group_category"]))[:, order].cumsum(1)
         times = arrivals(total[:, -1] * torch.exp(visit.size), draws, TAIL)
         tail = times < 1
 

@@ -6,7 +6,7 @@ One shopper is gone through at a time, in place of some hundred operations on al
   logarithms are taken.
 * A shopper and its twin, n rows apart in a batch of 2n, are at one door on one day with the same luck: what
   does not depend on their histories is done once for both.
-* Of the tail, sums over blocks of subcategories are kept, among which few draws search.
+* Of the tail, only sums over categories depend on what is in the basket.
 
 A test holds both paths to the same numbers.
 """
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+from torch import Tensor
 
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE
 from bundlegym.user_models.choice_fit import GAP_EDGES
@@ -34,13 +35,13 @@ _F = np.float32
 _ONE, _PULL = _F(1), _F(MOST_PULL)
 _GAPS, _TRIP_GAPS = np.array(GAP_EDGES, dtype=np.float32), np.array(TRIP_GAP_EDGES)
 _DAYS, _RATIOS = np.array(DAY_EDGES), np.array(RATIO_EDGES, dtype=np.float32)
-_BLOCK = 16  # subcategories
 
 _compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 
 
 class Tables(NamedTuple):
-    """Arrays of `ChoiceShopper.tensors` by their names, none of them without a dimension."""
+    """Arrays of `ChoiceShopper.tensors` by their names, none of them without a dimension, and four orders of
+    them that save searching: see `tables_of`."""
 
     shortlist: Any
     taste: Any
@@ -65,7 +66,6 @@ class Tables(NamedTuple):
     memory_start: Any
     memory_cdf: Any
     memory_item: Any
-    mission_loading: Any
     mission_spread: Any
     mission_mean: Any
     mission_scale: Any
@@ -84,6 +84,27 @@ class Tables(NamedTuple):
     extra_units: Any
     extra_factor: Any
     extra_slope: Any
+    purposes: Any
+    by_category: Any
+    category_start: Any
+    group_start: Any
+
+
+def tables_of(tensors: dict[str, Tensor]) -> Tables:
+    """`Tables` on the memory of tensors on the CPU, and beside them: `purposes` (R, C) mission loadings,
+    `by_category` (G,) subcategories by category, `category_start` (C + 1,) where each begins among them,
+    `group_start` (G + 1,) where each subcategory's items begin in `tail_item`."""
+    held = {name: tensors[name].reshape(-1) if tensors[name].ndim == 0 else tensors[name] for name in tensors}
+    arrays = {name: held[name].numpy() for name in Tables._fields if name in held}
+    of_group, n_categories = arrays["group_category"][:-1], len(arrays["mission_spread"])
+    order = np.argsort(of_group, kind="stable")
+    return Tables(
+        **arrays,
+        purposes=np.ascontiguousarray(held["mission_loading"].numpy().T),
+        by_category=order,
+        category_start=np.searchsorted(of_group[order], np.arange(n_categories + 1)),
+        group_start=np.searchsorted(np.sort(arrays["group"]), np.arange(len(of_group) + 1)),
+    )
 
 
 @_compiled
@@ -95,18 +116,16 @@ def _key(visit, stream):
 @_compiled
 def _mission(t, key, scale, lift):
     """Fill `lift` (C,): what the purpose of the trip multiplies rates by in each category."""
-    purposes = t.mission_loading.shape[1]
     of_mission, of_category = _key(key, MISSION), _key(key, CATEGORY)
-    z = np.empty(purposes, dtype=np.float32)
-    for r in range(purposes):
-        z[r] = normal_quantile(np.float64(compiled_draw(of_mission, r)))
+    lift[:] = -scale * t.mission_mean
+    for r in range(len(t.purposes)):
+        z = normal_quantile(np.float64(compiled_draw(of_mission, r)))
+        for c in range(len(lift)):
+            lift[c] += z * t.purposes[r, c]
     for c in range(len(lift)):
-        loading, shift = t.mission_loading[c], _F(0)
-        for r in range(purposes):
-            shift += loading[r] * z[r]
         if t.mission_spread[c] != 0:
-            shift += normal_quantile(np.float64(compiled_draw(of_category, c))) * t.mission_spread[c]
-        lift[c] = scale * (shift - scale * t.mission_mean[c])
+            lift[c] += normal_quantile(np.float64(compiled_draw(of_category, c))) * t.mission_spread[c]
+        lift[c] *= scale
     for c in range(len(lift)):
         lift[c] = exp32(lift[c])
 
@@ -121,13 +140,15 @@ def _next_visit(t, key, s, day):
     frailty = normal_quantile(np.float64(compiled_unit(compiled_key(seed, episode, 0, FRAILTY))))
     own = t.frailty[0] * frailty
     own += t.hazard_level[0] + t.hazard_slope[0] * np.log(t.visit_rate[s])
-    stays_away = _ONE
+    stays_away, by_day, by_ratio = _ONE, 0, 0
     for ahead in range(HORIZON):
         away = 1 + ahead
-        ratio = _F(away) * t.visit_rate[s]
+        while by_day < len(_DAYS) and away >= _DAYS[by_day]:
+            by_day += 1
+        while by_ratio < len(_RATIOS) and _F(away) * t.visit_rate[s] >= _RATIOS[by_ratio]:
+            by_ratio += 1
         score = own + t.hazard_slope[1] * t.weekday[s, (day + away) % 7]
-        score += t.hazard_day[np.searchsorted(_DAYS, away, side="right")]
-        score += t.hazard_ratio[np.searchsorted(_RATIOS, ratio, side="right")]
+        score += t.hazard_day[by_day] + t.hazard_ratio[by_ratio]
         stays_away /= _ONE + exp32(score)
         if stays_away < luck:
             return ahead + 1, False
@@ -135,10 +156,11 @@ def _next_visit(t, key, s, day):
 
 
 @_compiled
-def _door(t, key, s, week, since, rate, luck, lift, tail):
+def _door(t, key, s, week, since, rate, luck, lift, tail, tail_by_category):
     """What does not depend on what was bought before: the log of the trip's rate; and filled in are of each
     shortlisted item its rate apart from the time since last bought and its luck (L,), of each category what
-    the mission multiplies by (C,), of each subcategory its rate in the tail apart from that (G + 1,)."""
+    the mission multiplies by (C,), of each
+    subcategory its rate in the tail apart from that (G + 1,), and the sums of these by category (C,)."""
     size = np.searchsorted(t.trip_cdf[s], compiled_unit(_key(key, TRIP)))
     log_size = t.trip_rate[s, min(size, t.trip_rate.shape[1] - 1)]
     log_size += t.trip_gap[np.searchsorted(_TRIP_GAPS, since, side="right")]
@@ -157,6 +179,11 @@ def _door(t, key, s, week, since, rate, luck, lift, tail):
     weight, attraction = t.tail_weight[s], t.tail_attraction[week]
     for g in range(len(weight)):
         tail[g] = weight[g] * attraction[g]
+    for c in range(len(lift)):
+        part = _F(0)
+        for place in range(t.category_start[c], t.category_start[c + 1]):
+            part += tail[t.by_category[place]]
+        tail_by_category[c] = part
     return log_size
 
 
@@ -202,26 +229,23 @@ def _takes_whole(t, s, week, offered, value, discount, bundle_pull):
 
 
 @_compiled
-def _tail_total(t, tail, lift, blocks):
-    """The tail's total rate by subcategory; `blocks` becomes its running sum by blocks of them."""
-    total, memory = _F(0), len(tail) - 1
-    for b in range(len(blocks)):
-        part = _F(0)
-        for g in range(b * _BLOCK, min((b + 1) * _BLOCK, memory)):
-            part += tail[g] * lift[t.group_category[g]]
-        total += part
-        blocks[b] = total
-    return total + tail[memory]  # what is remembered is of all categories
+def _tail_rates(t, by_category, lift, memory, running):
+    """Fill `running` (C + 1,) with the running sum of the tail's rates by category; what is remembered, of
+    all categories, comes last."""
+    total = _F(0)
+    for c in range(len(lift)):
+        total += by_category[c] * lift[c]
+        running[c] = total
+    running[len(lift)] = total + memory
 
 
 @_compiled
-def _tail_item(t, key, s, week, slot, total, tail, lift, blocks):
+def _tail_item(t, key, s, week, slot, tail, lift, running):
     """Item of the tail's purchase `slot`, or -1."""
-    memory = len(tail) - 1
-    target = compiled_draw(_key(key, TAIL_GROUP), slot) * total
+    target = compiled_draw(_key(key, TAIL_GROUP), slot) * running[-1]
     luck = np.float64(compiled_draw(_key(key, TAIL_ITEM), slot))
-    block = np.searchsorted(blocks, target, side="right")
-    if block == len(blocks):
+    c = np.searchsorted(running, target, side="right")
+    if c >= len(lift):
         first = t.memory_start[s]
         known = t.memory_cdf[first : t.memory_start[s + 1]]
         spot = first + np.searchsorted(known, s + luck, side="right")
@@ -229,13 +253,15 @@ def _tail_item(t, key, s, week, slot, total, tail, lift, blocks):
         push = exp32(t.price_push[week, item] + t.promotion_push[week, item])
         kept = compiled_draw(_key(key, TAIL_KEPT), slot) * _F(THINNING) < push
         return item if kept else -1
-    running, group = blocks[block - 1] if block else _F(0), block * _BLOCK - 1
-    while running <= target and group < min((block + 1) * _BLOCK, memory) - 1:
-        group += 1
-        running += tail[group] * lift[t.group_category[group]]
+    place, last = t.category_start[c], t.category_start[c + 1] - 1
+    left = target - (running[c - 1] if c else _F(0))
+    while place < last and tail[t.by_category[place]] * lift[c] <= left:
+        left -= tail[t.by_category[place]] * lift[c]
+        place += 1
+    group = t.by_category[place]
     start, end = t.tail_start[week, group], t.tail_start[week, group + 1]
-    spot = np.searchsorted(t.tail_cdf[week], start + luck * (end - start), side="right")
-    return t.tail_item[min(spot, len(t.tail_item) - 1)]
+    place, last = t.group_start[group], t.group_start[group + 1] - 1
+    return t.tail_item[min(place + np.searchsorted(t.tail_cdf[week, place:last], start + luck * (end - start), side="right"), last)]
 
 
 @_compiled
@@ -279,12 +305,12 @@ def _join(t, key, s, week, log_size, lift, offered, items, rate, luck, slots):
 
 
 @_compiled
-def _tail(t, key, s, week, count, total, tail, lift, blocks, offered, found):
+def _tail(t, key, s, week, count, tail, lift, running, offered, found):
     """Fill `found` with the items of the tail's `count` purchases, ascending, once each, but for those that
     are on the shortlist or offered, which was decided there: how many they are."""
     n = 0
     for slot in range(count):
-        item = _tail_item(t, key, s, week, slot, total, tail, lift, blocks)
+        item = _tail_item(t, key, s, week, slot, tail, lift, running)
         known = item < 0 or _place(t.shortlist[s], item) >= 0
         for other in offered:
             known |= other == item
@@ -326,7 +352,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
     """
     (episode, visit), (shopper, day, since, last), (offer_items, discount) = luck_of, state, offer
     (n, length), n_offered, n_categories = last.shape, offer_items.shape[1], len(t.mission_spread)
-    width, memory = length + n_offered, t.tail_weight.shape[1] - 1
+    width = length + n_offered
     choice, days, left = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.bool_)
     after = last.copy()
     door_rate, rate, luck = np.empty(length, np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
@@ -334,7 +360,8 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
     in_offer, taken, first = np.zeros(width, np.bool_), np.zeros(width, np.bool_), np.zeros(width, np.bool_)
     lift, pull = np.empty(n_categories, np.float32), np.empty(n_categories, np.float32)
     pulled, tail_lift = np.empty(n_categories, np.float32), np.empty(n_categories, np.float32)
-    tail, blocks = np.empty(memory + 1, np.float32), np.empty(-(-memory // _BLOCK), np.float32)
+    tail, tail_by_category = np.empty(t.tail_weight.shape[1], np.float32), np.empty(n_categories, np.float32)
+    running = np.empty(n_categories + 1, np.float32)
     value, effect, boost = np.empty(n_offered, np.float32), np.exp(t.coefficient_gap), np.exp(_F(exposure))
     bought, p = _room(12 * n + width + SLOTS), 0
     half, opened = (n + 1) // 2, -1
@@ -348,7 +375,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
             opened >= 0 and s == shopper[opened] and day[r] == day[opened] and since[r] == since[opened]
             and episode[r] == episode[opened] and visit[r] == visit[opened]
         ):  # fmt: skip
-            log_size = _door(t, key, s, week, since[r], door_rate, luck, lift, tail)
+            log_size = _door(t, key, s, week, since[r], door_rate, luck, lift, tail, tail_by_category)
             wait, gone = _next_visit(t, key, s, day[r])
             items[:length] = t.shortlist[s]
             opened = r
@@ -379,9 +406,9 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
         for c in range(n_categories):
             pulled[c] = exp32(min(max(pull[c], -_PULL), _PULL))
             tail_lift[c] = lift[c] * pulled[c]
-        total = _tail_total(t, tail, tail_lift, blocks)
+        _tail_rates(t, tail_by_category, tail_lift, tail[-1], running)
         arrivals = _key(key, TAIL)
-        tail_rate = max(total * np.exp(log_size), _F(1e-9))
+        tail_rate = max(running[-1] * np.exp(log_size), _F(1e-9))
         time = earliest = -np.log(compiled_draw(arrivals, 0)) / tail_rate
         count = 0
         while time < 1 and count < SLOTS:
@@ -422,7 +449,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
             units[q] = _units(t, key, s, week, items[i])
             off = discount[r] if taken[i] else _F(0)
             price[q] = t.shelf_price[week, items[i]] * (_ONE - off / units[q])
-        for j in range(_tail(t, key, s, week, count, total, tail, tail_lift, blocks, offered, found)):
+        for j in range(_tail(t, key, s, week, count, tail, tail_lift, running, offered, found)):
             item[p], units[p] = found[j], _units(t, key, s, week, found[j])
             price[p] = t.shelf_price[week, found[j]]
             p += 1
