@@ -151,7 +151,7 @@ class ChoiceShopper(UserModel):
     def _arrays(self) -> choice_kernels.Tables:
         """The tensors as the compiled path takes them, made anew where one of them was replaced."""
         tensors = list(self.tensors.values())
-        if self._held is None or any(a is not b for a, b in zip(self._held[0], tensors, strict=False)):
+        if self._held is None or any(a is not b for a, b in zip(self._held[0], tensors, strict=True)):
             self._held = tensors, choice_kernels.tables_of(self.tensors)
         return self._held[1]
 

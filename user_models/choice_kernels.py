@@ -114,6 +114,18 @@ def _key(visit, stream):
 
 
 @_compiled
+def _first_above(ascending, x, first, end):
+    """The first place in first..end-1 whose value is above x, or `end`."""
+    while first < end:
+        middle = (first + end) >> 1
+        if ascending[middle] <= x:
+            first = middle + 1
+        else:
+            end = middle
+    return first
+
+
+@_compiled
 def _mission(t, key, scale, lift):
     """Fill `lift` (C,): what the purpose of the trip multiplies rates by in each category."""
     of_mission, of_category = _key(key, MISSION), _key(key, CATEGORY)
@@ -161,10 +173,12 @@ def _door(t, key, s, week, since, rate, luck, lift, tail, tail_by_category):
     shortlisted item its rate apart from the time since last bought and its luck (L,), of each category what
     the mission multiplies by (C,), of each
     subcategory its rate in the tail apart from that (G + 1,), and the sums of these by category (C,)."""
-    size = np.searchsorted(t.trip_cdf[s], compiled_unit(_key(key, TRIP)))
-    log_size = t.trip_rate[s, min(size, t.trip_rate.shape[1] - 1)]
-    log_size += t.trip_gap[np.searchsorted(_TRIP_GAPS, since, side="right")]
-    _mission(t, key, t.mission_scale[min(size, len(t.mission_scale) - 1)], lift)
+    chance, size = compiled_unit(_key(key, TRIP)), 0
+    while size < t.trip_cdf.shape[1] - 1 and t.trip_cdf[s, size] < chance:
+        size += 1
+    log_size = t.trip_rate[s, size]
+    log_size += t.trip_gap[_first_above(_TRIP_GAPS, since, 0, len(_TRIP_GAPS))]
+    _mission(t, key, t.mission_scale[size], lift)
     shortlist, taste, deal = t.shortlist[s], t.taste[s], t.deal_factor[s]
     price_push, promotion_push = t.price_push[week], t.promotion_push[week]
     for i in range(len(shortlist)):
@@ -244,12 +258,11 @@ def _tail_item(t, key, s, week, slot, tail, lift, running):
     """Item of the tail's purchase `slot`, or -1."""
     target = compiled_draw(_key(key, TAIL_GROUP), slot) * running[-1]
     luck = np.float64(compiled_draw(_key(key, TAIL_ITEM), slot))
-    c = np.searchsorted(running, target, side="right")
-    if c >= len(lift):
-        first = t.memory_start[s]
-        known = t.memory_cdf[first : t.memory_start[s + 1]]
-        spot = first + np.searchsorted(known, s + luck, side="right")
-        item = t.memory_item[min(spot, len(t.memory_item) - 1)]
+    c = _first_above(running, target, 0, len(lift))
+    if c == len(lift):
+        item = t.memory_item[
+            _first_above(t.memory_cdf, s + luck, t.memory_start[s], t.memory_start[s + 1] - 1)
+        ]
         push = exp32(t.price_push[week, item] + t.promotion_push[week, item])
         kept = compiled_draw(_key(key, TAIL_KEPT), slot) * _F(THINNING) < push
         return item if kept else -1
@@ -260,8 +273,8 @@ def _tail_item(t, key, s, week, slot, tail, lift, running):
         place += 1
     group = t.by_category[place]
     start, end = t.tail_start[week, group], t.tail_start[week, group + 1]
-    place, last = t.group_start[group], t.group_start[group + 1] - 1
-    return t.tail_item[min(place + np.searchsorted(t.tail_cdf[week, place:last], start + luck * (end - start), side="right"), last)]
+    first, last = t.group_start[group], t.group_start[group + 1] - 1
+    return t.tail_item[_first_above(t.tail_cdf[week], start + luck * (end - start), first, last)]
 
 
 @_compiled
@@ -275,8 +288,8 @@ def _units(t, key, s, week, item):
 @_compiled
 def _place(shortlist, item):
     """Where an item is on a shortlist, or -1."""
-    place = np.searchsorted(shortlist, item)
-    return place if place < len(shortlist) and shortlist[place] == item else -1
+    place = _first_above(shortlist, item, 0, len(shortlist)) - 1
+    return place if place >= 0 and shortlist[place] == item else -1
 
 
 @_compiled
@@ -338,7 +351,12 @@ def _longer(bought, used):
     """Columns twice as long, with what was `used` of the others."""
     more = _room(2 * len(bought[0]))
     for i in range(used):
-        more[0][i], more[1][i], more[2][i], more[3][i] = bought[0][i], bought[1][i], bought[2][i], bought[3][i]
+        more[0][i], more[1][i], more[2][i], more[3][i] = (
+            bought[0][i],
+            bought[1][i],
+            bought[2][i],
+            bought[3][i],
+        )
     return more
 
 
@@ -355,7 +373,11 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
     width = length + n_offered
     choice, days, left = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.bool_)
     after = last.copy()
-    door_rate, rate, luck = np.empty(length, np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
+    door_rate, rate, luck = (
+        np.empty(length, np.float32),
+        np.empty(width, np.float32),
+        np.empty(width, np.float32),
+    )
     items, slots, found = np.empty(width, np.int64), np.empty(n_offered, np.int64), np.empty(SLOTS, np.int64)
     in_offer, taken, first = np.zeros(width, np.bool_), np.zeros(width, np.bool_), np.zeros(width, np.bool_)
     lift, pull = np.empty(n_categories, np.float32), np.empty(n_categories, np.float32)
@@ -365,6 +387,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
     value, effect, boost = np.empty(n_offered, np.float32), np.exp(t.coefficient_gap), np.exp(_F(exposure))
     bought, p = _room(12 * n + width + SLOTS), 0
     half, opened = (n + 1) // 2, -1
+    log_size, wait, gone = _F(0), 0, False
     for step in range(2 * half):
         r = step // 2 + step % 2 * half  # a shopper, then the twin
         if r >= n:

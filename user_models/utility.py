@@ -19,7 +19,9 @@ from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
 #: What a `ChoiceShopper` looks up; see `choice_tables.fit_tensors`.
 Tables = dict[str, Tensor]
 #: Streams of the draws: what each is for.
-TRIP, NOISE, MISSION, UNITS, AGAIN, WAIT, FRAILTY, TAIL, TAIL_GROUP, TAIL_ITEM, TAIL_KEPT, CATEGORY = range(12)
+TRIP, NOISE, MISSION, UNITS, AGAIN, WAIT, FRAILTY, TAIL, TAIL_GROUP, TAIL_ITEM, TAIL_KEPT, CATEGORY = range(
+    12
+)
 MOST_PULL = 2.0  # of a basket on an item's log rate: few baskets tell how far it adds up
 
 
