@@ -28,7 +28,7 @@ from torch import Tensor
 
 from bundlegym.data import Dataset
 from bundlegym.recommenders.history import last_bought_at_visits
-from bundlegym.user_models import choice_kernels
+from bundlegym.user_models import choice_kernels, streams, visit_kernels
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice_tables import fit_tensors
@@ -37,10 +37,7 @@ from bundlegym.user_models.files import load_tensors, save_tensors
 from bundlegym.user_models.rhythm import hazards, wait
 from bundlegym.user_models.tail import arrivals, tail_items
 from bundlegym.user_models.tape import real_tape, simulated_tape
-from bundlegym.user_models.utility import (
-    AGAIN, FRAILTY, MOST_PULL, NOISE, TAIL, TAIL_GROUP, TAIL_ITEM, TAIL_KEPT, UNITS, WAIT,
-    Visit, log_share, normal, open_visit, week_of,
-)  # fmt: skip
+from bundlegym.user_models.utility import MOST_PULL, Visit, log_share, normal, open_visit, week_of
 
 _LEVEL_STEPS = 4
 
@@ -63,7 +60,7 @@ class ChoiceShopper(UserModel):
         self.device = torch.device(device)
         self.tensors = {name: value.to(self.device) for name, value in tensors.items()}
         self.offer_exposure, self.bundle_pull = offer_exposure, bundle_pull
-        self._held: tuple[list[Tensor], choice_kernels.Tables] | None = None
+        self._held: tuple[list[Tensor], visit_kernels.Tables] | None = None
 
     @staticmethod
     def fit(
@@ -100,7 +97,7 @@ class ChoiceShopper(UserModel):
         last = self.tensors["last_visit"][week_of(self.tensors, day), shopper].long()
         since = torch.where(last >= 0, day - last, 7)
         hazard = hazards(self.tensors, shopper, day, since, self._frailty(draws))
-        waited, away = wait(hazard, draws.uniform(WAIT))
+        waited, away = wait(hazard, draws.uniform(streams.WAIT))
         return day + waited + away  # beyond the horizon is soon enough for whoever stays away
 
     def reset(self, shopper: Tensor, day: Tensor) -> State:
@@ -148,18 +145,18 @@ class ChoiceShopper(UserModel):
         after = {"shopper": state["shopper"], "day": state["day"] + response.days, "since": response.days}
         return response, after | {"last": torch.from_numpy(last)}
 
-    def _arrays(self) -> choice_kernels.Tables:
+    def _arrays(self) -> visit_kernels.Tables:
         """The tensors as the compiled path takes them, made anew where one of them was replaced."""
         tensors = list(self.tensors.values())
         if self._held is None or any(a is not b for a, b in zip(self._held[0], tensors, strict=True)):
-            self._held = tensors, choice_kernels.tables_of(self.tensors)
+            self._held = tensors, visit_kernels.tables_of(self.tensors)
         return self._held[1]
 
     def _eager(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
         t = self.tensors
         visit = open_visit(t, state, offer, draws)
         n_short = state["last"].shape[1]
-        value = visit.log_rate + draws.gumbel(NOISE, visit.items)
+        value = visit.log_rate + draws.gumbel(streams.NOISE, visit.items)
 
         # The offer comes first.
         offered = visit.offered
@@ -186,7 +183,7 @@ class ChoiceShopper(UserModel):
         lift = torch.cat([lift, memory], 1)
         order = t["group_category"].argsort(stable=True)
         total = weight.mul_(lift.index_select(1, t["group_category"]))[:, order].cumsum(1)
-        times = arrivals(total[:, -1] * torch.exp(visit.size), draws, TAIL)
+        times = arrivals(total[:, -1] * torch.exp(visit.size), draws, streams.TAIL)
         tail = times < 1
 
         # Whoever came buys something: of all that was not enough, what came nearest.
@@ -237,7 +234,13 @@ class ChoiceShopper(UserModel):
         t = self.tensors
         row, slot = bought.nonzero(as_tuple=True)
         tail_item = tail_items(
-            t, state["shopper"], visit.week, tail_total, tail, draws, (TAIL_GROUP, TAIL_ITEM, TAIL_KEPT)
+            t,
+            state["shopper"],
+            visit.week,
+            tail_total,
+            tail,
+            draws,
+            (streams.TAIL_GROUP, streams.TAIL_ITEM, streams.TAIL_KEPT),
         )
         # What is on the shortlist or offered was decided there already.
         n_short = state["last"].shape[1]
@@ -253,7 +256,7 @@ class ChoiceShopper(UserModel):
         week = visit.week[rows]
         extra = t["extra_units"][items] * t["extra_factor"][state["shopper"][rows]]
         extra = extra * torch.exp(t["extra_slope"] * t["rebate"][week, items])
-        luck = _of_rows(draws, rows).uniform(UNITS, items[:, None])[:, 0]
+        luck = _of_rows(draws, rows).uniform(streams.UNITS, items[:, None])[:, 0]
         units = 1 + torch.floor(torch.log(luck) / torch.log(extra / (1 + extra)))
         # One unit of each item is in the bundle; further units go at the shelf price.
         off = torch.cat([discount[row] * taken[row, slot], torch.zeros(len(tail_row), device=self.device)])
@@ -263,15 +266,15 @@ class ChoiceShopper(UserModel):
     def _next_visit(self, state: State, draws: Draws) -> tuple[Tensor, Tensor]:
         """(N,) days until the next visit, 0 for later today, and whether there is none."""
         shopper = state["shopper"]
-        again = draws.uniform(AGAIN) < self.tensors["again"][shopper]
+        again = draws.uniform(streams.AGAIN) < self.tensors["again"][shopper]
         one = torch.ones_like(shopper)
         hazard = hazards(self.tensors, shopper, state["day"] + 1, one, self._frailty(draws))
-        waited, left = wait(hazard, draws.uniform(WAIT))
+        waited, left = wait(hazard, draws.uniform(streams.WAIT))
         return torch.where(again, 0, waited + 1), left & ~again
 
     def _frailty(self, draws: Draws) -> Tensor:
         """(N,) how much busier than usual the shopper is in this episode."""
-        luck = Draws(draws.seed, draws.episode, torch.zeros_like(draws.visit)).uniform(FRAILTY)
+        luck = Draws(draws.seed, draws.episode, torch.zeros_like(draws.visit)).uniform(streams.FRAILTY)
         return self.tensors["frailty"] * normal(luck)
 
     def _set_level(self, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""The exponential and the normal quantile for loops compiled for the CPU: fast, and as exact as float32 is."""
+"""The exponential and the normal quantile for loops compiled for the CPU, as exact as float32 is."""
 
 from __future__ import annotations
 
