@@ -31,6 +31,7 @@ from bundlegym.data import Dataset
 from bundlegym.errors import UserError
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.threads import one_thread
+from bundlegym.user_models import choice_kernels, streams, visit_kernels
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice_tables import fit_tensors
@@ -40,14 +41,7 @@ from bundlegym.user_models.level import fit_level
 from bundlegym.user_models.rhythm import hazards, wait
 from bundlegym.user_models.stages import Stages, fit_folder
 from bundlegym.user_models.tail import arrivals, tail_items
-from bundlegym.user_models.utility import Visit, log_share, normal, open_visit, week_of
-
-# Streams of the draws: what each is for; `utility` has its own.
-_NOISE, _UNITS, _AGAIN, _WAIT, _FRAILTY = 1, 3, 4, 5, 6
-_TAIL, _TAIL_GROUP, _TAIL_ITEM, _TAIL_KEPT = range(7, 11)
-_ALIKE, _GROUP_UNITS = 12, 13
-
-_MOST_PULL = 2.0  # of a basket on an item's log rate: few baskets tell how far it adds up
+from bundlegym.user_models.utility import MOST_PULL, Visit, log_share, normal, open_visit, week_of
 
 
 class ChoiceShopper(UserModel):
@@ -68,6 +62,7 @@ class ChoiceShopper(UserModel):
         self.device = torch.device(device)
         self.tensors = {name: value.to(self.device) for name, value in tensors.items()}
         self.offer_exposure, self.bundle_pull = offer_exposure, bundle_pull
+        self._held: tuple[list[Tensor], visit_kernels.Tables] | None = None
 
     @staticmethod
     @one_thread()
@@ -104,7 +99,7 @@ class ChoiceShopper(UserModel):
         last = self.tensors["last_visit"][week_of(self.tensors, day), shopper].long()
         since = torch.where(last >= 0, day - last, 7)
         hazard = hazards(self.tensors, shopper, day, since, self._frailty(draws))
-        waited, away = wait(hazard, draws.uniform(_WAIT))
+        waited, away = wait(hazard, draws.uniform(streams.WAIT))
         return day + waited + away  # beyond the horizon is soon enough for whoever stays away
 
     def reset(self, shopper: Tensor, day: Tensor) -> State:
@@ -133,10 +128,37 @@ class ChoiceShopper(UserModel):
         return log_share(self.tensors, state)
 
     def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
+        if self.device.type == "cpu":
+            return self._compiled(state, offer, draws)
+        return self._eager(state, offer, draws)
+
+    def _compiled(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
+        exposure = self.offer_exposure * float(self.tensors["coefficient_mailer"])
+        *answer, last = choice_kernels.respond(
+            self._arrays(),
+            draws.seed,
+            (draws.episode.numpy(), draws.visit.numpy()),
+            tuple(state[name].numpy() for name in ("shopper", "day", "since", "last")),
+            (offer.items.numpy(), offer.discount.numpy()),
+            np.float32(exposure),
+            np.float32(self.bundle_pull),
+        )
+        response = Response(*(torch.from_numpy(part) for part in answer))
+        after = {"shopper": state["shopper"], "day": state["day"] + response.days, "since": response.days}
+        return response, after | {"last": torch.from_numpy(last)}
+
+    def _arrays(self) -> visit_kernels.Tables:
+        """The tensors as the compiled path takes them, made anew where one of them was replaced."""
+        tensors = list(self.tensors.values())
+        if self._held is None or any(a is not b for a, b in zip(self._held[0], tensors, strict=True)):
+            self._held = tensors, visit_kernels.tables_of(self.tensors)
+        return self._held[1]
+
+    def _eager(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
         t = self.tensors
         visit = open_visit(t, state, offer, draws)
         n_short = state["last"].shape[1]
-        value = visit.log_rate + draws.gumbel(_NOISE, visit.items)
+        value = visit.log_rate + draws.gumbel(streams.NOISE, visit.items)
 
         # The offer comes first.
         offered = visit.offered
@@ -154,15 +176,16 @@ class ChoiceShopper(UserModel):
         held = torch.zeros_like(visit.shift).scatter_add_(1, category, first.float())
         pull = held @ t["synergy"]
         own = t["synergy"].diagonal()[category] * first
-        value = value + (pull.gather(1, category) - own).clamp(-_MOST_PULL, _MOST_PULL)
+        value = value + (pull.gather(1, category) - own).clamp(-MOST_PULL, MOST_PULL)
         bought = taken | (value > 0)
         weight = t["tail_weight"].index_select(0, state["shopper"])
         weight.mul_(t["tail_attraction"].index_select(0, visit.week))
-        lift = torch.exp(visit.shift + pull.clamp(-_MOST_PULL, _MOST_PULL))
+        lift = torch.exp(visit.shift + pull.clamp(-MOST_PULL, MOST_PULL))
         memory = torch.ones(len(lift), 1, device=self.device)  # what is remembered is of all categories
         lift = torch.cat([lift, memory], 1)
-        total = weight.mul_(lift.index_select(1, t["group_category"])).cumsum(1)
-        times = arrivals(total[:, -1] * torch.exp(visit.size), draws, _TAIL)
+        order = t["group_category"].argsort(stable=True)
+        total = weight.mul_(lift.index_select(1, t["group_category"]))[:, order].cumsum(1)
+        times = arrivals(total[:, -1] * torch.exp(visit.size), draws, streams.TAIL)
         tail = times < 1
 
         # Whoever came buys something: of all that was not enough, what came nearest.
@@ -213,7 +236,13 @@ class ChoiceShopper(UserModel):
         t = self.tensors
         row, slot = bought.nonzero(as_tuple=True)
         tail_item = tail_items(
-            t, state["shopper"], visit.week, tail_total, tail, draws, (_TAIL_GROUP, _TAIL_ITEM, _TAIL_KEPT)
+            t,
+            state["shopper"],
+            visit.week,
+            tail_total,
+            tail,
+            draws,
+            (streams.TAIL_GROUP, streams.TAIL_ITEM, streams.TAIL_KEPT),
         )
         # What is on the shortlist or offered was decided there already.
         n_short = state["last"].shape[1]
@@ -232,8 +261,10 @@ class ChoiceShopper(UserModel):
         own = _of_rows(draws, rows)
         alike, luck, common = (
             own.uniform(stream, index[:, None])[:, 0]
-            for stream, index in ((_ALIKE, items), (_UNITS, items), (_GROUP_UNITS, t["group"][items]))
-        )
+            for stream, index in (
+                (streams.ALIKE, items), (streams.UNITS, items), (streams.GROUP_UNITS, t["group"][items])
+            )
+        )  # fmt: skip
         luck = torch.where(alike < t["units_alike"], common, luck)
         units = 1 + torch.floor(torch.log(luck) / torch.log(extra / (1 + extra)))
         # One unit of each item is in the bundle; further units go at the shelf price.
@@ -244,15 +275,15 @@ class ChoiceShopper(UserModel):
     def _next_visit(self, state: State, draws: Draws) -> tuple[Tensor, Tensor]:
         """(N,) days until the next visit, 0 for later today, and whether there is none."""
         shopper = state["shopper"]
-        again = draws.uniform(_AGAIN) < self.tensors["again"][shopper]
+        again = draws.uniform(streams.AGAIN) < self.tensors["again"][shopper]
         one = torch.ones_like(shopper)
         hazard = hazards(self.tensors, shopper, state["day"] + 1, one, self._frailty(draws))
-        waited, left = wait(hazard, draws.uniform(_WAIT))
+        waited, left = wait(hazard, draws.uniform(streams.WAIT))
         return torch.where(again, 0, waited + 1), left & ~again
 
     def _frailty(self, draws: Draws) -> Tensor:
         """(N,) how much busier than usual the shopper is in this episode."""
-        luck = Draws(draws.seed, draws.episode, torch.zeros_like(draws.visit)).uniform(_FRAILTY)
+        luck = Draws(draws.seed, draws.episode, torch.zeros_like(draws.visit)).uniform(streams.FRAILTY)
         return self.tensors["frailty"] * normal(luck)
 
     # --- files --------------------------------------------------------------------------------------------

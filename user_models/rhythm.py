@@ -17,8 +17,8 @@ from bundlegym.data import Dataset, visit_rows
 
 #: A shopper who would stay away longer than this many days has left.
 HORIZON = 70
-_DAY_EDGES = (2, 3, 4, 5, 6, 7, 8, 10, 14, 15, 21, 28, 42)
-_RATIO_EDGES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+DAY_EDGES = (2, 3, 4, 5, 6, 7, 8, 10, 14, 15, 21, 28, 42)
+RATIO_EDGES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 _HALF_LIFE = 13.0  # weeks, of a past day's weight in a shopper's own rate
 _PRIOR_DAYS, _PRIOR_VISITS = 14.0, 15.0  # weight of the average shopper: in days of rate, in visits
 
@@ -40,7 +40,7 @@ def fit_rhythm(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -
     early = _own_pattern(came, (first, cut), shoppers)
     x, y, shopper = _days_at_risk(came, early, (cut, end), shoppers)
     beta = _logistic(x, y)
-    n_day, n_ratio = len(_DAY_EDGES) + 1, len(_RATIO_EDGES) + 1
+    n_day, n_ratio = len(DAY_EDGES) + 1, len(RATIO_EDGES) + 1
     p = 1 / (1 + np.exp(-x @ beta))
     surprise = np.bincount(shopper, weights=y - p, minlength=len(shoppers))
     spread = np.bincount(shopper, weights=p * (1 - p), minlength=len(shoppers))
@@ -64,9 +64,9 @@ def hazards(t: dict[str, Tensor], shopper: Tensor, day: Tensor, since: Tensor, f
     away = since[:, None] + ahead
     rate = t["visit_rate"][shopper]
     weekday = t["weekday"][shopper].gather(1, (day[:, None] + ahead) % 7)
-    score = t["hazard_day"][torch.bucketize(away, _edges(_DAY_EDGES, away), right=True)]
+    score = t["hazard_day"][torch.bucketize(away, _edges(DAY_EDGES, away), right=True)]
     ratio = away * rate[:, None]
-    score = score + t["hazard_ratio"][torch.bucketize(ratio, _edges(_RATIO_EDGES, ratio), right=True)]
+    score = score + t["hazard_ratio"][torch.bucketize(ratio, _edges(RATIO_EDGES, ratio), right=True)]
     score = score + t["hazard_level"]
     score = score + t["hazard_slope"][0] * torch.log(rate)[:, None] + t["hazard_slope"][1] * weekday
     return torch.sigmoid(score + frailty[:, None])
@@ -120,8 +120,8 @@ def _days_at_risk(
     day = days[place]
     away = day - before[shopper, place]
     rate = pattern["visit_rate"][shopper].astype(np.float64)
-    bins = np.digitize(away, _DAY_EDGES), np.digitize(away * rate, _RATIO_EDGES)
-    blocks = [np.eye(len(e) + 1)[b] for e, b in zip((_DAY_EDGES, _RATIO_EDGES), bins, strict=True)]
+    bins = np.digitize(away, DAY_EDGES), np.digitize(away * rate, RATIO_EDGES)
+    blocks = [np.eye(len(e) + 1)[b] for e, b in zip((DAY_EDGES, RATIO_EDGES), bins, strict=True)]
     x = np.column_stack([*blocks, np.log(rate), pattern["weekday"][shopper, day % 7]])
     return x, came[shopper, day].astype(np.float64), shopper
 

@@ -75,13 +75,15 @@ def tail_items(
     streams: tuple[int, int, int],
 ) -> Tensor:
     """(N, M) items of the purchases that `bought` (N, SLOTS) marks, for the greatest number M of a shopper;
-    -1 where there is none. `total` (N, G + 1) is the running sum of rates by group, memory last; `streams`
-    are those of the group, of the item within it, and of keeping what was remembered."""
+    -1 where there is none. `total` (N, G + 1) is the running sum of rates by group, a category's beside each
+    other, memory last; `streams` are those of the group, of the item within it, and of keeping what was
+    remembered."""
     slot = torch.arange(int(bought.sum(1).max()) if len(bought) else 0, device=total.device)
     groups = torch.searchsorted(total, draws.uniform(streams[0], slot) * total[:, -1:], right=True)
     row, place = bought[:, : len(slot)].nonzero(as_tuple=True)
     memory = total.shape[1] - 1
-    chosen, w = groups[row, place].clamp(max=memory), week[row]
+    order = t["group_category"].argsort(stable=True)
+    chosen, w = order[groups[row, place].clamp(max=memory)], week[row]
     luck = draws.uniform(streams[1], slot)[row, place].double()
 
     group, items = chosen.clamp(max=memory - 1), t["tail_cdf"].shape[1]

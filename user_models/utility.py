@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bundlegym.user_models import streams
 from bundlegym.user_models.base import Offer, State
 from bundlegym.user_models.choice_fit import gap_bins
 from bundlegym.user_models.draws import Draws
@@ -18,8 +19,7 @@ from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
 
 #: What a `ChoiceShopper` looks up; see `choice_tables.fit_tensors`.
 Tables = dict[str, Tensor]
-#: Streams of the draws that are used here.
-TRIP, MISSION, CATEGORY = 0, 2, 11
+MOST_PULL = 2.0  # of a basket on an item's log rate: few baskets tell how far it adds up
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def open_visit(t: Tables, state: State, offer: Offer, draws: Draws) -> Visit:
     utility = torch.cat([_known(t, state, short), _unbought(t, shopper, extra)], 1)
     utility = utility + _push(t, shopper, cell)
 
-    size = torch.searchsorted(t["trip_cdf"][shopper], draws.uniform(TRIP)[:, None])[:, 0]
+    size = torch.searchsorted(t["trip_cdf"][shopper], draws.uniform(streams.TRIP)[:, None])[:, 0]
     log_size = t["trip_rate"][shopper, size.clamp(max=t["trip_rate"].shape[1] - 1)]
     gap = torch.bucketize(state["since"], torch.tensor(TRIP_GAP_EDGES, device=shopper.device), right=True)
     log_size = log_size + t["trip_gap"][gap]
@@ -106,8 +106,8 @@ def _push(t: Tables, shopper: Tensor, cell: Tensor) -> Tensor:
 def _mission(t: Tables, draws: Draws, scale: Tensor) -> Tensor:
     """(N, C) what the purpose of the trip adds to log rates by category; exp of it has mean 1."""
     categories, purposes = (torch.arange(n, device=scale.device) for n in t["mission_loading"].shape)
-    shift = normal(draws.uniform(MISSION, purposes)) @ t["mission_loading"].T
-    shift = shift + normal(draws.uniform(CATEGORY, categories)) * t["mission_spread"]
+    shift = normal(draws.uniform(streams.MISSION, purposes)) @ t["mission_loading"].T
+    shift = shift + normal(draws.uniform(streams.CATEGORY, categories)) * t["mission_spread"]
     return scale[:, None] * (shift - scale[:, None] * t["mission_mean"])
 
 

@@ -1,0 +1,69 @@
+"""The compiled visit of a `ChoiceShopper` and the one in torch decide alike."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from bundlegym.user_models import ChoiceShopper, Draws, Offer
+from bundlegym.user_models.base import Response
+from bundlegym.user_models.numerics import normal_quantile
+from bundlegym.user_models.utility import normal
+
+N = 300  # shoppers, and as many twins
+
+
+def lines(response: Response) -> dict[tuple[int, int], tuple[int, float]]:
+    columns = (response.row, response.item, response.quantity, response.price)
+    return {(r, i): (q, p) for r, i, q, p in zip(*(c.tolist() for c in columns), strict=True)}
+
+
+def offers(model: ChoiceShopper, shopper: torch.Tensor) -> Offer:
+    """Some of the shortlist, some of anything, some smaller than others; nothing to the twins."""
+    generator = torch.Generator().manual_seed(0)
+    known = model.tensors["shortlist"][shopper[:N]]
+    favourites = known.gather(1, torch.randint(known.shape[1], (N, 2), generator=generator))
+    others = torch.randint(len(model.tensors["category"]), (N, 2), generator=generator)
+    items = torch.cat([favourites, others], 1)
+    items[torch.rand(N, 4, generator=generator) < 0.25] = -1
+    discount = torch.rand(N, generator=generator) * 0.6
+    return Offer(torch.cat([items, torch.full_like(items, -1)]), torch.cat([discount, torch.zeros(N)]))
+
+
+@pytest.mark.parametrize("options", [{}, {"offer_exposure": 1.0, "bundle_pull": 0.5}])
+def test_both_paths_decide_alike(user_model, options):
+    model = ChoiceShopper(user_model.tensors, **options)
+    shopper = (torch.arange(N) % len(model.tensors["shortlist"])).repeat(2)
+    state = model.reset(shopper, (torch.arange(N) % 100 + 30).repeat(2))
+    offer, episode = offers(model, shopper), torch.arange(N).repeat(2)
+    differ, bought = 0, 0
+    for visit in range(4):  # shoppers and twins part from the second on
+        draws = Draws(1, episode, torch.full((2 * N,), visit))
+        eager, wanted = model._eager(state, offer, draws)
+        compiled, state = model._compiled(state, offer, draws)
+        assert torch.equal(eager.choice, compiled.choice)
+        assert torch.equal(eager.days, compiled.days) and torch.equal(eager.left, compiled.left)
+        one, other = lines(eager), lines(compiled)
+        assert all(one[k] == pytest.approx(other[k], rel=1e-5) for k in one.keys() & other.keys())
+        differ, bought = differ + len(one.keys() ^ other.keys()), bought + len(one)
+        assert set(wanted) == set(state)
+        for name in ("shopper", "day", "since"):
+            assert torch.equal(wanted[name], state[name]), name
+        assert (wanted["last"] != state["last"]).sum() <= 2
+    # A running sum of float32 rates may put a draw that falls on a border on its other side.
+    assert bought > 2 * N and differ <= max(2, bought // 1_000)
+
+
+def test_an_odd_batch_without_twins(user_model):
+    shopper = torch.arange(5)
+    state = user_model.reset(shopper, torch.full((5,), 60))
+    draws = Draws(0, shopper, torch.zeros(5, dtype=torch.int64))
+    nothing = Offer.nothing(5, 1, user_model.device)
+    eager, compiled = (run(state, nothing, draws)[0] for run in (user_model._eager, user_model._compiled))
+    assert lines(eager).keys() == lines(compiled).keys() and torch.equal(eager.days, compiled.days)
+
+
+def test_normal_quantile_is_that_of_torch():
+    luck = (torch.arange(0, 1 << 23, 997) + 0.5) / (1 << 23)
+    compiled = torch.tensor([normal_quantile(float(p)) for p in luck])
+    assert torch.allclose(compiled, normal(luck), atol=2e-6)
