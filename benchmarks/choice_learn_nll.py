@@ -152,7 +152,9 @@ class Peer:
             price = self.price[week[:, None], lines]
             self.step(*(tf.constant(a) for a in (lines, basket, shopper, week, price)))
 
-    def _baskets(self, item: np.ndarray, start: np.ndarray, line: np.ndarray, visit: np.ndarray) -> np.ndarray:
+    def _baskets(
+        self, item: np.ndarray, start: np.ndarray, line: np.ndarray, visit: np.ndarray
+    ) -> np.ndarray:
         """(B, longest) items that a line of the shuffled log is given, -1 after them: those before it in its
         basket for SHOPPER, all others of it for AleaCarta."""
         end = line if self.name == "SHOPPER" else start[visit + 1]
@@ -183,9 +185,7 @@ class Peer:
             others = np.array([np.delete(held, place) for place in range(len(held))]).reshape(len(held), -1)
             basket = others if others.size else np.full((len(held), 1), -1)
             same = np.full(len(held), visit)
-            share = self._shares(
-                basket, self.data[f"{part}_shopper"][same], self.data[f"{part}_week"][same]
-            )
+            share = self._shares(basket, self.data[f"{part}_shopper"][same], self.data[f"{part}_week"][same])
             line = share[np.arange(len(held)), held]
             out = np.exp(np.take_along_axis(share, others, 1)).sum(1)
             total -= (line - np.log1p(-out.clip(max=0.999))).sum()

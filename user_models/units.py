@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 
@@ -54,3 +56,11 @@ def fit_units(
         "extra_factor": factor.astype(np.float32),
         "extra_slope": np.array(max(slope, 0.0), dtype=np.float32),
     }
+
+
+def draw_units(t: dict[str, Tensor], shopper: Tensor, item: Tensor, week: Tensor, luck: Tensor) -> Tensor:
+    """(P,) int64 units of lines of `shopper`, `item` and `week` (P,) each; luck (P,) uniform. Of `t`, what
+    `fit_units` gives and the `rebate` that it was given."""
+    extra = t["extra_units"][item] * t["extra_factor"][shopper]
+    extra = extra * torch.exp(t["extra_slope"] * t["rebate"][week, item])
+    return 1 + torch.floor(torch.log(luck) / torch.log(extra / (1 + extra))).long()
