@@ -10,7 +10,7 @@ choice-learn brings TensorFlow, so it has an environment of its own, and the spl
 sample of test visits of known and of held-out shoppers. What choice-learn calls a store is a shopper here, so
 both models have taste and price parameters of each shopper's own. Ours learns coefficients from known
 shoppers alone and counts a held-out shopper's own purchases before the test weeks. Theirs cannot do without
-fitting a shopper's parameters, so they are fitted on everybody's visits before the test weeks: more than ours.
+fitting a shopper's parameters, so they are fitted on everybody's visits before the test weeks: on more.
 
 **The measures.** `before`: mean of -log of the item's share of the whole catalogue before the visit
 (`nll_per_item`); for theirs, given an empty basket. `rest`: given the rest of the basket, among the items

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bundlegym.data import Dataset, visit_rows
+from bundlegym.data import Dataset
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.bundling import takes_whole
@@ -180,7 +180,9 @@ class SequenceShopper(UserModel):
         bought = own.gather(1, short)
         recent = bought | (taken.gather(1, short) & (state["count"] > 0))
         heard = own.any(1)
-        hidden = self._hear(state["hidden"], *own.nonzero(as_tuple=True), self._heard_gap(state))
+        row, item = own.nonzero(as_tuple=True)
+        gap = torch.where(state["since"] == _FIRST_GAP, 0, state["since"])
+        hidden = self._hear(state["hidden"], row, item, gap)
         return {
             "shopper": state["shopper"],
             "day": state["day"] + days,
@@ -189,9 +191,6 @@ class SequenceShopper(UserModel):
             "count": state["count"] + bought,
             "last": torch.where(recent, state["day"][:, None], state["last"]),
         }
-
-    def _heard_gap(self, state: State) -> Tensor:
-        return torch.where(state["since"] == _FIRST_GAP, 0, state["since"])
 
     def _utility(self, state: State) -> Tensor:
         """(N, I) log rates up to what all items of a visit have in common."""

@@ -5,8 +5,8 @@ items' embeddings with the size of the basket and the days since the visit befor
 subcategory g, up to what is common to all, is
 
     b_i + h (U_g + V_i)                                                   what the past visits call for
-    + f1 log(1 + n_i / (k1 w_i)) + gap[days since last bought]            items bought n_i > 0 times before
-    + f2 log(1 + n_g / (k2 q_g)) - f3 log(1 + n_g / k1)                   subcategories bought n_g times before
+    + f1 log(1 + n_i / (k1 w_i)) + gap[days since last bought]            bought n_i > 0 times before
+    + f2 log(1 + n_g / (k2 q_g)) - f3 log(1 + n_g / k1)                   subcategory bought n_g times before
     + slope_department log(list / shelf price) + display + mailer         what the shop does this week
 
 with w_i the item's share of its subcategory's lines and q_g the subcategory's of all. Were f1 = f2 = f3 = 1,
@@ -27,8 +27,8 @@ class BasketNet(nn.Module):
     """See the module's docstring.
 
     Args:
-        share: (I,) of lines by item; group: (I,) int64 subcategory; department: (I,) int64; steady: (I,) bool,
-            sold in most weeks, so that its prices are known; width: of the hidden state.
+        share: (I,) of lines by item; group, department: (I,) int64 codes, group by subcategory; steady: (I,)
+            bool, sold in most weeks, so that its prices are known; width: of the hidden state.
     """
 
     def __init__(self, share: Tensor, group: Tensor, department: Tensor, steady: Tensor, width: int) -> None:
