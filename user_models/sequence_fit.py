@@ -19,7 +19,11 @@ from bundlegym.user_models.choice_fit import Marketing, departments, gap_bins, s
 from bundlegym.user_models.sequence_net import BasketNet, basket_loss
 from bundlegym.user_models.taste import subcategories
 
-_BATCH, _LEARNING_RATE = 768, 0.01  # visits
+_BATCH = 768  # visits asked about
+_RATES = (
+    0.01,
+    0.05,
+)  # of learning: of the network, and of the coefficients that all items or departments share
 _HEARD_ONLY = 0.5  # of the weeks, which nothing is asked about
 _FLOOR = 0.5  # lines, so that no item is impossible
 
@@ -137,8 +141,12 @@ def fit_net(
     marketing = Marketing.of(dataset, weeks)
     shop = [torch.from_numpy(m) for m in (marketing.rebate, marketing.display, marketing.mailer)]
     batches = [(rows, Past.of(visits, rows[ask]), ask) for rows, ask in _batches(visits, visits.week >= cut)]
-    optimiser = torch.optim.Adam(net.parameters(), lr=_LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _LEARNING_RATE, epochs * len(batches))
+    shared = net.coefficients()
+    groups = [p for p in net.parameters() if all(p is not c for c in shared)], shared
+    optimiser = torch.optim.Adam(
+        [{"params": part, "lr": rate} for part, rate in zip(groups, _RATES, strict=True)]
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, list(_RATES), epochs * len(batches))
     rng = np.random.default_rng(seed)
     for epoch in range(epochs):
         total, lines = 0.0, 0

@@ -46,10 +46,8 @@ class BasketNet(nn.Module):
         self.frequency = nn.Parameter(torch.tensor([0.8, 0.8, 0.8]))
         self.log_weight = nn.Parameter(torch.log(torch.tensor([4.0, 250.0])))
         self.gap = nn.Parameter(torch.zeros(GAP_BINS))
-        self.price, self.price_department = (
-            nn.Parameter(torch.tensor(2.0)),
-            nn.Parameter(torch.zeros(int(department.max()) + 1)),
-        )
+        self.price = nn.Parameter(torch.tensor(2.0))
+        self.price_department = nn.Parameter(torch.zeros(int(department.max()) + 1))
         self.price_unsteady = nn.Parameter(torch.tensor(2.0))
         self.promotion = nn.Parameter(torch.zeros(2))
 
@@ -88,6 +86,13 @@ class BasketNet(nn.Module):
         that are not sold steadily is set apart, since the log misses their weeks without a sale."""
         slope = torch.where(self.steady, self.slope(), softplus(self.price_unsteady))
         return rebate * slope + self.promotion[0] * display + self.promotion[1] * mailer
+
+    def coefficients(self) -> list[nn.Parameter]:
+        """What all items, or those of a department, have in common."""
+        return [
+            self.frequency, self.log_weight, self.gap, self.price, self.price_department,
+            self.price_unsteady, self.promotion,
+        ]  # fmt: skip
 
     def prior(self) -> Tensor:
         """() minus the log of normal priors, in nats."""
