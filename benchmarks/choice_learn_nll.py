@@ -89,7 +89,7 @@ def nats(log_shares: Iterator[np.ndarray], item: np.ndarray, start: np.ndarray) 
             others = np.exp(line).sum() - np.exp(line)
             before, rest = before - line.sum(), rest - (line - np.log1p(-others.clip(max=0.999))).sum()
             visit += 1
-    return {"before": before / len(item), "rest": rest / len(item)}
+    return {"before": float(before) / len(item), "rest": float(rest) / len(item)}
 
 
 class Peer:
@@ -162,34 +162,48 @@ class Peer:
         given = (spot < end[:, None]) & (spot != line[:, None])
         return np.where(given, item[np.minimum(spot, len(item) - 1)], -1)
 
-    def log_shares(self, part: str) -> Iterator[np.ndarray]:
-        """(n, I) log shares before the visits of a part: given an empty basket."""
+    def utilities(self, part: str) -> Iterator[np.ndarray]:
+        """(n, I) utilities before the visits of a part: given an empty basket."""
         shopper, week = self.data[f"{part}_shopper"], self.data[f"{part}_week"]
         for first in range(0, len(shopper), _EVALUATED):
             mine = slice(first, first + _EVALUATED)
-            yield self._shares(np.full((len(shopper[mine]), 1), -1), shopper[mine], week[mine])
-
-    def _shares(self, basket: np.ndarray, shopper: np.ndarray, week: np.ndarray) -> np.ndarray:
-        import tensorflow as tf
-
-        everything = np.tile(np.arange(self.n_items), (len(shopper), 1))
-        utility = self._utility(everything, basket, shopper, week, self.price[week])
-        return tf.nn.log_softmax(tf.cast(utility, tf.float64)).numpy()
+            everything = np.tile(np.arange(self.n_items), (len(shopper[mine]), 1))
+            empty = np.full((len(everything), 1), -1)
+            price = self.price[week[mine]]
+            yield (
+                self._utility(everything, empty, shopper[mine], week[mine], price).numpy().astype(np.float64)
+            )
 
     def given_rest(self, part: str) -> float:
-        """Nats a line given the rest of the basket, among the items that are not in it."""
+        """Nats a line given the rest of the basket, among the items that are not in it.
+
+        A basket adds the mean of its items' vectors times the asked item's to the utility before the visit.
+        """
         item, start = self.data[f"{part}_item"], self.data[f"{part}_start"]
-        total = 0.0
-        for visit in range(len(start) - 1):
-            held = item[start[visit] : start[visit + 1]]
-            others = np.array([np.delete(held, place) for place in range(len(held))]).reshape(len(held), -1)
-            basket = others if others.size else np.full((len(held), 1), -1)
-            same = np.full(len(held), visit)
-            share = self._shares(basket, self.data[f"{part}_shopper"][same], self.data[f"{part}_week"][same])
-            line = share[np.arange(len(held)), held]
-            out = np.exp(np.take_along_axis(share, others, 1)).sum(1)
-            total -= (line - np.log1p(-out.clip(max=0.999))).sum()
-        return total / len(item)
+        model, shopper = self.model, self.name == "SHOPPER"
+        given = (model.alpha if shopper else model.gamma).numpy()
+        asked = (model.rho if shopper else model.gamma).numpy()
+        total, visit = 0.0, 0
+        for block in self.utilities(part):
+            for utility in block:
+                held = item[start[visit] : start[visit + 1]]
+                others = (given[held].sum(0) - given[held]) / max(len(held) - 1, 1)
+                share = _log_share(utility + others @ asked.T)
+                line = share[np.arange(len(held)), held]
+                out = np.exp(share[:, held]).sum(1) - np.exp(line)
+                total -= (line - np.log1p(-out.clip(max=0.999))).sum()
+                visit += 1
+        return float(total) / len(item)
+
+    def before(self, part: str) -> dict[str, float]:
+        """`nats` of the shares before the visits of a part."""
+        shares = map(_log_share, self.utilities(part))
+        return nats(shares, self.data[f"{part}_item"], self.data[f"{part}_start"])
+
+
+def _log_share(utility: np.ndarray) -> np.ndarray:
+    top = utility.max(-1, keepdims=True)
+    return utility - top - np.log(np.exp(utility - top).sum(-1, keepdims=True))
 
 
 def run(name: str, data: Any, minutes: float, **settings: Any) -> dict[str, Any]:
@@ -200,19 +214,18 @@ def run(name: str, data: Any, minutes: float, **settings: Any) -> dict[str, Any]
         begin = time.process_time()
         peer.epoch(rng, begin + 60 * minutes - spent)
         spent += time.process_time() - begin
-        validation = nats(peer.log_shares("validation"), data["validation_item"], data["validation_start"])
-        curve.append({"cpu_seconds": round(spent, 1), "validation": round(float(validation["before"]), 4)})
+        validation = peer.before("validation")["before"]
+        curve.append({"cpu_seconds": round(spent, 1), "validation": round(validation, 4)})
         print(name, curve[-1], flush=True)
-        if validation["before"] < best[0]:
-            best = validation["before"], [weight.numpy() for weight in peer.model.trainable_weights]
+        if validation < best[0]:
+            best = validation, [weight.numpy() for weight in peer.model.trainable_weights]
         elif min(point["validation"] for point in curve[-_PATIENCE:]) > best[0]:
             break
     for weight, value in zip(peer.model.trainable_weights, best[1], strict=True):
         weight.assign(value)
     line: dict[str, Any] = {"model": name, "cpu_seconds": spent, "converged": spent < 60 * minutes}
     for part in ("known", "held_out"):
-        line[part] = nats(peer.log_shares(part), data[f"{part}_item"], data[f"{part}_start"])
-        line[part]["rest"] = peer.given_rest(part)
+        line[part] = peer.before(part) | {"rest": peer.given_rest(part)}
     return line | {"settings": settings, "curve": curve}
 
 

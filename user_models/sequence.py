@@ -142,7 +142,7 @@ class SequenceShopper(UserModel):
         rate = share * _factor(size, share)
         # log(rate) + Gumbel noise is above 0 with chance 1 - exp(-rate).
         luck = draws.uniform(_NOISE, torch.arange(rate.shape[1], device=self.device))
-        own = luck < -torch.expm1(-rate)
+        own = torch.expm1(-rate).add_(luck) < 0
 
         here, offered = offer.items >= 0, offer.items.clamp(min=0)
         value = torch.log(rate.gather(1, offered) / -torch.log1p(-luck.gather(1, offered)))
