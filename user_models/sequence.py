@@ -29,17 +29,16 @@ from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice_fit import gap_bins
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.files import load_tensors, save_tensors
+from bundlegym.user_models.level import set_level
 from bundlegym.user_models.rhythm import first_visit, next_visit
 from bundlegym.user_models.sequence_fit import fit_net, own_interval
 from bundlegym.user_models.sequence_tables import sequence_tensors
-from bundlegym.user_models.tape import real_tape, simulated_tape
 from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
 from bundlegym.user_models.units import draw_units
 
 # Streams of the draws; `rhythm` has its own.
 _TRIP, _NOISE, _UNITS = 0, 1, 3
 _BLOCK = 32  # rows of a matrix product: of one shape, so that a row is rounded the same among any others
-_LEVEL_STEPS = 3
 _FIRST_GAP = 1_000  # days since the visit before the first
 
 
@@ -74,7 +73,7 @@ class SequenceShopper(UserModel):
         net = fit_net(dataset, weeks, shoppers, width=width, epochs=epochs, seed=seed, progress=progress)
         progress("user model: histories, trips, visits, units")
         model = SequenceShopper(sequence_tensors(net, dataset, weeks, shoppers, shortlist_size), device)
-        model._set_level(dataset, weeks, shoppers, seed)
+        set_level(model, model.tensors, dataset, weeks, shoppers, seed)
         return model
 
     def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
@@ -111,10 +110,13 @@ class SequenceShopper(UserModel):
             heard = np.flatnonzero(first[rows] + step < rows)
             visit = first[rows[heard]] + step
             size = line[visit + 1] - line[visit]
-            who = torch.from_numpy(np.repeat(np.arange(len(heard)), size))
-            what = torch.from_numpy(np.concatenate([item[line[v] : line[v + 1]] for v in visit]))
-            mine = torch.from_numpy(heard)
-            days = torch.from_numpy(np.where(gap[visit] == _FIRST_GAP, 0, gap[visit]))
+            arrays = (
+                heard,
+                np.repeat(np.arange(len(heard)), size),
+                np.concatenate([item[line[v] : line[v + 1]] for v in visit]),
+                np.where(gap[visit] == _FIRST_GAP, 0, gap[visit]),
+            )
+            mine, who, what, days = (torch.from_numpy(a).to(self.device) for a in arrays)
             hidden[mine] = self._hear(hidden[mine], who, what, days)
             bought = short[shopper[mine]][who] == what[:, None]
             count[mine] += torch.zeros_like(count[mine]).index_add(0, who, bought.float())
@@ -223,20 +225,6 @@ class SequenceShopper(UserModel):
 
     def _week(self, day: Tensor) -> Tensor:
         return (day // 7).clamp(0, len(self.tensors["shelf_price"]) - 1)
-
-    def _set_level(self, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, seed: int) -> None:
-        """Move all trips' sizes and all hazards of a visit until the last fifth of `weeks`, simulated, has
-        the log's mean basket and as many visits."""
-        span = (weeks[1] - max(1, (weeks[1] - weeks[0]) // 5), weeks[1])
-        known = np.flatnonzero(shoppers)
-        real = real_tape(dataset, span, known)
-        lines, visits = max(len(real), 1), max(real["visit"].nunique(), 1)
-        for step in range(_LEVEL_STEPS):
-            tape = simulated_tape(self, span, known, seed + step)
-            simulated = max(tape["visit"].nunique(), 1)
-            basket = np.log(lines / visits * simulated / max(len(tape), 1))
-            self.tensors["trip_rate"] += float(basket) / (step + 1)
-            self.tensors["hazard_level"] += float(np.log(visits / simulated)) / (step + 1)
 
     def save(self, folder: Path) -> None:
         """Write `sequence.safetensors` and `sequence.json` into an existing folder."""
