@@ -209,21 +209,20 @@ def _log_share(utility: np.ndarray) -> np.ndarray:
 def run(name: str, data: Any, minutes: float, **settings: Any) -> dict[str, Any]:
     """Fit one model until validation gets no better or the time is spent; measure its best epoch."""
     peer, rng = Peer(name, data, **settings), np.random.default_rng(0)
-    spent, curve, best = 0.0, [], (np.inf, [])
-    while spent < 60 * minutes:
+    spent, curve, best, since_best = 0.0, [], (np.inf, []), 0
+    while spent < 60 * minutes and since_best < _PATIENCE:
         begin = time.process_time()
         peer.epoch(rng, begin + 60 * minutes - spent)
         spent += time.process_time() - begin
         validation = peer.before("validation")["before"]
         curve.append({"cpu_seconds": round(spent, 1), "validation": round(validation, 4)})
         print(name, curve[-1], flush=True)
+        since_best += 1
         if validation < best[0]:
-            best = validation, [weight.numpy() for weight in peer.model.trainable_weights]
-        elif min(point["validation"] for point in curve[-_PATIENCE:]) > best[0]:
-            break
+            best, since_best = (validation, [w.numpy() for w in peer.model.trainable_weights]), 0
     for weight, value in zip(peer.model.trainable_weights, best[1], strict=True):
         weight.assign(value)
-    line: dict[str, Any] = {"model": name, "cpu_seconds": spent, "converged": spent < 60 * minutes}
+    line: dict[str, Any] = {"model": name, "cpu_seconds": spent, "converged": since_best == _PATIENCE}
     for part in ("known", "held_out"):
         line[part] = peer.before(part) | {"rest": peer.given_rest(part)}
     return line | {"settings": settings, "curve": curve}
