@@ -50,13 +50,12 @@ def test_the_state_at_a_visit_is_what_the_visits_before_leave(model, dataset):
 def test_shares_are_those_of_simulated_lines(model, dataset):
     n = 20_000
     rows = visit_rows(dataset, dataset.split.test_weeks)[:1]
-    state = {
-        name: value.expand(n, *value.shape[1:]) for name, value in model.at_visits(dataset, rows).items()
-    }
+    one = model.at_visits(dataset, rows)
+    state = {name: value.repeat_interleave(n, 0) for name, value in one.items()}
     draws = Draws(0, torch.arange(n), torch.zeros(n, dtype=torch.int64))
     response, _ = model.respond(state, Offer.nothing(n, 1, model.device), draws)
     seen = torch.bincount(response.item, minlength=dataset.n_items) / len(response.item)
-    share = model.log_share(model.at_visits(dataset, rows)).exp()[0]
+    share = model.log_share(one).exp()[0]
     assert float((seen - share).abs().sum()) / 2 < 0.05  # total variation
 
 
