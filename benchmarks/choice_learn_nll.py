@@ -20,10 +20,11 @@ visit among those items.
 **How theirs are fitted.** Utilities, parameters, optimiser and losses are the package's: SHOPPER log sigmoid
 of the difference to each negative sample, given the part of the basket before the item in random order;
 AleaCarta binary cross-entropy, given the rest of the basket. Batches come from here: the package's own
-`Shopper.fit` lists all (n - 1)! orders of a basket of n, and both draw negative samples line by line, which
-does not end on a log of this size. Seasons are off, as the test weeks were in no fit, and so is the checkout
-item, which nothing is asked about. The fit ends when visits of the validation weeks, kept out of it, get no
-better, or after `--minutes`; the best epoch counts. Seconds are of CPU, without those of validation.
+`Shopper.fit` lists all (n - 1)! orders of a basket of n, which never ends on baskets of this log, and both
+draw negative samples line by line, which is far slower: theirs are faster here than by themselves. Seasons
+are off, as the test weeks were in no fit, and so is the checkout item, which nothing is asked about. The fit
+ends when visits of the validation weeks, kept out of it, get no better, or after `--minutes`; the best epoch
+counts. Seconds are of CPU, without those of validation.
 """
 
 from __future__ import annotations
