@@ -29,8 +29,8 @@ class TrainConfig:
     """Which agents to train: ppo, dqn."""
 
     user_model: str = "choice"
-    """Who reacts: choice, lookalike, replay, or module:Class of your own, installed or in the working
-    directory."""
+    """Who reacts: choice, lookalike, replay, sequence, or module:Class of your own, installed or in the
+    working directory."""
 
     user_model_args: tuple[str, ...] = ()
     """Arguments of a class of your own, as name=value."""
@@ -63,7 +63,8 @@ class TrainConfig:
     """Assumption: utility of taking a bundle as such."""
 
     judges: tuple[str, ...] = ("choice", "lookalike")
-    """User models that only judge, fitted on held-out shoppers: choice, lookalike, replay."""
+    """User models that only judge, fitted on held-out shoppers: choice, lookalike, replay,
+    sequence."""
 
     candidates: str = ""
     """Recommender whose best items become candidates; by default what this shopper most likely buys."""

@@ -7,9 +7,10 @@ from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.lookalike import LookalikeShopper
 from bundlegym.user_models.plain import Answer, PlainShopper, PlainShoppers, Visit
 from bundlegym.user_models.replay import ReplayShopper
+from bundlegym.user_models.sequence import SequenceShopper
 
 __all__ = [
     "Answer", "ChoiceShopper", "Draws", "LookalikeShopper", "Offer", "PlainShopper", "PlainShoppers",
-    "ReplayShopper", "Response", "State",
+    "ReplayShopper", "Response", "SequenceShopper", "State",
     "UserModel", "Visit", "build_user_model",
 ]  # fmt: skip

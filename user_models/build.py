@@ -17,12 +17,14 @@ from bundlegym.user_models.choice import ChoiceShopper
 from bundlegym.user_models.lookalike import LookalikeShopper
 from bundlegym.user_models.plain import PlainShoppers
 from bundlegym.user_models.replay import ReplayShopper
+from bundlegym.user_models.sequence import SequenceShopper
 
 #: The package's own families by name.
 FAMILIES: dict[str, type[Any]] = {
     "choice": ChoiceShopper,
     "lookalike": LookalikeShopper,
     "replay": ReplayShopper,
+    "sequence": SequenceShopper,
 }
 
 

@@ -38,10 +38,11 @@ from bundlegym.user_models.choice_tables import fit_tensors
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.files import load_tensors, save_tensors
 from bundlegym.user_models.level import fit_level
-from bundlegym.user_models.rhythm import hazards, wait
+from bundlegym.user_models.rhythm import first_visit, next_visit
 from bundlegym.user_models.stages import Stages, fit_folder
 from bundlegym.user_models.tail import arrivals, tail_items
-from bundlegym.user_models.utility import MOST_PULL, Visit, log_share, normal, open_visit, week_of
+from bundlegym.user_models.units import draw_units
+from bundlegym.user_models.utility import MOST_PULL, Visit, log_share, open_visit, week_of
 
 
 class ChoiceShopper(UserModel):
@@ -91,16 +92,12 @@ class ChoiceShopper(UserModel):
         stages = Stages(folder, progress)
         tensors = fit_tensors(dataset, weeks, shoppers, stages=stages, **settings)
         model = ChoiceShopper(tensors, offer_exposure=offer_exposure, bundle_pull=bundle_pull)
-        level = stages("level", lambda: fit_level(model, dataset, weeks, shoppers, seed))
+        level = stages("level", lambda: fit_level(model, model.tensors, dataset, weeks, shoppers, seed))
         tensors |= {name: torch.from_numpy(value) for name, value in level.items()}
         return ChoiceShopper(tensors, offer_exposure=offer_exposure, bundle_pull=bundle_pull)
 
     def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
-        last = self.tensors["last_visit"][week_of(self.tensors, day), shopper].long()
-        since = torch.where(last >= 0, day - last, 7)
-        hazard = hazards(self.tensors, shopper, day, since, self._frailty(draws))
-        waited, away = wait(hazard, draws.uniform(streams.WAIT))
-        return day + waited + away  # beyond the horizon is soon enough for whoever stays away
+        return first_visit(self.tensors, shopper, day, draws)
 
     def reset(self, shopper: Tensor, day: Tensor) -> State:
         week = week_of(self.tensors, day)
@@ -198,7 +195,7 @@ class ChoiceShopper(UserModel):
         purchases = self._purchases(state, visit, draws, bought, taken, offer.discount, tail, total)
         picked = (bought & in_offer & ~taken).any(1)
         choice = torch.where(whole, TAKE, torch.where(picked, CHERRY_PICK, IGNORE))
-        days, left = self._next_visit(state, draws)
+        days, left = next_visit(t, state["shopper"], state["day"], draws)
         remembered = bought[:, :n_short] & ~(taken[:, :n_short] & (state["last"] < 0))
         after = {
             "shopper": state["shopper"],
@@ -256,35 +253,11 @@ class ChoiceShopper(UserModel):
 
         rows, items = torch.cat([row, tail_row]), torch.cat([visit.items[row, slot], tail_item])
         week = visit.week[rows]
-        extra = t["extra_units"][items] * t["extra_factor"][state["shopper"][rows]]
-        extra = extra * torch.exp(t["extra_slope"] * t["rebate"][week, items])
-        own = _of_rows(draws, rows)
-        alike, luck, common = (
-            own.uniform(stream, index[:, None])[:, 0]
-            for stream, index in (
-                (streams.ALIKE, items), (streams.UNITS, items), (streams.GROUP_UNITS, t["group"][items])
-            )
-        )  # fmt: skip
-        luck = torch.where(alike < t["units_alike"], common, luck)
-        units = 1 + torch.floor(torch.log(luck) / torch.log(extra / (1 + extra)))
+        units = draw_units(t, state["shopper"][rows], items, week, draws.of(rows))
         # One unit of each item is in the bundle; further units go at the shelf price.
         off = torch.cat([discount[row] * taken[row, slot], torch.zeros(len(tail_row), device=self.device)])
         price = t["shelf_price"][week, items] * (1 - off / units)
-        return rows, items, units.long(), price
-
-    def _next_visit(self, state: State, draws: Draws) -> tuple[Tensor, Tensor]:
-        """(N,) days until the next visit, 0 for later today, and whether there is none."""
-        shopper = state["shopper"]
-        again = draws.uniform(streams.AGAIN) < self.tensors["again"][shopper]
-        one = torch.ones_like(shopper)
-        hazard = hazards(self.tensors, shopper, state["day"] + 1, one, self._frailty(draws))
-        waited, left = wait(hazard, draws.uniform(streams.WAIT))
-        return torch.where(again, 0, waited + 1), left & ~again
-
-    def _frailty(self, draws: Draws) -> Tensor:
-        """(N,) how much busier than usual the shopper is in this episode."""
-        luck = Draws(draws.seed, draws.episode, torch.zeros_like(draws.visit)).uniform(streams.FRAILTY)
-        return self.tensors["frailty"] * normal(luck)
+        return rows, items, units, price
 
     # --- files --------------------------------------------------------------------------------------------
 
@@ -304,7 +277,3 @@ class ChoiceShopper(UserModel):
         if "units_alike" not in tensors:
             raise UserError(f"{folder}: the user model is of an earlier version; fit it anew")
         return ChoiceShopper(tensors, **settings, device=device)
-
-
-def _of_rows(draws: Draws, row: Tensor) -> Draws:
-    return Draws(draws.seed, draws.episode[row], draws.visit[row])

@@ -112,6 +112,10 @@ class Draws:
         """The same visits under other luck; number 0 is this one."""
         return Draws(_signed((self.seed + number * _GAMMA_SEEDS) & _MASK), self.episode, self.visit)
 
+    def of(self, row: Tensor) -> Draws:
+        """The luck of the shoppers in `row` (P,), one a purchase, say."""
+        return Draws(self.seed, self.episode[row], self.visit[row])
+
     def _uniform(self, stream: int, index: Tensor | None) -> Tensor:
         key = mix(self.episode * _GAMMA + self.seed)
         key = mix(key + self.visit * _GAMMA + _signed(stream * (_M1 & _MASK) & _MASK))

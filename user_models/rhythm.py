@@ -14,6 +14,9 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset, visit_rows
+from bundlegym.user_models import streams
+from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.utility import normal
 
 #: A shopper who would stay away longer than this many days has left.
 HORIZON = 70
@@ -78,6 +81,29 @@ def wait(hazard: Tensor, luck: Tensor) -> tuple[Tensor, Tensor]:
     stays_away = torch.exp(torch.log1p(-hazard).cumsum(1))
     days = (stays_away >= luck[:, None]).sum(1)
     return days.clamp(max=HORIZON - 1), days >= HORIZON
+
+
+def first_visit(t: dict[str, Tensor], shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
+    """(N,) int64 day of the first visit on or after `day`; beyond the horizon for whoever stays away."""
+    week = (day // 7).clamp(0, len(t["last_visit"]) - 1)
+    last = t["last_visit"][week, shopper].long()
+    since = torch.where(last >= 0, day - last, 7)
+    waited, away = wait(hazards(t, shopper, day, since, _frailty(t, draws)), draws.uniform(streams.WAIT))
+    return day + waited + away
+
+
+def next_visit(t: dict[str, Tensor], shopper: Tensor, day: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+    """(N,) days from a visit on `day` until the next, 0 for later today, and whether there is none."""
+    again = draws.uniform(streams.AGAIN) < t["again"][shopper]
+    hazard = hazards(t, shopper, day + 1, torch.ones_like(shopper), _frailty(t, draws))
+    waited, left = wait(hazard, draws.uniform(streams.WAIT))
+    return torch.where(again, 0, waited + 1), left & ~again
+
+
+def _frailty(t: dict[str, Tensor], draws: Draws) -> Tensor:
+    """(N,) how much busier than usual the shopper is in this episode."""
+    luck = Draws(draws.seed, draws.episode, torch.zeros_like(draws.visit)).uniform(streams.FRAILTY)
+    return t["frailty"] * normal(luck)
 
 
 def _edges(edges: tuple[float, ...], like: Tensor) -> Tensor:

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.user_models import streams
+from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.taste import subcategories
 
 _ITEM_LINES, _SHOPPER_LINES = 20.0, 40.0  # weight of the averages
@@ -60,6 +64,18 @@ def fit_units(
         "extra_factor": factor.astype(np.float32),
         "extra_slope": np.array(max(slope, 0.0), dtype=np.float32),
     }
+
+
+def draw_units(t: dict[str, Tensor], shopper: Tensor, item: Tensor, week: Tensor, luck: Draws) -> Tensor:
+    """(P,) int64 units of lines of `shopper`, `item` and `week` (P,) each, with the luck of each one's visit.
+    Of `t`, what `fit_units` gives, the `rebate` that it was given, and each item's subcategory, `group`."""
+    extra = t["extra_units"][item] * t["extra_factor"][shopper]
+    extra = extra * torch.exp(t["extra_slope"] * t["rebate"][week, item])
+    alike = luck.uniform(streams.ALIKE, item[:, None])[:, 0] < t["units_alike"]
+    own = luck.uniform(streams.UNITS, item[:, None])[:, 0]
+    common = luck.uniform(streams.GROUP_UNITS, t["group"][item][:, None])[:, 0]
+    more = torch.log(torch.where(alike, common, own)) / torch.log(extra / (1 + extra))
+    return 1 + torch.floor(more).long()
 
 
 def _likeness(happened: np.ndarray, chance: np.ndarray, group: np.ndarray) -> float:

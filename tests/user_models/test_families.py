@@ -33,7 +33,7 @@ def test_the_contract_is_kept_and_saving_changes_nothing(family, dataset, tmp_pa
 def test_halves_of_the_shoppers_give_different_models(dataset):
     rng = np.random.default_rng(0)
     half = rng.random(dataset.n_shoppers) < 0.5
-    for name in ("choice", "lookalike"):
+    for name in ("choice", "sequence", "lookalike"):
         one = FAMILIES[name].fit(dataset, shoppers=half, epochs=1, progress=lambda _: None)
         two = FAMILIES[name].fit(dataset, shoppers=~half, epochs=1, progress=lambda _: None)
         assert not torch.equal(one.tensors["price_slope"], two.tensors["price_slope"])

@@ -1,0 +1,99 @@
+"""What `SequenceShopper` promises beyond the contract."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from bundlegym.data import visit_rows
+from bundlegym.user_models import Draws, Offer, SequenceShopper
+from bundlegym.user_models.base import TAKE
+from bundlegym.user_models.sequence_fit import fit_net
+from bundlegym.user_models.tape import simulated_tape
+from tests.user_models.test_known_answers import DISPLAY, PRICE, draw
+
+
+@pytest.fixture(scope="module")
+def model(dataset):
+    return SequenceShopper.fit(dataset, epochs=2, progress=lambda _: None)
+
+
+def test_a_trajectory_does_not_depend_on_neighbours(model, dataset):
+    some = np.arange(0, dataset.n_shoppers, 7)
+    many = simulated_tape(model, dataset.split.test_weeks, np.arange(dataset.n_shoppers))
+    many = many[many["shopper"].isin(some)].reset_index(drop=True)
+    few = simulated_tape(model, dataset.split.test_weeks, some)
+    assert few.drop(columns="visit").equals(many.drop(columns="visit"))
+
+
+def test_the_state_at_a_visit_is_what_the_visits_before_leave(model, dataset):
+    """Hearing the last basket of a week at the door of its visit gives the table's state of the next week."""
+    visits = dataset.visits
+    last = visits.groupby(["shopper", "week"]).tail(1)
+    last = last[last["week"] < dataset.n_weeks - 1]
+    rows = last.index.to_numpy()[::9]
+    state = model.at_visits(dataset, rows)
+    lines = dataset.purchases[dataset.purchases["visit"].isin(rows)]
+    row = torch.from_numpy(np.searchsorted(rows, lines["visit"]))
+    item = torch.from_numpy(lines["item"].to_numpy(np.int64))
+    gap = torch.where(state["since"] == 1_000, 0, state["since"])
+    shopper, week = (torch.from_numpy(visits[c].to_numpy(np.int64)[rows]) for c in ("shopper", "week"))
+    after = model.reset(shopper, 7 * (week + 1))
+    assert torch.allclose(model._hear(state["hidden"], row, item, gap), after["hidden"], atol=1e-5)
+    bought = (model.tensors["shortlist"][shopper][row] == item[:, None]).float()
+    assert torch.equal(state["count"].index_add(0, row, bought), after["count"])
+
+
+def test_shares_are_those_of_simulated_lines(model, dataset):
+    n = 20_000
+    rows = visit_rows(dataset, dataset.split.test_weeks)[:1]
+    one = model.at_visits(dataset, rows)
+    state = {name: value.repeat_interleave(n, 0) for name, value in one.items()}
+    draws = Draws(0, torch.arange(n), torch.zeros(n, dtype=torch.int64))
+    response, _ = model.respond(state, Offer.nothing(n, 1, model.device), draws)
+    seen = torch.bincount(response.item, minlength=dataset.n_items) / len(response.item)
+    share = model.log_share(one).exp()[0]
+    assert float((seen - share).abs().sum()) / 2 < 0.05  # total variation
+
+
+def test_price_and_display_are_found_again():
+    world = draw({})
+    known = np.ones(world.dataset.n_shoppers, dtype=bool)
+    net = fit_net(world.dataset, world.weeks, known, width=8, epochs=10, seed=0, progress=lambda _: None)
+    assert float(net.slope().mean().detach()) == pytest.approx(PRICE, rel=0.1)
+    assert float(net.promotion[0].detach()) == pytest.approx(DISPLAY, rel=0.15)
+
+
+def test_a_bundle_teaches_the_network_nothing(model, dataset):
+    """Twins hear the same, whatever was bought in a bundle; what was bought before is not needed so soon."""
+    shopper = torch.arange(40)
+    state = model.reset(shopper, torch.full_like(shopper, 7 * dataset.split.test_weeks[0]))
+    best = state["count"].topk(3, 1).indices
+    offer = Offer(model.tensors["shortlist"][shopper].gather(1, best), torch.full((40,), 0.5))
+    draws = Draws(0, shopper, torch.zeros_like(shopper))
+    answer, after = model.respond(state, offer, draws)
+    _, twin = model.respond(state, Offer.nothing(40, 3, model.device), draws)
+    took = answer.choice == TAKE
+    assert took.any()
+    assert torch.equal(after["hidden"], twin["hidden"]) and torch.equal(after["count"], twin["count"])
+    known = state["count"].gather(1, best)[took] > 0
+    assert (after["last"].gather(1, best)[took][known] == state["day"][0]).all()
+    assert not torch.equal(after["last"], twin["last"])
+
+
+def test_the_fit_sees_nothing_of_later_weeks_and_other_shoppers(dataset):
+    weeks, shoppers = dataset.split.train_weeks, ~dataset.split.held_out
+    seen = np.zeros(len(dataset.visits), dtype=bool)
+    seen[visit_rows(dataset, weeks, shoppers)] = True
+    hidden = ~seen[dataset.purchases["visit"].to_numpy()]
+    purchases = dataset.purchases.copy()
+    purchases.loc[hidden, "item"] = (purchases.loc[hidden, "item"] + 1) % dataset.n_items
+    nets = [
+        fit_net(log, weeks, shoppers, width=8, epochs=1, seed=0, progress=lambda _: None)
+        for log in (dataset, replace(dataset, purchases=purchases))
+    ]
+    for one, two in zip(*(net.parameters() for net in nets), strict=True):
+        assert torch.equal(one, two)

@@ -1,0 +1,250 @@
+"""`SequenceShopper`: a recurrent network of the next basket, with price and promotion as inputs.
+
+The hidden state of a gated recurrent unit over the shopper's visits, own frequencies and times since last
+bought, prices and promotions give every item of the catalogue a log rate (`sequence_net`). An item is bought
+at the shelf price when v = log(rate) + Gumbel noise > 0, and whoever came buys at least what came nearest.
+How much a visit holds and when the shopper comes again are the mixtures of trips and the daily hazard that
+`ChoiceShopper` has too (`trips`, `rhythm`).
+
+The answer to an offer is mixed bundling (`bundling`) with the price response that was learned.
+*Assumptions*: an offer adds no synergy, and what is bought in it replaces nothing else of the basket. The
+network hears what the shopper buys on its own merits: a log does not tell how much of what follows a purchase
+is its effect, and how much the liking that led to it. What was bought before and is bought in a bundle is not
+needed again so soon, as after any purchase.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bundlegym.data import Dataset
+from bundlegym.recommenders.history import last_bought_at_visits
+from bundlegym.threads import one_thread
+from bundlegym.user_models import streams
+from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
+from bundlegym.user_models.bundling import takes_whole
+from bundlegym.user_models.choice_fit import gap_bins
+from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.files import load_tensors, save_tensors
+from bundlegym.user_models.level import fit_level
+from bundlegym.user_models.rhythm import first_visit, next_visit
+from bundlegym.user_models.sequence_fit import fit_net, own_interval
+from bundlegym.user_models.sequence_tables import sequence_tensors
+from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
+from bundlegym.user_models.units import draw_units
+
+# Streams of the draws; `rhythm` has its own.
+_BLOCK = 32  # rows of a matrix product: of one shape, so that a row is rounded the same among any others
+_FIRST_GAP = 1_000  # days since the visit before the first
+
+
+class SequenceShopper(UserModel):
+    """See the module's docstring. Build it with `fit` or `load`.
+
+    Attributes:
+        tensors: everything fitted or read off the log, by name; see `sequence_tables.sequence_tensors`.
+    """
+
+    def __init__(self, tensors: dict[str, Tensor], device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+        self.tensors = {name: value.to(self.device) for name, value in tensors.items()}
+
+    @staticmethod
+    @one_thread()
+    def fit(
+        dataset: Dataset,
+        *,
+        weeks: tuple[int, int] | None = None,
+        shoppers: np.ndarray | None = None,
+        shortlist_size: int = 192,
+        width: int = 32,
+        epochs: int = 4,
+        seed: int = 0,
+        progress: Callable[[str], None] = print,
+        device: torch.device | str = "cpu",
+    ) -> SequenceShopper:
+        """Fit on `weeks` (by default the training weeks). The network and averages come from `shoppers` (mask
+        (n_shoppers,), by default those who are not held out); anybody's own history is their own."""
+        weeks = weeks or dataset.split.train_weeks
+        shoppers = ~dataset.split.held_out if shoppers is None else shoppers
+        net = fit_net(dataset, weeks, shoppers, width=width, epochs=epochs, seed=seed, progress=progress)
+        progress("user model: histories, trips, visits, units")
+        model = SequenceShopper(sequence_tensors(net, dataset, weeks, shoppers, shortlist_size), device)
+        fit_level(model, model.tensors, dataset, weeks, shoppers, seed)
+        return model
+
+    def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
+        return first_visit(self.tensors, shopper, day, draws)
+
+    def reset(self, shopper: Tensor, day: Tensor) -> State:
+        t, week = self.tensors, self._week(day)
+        last_visit = t["last_visit"][week, shopper].long()
+        return {
+            "shopper": shopper,
+            "day": day,
+            "since": torch.where(last_visit >= 0, day - last_visit, _FIRST_GAP),
+            "hidden": t["hidden"][week, shopper],
+            "count": t["count"][week, shopper].float(),
+            "last": t["last"][week, shopper].long(),
+        }
+
+    def at_visits(self, dataset: Dataset, rows: np.ndarray) -> State:
+        visits, short = dataset.visits, self.tensors["shortlist"]
+        shopper, day = (
+            torch.as_tensor(visits[c].to_numpy(np.int64)[rows], device=self.device)
+            for c in ("shopper", "day")
+        )
+        state = self.reset(shopper, day - day % 7)
+        # The table tells what was before the week; the visits of the week before this one are heard here.
+        week, number = visits["week"].to_numpy(), np.arange(len(visits))
+        same = (visits["shopper"].diff() == 0).to_numpy() & (np.diff(week, prepend=-1) == 0)
+        first = np.maximum.accumulate(np.where(same, 0, number))
+        gap = visits.groupby("shopper")["day"].diff().fillna(_FIRST_GAP).to_numpy(np.int64)
+        line = np.searchsorted(dataset.purchases["visit"], np.arange(len(visits) + 1))
+        item = dataset.purchases["item"].to_numpy(np.int64)
+        hidden, count = state["hidden"].clone(), state["count"].clone()
+        for step in range(int((rows - first[rows]).max()) if len(rows) else 0):
+            heard = np.flatnonzero(first[rows] + step < rows)
+            visit = first[rows[heard]] + step
+            size = line[visit + 1] - line[visit]
+            arrays = (
+                heard,
+                np.repeat(np.arange(len(heard)), size),
+                np.concatenate([item[line[v] : line[v + 1]] for v in visit]),
+                np.where(gap[visit] == _FIRST_GAP, 0, gap[visit]),
+            )
+            mine, who, what, days = (torch.from_numpy(a).to(self.device) for a in arrays)
+            hidden[mine] = self._hear(hidden[mine], who, what, days)
+            bought = short[shopper[mine]][who] == what[:, None]
+            count[mine] += torch.zeros_like(count[mine]).index_add(0, who, bought.float())
+        last = last_bought_at_visits(dataset, short.cpu().numpy(), rows).astype(np.int64)
+        now = {"day": day, "since": torch.as_tensor(gap[rows]), "last": torch.as_tensor(last)}
+        return {**state, **{k: v.to(self.device) for k, v in now.items()}, "hidden": hidden, "count": count}
+
+    def log_share(self, state: State) -> Tensor:
+        t, shopper = self.tensors, state["shopper"]
+        share = torch.softmax(self._utility(state), 1)
+        chance = torch.diff(t["trip_cdf"][shopper], dim=1, prepend=torch.zeros_like(shopper)[:, None])
+        size = _factor((t["trip_rate"][shopper] + self._trip_gap(state)[:, None]).exp(), share)
+        # An item is on a visit once at most, which costs favourites of their share in big trips.
+        known = share.gather(1, t["shortlist"][shopper])
+        known = (chance[:, None] * -torch.expm1(-known[:, :, None] * size[:, None])).sum(2)
+        lines = (share * (chance * size).sum(1, keepdim=True)).scatter(1, t["shortlist"][shopper], known)
+        return torch.log(lines / lines.sum(1, keepdim=True))
+
+    def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
+        t, shopper, week = self.tensors, state["shopper"], self._week(state["day"])
+        trip = torch.searchsorted(t["trip_cdf"][shopper], draws.uniform(streams.TRIP)[:, None])
+        trip = trip.clamp(max=t["trip_rate"].shape[1] - 1)
+        size = torch.exp(t["trip_rate"][shopper].gather(1, trip) + self._trip_gap(state)[:, None])
+        share = torch.softmax(self._utility(state), 1)
+        rate = share * _factor(size, share)
+        # log(rate) + Gumbel noise is above 0 with chance 1 - exp(-rate).
+        luck = draws.uniform(streams.NOISE, torch.arange(rate.shape[1], device=self.device))
+        own = torch.expm1(-rate).add_(luck) < 0
+
+        here, offered = offer.items >= 0, offer.items.clamp(min=0)
+        value = torch.log(rate.gather(1, offered) / -torch.log1p(-luck.gather(1, offered)))
+        price = t["shelf_price"][week[:, None], offered]
+        none = torch.zeros(*offered.shape, offered.shape[1], device=self.device)
+        whole = takes_whole(value, price, t["price_slope"][offered], here.float(), none, offer.discount, 0.0)
+        taken = torch.zeros_like(own)
+        place, slot = (here & whole[:, None]).nonzero(as_tuple=True)
+        taken[place, offered[place, slot]] = True
+
+        # Whoever came buys something: what came nearest.
+        nothing = (~own.any(1) & ~whole).nonzero()[:, 0]
+        nearest = (rate[nothing] / -torch.log1p(-luck[nothing])).argmax(1)
+        own[nothing, nearest] = True
+
+        row, item = (own | taken).nonzero(as_tuple=True)
+        units = draw_units(t, shopper[row], item, week[row], draws.of(row))
+        off = offer.discount[row] * taken[row, item] / units
+        picked = (own.gather(1, offered) & here).any(1)
+        days, left = next_visit(t, shopper, state["day"], draws)
+        response = Response(
+            choice=torch.where(whole, TAKE, torch.where(picked, CHERRY_PICK, IGNORE)),
+            row=row,
+            item=item,
+            quantity=units,
+            price=t["shelf_price"][week[row], item] * (1 - off),
+            days=days,
+            left=left,
+        )
+        return response, self._after(state, own, taken, days)
+
+    def _after(self, state: State, own: Tensor, taken: Tensor, days: Tensor) -> State:
+        short = self.tensors["shortlist"][state["shopper"]]
+        bought = own.gather(1, short)
+        recent = bought | (taken.gather(1, short) & (state["count"] > 0))
+        heard = own.any(1)
+        row, item = own.nonzero(as_tuple=True)
+        gap = torch.where(state["since"] == _FIRST_GAP, 0, state["since"])
+        hidden = self._hear(state["hidden"], row, item, gap)
+        return {
+            "shopper": state["shopper"],
+            "day": state["day"] + days,
+            "since": days,
+            "hidden": torch.where(heard[:, None], hidden, state["hidden"]),
+            "count": state["count"] + bought,
+            "last": torch.where(recent, state["day"][:, None], state["last"]),
+        }
+
+    def _utility(self, state: State) -> Tensor:
+        """(N, I) log rates up to what all items of a visit have in common."""
+        t, shopper, day = self.tensors, state["shopper"], state["day"]
+        short, count = t["shortlist"][shopper], state["count"]
+        interval = own_interval(day[:, None], t["joined"][shopper, None], count)
+        own = t["frequency"] * torch.log1p(count / (t["weight"] * t["within"][short]))
+        own = (own + t["gap"][gap_bins(day, state["last"], interval)]) * (count > 0)
+        utility = _product(state["hidden"], t["calling"])
+        utility.add_(t["taste"][shopper]).add_(t["push"][self._week(day)])
+        return utility.scatter_add_(1, short, own)
+
+    def _hear(self, hidden: Tensor, row: Tensor, item: Tensor, gap: Tensor) -> Tensor:
+        """(N, H) the state after visits that bought `item` (P,) in `row` (P,), `gap` (N,) days after the one
+        before: one step of the gated recurrent unit."""
+        t, n = self.tensors, len(hidden)
+        lines = torch.zeros(n, device=self.device).index_add(0, row, torch.ones_like(row).float())
+        # In double precision, the order of summands does not show.
+        total = torch.zeros(n, t["hearing"].shape[1], dtype=torch.float64, device=self.device)
+        mean = total.index_add(0, row, t["hearing"][item].double()) / lines.clamp(min=1)[:, None]
+        x = torch.cat([mean.float(), torch.log1p(torch.stack([lines, gap.float()], 1))], 1)
+        heard = (_product(x, t["cell_weight_ih"]) + t["cell_bias_ih"]).chunk(3, 1)
+        kept = (_product(hidden, t["cell_weight_hh"]) + t["cell_bias_hh"]).chunk(3, 1)
+        reset, update = torch.sigmoid(heard[0] + kept[0]), torch.sigmoid(heard[1] + kept[1])
+        return (1 - update) * torch.tanh(heard[2] + reset * kept[2]) + update * hidden
+
+    def _trip_gap(self, state: State) -> Tensor:
+        edges = torch.tensor(TRIP_GAP_EDGES, device=self.device)
+        return self.tensors["trip_gap"][torch.bucketize(state["since"], edges, right=True)]
+
+    def _week(self, day: Tensor) -> Tensor:
+        return (day // 7).clamp(0, len(self.tensors["shelf_price"]) - 1)
+
+    def save(self, folder: Path) -> None:
+        """Write `sequence.safetensors` and `sequence.json` into an existing folder."""
+        save_tensors(folder, "sequence", self.tensors, {})
+
+    @staticmethod
+    def load(folder: Path, device: torch.device | str = "cpu") -> SequenceShopper:
+        """Read what `save` wrote; raises `UserError` where it is not there."""
+        return SequenceShopper(load_tensors(folder, "sequence")[0], device)
+
+
+def _product(x: Tensor, weight: Tensor) -> Tensor:
+    """(N, M) of x (N, H) and weight (M, H), block by block of rows."""
+    n = len(x)
+    padded = torch.cat([x, x.new_zeros(-n % _BLOCK, x.shape[1])]).view(-1, _BLOCK, x.shape[1])
+    return torch.bmm(padded, weight.T.expand(len(padded), -1, -1)).view(-1, len(weight))[:n]
+
+
+def _factor(size: Tensor, share: Tensor) -> Tensor:
+    """(N, K) what shares (N, I) are to be multiplied by, so that visits hold `size` (N, K) lines on average
+    though no item twice; to second order."""
+    return size * (1 + 0.5 * size * share.square().sum(1, keepdim=True))
