@@ -2,8 +2,8 @@
 
 Synergy, missions, satiation, an item being bought once a visit at most, and purchases by those who would else
 go away empty-handed change the size of baskets and the shares of categories; frailty changes the number of
-visits. What a model has of these is moved until the last fifth of the weeks of the fit, simulated, is like the
-log.
+visits. What a model has of these is moved until the last fifth of the weeks of the fit, simulated, is like
+the log.
 """
 
 from __future__ import annotations
