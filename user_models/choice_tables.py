@@ -70,7 +70,7 @@ def fit_tensors(
     frequency = PersonalFrequency.fit(dataset, weeks)
     missions = stages("missions", lambda: _fit_missions(dataset, frequency, push, weeks, shoppers, seed))
     share, error = missions.pop("synergy_share")
-    progress(f"user model: synergy is {share:.2f} (standard error {error:.2f}) of the log lift after taste")
+    progress(f"user model: synergy is {share:.2f} (standard error {error:.2g}) of the log lift after taste")
     group_category = np.zeros(taste.group.max() + 1, dtype=np.int64)
     group_category[taste.group] = frequency.category
     arrays: dict[str, np.ndarray] = {

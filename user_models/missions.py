@@ -70,6 +70,7 @@ def synergy_share(
     seed: int = 0,
 ) -> tuple[float, float]:
     """k and its standard error, clustered by shopper; `push` (n_weeks, I) is what promotions add to utility.
+    0 and infinity where the halves' lifts have nothing in common.
 
     The lift of one half of the shoppers explains the purchases of the other half: in one and the same baskets
     the noise of the one would explain that of the other. Noise in the lift itself would pull k to 0; it is no
@@ -87,7 +88,8 @@ def synergy_share(
         part, amount = _response_to(dataset, taste, lifts, push, weeks, half)
         score.append(part)
         information += amount
-    information = max(information, 1e-9)
+    if information <= 0:
+        return 0.0, float("inf")
     share = sum(part.sum() for part in score) / information
     return float(share), float(np.sqrt(sum((part**2).sum() for part in score)) / information)
 
