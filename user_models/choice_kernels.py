@@ -27,6 +27,7 @@ from bundlegym.user_models.visit_kernels import (
     door,
     key_of,
     next_visit,
+    part,
     place_of,
     since_last_bought,
     tail_item,
@@ -37,7 +38,7 @@ _F = np.float32
 _ONE, _PULL = _F(1), _F(MOST_PULL)
 
 
-@compiled
+@part
 def _takes_whole(t, s, week, offered, value, discount, bundle_pull):
     """See `bundling.takes_whole`."""
     whole = cherry = full_price = liking = _F(0)
@@ -64,7 +65,7 @@ def _takes_whole(t, s, week, offered, value, discount, bundle_pull):
     return size > 0 and whole >= max(cherry, _F(0))
 
 
-@compiled
+@part
 def _units(t, key, s, week, item):
     """Units of an item that is bought."""
     extra = t.extra_units[item] * t.extra_factor[s] * np.exp(t.extra_slope[0] * t.rebate[week, item])
@@ -74,13 +75,13 @@ def _units(t, key, s, week, item):
     return 1 if luck > more else 1 + np.int64(np.floor(np.log(luck) / np.log(more)))
 
 
-@compiled
+@part
 def _buys(rate, luck):
     """An exponential number is below the rate; it is at least 1 - luck, which saves most logarithms."""
     return _ONE - luck < rate and -np.log(luck) < rate
 
 
-@compiled
+@part
 def _join(t, key, s, week, log_size, lift, offered, items, rate, luck, slots):
     """Where the offered items are among the considered: on the shortlist, or behind it, where those that are
     not there join it for this visit."""
@@ -99,7 +100,7 @@ def _join(t, key, s, week, log_size, lift, offered, items, rate, luck, slots):
             luck[place] = compiled_draw(key_of(key, streams.NOISE), item)
 
 
-@compiled
+@part
 def _tail(t, key, s, week, count, tail, lift, running, offered, found):
     """Fill `found` with the items of the tail's `count` purchases, ascending, once each, but for those that
     are on the shortlist or offered, which was decided there: how many they are."""
@@ -142,7 +143,7 @@ def _longer(bought, used):
     return more
 
 
-@compiled
+@part
 def _equal(one, other):
     for i in range(len(one)):
         if one[i] != other[i]:

@@ -24,7 +24,11 @@ _ONE = _F(1)
 _GAPS, _TRIP_GAPS = np.array(GAP_EDGES, dtype=np.float32), np.array(TRIP_GAP_EDGES)
 _DAYS, _RATIOS = np.array(DAY_EDGES), np.array(RATIO_EDGES, dtype=np.float32)
 
-compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+_OPTIONS: Any = {"cache": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
+compiled = numba.njit(nogil=True, **_OPTIONS)
+#: A part of a visit. It allocates nothing, so that it need not count references: to count those of all tables
+#: costs more than most parts do.
+part = numba.njit(**_OPTIONS | {"forceinline": True, "_nrt": False})
 
 
 class Tables(NamedTuple):
@@ -96,13 +100,13 @@ def tables_of(tensors: dict[str, Tensor]) -> Tables:
     )
 
 
-@compiled
+@part
 def key_of(visit, stream):
     """What the draws of a stream have in common at a visit (seed, episode, number)."""
     return compiled_key(visit[0], visit[1], visit[2], stream)
 
 
-@compiled
+@part
 def first_above(ascending, x, first, end):
     """The first place in first..end-1 whose value is above x, or `end`."""
     while first < end:
@@ -114,11 +118,12 @@ def first_above(ascending, x, first, end):
     return first
 
 
-@compiled
+@part
 def _mission(t, key, scale, lift):
     """Fill `lift` (C,): what the purpose of the trip multiplies rates by in each category."""
     of_mission, of_category = key_of(key, streams.MISSION), key_of(key, streams.CATEGORY)
-    lift[:] = -scale * t.mission_mean
+    for c in range(len(lift)):
+        lift[c] = -scale * t.mission_mean[c]
     for r in range(len(t.purposes)):
         z = normal_quantile(np.float64(compiled_draw(of_mission, r)))
         for c in range(len(lift)):
@@ -131,7 +136,7 @@ def _mission(t, key, scale, lift):
         lift[c] = exp32(lift[c])
 
 
-@compiled
+@part
 def next_visit(t, key, s, day):
     """Days until the next visit, and whether there is none."""
     seed, episode, _ = key
@@ -156,7 +161,7 @@ def next_visit(t, key, s, day):
     return HORIZON, True
 
 
-@compiled
+@part
 def door(t, key, s, week, since, rate, luck, lift, tail, tail_by_category):
     """What does not depend on what was bought before: the log of the trip's rate; and filled in are of each
     shortlisted item its rate apart from the time since last bought and its luck (L,), of each category what
@@ -183,14 +188,14 @@ def door(t, key, s, week, since, rate, luck, lift, tail, tail_by_category):
     for g in range(len(weight)):
         tail[g] = weight[g] * attraction[g]
     for c in range(len(lift)):
-        part = _F(0)
+        whole = _F(0)
         for place in range(t.category_start[c], t.category_start[c + 1]):
-            part += tail[t.by_category[place]]
-        tail_by_category[c] = part
+            whole += tail[t.by_category[place]]
+        tail_by_category[c] = whole
     return log_size
 
 
-@compiled
+@part
 def since_last_bought(t, s, day, last, effect, rate):
     """Multiply the rates of the shortlist by the effect of the time since each was last bought."""
     interval = t.interval[s]
@@ -204,7 +209,7 @@ def since_last_bought(t, s, day, last, effect, rate):
         rate[i] *= effect[bin_]
 
 
-@compiled
+@part
 def tail_rates(t, by_category, lift, memory, running):
     """Fill `running` (C + 1,) with the running sum of the tail's rates by category; what is remembered, of
     all categories, comes last."""
@@ -215,7 +220,7 @@ def tail_rates(t, by_category, lift, memory, running):
     running[len(lift)] = total + memory
 
 
-@compiled
+@part
 def tail_item(t, key, s, week, slot, tail, lift, running):
     """Item of the tail's purchase `slot`, or -1."""
     target = compiled_draw(key_of(key, streams.TAIL_GROUP), slot) * running[-1]
@@ -239,7 +244,7 @@ def tail_item(t, key, s, week, slot, tail, lift, running):
     return t.tail_item[first_above(t.tail_cdf[week], start + luck * (end - start), first, last)]
 
 
-@compiled
+@part
 def place_of(shortlist, item):
     """Where an item is on a shortlist, or -1."""
     place = first_above(shortlist, item, 0, len(shortlist)) - 1
