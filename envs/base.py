@@ -134,13 +134,12 @@ class VisitRecord:
 
     def metrics(self) -> dict[str, Tensor]:
         """(M,) float each, by the names in `METRICS`; what speaks of an offer is NaN where there was none."""
-        c = self.components(("taken", "cherry_picked", "size", "discount"))
-        no_offer = self.size == 0
+        no_offer = torch.where(self.size == 0, torch.nan, 0.0)
         return {
-            "acceptance_rate": c["taken"].masked_fill(no_offer, torch.nan),
-            "cherry_pick_rate": c["cherry_picked"].masked_fill(no_offer, torch.nan),
-            "size": c["size"].masked_fill(no_offer, torch.nan),
-            "discount": c["discount"].masked_fill(no_offer, torch.nan),
+            "acceptance_rate": (self.choice == TAKE) + no_offer,
+            "cherry_pick_rate": (self.choice == CHERRY_PICK) + no_offer,
+            "size": self.size + no_offer,
+            "discount": self.offer.discount + no_offer,
             "revenue_per_visit": self.revenue,
             "margin_per_visit": self.margin,
             "incremental_margin_per_visit": self.incremental_margin,

@@ -91,7 +91,7 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
         return self._observation(), {"action_mask": self.action_masks()}
 
     def step(self, action: Any) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
-        chosen = torch.from_numpy(self._decode(np.array([action], dtype=np.int64)))
+        chosen = torch.from_numpy(np.array([self._decode(int(action))]))
         return self._observe(self.core.step(chosen.to(self.core.device)))
 
     def render(self) -> Any:
@@ -113,8 +113,9 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
         """(K + D,) bool, the legal actions; the name is the one that sb3-contrib looks for."""
         return self.core.masks().numpy(force=True)[0].copy()
 
-    def _decode(self, action: np.ndarray) -> np.ndarray:
-        return legal_actions(action, self.core.masks().numpy(force=True), self.core.k)
+    def _decode(self, action: int) -> int:
+        mask = self.core.masks().numpy(force=True)
+        return action if mask[0, action] else int(legal_actions(np.array([action]), mask, self.core.k)[0])
 
     def _observe(self, result: StepResult) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         info: dict[str, Any] = {"action_mask": self.action_masks()}

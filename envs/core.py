@@ -143,9 +143,7 @@ class BundleCore:
             ))
         )  # fmt: skip
         self._table = (board, shop, config.visits, config.min_size, config.max_size)
-        r = self.records
-        self._episode = take(self.episode)
-        self._records = tuple(map(take, (r.shopper, r.day, r.last)))
+        self._episode, self._records = take(self.episode), tuple(map(take, vars(self.records).values()))
         self._discounts, self._unit_cost = take(self.discounts), take(m.unit_cost)
 
     def reseed(self, seed: int | Sequence[int]) -> None:
@@ -184,15 +182,20 @@ class BundleCore:
         span = max(1, (end - first + 1) // 2) * 7
         day = first * 7 + (draws.uniform(_START) * span).long()
         fresh = self.user_model.reset(shopper, day)
-        if not self.state:
-            self.state = {k: v.new_zeros(2 * self.n, *v.shape[1:]) for k, v in fresh.items()}
-        for name, value in fresh.items():
-            self.state[name][rows] = value
-            self.state[name][rows + self.n] = value  # the twin
+        self._move(rows, {name: torch.cat([value, value]) for name, value in fresh.items()})
         r = self.records
         r.shopper[rows], r.day[rows] = shopper, day
         r.last[rows] = self.market.last[day // 7, shopper].to(r.last.dtype)
         self._open(rows)
+
+    def _move(self, rows: Tensor, state: State) -> None:
+        """Put the shoppers in `rows` (M,) and their twins into a state (2M rows)."""
+        if len(rows) == self.n:
+            self.state = state
+            return
+        both = torch.cat([rows, rows + self.n])
+        for name, value in state.items():
+            self.state[name][both] = value
 
     def _open(self, rows: Tensor) -> None:
         """Retrieve candidates and describe them: the work of a visit's boundary."""
@@ -261,14 +264,12 @@ class BundleCore:
         made = self._ops.offers(slots, action, self._episode, known, day, board, self._discounts)
         items, discount, episode, visit, shopper, today, size = map(give, made)
         offer, draws = Offer(items, discount), Draws(self.seed, episode, visit)
-        both = None if m == self.n else torch.cat([rows, rows + self.n])
-        state = self.state if both is None else {name: value[both] for name, value in self.state.items()}
+        state = self.state
+        if m < self.n:
+            both = torch.cat([rows, rows + self.n])
+            state = {name: value[both] for name, value in state.items()}
         response, after = self.user_model.respond(state, offer, draws)
-        if both is None:
-            self.state = after
-        else:
-            for name, value in after.items():
-                self.state[name][both] = value
+        self._move(rows, after)
         record = VisitRecord(
             rows, shopper, today, Offer(items[:m], discount[:m]), size, **self._outcome(response)
         )
@@ -284,9 +285,9 @@ class BundleCore:
         """The fields of a `VisitRecord` that the answers of M shoppers, then of their twins, decide."""
         m = len(both.choice) // 2
         bought = (both.row, both.item, both.quantity, both.price)
-        earned = self._ops.earnings(2 * m, *map(self._take, bought), self._unit_cost)
-        revenue, margin = map(self._give, earned)
-        return {"both": both, "revenue": revenue[:m], "margin": margin[:m], "twin_margin": margin[m:]}
+        earned = self._ops.earnings(m, *map(self._take, bought), self._unit_cost)
+        revenue, margin, twin_margin = map(self._give, earned)
+        return {"both": both, "revenue": revenue, "margin": margin, "twin_margin": twin_margin}
 
 
 def _itself(tensor: Tensor) -> Tensor:

@@ -102,11 +102,12 @@ def offers(
 
 
 def earnings(
-    n: int, row: Tensor, item: Tensor, quantity: Tensor, price: Tensor, unit_cost: Tensor
-) -> tuple[Tensor, Tensor]:
+    m: int, row: Tensor, item: Tensor, quantity: Tensor, price: Tensor, unit_cost: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """See `kernels.earnings`."""
-    paid, zero = quantity * price, torch.zeros(n, device=row.device)
-    return zero.index_add(0, row, paid), zero.index_add(0, row, paid - quantity * unit_cost[item])
+    paid, zero = quantity * price, torch.zeros(2 * m, device=row.device)
+    margin = zero.index_add(0, row, paid - quantity * unit_cost[item])
+    return zero.index_add(0, row, paid)[:m], margin[:m], margin[m:]
 
 
 def note(

@@ -173,14 +173,14 @@ def offers(rows, action, episode, shopper, day, b, discounts):
 
 
 @numba.njit(cache=True)
-def earnings(n, row, item, quantity, price, unit_cost):
-    """(n,) revenue and margin of a `Response` of n, whose purchases (P,) are given."""
-    revenue, margin = np.zeros(n, dtype=np.float32), np.zeros(n, dtype=np.float32)
+def earnings(m, row, item, quantity, price, unit_cost):
+    """(m,) revenue, margin, and the twins' margin of the purchases (P,) of m shoppers and their twins."""
+    revenue, margin = np.zeros(2 * m, dtype=np.float32), np.zeros(2 * m, dtype=np.float32)
     for p in range(len(row)):
         paid = np.float32(quantity[p]) * price[p]
         revenue[row[p]] += paid
         margin[row[p]] += paid - np.float32(quantity[p]) * unit_cost[item[p]]
-    return revenue, margin
+    return revenue[:m], margin[:m], margin[m:]
 
 
 @numba.njit(cache=True)
