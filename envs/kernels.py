@@ -51,7 +51,7 @@ def _clip(x):
     return min(max(np.float32(x), -_LIMIT), _LIMIT)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, inline="always")
 def _describe(b, n, visits, min_size, max_size):
     """Context and mask of row n."""
     k, size = b.candidates.shape[1], b.n_picks[n]
@@ -130,20 +130,20 @@ def open_visits(rows, key, shopper, day, last, b, m, visits, min_size, max_size)
         for i in range(k):
             slot = slots[i]
             item = m.shortlist[s, slot]
-            f, bought = b.features[n, i], last[n, slot]
+            bought = last[n, slot]
             b.candidates[n, i] = item
-            f[0] = _clip(m.log_share[s, slot] / 2 + 3)
+            b.features[n, i, 0] = _clip(m.log_share[s, slot] / 2 + 3)
             for j in range(_WEEK):
-                f[1 + j] = _clip(m.week_features[week, item, j])
-            f[_BOUGHT] = bought >= 0
-            f[_OVERDUE] = 0
+                b.features[n, i, 1 + j] = _clip(m.week_features[week, item, j])
+            b.features[n, i, _BOUGHT] = bought >= 0
+            b.features[n, i, _OVERDUE] = 0
             if bought >= 0:
                 overdue = np.float32(today - bought) / m.interval[s, slot]
-                f[_OVERDUE] = np.log(min(max(overdue, np.float32(0.05)), np.float32(20)))
-            f[_ITEM] = _clip(m.item_features[item, 0])
-            f[LIFT] = 0
+                b.features[n, i, _OVERDUE] = np.log(min(max(overdue, np.float32(0.05)), np.float32(20)))
+            b.features[n, i, _ITEM] = _clip(m.item_features[item, 0])
+            b.features[n, i, LIFT] = 0
             for j in range(1, m.item_features.shape[1]):
-                f[LIFT + j] = _clip(m.item_features[item, j])
+                b.features[n, i, LIFT + j] = _clip(m.item_features[item, j])
             b.picked[n, i] = 0
         width = m.shopper_features.shape[1]
         b.shopper[n, :width] = m.shopper_features[s]
