@@ -14,7 +14,7 @@ from bundlegym.envs.core import BundleCore
 from bundlegym.envs.draw import draw
 from bundlegym.envs.make import make_core
 from bundlegym.envs.scene import Outcome, in_words, outcome_of, scene_of
-from bundlegym.envs.views import core_spaces, legal_actions, to_numpy
+from bundlegym.envs.views import core_spaces, legal_actions
 
 
 class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
@@ -133,4 +133,4 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
         )
 
     def _observation(self) -> dict[str, np.ndarray]:
-        return {name: block[0] for name, block in to_numpy(self.core.observe()).items()}
+        return {name: block.numpy(force=True)[0].copy() for name, block in self.core.observe().items()}

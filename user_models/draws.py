@@ -24,6 +24,7 @@ def _signed(value: int) -> int:
 
 
 _GAMMA, _M1, _M2 = (_signed(c) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+_EPISODES_PER_SEED = pow(_GAMMA & _MASK, -1, 1 << 64)
 #: Far from a multiple of _GAMMA, which would lead to another episode's luck.
 _GAMMA_SEEDS = 0xD1342543DE82EF95
 _U_GAMMA, _U_M1, _U_M2 = (np.uint64(c & _MASK) for c in (_GAMMA, _M1, _M2))
@@ -85,7 +86,7 @@ def _fill_one(seed, episode, visit, stream, out):
 
 def first_episode(seed: int) -> int:
     """The episode of seed 0 whose draws are those of episode 0 of `seed`."""
-    return _signed(seed * pow(_GAMMA & _MASK, -1, 1 << 64) & _MASK)
+    return _signed(seed * _EPISODES_PER_SEED & _MASK)
 
 
 @dataclass(frozen=True)
