@@ -78,7 +78,7 @@ class TrainConfig:
     oracle_episodes: int = 128
     """Episodes of the myopic oracle, which asks the user model hundreds of times a visit; 0 leaves it out."""
 
-    episodes: int = 4096
+    episodes: int = 8192
     """Episodes on held-out shoppers and weeks behind each row of the final table."""
 
     eval_every: int = 200_000
