@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -128,22 +128,13 @@ class VisitRecord:
     def incremental_margin(self) -> Tensor:
         return self.margin - self.twin_margin
 
-    def components(self) -> dict[str, Tensor]:
-        """(M,) float each, by the names in `COMPONENTS`."""
-        return {
-            "incremental_margin": self.incremental_margin,
-            "margin": self.margin,
-            "twin_margin": self.twin_margin,
-            "revenue": self.revenue,
-            "taken": (self.choice == TAKE).float(),
-            "cherry_picked": (self.choice == CHERRY_PICK).float(),
-            "size": self.size.float(),
-            "discount": self.offer.discount,
-        }
+    def components(self, names: Iterable[str] = COMPONENTS) -> dict[str, Tensor]:
+        """(M,) float each, by the names in `COMPONENTS`, or by some of them."""
+        return {name: _COMPONENT[name](self) for name in names}
 
     def metrics(self) -> dict[str, Tensor]:
         """(M,) float each, by the names in `METRICS`; what speaks of an offer is NaN where there was none."""
-        c = self.components()
+        c = self.components(("taken", "cherry_picked", "size", "discount"))
         no_offer = self.size == 0
         return {
             "acceptance_rate": c["taken"].masked_fill(no_offer, torch.nan),
@@ -152,8 +143,20 @@ class VisitRecord:
             "discount": c["discount"].masked_fill(no_offer, torch.nan),
             "revenue_per_visit": self.revenue,
             "margin_per_visit": self.margin,
-            "incremental_margin_per_visit": c["incremental_margin"],
+            "incremental_margin_per_visit": self.incremental_margin,
         }
+
+
+_COMPONENT: dict[str, Callable[[VisitRecord], Tensor]] = {
+    "incremental_margin": lambda record: record.incremental_margin,
+    "margin": lambda record: record.margin,
+    "twin_margin": lambda record: record.twin_margin,
+    "revenue": lambda record: record.revenue,
+    "taken": lambda record: (record.choice == TAKE).float(),
+    "cherry_picked": lambda record: (record.choice == CHERRY_PICK).float(),
+    "size": lambda record: record.size.float(),
+    "discount": lambda record: record.offer.discount,
+}
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,6 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
         self.core.reset()
         self.observation_space, self.action_space = core_spaces(self.core)  # type: ignore[assignment]
         self.render_mode = render_mode
-        self._action = torch.zeros(1, dtype=torch.int64, device=self.core.device)
         self._started = False
         self._past: list[Outcome] = []
 
@@ -92,8 +91,8 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
         return self._observation(), {"action_mask": self.action_masks()}
 
     def step(self, action: Any) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
-        self._action[0] = int(self._decode(action))
-        return self._observe(self.core.step(self._action))
+        chosen = torch.from_numpy(self._decode(np.array([action], dtype=np.int64)))
+        return self._observe(self.core.step(chosen.to(self.core.device)))
 
     def render(self) -> Any:
         """A visit in words ('ansi'), as a picture (544, 960, 3) uint8 ('rgb_array'), or None ('human')."""
@@ -112,23 +111,23 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
 
     def action_masks(self) -> np.ndarray:
         """(K + D,) bool, the legal actions; the name is the one that sb3-contrib looks for."""
-        return np.array(self.core.masks()[0].cpu().numpy())
+        return self.core.masks().numpy(force=True)[0].copy()
 
-    def _decode(self, action: Any) -> np.ndarray:
-        return legal_actions(np.array([action]), self.core.masks().cpu().numpy(), self.core.k)[0]
+    def _decode(self, action: np.ndarray) -> np.ndarray:
+        return legal_actions(action, self.core.masks().numpy(force=True), self.core.k)
 
     def _observe(self, result: StepResult) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         info: dict[str, Any] = {"action_mask": self.action_masks()}
         if result.record is not None:
-            info |= {name: float(value[0]) for name, value in result.record.metrics().items()}
+            info |= {name: value.item() for name, value in result.record.metrics().items()}
             if self.render_mode is not None:
                 self._past.append(outcome_of(self.core, result.record, 0))
         self._show()
         return (
             self._observation(),
-            float(result.reward[0]),
-            bool(result.terminated[0]),
-            bool(result.truncated[0]),
+            float(result.reward.item()),
+            bool(result.terminated.item()),
+            bool(result.truncated.item()),
             info,
         )
 

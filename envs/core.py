@@ -17,6 +17,7 @@ from torch import Tensor
 from bundlegym.envs import eager, kernels
 from bundlegym.envs.base import (
     CANDIDATE_FEATURES,
+    COMPONENTS,
     CONTEXT_FEATURES,
     EnvConfig,
     Reward,
@@ -66,6 +67,7 @@ class BundleCore:
     """
 
     features: Tensor
+    flat_features: Tensor
     shopper_block: Tensor
     context: Tensor
     picked: Tensor
@@ -100,6 +102,7 @@ class BundleCore:
         self._allocate(market)
         self._views(self.device.type == "cpu" if compiled is None else compiled)
         self.reward, self.blocks = reward or reward_of(config.reward), blocks_of(config, blocks)
+        self._of_reward = COMPONENTS if reward or ":" in config.reward else (config.reward,)
         self.reseed(seed)
 
     def _allocate(self, m: Market) -> None:
@@ -113,6 +116,7 @@ class BundleCore:
         self.picks = zeros(n, self.config.max_size, dtype=torch.int64)
         self.candidates = zeros(n, k, dtype=torch.int64)
         self.picked, self.features = zeros(n, k), zeros(n, k, len(CANDIDATE_FEATURES))
+        self.flat_features = self.features.flatten(1)
         self.shopper_block = zeros(n, len(SHOPPER_FEATURES) + 2)
         self.context = zeros(n, len(CONTEXT_FEATURES))
         self.mask = zeros(n, k + self.levels, dtype=torch.bool)
@@ -128,7 +132,8 @@ class BundleCore:
     def _views(self, compiled: bool) -> None:
         """The tensors as the hot parts take them: as they are, or as numpy arrays on the same memory."""
         self._ops: Any = kernels if compiled else eager
-        self._take: Any = Tensor.numpy if compiled else lambda tensor: tensor
+        self._take: Any = Tensor.numpy if compiled else _itself
+        self._give: Any = torch.from_numpy if compiled else _itself
         take, m, config = self._take, self.market, self.config
         shop = kernels.Shop(*(take(getattr(m, name)) for name in kernels.Shop._fields))
         board = kernels.Board(
@@ -138,8 +143,10 @@ class BundleCore:
             ))
         )  # fmt: skip
         self._table = (board, shop, config.visits, config.min_size, config.max_size)
+        r = self.records
         self._episode = take(self.episode)
-        self._records = tuple(take(t) for t in (self.records.shopper, self.records.day, self.records.last))
+        self._records = tuple(map(take, (r.shopper, r.day, r.last)))
+        self._discounts, self._unit_cost = take(self.discounts), take(m.unit_cost)
 
     def reseed(self, seed: int | Sequence[int]) -> None:
         """Start over: `reset` must follow.
@@ -220,7 +227,8 @@ class BundleCore:
         Raises:
             ValueError: an action is outside the mask.
         """
-        illegal, offers = self._ops.pick(self._take(action), *self._table)
+        given = self._take(action)
+        illegal, offers = self._ops.pick(given, *self._table)
         if illegal >= 0:
             raise ValueError(
                 f"environment {illegal}: action {int(action[illegal])} is masked; see action_masks()"
@@ -228,58 +236,61 @@ class BundleCore:
         if offers == 0:
             return self._quiet
         rows = self.rows if offers == self.n else self.rows[action >= self.k]
-        record, components = self._visit(rows, self.discounts[action[rows] - self.k])
-        result = StepResult(
-            self._quiet.reward.clone(),
-            self._quiet.terminated.clone(),
-            self._quiet.truncated.clone(),
+        record, components = self._visit(rows, given)
+        reward, left = self.reward(components).float(), record.left
+        late = ~left & ((self.visit if offers == self.n else self.visit[rows]) >= self.config.visits)
+        self._open(rows)
+        if offers == self.n:
+            return StepResult(reward, left, late, record)
+        quiet, at = self._quiet, (rows,)
+        return StepResult(
+            quiet.reward.index_put(at, reward),
+            quiet.terminated.index_put(at, left),
+            quiet.truncated.index_put(at, late),
             record,
         )
-        result.reward[rows] = self.reward(components)
-        result.terminated[rows] = record.left
-        result.truncated[rows] = ~record.left & (self.visit[rows] >= self.config.visits)
-        self._open(rows)
-        return result
 
-    def _visit(self, rows: Tensor, discount: Tensor) -> tuple[VisitRecord, dict[str, Tensor]]:
+    def _visit(self, rows: Tensor, action: Any) -> tuple[VisitRecord, dict[str, Tensor]]:
         """Shopper and twin live the visit; the state moves to the door of the next one.
 
         Returns:
             What happened, and its components averaged over `reward_draws` draws of luck.
         """
-        m, r = len(rows), self.records
-        both = torch.cat([rows, rows + self.n])
-        picks, nothing = self.picks[rows], Offer.nothing(m, self.config.max_size, self.device)
-        offer = Offer(torch.cat([picks, nothing.items]), torch.cat([discount, nothing.discount]))
-        state = self.state if m == self.n else {name: value[both] for name, value in self.state.items()}
-        draws = self.draws(both % self.n)
+        m, give, (known, day, _) = len(rows), self._give, self._records
+        slots, (board, shop, *_) = self._take(rows), self._table
+        made = self._ops.offers(slots, action, self._episode, known, day, board, self._discounts)
+        items, discount, episode, visit, shopper, today, size = map(give, made)
+        offer, draws = Offer(items, discount), Draws(self.seed, episode, visit)
+        both = None if m == self.n else torch.cat([rows, rows + self.n])
+        state = self.state if both is None else {name: value[both] for name, value in self.state.items()}
         response, after = self.user_model.respond(state, offer, draws)
-        if m == self.n:
+        if both is None:
             self.state = after
         else:
             for name, value in after.items():
                 self.state[name][both] = value
         record = VisitRecord(
-            rows, r.shopper[rows], r.day[rows], Offer(picks, discount), self.n_picks[rows],
-            **self._outcome(response),
-        )  # fmt: skip
-        seen = [record.components()]
+            rows, shopper, today, Offer(items[:m], discount[:m]), size, **self._outcome(response)
+        )
+        seen = [record.components(self._of_reward)]
         for other in range(1, self.config.reward_draws):
             might, _ = self.user_model.respond(state, offer, draws.other(other))
-            seen.append(replace(record, **self._outcome(might)).components())
-        bought = self._take(response.row), self._take(response.item)
-        self._ops.note(self._take(rows), *bought, *self._records, self._take(self.market.shortlist))
-        r.day[rows] += response.days[:m]
-        self.visit[rows] += 1
+            seen.append(replace(record, **self._outcome(might)).components(self._of_reward))
+        noted = map(self._take, (response.row, response.item, response.days))
+        self._ops.note(slots, *noted, board.visit, *self._records, shop.shortlist)
         return record, seen[0] if len(seen) == 1 else _mean(seen)
 
     def _outcome(self, both: Response) -> dict[str, Any]:
         """The fields of a `VisitRecord` that the answers of M shoppers, then of their twins, decide."""
         m = len(both.choice) // 2
         bought = (both.row, both.item, both.quantity, both.price)
-        earned = self._ops.earnings(2 * m, *map(self._take, bought), self._take(self.market.unit_cost))
-        revenue, margin = map(torch.as_tensor, earned)
+        earned = self._ops.earnings(2 * m, *map(self._take, bought), self._unit_cost)
+        revenue, margin = map(self._give, earned)
         return {"both": both, "revenue": revenue[:m], "margin": margin[:m], "twin_margin": margin[m:]}
+
+
+def _itself(tensor: Tensor) -> Tensor:
+    return tensor
 
 
 def _mean(seen: list[dict[str, Tensor]]) -> dict[str, Tensor]:

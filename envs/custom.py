@@ -29,7 +29,7 @@ def _profile(core: BundleCore) -> Tensor:
 _OWN: dict[str, Block] = {
     "shopper": lambda core: core.shopper_block,
     "context": lambda core: core.context,
-    "candidates": lambda core: core.features.flatten(1),
+    "candidates": lambda core: core.flat_features,
     "picked": lambda core: core.picked,
     "profile": _profile,
 }

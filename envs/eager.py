@@ -90,6 +90,17 @@ def open_visits(
     _describe(b, rows, visits, min_size, max_size)
 
 
+def offers(
+    rows: Tensor, action: Tensor, episode: Tensor, shopper: Tensor, day: Tensor, b: Board, discounts: Tensor
+) -> tuple[Tensor, ...]:
+    """See `kernels.offers`."""
+    picks, discount = b.picks[rows], discounts[action[rows] - b.candidates.shape[1]]
+    items = torch.cat([picks, torch.full_like(picks, -1)])
+    discount = torch.cat([discount, torch.zeros_like(discount)])
+    episodes, visits = episode[rows].repeat(2), b.visit[rows].repeat(2)
+    return items, discount, episodes, visits, shopper[rows], day[rows], b.n_picks[rows]
+
+
 def earnings(
     n: int, row: Tensor, item: Tensor, quantity: Tensor, price: Tensor, unit_cost: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -99,8 +110,9 @@ def earnings(
 
 
 def note(
-    rows: Tensor, row: Tensor, item: Tensor, shopper: Tensor, day: Tensor, last: Tensor, shortlist: Tensor
-) -> None:
+    rows: Tensor, row: Tensor, item: Tensor, days: Tensor, visit: Tensor,
+    shopper: Tensor, day: Tensor, last: Tensor, shortlist: Tensor,
+) -> None:  # fmt: skip
     """See `kernels.note`."""
     own = row < len(rows)
     slots_of, item = rows[row[own]], item[own]
@@ -108,3 +120,5 @@ def note(
     slot = torch.searchsorted(known, item[:, None])[:, 0].clamp(max=known.shape[1] - 1)
     found = known.gather(1, slot[:, None])[:, 0] == item
     last[slots_of[found], slot[found]] = day[slots_of[found]].to(last.dtype)
+    day[rows] += days[: len(rows)]
+    visit[rows] += 1

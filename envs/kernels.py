@@ -155,6 +155,24 @@ def open_visits(rows, key, shopper, day, last, b, m, visits, min_size, max_size)
 
 
 @numba.njit(cache=True)
+def offers(rows, action, episode, shopper, day, b, discounts):
+    """What M visits in the slots `rows` are made of, of shoppers, then of their twins: items (2M, B) and
+    discount (2M,) of the offers, episode and visit (2M,); and shopper, day, size of the offer (M,)."""
+    m, k = len(rows), b.candidates.shape[1]
+    items = np.full((2 * m, b.picks.shape[1]), -1)
+    discount = np.zeros(2 * m, dtype=np.float32)
+    episodes, visits = np.empty(2 * m, dtype=np.int64), np.empty(2 * m, dtype=np.int64)
+    who, when, size = np.empty_like(rows), np.empty_like(rows), np.empty_like(rows)
+    for i in range(m):
+        n = rows[i]
+        items[i], discount[i] = b.picks[n], discounts[action[n] - k]
+        episodes[i] = episodes[i + m] = episode[n]
+        visits[i] = visits[i + m] = b.visit[n]
+        who[i], when[i], size[i] = shopper[n], day[n], b.n_picks[n]
+    return items, discount, episodes, visits, who, when, size
+
+
+@numba.njit(cache=True)
 def earnings(n, row, item, quantity, price, unit_cost):
     """(n,) revenue and margin of a `Response` of n, whose purchases (P,) are given."""
     revenue, margin = np.zeros(n, dtype=np.float32), np.zeros(n, dtype=np.float32)
@@ -166,9 +184,9 @@ def earnings(n, row, item, quantity, price, unit_cost):
 
 
 @numba.njit(cache=True)
-def note(rows, row, item, shopper, day, last, shortlist):
-    """The shop notes what its M shoppers in the slots `rows` bought; purchases (P,) of later rows, the
-    twins', it does not see."""
+def note(rows, row, item, days, visit, shopper, day, last, shortlist):
+    """The shop notes what its M shoppers in the slots `rows` bought, and when they come again; purchases
+    (P,) and `days` of later rows, the twins', it does not see."""
     for p in range(len(row)):
         if row[p] < len(rows):
             n = rows[row[p]]
@@ -176,3 +194,6 @@ def note(rows, row, item, shopper, day, last, shortlist):
             slot = np.searchsorted(known, item[p])
             if slot < len(known) and known[slot] == item[p]:
                 last[n, slot] = day[n]
+    for i in range(len(rows)):
+        day[rows[i]] += days[i]
+        visit[rows[i]] += 1

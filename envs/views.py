@@ -21,7 +21,7 @@ def core_spaces(core: BundleCore) -> tuple[spaces.Dict, spaces.Discrete]:
 
 def to_numpy(observation: dict[str, Tensor]) -> dict[str, np.ndarray]:
     """Copies of the blocks: the core goes on writing into its own."""
-    return {name: np.array(block.cpu().numpy()) for name, block in observation.items()}
+    return {name: block.numpy(force=True).copy() for name, block in observation.items()}
 
 
 def legal_actions(action: np.ndarray, mask: np.ndarray, k: int) -> np.ndarray:

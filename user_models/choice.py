@@ -63,7 +63,7 @@ class ChoiceShopper(UserModel):
         self.device = torch.device(device)
         self.tensors = {name: value.to(self.device) for name, value in tensors.items()}
         self.offer_exposure, self.bundle_pull = offer_exposure, bundle_pull
-        self._held: tuple[list[Tensor], visit_kernels.Tables] | None = None
+        self._held: tuple[tuple[int, ...], tuple[Tensor, ...], visit_kernels.Tables] | None = None
 
     @staticmethod
     @one_thread()
@@ -146,10 +146,11 @@ class ChoiceShopper(UserModel):
 
     def _arrays(self) -> visit_kernels.Tables:
         """The tensors as the compiled path takes them, made anew where one of them was replaced."""
-        tensors = list(self.tensors.values())
-        if self._held is None or any(a is not b for a, b in zip(self._held[0], tensors, strict=True)):
-            self._held = tensors, visit_kernels.tables_of(self.tensors)
-        return self._held[1]
+        tensors = tuple(self.tensors.values())
+        of_now = tuple(map(id, tensors))
+        if self._held is None or self._held[0] != of_now:
+            self._held = of_now, tensors, visit_kernels.tables_of(self.tensors)
+        return self._held[2]
 
     def _eager(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
         t = self.tensors

@@ -5,7 +5,8 @@ One shopper is gone through at a time, in place of some hundred operations on al
 * An item is bought where an exponential number E = -log(u) is below its rate, and E > 1 - u, so that few
   logarithms are taken.
 * A shopper and its twin, n rows apart in a batch of 2n, are at one door on one day with the same luck: what
-  does not depend on their histories is done once for both.
+  does not depend on their histories is done once for both; and the twin of one whom the offer did not move,
+  and who remembers the same, buys the same.
 * Of the tail, only sums over categories depend on what is in the basket.
 
 A test holds both paths to the same numbers.
@@ -142,6 +143,14 @@ def _longer(bought, used):
 
 
 @compiled
+def _equal(one, other):
+    for i in range(len(one)):
+        if one[i] != other[i]:
+            return False
+    return True
+
+
+@compiled
 def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
     """`ChoiceShopper.respond` of N shoppers.
 
@@ -167,23 +176,34 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
     running = np.empty(n_categories + 1, np.float32)
     value, effect, boost = np.empty(n_offered, np.float32), np.exp(t.coefficient_gap), np.exp(_F(exposure))
     bought, p = _room(12 * n + width + SLOTS), 0
-    half, opened = (n + 1) // 2, -1
-    log_size, wait, gone = _F(0), 0, False
+    half, opened, previous, start = (n + 1) // 2, -1, -1, 0
+    log_size, wait, gone, unmoved = _F(0), 0, False, False
     for step in range(2 * half):
         r = step // 2 + step % 2 * half  # a shopper, then the twin
         if r >= n:
             continue
         s, key = shopper[r], (seed, episode[r], visit[r])
         week = min(max(day[r] // 7, 0), len(t.shelf_price) - 1)
-        if not (
+        same_door = (
             opened >= 0 and s == shopper[opened] and day[r] == day[opened] and since[r] == since[opened]
             and episode[r] == episode[opened] and visit[r] == visit[opened]
-        ):  # fmt: skip
+        )  # fmt: skip
+        if not same_door:
             log_size = door(t, key, s, week, since[r], door_rate, luck, lift, tail, tail_by_category)
             wait, gone = next_visit(t, key, s, day[r])
             items[:length] = t.shortlist[s]
             opened = r
         days[r], left[r] = wait, gone
+        if p + width + SLOTS > len(bought[0]):
+            bought = _longer(bought, p)
+        row, item, units, price = bought
+        if same_door and unmoved and offer_items[r].max() < 0 and _equal(last[r], last[previous]):
+            start, end = p, 2 * p - start
+            for q in range(start, end):
+                copied = q - end + start
+                row[q], item[q], units[q], price[q] = r, item[copied], units[copied], price[copied]
+            p, choice[r], after[r], previous = end, IGNORE, after[previous], r
+            continue
         rate[:length] = door_rate
         since_last_bought(t, s, day[r], last[r], effect, rate)
 
@@ -218,11 +238,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
         while time < 1 and count < SLOTS:
             count += 1
             time -= np.log(compiled_draw(arrivals, count)) / tail_rate
-        start = p
-        if p + width + SLOTS > len(bought[0]):
-            bought = _longer(bought, p)
-        row, item, units, price = bought
-        picked = False
+        start, picked = p, False
         for i in range(width):
             c = t.category[items[i]]
             if first[i]:
@@ -259,4 +275,5 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
             p += 1
         row[start:p] = r
         choice[r] = TAKE if whole else CHERRY_PICK if picked else IGNORE
+        previous, unmoved = r, exposure == 0 and not whole and slots.max() < length
     return choice, row[:p], item[:p], units[:p], price[:p], days, left, after
