@@ -239,8 +239,8 @@ class BundleCore:
         if offers == 0:
             return self._quiet
         rows = self.rows if offers == self.n else self.rows[action >= self.k]
-        record, components = self._visit(rows, given)
-        reward, left = self.reward(components).float(), record.left
+        record, reward = self._visit(rows, given)
+        left = record.left
         late = ~left & ((self.visit if offers == self.n else self.visit[rows]) >= self.config.visits)
         self._open(rows)
         if offers == self.n:
@@ -253,11 +253,11 @@ class BundleCore:
             record,
         )
 
-    def _visit(self, rows: Tensor, action: Any) -> tuple[VisitRecord, dict[str, Tensor]]:
+    def _visit(self, rows: Tensor, action: Any) -> tuple[VisitRecord, Tensor]:
         """Shopper and twin live the visit; the state moves to the door of the next one.
 
         Returns:
-            What happened, and its components averaged over `reward_draws` draws of luck.
+            What happened, and the reward, (M,) float, averaged over `reward_draws` draws of luck.
         """
         m, give, (known, day, _) = len(rows), self._give, self._records
         slots, (board, shop, *_) = self._take(rows), self._table
@@ -273,13 +273,14 @@ class BundleCore:
         record = VisitRecord(
             rows, shopper, today, Offer(items[:m], discount[:m]), size, **self._outcome(response)
         )
-        seen = [record.components(self._of_reward)]
+        rewards = [self.reward(record.components(self._of_reward)).float()]
         for other in range(1, self.config.reward_draws):
             might, _ = self.user_model.respond(state, offer, draws.other(other))
-            seen.append(replace(record, **self._outcome(might)).components(self._of_reward))
+            seen = replace(record, **self._outcome(might)).components(self._of_reward)
+            rewards.append(self.reward(seen).float())
         noted = map(self._take, (response.row, response.item, response.days))
         self._ops.note(slots, *noted, board.visit, *self._records, shop.shortlist)
-        return record, seen[0] if len(seen) == 1 else _mean(seen)
+        return record, rewards[0] if len(rewards) == 1 else torch.stack(rewards).mean(0)
 
     def _outcome(self, both: Response) -> dict[str, Any]:
         """The fields of a `VisitRecord` that the answers of M shoppers, then of their twins, decide."""
@@ -292,7 +293,3 @@ class BundleCore:
 
 def _itself(tensor: Tensor) -> Tensor:
     return tensor
-
-
-def _mean(seen: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    return {name: torch.stack([one[name] for one in seen]).mean(0) for name in seen[0]}

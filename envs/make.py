@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -18,7 +19,8 @@ from bundlegym.envs.custom import Block
 from bundlegym.envs.market import CandidateSource, Market, build_market
 from bundlegym.errors import UserError
 from bundlegym.plugins import load
-from bundlegym.user_models import ChoiceShopper, UserModel, build_user_model
+from bundlegym.user_models import UserModel, build_user_model
+from bundlegym.user_models.build import FAMILIES
 
 #: Keywords by name; those that are given beside a preset win over its own.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -125,7 +127,8 @@ def shared_user_model(
     if not isinstance(spec, str | type):
         return build_user_model(spec, dataset, arguments, device)
     given = dict(arguments or {})
-    if spec in ("choice", ChoiceShopper):
+    family = FAMILIES.get(spec, spec) if isinstance(spec, str) else spec
+    if "progress" in inspect.signature(getattr(family, "fit", _silent)).parameters:
         given = {"progress": _silent, **given}
     key = (spec, json.dumps(given, sort_keys=True, default=repr), str(device))
     return _shared(dataset, key, lambda: build_user_model(spec, dataset, given, device))

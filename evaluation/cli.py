@@ -85,6 +85,9 @@ def evaluate() -> None:
     options = parser.parse_args()
     if options.fidelity:
         return _fidelity(options)
+    for name in ("sweep", "json", "page"):
+        if getattr(options, name):
+            raise UserError(f"--{name} goes with --fidelity")
     if options.run is None:
         raise UserError("give the folder of a run, such as runs/NAME, or --fidelity")
     print(summary(read_results(options.run)))

@@ -78,7 +78,7 @@ class TrainConfig:
     oracle_episodes: int = 128
     """Episodes of the myopic oracle, which asks the user model hundreds of times a visit; 0 leaves it out."""
 
-    episodes: int = 4096
+    episodes: int = 8192
     """Episodes on held-out shoppers and weeks behind each row of the final table."""
 
     eval_every: int = 200_000
@@ -110,6 +110,10 @@ class TrainConfig:
             )
         if self.user_model_args and ":" not in self.user_model:
             raise UserError(f"--user-model-args: {self.user_model} takes none; they are for module:Class")
+        for name in ("offer_exposure", "bundle_pull"):
+            if getattr(self, name) and self.user_model != "choice":
+                option = f"--{name.replace('_', '-')}"
+                raise UserError(f"{option}: {self.user_model} makes no such assumption; choice does")
         for family in self.judges:
             if family not in FAMILIES:
                 raise UserError(f"--judges: unknown user model {family!r}; known are {', '.join(FAMILIES)}")

@@ -139,7 +139,9 @@ class Experiment:
             return
         weeks = self.dataset.split.validation_weeks
         try:
-            results = compare(name, self.user_model, self.dataset, weeks, progress=lambda _: None)
+            results = compare(
+                name, self.user_model, self.dataset, weeks, seed=self.config.seed, progress=lambda _: None
+            )
         except UserError as error:
             print(f"fidelity: {error}", file=sys.stderr)
             return

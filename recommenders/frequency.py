@@ -57,7 +57,7 @@ class PersonalFrequency:
     Attributes:
         counts: (n_shoppers, n_items) purchase lines in the weeks it was fitted on.
         log_share: (n_shoppers, n_items) float32, log p(i | s).
-        popularity: (n_items,) the shop's own shares, of the shoppers who were not held out.
+        popularity: (n_items,) the shop's own shares, of the shoppers that averages come from.
         category: (n_items,) int64 category codes.
         category_share: (n_shoppers, n_categories) p(cat | s).
     """
@@ -74,11 +74,13 @@ class PersonalFrequency:
         weeks: tuple[int, int],
         category_weight: float = 60.0,
         item_weight: float = 15.0,
+        shoppers: np.ndarray | None = None,
     ) -> PersonalFrequency:
-        """Count in `weeks`. Averages come from shoppers who are not held out; a held-out shopper's own
-        shares use that shopper's own lines only."""
+        """Count in `weeks`. Averages come from `shoppers` (mask (n_shoppers,), by default those who are not
+        held out); any other shopper's shares add that shopper's own lines only."""
         counts = line_counts(dataset, weeks)
-        popularity = counts[~dataset.split.held_out].sum(0, dtype=np.float64) + FLOOR
+        shoppers = ~dataset.split.held_out if shoppers is None else shoppers
+        popularity = counts[shoppers].sum(0, dtype=np.float64) + FLOOR
         popularity /= popularity.sum()
         _, category = np.unique(dataset.items["category"].astype(str).to_numpy(), return_inverse=True)
         one_hot = np.zeros((dataset.n_items, category.max() + 1), dtype=np.float32)

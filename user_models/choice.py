@@ -80,12 +80,13 @@ class ChoiceShopper(UserModel):
         offer_exposure: float = 0.0,
         bundle_pull: float = 0.0,
         cache: Path | None = None,
+        device: torch.device | str = "cpu",
     ) -> ChoiceShopper:
         """Fit on `weeks` (by default the training weeks). Coefficients and averages come from `shoppers`
         (mask (n_shoppers,), by default those who are not held out); anybody's own tastes, rhythm and trips
         are counted from their own purchases in `weeks`. What is fitted is kept below the folder `cache`,
         stage by stage, and not fitted again for the same log, settings and code; without a folder nothing
-        is kept."""
+        is kept. The fit itself is done on the CPU; the model is moved to `device`."""
         weeks = weeks or dataset.split.train_weeks
         shoppers = ~dataset.split.held_out if shoppers is None else shoppers
         settings: dict[str, Any] = {"shortlist_size": shortlist_size, "epochs": epochs, "seed": seed}
@@ -95,7 +96,7 @@ class ChoiceShopper(UserModel):
         model = ChoiceShopper(tensors, offer_exposure=offer_exposure, bundle_pull=bundle_pull)
         level = stages("level", lambda: fit_level(model, model.tensors, dataset, weeks, shoppers, seed))
         tensors |= {name: torch.from_numpy(value) for name, value in level.items()}
-        return ChoiceShopper(tensors, offer_exposure=offer_exposure, bundle_pull=bundle_pull)
+        return ChoiceShopper(tensors, offer_exposure=offer_exposure, bundle_pull=bundle_pull, device=device)
 
     def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
         return first_visit(self.tensors, shopper, day, draws)
@@ -142,7 +143,11 @@ class ChoiceShopper(UserModel):
             np.float32(self.bundle_pull),
         )
         response = Response(*(torch.from_numpy(part) for part in answer))
-        after = {"shopper": state["shopper"], "day": state["day"] + response.days, "since": response.days}
+        after = {
+            "shopper": state["shopper"],
+            "day": state["day"] + response.days,
+            "since": response.days.clone(),
+        }
         return response, after | {"last": torch.from_numpy(last)}
 
     def _arrays(self) -> visit_kernels.Tables:
@@ -200,7 +205,7 @@ class ChoiceShopper(UserModel):
         after = {
             "shopper": state["shopper"],
             "day": state["day"] + days,
-            "since": days,
+            "since": days.clone(),
             "last": torch.where(remembered, state["day"][:, None], state["last"]),
         }
         return Response(choice, *purchases, days, left), after

@@ -67,7 +67,7 @@ def fit_tensors(
     remembered = np.exp(power * log_share + float(coefficients["memory"])) * (taste.count > 0)
     np.put_along_axis(remembered, shortlist, 0.0, axis=1)
 
-    frequency = PersonalFrequency.fit(dataset, weeks)
+    frequency = PersonalFrequency.fit(dataset, weeks, shoppers=shoppers)
     missions = stages("missions", lambda: _fit_missions(dataset, frequency, push, weeks, shoppers, seed))
     share, error = missions.pop("synergy_share")
     progress(f"user model: synergy is {share:.2f} (standard error {error:.2g}) of the log lift after taste")

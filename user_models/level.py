@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
+from bundlegym.errors import UserError
 from bundlegym.user_models.base import UserModel
 from bundlegym.user_models.tape import real_tape, simulated_tape
 from bundlegym.user_models.trips import mean_by_gap
@@ -35,10 +36,19 @@ def fit_level(
     large a share of each category as the log.
 
     Changes those of the model's `tensors` on the way.
+
+    Raises:
+        UserError: these weeks hold no purchases.
     """
     category = tensors["category"].numpy() if "mission_mean" in tensors else None
     span, known = (weeks[1] - max(1, (weeks[1] - weeks[0]) // 5), weeks[1]), np.flatnonzero(shoppers)
-    real = _figures(real_tape(dataset, span, known), category)
+    tape = real_tape(dataset, span, known)
+    if tape.empty:
+        raise UserError(
+            f"{dataset.name}: no purchases of the shoppers to fit on in weeks {span[0]}-{span[1] - 1}, "
+            "the last fifth of those of the fit; a longer or denser log is needed"
+        )
+    real = _figures(tape, category)
     for step in range(_STEPS):  # ever smaller steps, so that the luck of the simulations averages out
         simulated = _figures(simulated_tape(model, span, known, seed + step), category)
         for name, figure in real.items():

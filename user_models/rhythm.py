@@ -1,8 +1,8 @@
 """When shoppers come: a hazard of a visit for each day since the last one.
 
-logit h = effect of days since the last visit + effect of those days in units of the shopper's own mean
-interval + a log(own rate) + b log(own weekday share) + frailty, fitted as a logistic regression of days with
-a visit (discrete-time survival, Cox 1972). Frailty is normal, drawn once an episode: how far a shopper's
+logit h = level + effect of days since the last visit + effect of those days in units of the shopper's own
+mean interval + a log(own rate) + b log(own weekday share) + frailty, fitted as a logistic regression of days
+with a visit (discrete-time survival, Cox 1972). Frailty is normal, drawn once an episode: how far a shopper's
 coming weeks are busier or quieter than the past ones. Coming again on the same day has a chance of its own.
 """
 

@@ -38,7 +38,6 @@ from bundlegym.user_models.sequence_tables import sequence_tensors
 from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
 from bundlegym.user_models.units import draw_units
 
-# Streams of the draws; `rhythm` has its own.
 _BLOCK = 32  # rows of a matrix product: of one shape, so that a row is rounded the same among any others
 _FIRST_GAP = 1_000  # days since the visit before the first
 
@@ -74,9 +73,9 @@ class SequenceShopper(UserModel):
         shoppers = ~dataset.split.held_out if shoppers is None else shoppers
         net = fit_net(dataset, weeks, shoppers, width=width, epochs=epochs, seed=seed, progress=progress)
         progress("user model: histories, trips, visits, units")
-        model = SequenceShopper(sequence_tensors(net, dataset, weeks, shoppers, shortlist_size), device)
+        model = SequenceShopper(sequence_tensors(net, dataset, weeks, shoppers, shortlist_size))
         fit_level(model, model.tensors, dataset, weeks, shoppers, seed)
-        return model
+        return SequenceShopper(model.tensors, device)
 
     def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
         return first_visit(self.tensors, shopper, day, draws)
@@ -189,7 +188,7 @@ class SequenceShopper(UserModel):
         return {
             "shopper": state["shopper"],
             "day": state["day"] + days,
-            "since": days,
+            "since": days.clone(),
             "hidden": torch.where(heard[:, None], hidden, state["hidden"]),
             "count": state["count"] + bought,
             "last": torch.where(recent, state["day"][:, None], state["last"]),

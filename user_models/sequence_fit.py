@@ -20,10 +20,8 @@ from bundlegym.user_models.sequence_net import BasketNet, basket_loss
 from bundlegym.user_models.taste import subcategories
 
 _BATCH = 768  # visits asked about
-_RATES = (
-    0.01,
-    0.05,
-)  # of learning: of the network, and of the coefficients that all items or departments share
+#: Rates of learning: of the network, and of the coefficients that all items or departments share.
+_RATES = (0.01, 0.05)
 _HEARD_ONLY = 0.5  # of the weeks, which nothing is asked about
 _FLOOR = 0.5  # lines, so that no item is impossible
 

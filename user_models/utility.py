@@ -104,7 +104,8 @@ def _push(t: Tables, shopper: Tensor, cell: Tensor) -> Tensor:
 
 
 def _mission(t: Tables, draws: Draws, scale: Tensor) -> Tensor:
-    """(N, C) what the purpose of the trip adds to log rates by category; exp of it has mean 1."""
+    """(N, C) what the purpose of the trip adds to log rates by category, and the level of the category,
+    which is folded into `mission_mean`."""
     categories, purposes = (torch.arange(n, device=scale.device) for n in t["mission_loading"].shape)
     shift = normal(draws.uniform(streams.MISSION, purposes)) @ t["mission_loading"].T
     shift = shift + normal(draws.uniform(streams.CATEGORY, categories)) * t["mission_spread"]
@@ -112,7 +113,8 @@ def _mission(t: Tables, draws: Draws, scale: Tensor) -> Tensor:
 
 
 def log_share(t: Tables, state: State) -> Tensor:
-    """(N, n_items) log of each item's share of the lines of a visit without an offer."""
+    """(N, n_items) log of each item's share of the lines of a visit without an offer, but for missions and
+    the level of categories."""
     shopper, week = state["shopper"], week_of(t, state["day"])
     everything = torch.arange(len(t["group"]), device=shopper.device).expand(len(shopper), -1)
     first = week[:, None] * len(t["group"])

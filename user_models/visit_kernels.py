@@ -39,7 +39,6 @@ class Tables(NamedTuple):
     taste: Any
     interval: Any
     coefficient_gap: Any
-    coefficient_mailer: Any
     deal_factor: Any
     price_slope: Any
     price_push: Any

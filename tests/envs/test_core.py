@@ -149,3 +149,20 @@ def test_other_luck_is_independent_and_number_0_is_the_same():
     draws = Draws(7, rows, torch.zeros_like(rows))
     assert torch.equal(draws.other(0).uniform(3), draws.uniform(3))
     assert abs(np.corrcoef(draws.other(1).uniform(3), draws.uniform(3))[0, 1]) < 0.1
+
+
+def test_a_reward_is_averaged_not_what_it_is_made_of(dataset, user_model, market):
+    def rare(components):
+        return components["taken"] * components["margin"]
+
+    def core(draws: int, reward) -> BundleCore:
+        shoppers, weeks = np.flatnonzero(~dataset.split.held_out), dataset.split.train_weeks
+        env = EnvConfig(reward_draws=draws)
+        made = BundleCore(market, user_model, env, n=64, shoppers=shoppers, weeks=weeks, reward=reward)
+        made.reset()
+        return made
+
+    policy = fill_by(SCORES["most_bought"], 4)
+    taken, mixed = (rewards(core(8, reward), policy, 5)[-1] for reward in (lambda c: c["taken"], rare))
+    assert torch.equal(taken > 0, mixed != 0)
+    assert ((taken > 0) & (taken < 1)).any()

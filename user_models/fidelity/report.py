@@ -22,7 +22,7 @@ from bundlegym.user_models.fidelity.response import ANSWERS
 #: What a user model of the default log should reach; the command prints it beside what is reached.
 TARGETS = {"ks": 0.95, "lift": 0.10, "base_rate": 0.02, "calibration": 0.01, "auc": 0.60}
 _ELASTICITY = "-1.5 to -3.5"
-_LEAST_VISITS = 50
+_LEAST_VISITS, _LEAST_SHOPPERS = 50, 10
 
 
 def fidelity(
@@ -65,11 +65,12 @@ def compare(
     for group, held_out in (("known", False), ("held_out", True)):
         progress(f"fidelity: shoppers {group.replace('_', ' ')}")
         mask = dataset.split.held_out == held_out
-        visits, shoppers = len(visit_rows(dataset, weeks, mask)), np.flatnonzero(mask)
-        if visits < _LEAST_VISITS:
+        rows, shoppers = visit_rows(dataset, weeks, mask), np.flatnonzero(mask)
+        visits, who = len(rows), dataset.visits["shopper"].iloc[rows].nunique()
+        if visits < _LEAST_VISITS or who < _LEAST_SHOPPERS:
             raise UserError(
-                f"{dataset.name}: weeks {weeks[0]}-{weeks[1] - 1} hold {visits} visits of "
-                f"{group.replace('_', ' ')} shoppers; fidelity needs at least {_LEAST_VISITS}"
+                f"{dataset.name}: weeks {weeks[0]}-{weeks[1] - 1} hold {visits} visits of {who} "
+                f"{group.replace('_', ' ')} shoppers; fidelity needs {_LEAST_VISITS} of {_LEAST_SHOPPERS}"
             )
         results[group] = measure(
             model, dataset, name=name, weeks=weeks, shoppers=shoppers, seed=seed, progress=progress
