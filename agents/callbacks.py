@@ -76,3 +76,14 @@ class BundleMetrics(BaseCallback):
         for name, value in self.evaluate(self.model).items():
             self.logger.record(f"eval/{name}", value)
         save_checkpoint(self.model, self.checkpoint)
+
+
+class StopOn(BaseCallback):
+    """Ends training after the step at which `asked()` is true."""
+
+    def __init__(self, asked: Callable[[], bool]) -> None:
+        super().__init__()
+        self.asked = asked
+
+    def _on_step(self) -> bool:
+        return not self.asked()

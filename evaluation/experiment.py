@@ -19,9 +19,10 @@ from stable_baselines3.common.vec_env import VecMonitor
 from tqdm import tqdm
 
 from bundlegym.agents.base import Policy
-from bundlegym.agents.callbacks import BundleMetrics
-from bundlegym.agents.checkpoint import load_checkpoint, save_checkpoint
+from bundlegym.agents.callbacks import BundleMetrics, StopOn
+from bundlegym.agents.checkpoint import load_checkpoint
 from bundlegym.agents.dqn import make_dqn
+from bundlegym.agents.interrupt import interrupts_noted
 from bundlegym.agents.ppo import make_ppo
 from bundlegym.data import Dataset, prepare
 from bundlegym.data.files import write_json
@@ -193,12 +194,11 @@ class Experiment:
         if left <= 0:
             return model
         model.set_logger(configure(str(folder), ["tensorboard", "csv"]))
-        try:
-            model.learn(left, callback=metrics, reset_num_timesteps=False)
-        except KeyboardInterrupt:
-            save_checkpoint(model, checkpoint)
+        with interrupts_noted() as interrupted:
+            model.learn(left, callback=[metrics, StopOn(interrupted)], reset_num_timesteps=False)
+        if interrupted():
             print(f"\nto continue: python train.py --resume {self.folder}", file=sys.stderr)
-            raise
+            raise KeyboardInterrupt
         return model
 
     def _judge(self, agents: dict[str, list[Policy]]) -> dict[str, Any]:

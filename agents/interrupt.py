@@ -1,0 +1,29 @@
+"""An interrupt that waits for the end of a step.
+
+Raised inside compiled code, a `KeyboardInterrupt` turns into another error, and a second one would cut short
+the checkpoint that the first asks for.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def interrupts_noted() -> Iterator[Callable[[], bool]]:
+    """Inside, SIGINT is noted and does nothing else; what is given says whether one has come.
+
+    Off the main thread signals cannot be had, and none is noted.
+    """
+    came = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield came.is_set
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: came.set())
+    try:
+        yield came.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)

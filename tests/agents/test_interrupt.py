@@ -1,0 +1,46 @@
+"""An interrupt while agents learn."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from bundlegym.agents.interrupt import interrupts_noted
+from bundlegym.data import DataConfig
+from bundlegym.envs import BundleCore
+from bundlegym.evaluation.config import TrainConfig
+from bundlegym.evaluation.experiment import Experiment
+
+
+def test_an_interrupt_is_noted_and_nothing_else_until_the_end():
+    before = signal.getsignal(signal.SIGINT)
+    with interrupts_noted() as interrupted:
+        assert not interrupted()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupted()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("agent", ["ppo", "dqn"])
+def test_interrupted_in_a_visit_an_agent_is_kept_and_goes_on(agent, tmp_path, monkeypatch):
+    config = TrainConfig(
+        agents=(agent,), steps=4096, dqn_steps=4096, n_envs=64, episodes=64, runs=tmp_path, name="run",
+        data=DataConfig(log="synthetic", min_purchases=10),
+    )  # fmt: skip
+    experiment, respond, calls = Experiment(config), BundleCore._visit, []
+
+    def interrupting(core, *given):
+        calls.append(1)
+        if len(calls) in (20, 21):  # the second comes while the first waits
+            os.kill(os.getpid(), signal.SIGINT)
+        return respond(core, *given)
+
+    monkeypatch.setattr(BundleCore, "_visit", interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        experiment.train(agent, 0)
+    monkeypatch.undo()
+    kept = (tmp_path / "run" / f"{agent}-0" / "checkpoint.safetensors").read_bytes()
+    assert experiment.train(agent, 0).num_timesteps >= 4096
+    assert kept != (tmp_path / "run" / f"{agent}-0" / "checkpoint.safetensors").read_bytes()
