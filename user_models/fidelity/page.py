@@ -56,7 +56,7 @@ def write_page(
     page.write_text(
         f"<!doctype html><meta charset='utf-8'><title>{html.escape(title)}</title>\n"
         f"<h1>{html.escape(title)}</h1>\n<img src='fidelity.png' style='max-width:100%'>\n"
-        f"<pre style="white-space: pre-wrap">{html.escape(text)}</pre>\n",
+        f"<pre style='white-space: pre-wrap'>{html.escape(text)}</pre>\n",
         encoding="utf-8",
     )
     return page
