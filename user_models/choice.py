@@ -41,7 +41,7 @@ from bundlegym.user_models.files import load_tensors, save_tensors
 from bundlegym.user_models.level import fit_level
 from bundlegym.user_models.rhythm import first_visit, next_visit
 from bundlegym.user_models.stages import Stages, fit_folder
-from bundlegym.user_models.tail import arrivals, tail_items
+from bundlegym.user_models.tail import arrivals, by_category, tail_items
 from bundlegym.user_models.units import draw_units
 from bundlegym.user_models.utility import MOST_PULL, Visit, log_share, open_visit, week_of
 
@@ -185,8 +185,7 @@ class ChoiceShopper(UserModel):
         lift = torch.exp(visit.shift + pull.clamp(-MOST_PULL, MOST_PULL))
         memory = torch.ones(len(lift), 1, device=self.device)  # what is remembered is of all categories
         lift = torch.cat([lift, memory], 1)
-        order = t["group_category"].argsort(stable=True)
-        total = weight.mul_(lift.index_select(1, t["group_category"]))[:, order].cumsum(1)
+        total = weight.mul_(lift.index_select(1, t["group_category"]))[:, by_category(t)].cumsum(1)
         times = arrivals(total[:, -1] * torch.exp(visit.size), draws, streams.TAIL)
         tail = times < 1
 
@@ -237,15 +236,7 @@ class ChoiceShopper(UserModel):
         """(P,) row, item, quantity and price of everything bought."""
         t = self.tensors
         row, slot = bought.nonzero(as_tuple=True)
-        tail_item = tail_items(
-            t,
-            state["shopper"],
-            visit.week,
-            tail_total,
-            tail,
-            draws,
-            (streams.TAIL_GROUP, streams.TAIL_ITEM, streams.TAIL_KEPT),
-        )
+        tail_item = tail_items(t, state["shopper"], visit.week, tail_total, tail, draws)
         # What is on the shortlist or offered was decided there already.
         n_short = state["last"].shape[1]
         short, offered = visit.items[:, :n_short].contiguous(), visit.items[:, n_short:]

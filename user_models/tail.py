@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bundlegym.user_models import streams
 from bundlegym.user_models.draws import Draws
 
 #: At most so many purchases a visit; reached once in thousands of visits.
@@ -65,6 +66,12 @@ def arrivals(rate: Tensor, draws: Draws, stream: int) -> Tensor:
     return -torch.log(draws.uniform(stream, slot)).cumsum(1) / rate[:, None].clamp(min=1e-9)
 
 
+def by_category(t: dict[str, Tensor]) -> Tensor:
+    """(G + 1,) subcategories in the order of their categories, so that sums over categories find them; what
+    is remembered comes last."""
+    return t["group_category"].argsort(stable=True)
+
+
 def tail_items(
     t: dict[str, Tensor],
     shopper: Tensor,
@@ -72,19 +79,16 @@ def tail_items(
     total: Tensor,
     bought: Tensor,
     draws: Draws,
-    streams: tuple[int, int, int],
 ) -> Tensor:
     """(N, M) items of the purchases that `bought` (N, SLOTS) marks, for the greatest number M of a shopper;
-    -1 where there is none. `total` (N, G + 1) is the running sum of rates by group, a category's beside each
-    other, memory last; `streams` are those of the group, of the item within it, and of keeping what was
-    remembered."""
+    -1 where there is none. `total` (N, G + 1) is the running sum of rates by group, in the order of
+    `by_category`."""
     slot = torch.arange(int(bought.sum(1).max()) if len(bought) else 0, device=total.device)
-    groups = torch.searchsorted(total, draws.uniform(streams[0], slot) * total[:, -1:], right=True)
+    groups = torch.searchsorted(total, draws.uniform(streams.TAIL_GROUP, slot) * total[:, -1:], right=True)
     row, place = bought[:, : len(slot)].nonzero(as_tuple=True)
     memory = total.shape[1] - 1
-    order = t["group_category"].argsort(stable=True)
-    chosen, w = order[groups[row, place].clamp(max=memory)], week[row]
-    luck = draws.uniform(streams[1], slot)[row, place].double()
+    chosen, w = by_category(t)[groups[row, place].clamp(max=memory)], week[row]
+    luck = draws.uniform(streams.TAIL_ITEM, slot)[row, place].double()
 
     group, items = chosen.clamp(max=memory - 1), t["tail_cdf"].shape[1]
     start, end = t["tail_start"][w, group], t["tail_start"][w, group + 1]
@@ -96,7 +100,7 @@ def tail_items(
     )
     known = t["memory_item"][spot]
     push = torch.exp(t["price_push"][w, known] + t["promotion_push"][w, known])
-    kept = draws.uniform(streams[2], slot)[row, place] * THINNING < push
+    kept = draws.uniform(streams.TAIL_KEPT, slot)[row, place] * THINNING < push
     out = torch.full((len(total), len(slot)), -1, device=total.device)
     out[row, place] = torch.where(chosen < memory, new, torch.where(kept, known, -1))
     return out
