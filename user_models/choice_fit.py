@@ -22,7 +22,7 @@ from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.errors import UserError
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.recommenders.profile import deal_share
-from bundlegym.user_models.taste import Taste, decay
+from bundlegym.user_models.taste import Taste, decay, subcategories
 
 #: Edges of (days since last bought) / (the shopper's own interval). Bin 0 is "never bought", 1 "today".
 GAP_EDGES = (1e-6, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
@@ -33,17 +33,31 @@ _TASTE_PART = 0.8  # of the weeks
 @dataclass(frozen=True)
 class Marketing:
     """What the shop did, (n_weeks, n_items) float32 each, less the item's mean over some weeks: `rebate` is
-    log(list price / shelf price), `display` and `mailer` shares of stores."""
+    log(list price / shelf price), `display` and `mailer` shares of stores, `rivals` the mean rebate of the
+    other items of the subcategory."""
 
     rebate: np.ndarray
     display: np.ndarray
     mailer: np.ndarray
+    rivals: np.ndarray
 
     @staticmethod
     def of(dataset: Dataset, weeks: tuple[int, int]) -> Marketing:
-        tables = (np.log(dataset.list_price / dataset.shelf_price), dataset.display, dataset.mailer)
+        rebate = np.log(dataset.list_price / dataset.shelf_price)
+        rivals = mean_of_others(rebate, subcategories(dataset))
+        tables = (rebate, dataset.display, dataset.mailer, rivals)
         weight = decay(weeks)
         return Marketing(*((t - (t[:, slice(*weeks)] @ weight)[:, None]).T.copy() for t in tables))
+
+
+def mean_of_others(table: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """(n_items, T) float32 mean of the rows of the other items in each item's group; 0 for an item alone, and
+    for those of group -1."""
+    total = np.zeros((group.max() + 2, table.shape[1]))  # the last row is that of -1
+    np.add.at(total, group, table)
+    others = np.bincount(group + 1, minlength=len(total))[group + 1, None] - 1
+    mean = (total[group] - table) / np.maximum(others, 1)
+    return np.where((group[:, None] >= 0) & (others > 0), mean, 0.0).astype(np.float32)
 
 
 def gap_bins(day: Tensor, last: Tensor, interval: Tensor) -> Tensor:
@@ -79,8 +93,7 @@ def fit_coefficients(
     progress: Callable[[str], None],
 ) -> dict[str, np.ndarray]:
     """Coefficients by name: `taste` (), `gap` (n_bins,), `memory` () of items bought
-    before but not shortlisted, `price` (n_departments,), `price_deal` (),
-    `display` (), `mailer` () of items sold steadily and with `_unsteady` of the others, whose promotions are
+    before but not shortlisted, `price` (n_departments,), `price_deal` (), `rivals` (), `display` (), `mailer` () of items sold steadily and with `_unsteady` of the others, whose promotions are
     also news that the item is there, and `nll` (), nats a line on the fitted weeks.
 
     Raises:
@@ -108,7 +121,7 @@ def fit_coefficients(
         for name in ("shopper", "week", "day")
     )
     marketing = Marketing.of(dataset, (first, cut))
-    rebate, display, mailer = map(torch.from_numpy, (marketing.rebate, marketing.display, marketing.mailer))
+    rebate, display, mailer, rivals = (torch.from_numpy(table) for table in vars(marketing).values())
     department = torch.from_numpy(departments(dataset))
     steady = torch.from_numpy(steadily_sold(dataset, (first, end)))
     line_item, offsets = _lines(dataset, rows)
@@ -120,6 +133,7 @@ def fit_coefficients(
         "price": torch.tensor(2.0),
         "price_department": torch.zeros(int(department.max()) + 1),
         "price_deal": torch.tensor(0.0),
+        "rivals": torch.tensor(0.0),
         "display": torch.tensor(0.0),
         "mailer": torch.tensor(0.0),
         "display_unsteady": torch.tensor(0.0),
@@ -143,7 +157,7 @@ def fit_coefficients(
             slope = softplus(raw["price"] + raw["price_department"])[department]
             slope = torch.where(steady, slope, softplus(raw["price_unsteady"]))
             push = rebate[w] * slope * torch.exp(raw["price_deal"] * deal[s])[:, None]
-            utility = raw["taste"] * log_share[s] + push + raw["drift"]
+            utility = raw["taste"] * log_share[s] + push + raw["rivals"] * rivals[w] + raw["drift"]
             for name, table in (("display", display), ("mailer", mailer)):
                 utility = utility + torch.where(steady, raw[name], raw[f"{name}_unsteady"]) * table[w]
             utility = utility + raw["memory"] * remembered[s]
@@ -166,7 +180,7 @@ def fit_coefficients(
         nll = torch.tensor(total / count)
         progress(f"user model: epoch {epoch + 1} of {epochs}, {nll:.4f} nats a line")
     promotions = ("display", "mailer", "display_unsteady", "mailer_unsteady")
-    found = {name: raw[name] for name in ("taste", "memory", "price_deal", *promotions)}
+    found = {name: raw[name] for name in ("taste", "memory", "price_deal", "rivals", *promotions)}
     found["gap"] = torch.cat([torch.zeros(1), raw["gap"][1:]])
     found["price"] = softplus(raw["price"] + raw["price_department"])
     return {name: value.detach().numpy() for name, value in (found | {"nll": nll}).items()}

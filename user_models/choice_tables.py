@@ -59,6 +59,7 @@ def fit_tensors(
         np.where(steady, coefficients[name], coefficients[f"{name}_unsteady"]) * table
         for name, table in (("display", marketing.display), ("mailer", marketing.mailer))
     )
+    promotion = promotion + coefficients["rivals"] * marketing.rivals
     push = slope * marketing.rebate + promotion
     power = float(coefficients["taste"])
     log_share = taste.log_share()

@@ -1,10 +1,15 @@
 """How sales answer to price and promotion, estimated alike on a real and a simulated tape.
 
-Poisson regression of an item's weekly units on log price, the mean log price of the other items of its
-subcategory, display and mailer with an effect for each item and the shop's weekly total as exposure; the item
-effects are conditioned out, which leaves a multinomial over weeks (Hausman, Hall and Griliches 1984). One
-regression a category, over its items sold in nearly every week before, since of others the log knows the
-price only when they sell.
+Poisson regression of an item's weekly units on log(shelf price / list price), the mean of that of the other
+items of its subcategory, display, mailer and log list price, with an effect for each item and the shop's
+weekly total as exposure; the item effects are conditioned out, which leaves a multinomial over weeks
+(Hausman, Hall and Griliches 1984). One regression a category, over its items sold in nearly every week
+before, since of others the log knows the price only when they sell.
+
+What is off the list price is measured well by a few sales: of two halves of the shoppers, one's foretells
+the other's with a slope of .86 at a single sale and .97 at five to eight. The list price itself is not
+(weighed goods, packs that differ), so that a regression on the shelf price as a whole is drawn to 0 by errors
+in the variable (Fuller 1987); the list price is a column of its own, whose coefficient is not read.
 
 And how a model's shoppers answer a discount on one item, which is for the model to say: no public log has
 randomised offers.
@@ -59,9 +64,11 @@ def promotion_response(tape: pd.DataFrame, dataset: Dataset, weeks: tuple[int, i
     ).reshape(shape)
     category = pd.factorize(dataset.items["category"])[0]
     steady = steadily_sold(dataset, (0, weeks[0]))
-    price = np.log(dataset.shelf_price[:, span])
+    listed = np.log(dataset.list_price[:, span])
+    price = np.log(dataset.shelf_price[:, span]) - listed
     others = _mean_of_others(price, np.where(steady, subcategories(dataset), -1))
-    x = np.stack([price, others, dataset.display[:, span], dataset.mailer[:, span]], 2).astype(np.float64)
+    columns = (price, others, dataset.display[:, span], dataset.mailer[:, span], listed)
+    x = np.stack(columns, 2).astype(np.float64)
     exposure = np.log(np.maximum(units.sum(0), 1.0))
     rows = []
     for code in range(category.max() + 1):
@@ -69,7 +76,7 @@ def promotion_response(tape: pd.DataFrame, dataset: Dataset, weeks: tuple[int, i
         moves = (np.ptp(x[mine, :, 0], axis=1) > 0.05).any()
         if units[mine].sum() >= _LEAST_UNITS and moves:
             beta = conditional_poisson(units[mine], x[mine], exposure)
-            rows.append((code, *beta[:2], *np.exp(beta[2:]), units[mine].sum()))
+            rows.append((code, *beta[:2], *np.exp(beta[2:4]), units[mine].sum()))
     return pd.DataFrame(rows, columns=["category", *ANSWERS, "units"])
 
 
