@@ -34,7 +34,7 @@ _TASTE_PART = 0.8  # of the weeks
 class Marketing:
     """What the shop did, (n_weeks, n_items) float32 each, less the item's mean over some weeks: `rebate` is
     log(list price / shelf price), `display` and `mailer` shares of stores, `rivals` the mean rebate of the
-    other items of the subcategory."""
+    other items of the subcategory that are sold steadily."""
 
     rebate: np.ndarray
     display: np.ndarray
@@ -44,20 +44,20 @@ class Marketing:
     @staticmethod
     def of(dataset: Dataset, weeks: tuple[int, int]) -> Marketing:
         rebate = np.log(dataset.list_price / dataset.shelf_price)
-        rivals = mean_of_others(rebate, subcategories(dataset))
+        rivals = mean_of_others(rebate, subcategories(dataset), steadily_sold(dataset, weeks))
         tables = (rebate, dataset.display, dataset.mailer, rivals)
         weight = decay(weeks)
         return Marketing(*((t - (t[:, slice(*weeks)] @ weight)[:, None]).T.copy() for t in tables))
 
 
-def mean_of_others(table: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """(n_items, T) float32 mean of the rows of the other items in each item's group; 0 for an item alone, and
-    for those of group -1."""
-    total = np.zeros((group.max() + 2, table.shape[1]))  # the last row is that of -1
-    np.add.at(total, group, table)
-    others = np.bincount(group + 1, minlength=len(total))[group + 1, None] - 1
-    mean = (total[group] - table) / np.maximum(others, 1)
-    return np.where((group[:, None] >= 0) & (others > 0), mean, 0.0).astype(np.float32)
+def mean_of_others(table: np.ndarray, group: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """(n_items, T) float32 mean of the rows of the other items of each item's group (n_items,) that are
+    `counted` (mask); 0 where there is none."""
+    total = np.zeros((group.max() + 1, table.shape[1]))
+    np.add.at(total, group[counted], table[counted])
+    others = (np.bincount(group[counted], minlength=len(total))[group] - counted)[:, None]
+    mean = (total[group] - counted[:, None] * table) / np.maximum(others, 1)
+    return np.where(others > 0, mean, 0.0).astype(np.float32)
 
 
 def gap_bins(day: Tensor, last: Tensor, interval: Tensor) -> Tensor:
@@ -92,9 +92,10 @@ def fit_coefficients(
     seed: int,
     progress: Callable[[str], None],
 ) -> dict[str, np.ndarray]:
-    """Coefficients by name: `taste` (), `gap` (n_bins,), `memory` () of items bought
-    before but not shortlisted, `price` (n_departments,), `price_deal` (), `rivals` (), `display` (), `mailer` () of items sold steadily and with `_unsteady` of the others, whose promotions are
-    also news that the item is there, and `nll` (), nats a line on the fitted weeks.
+    """Coefficients by name: `taste` (), `gap` (n_bins,), `memory` () of items bought before but not
+    shortlisted, `price` (n_departments,), `price_deal` (), `rivals` (), `display` () and `mailer` () of items
+    sold steadily and with `_unsteady` of the others, whose promotions are also news that the item is there,
+    and `nll` (), nats a line on the fitted weeks.
 
     Raises:
         UserError: the weeks hold too few visits.

@@ -29,10 +29,15 @@ class World:
         return 0, WEEKS
 
 
-def draw(synergy: dict[tuple[int, int], float], alike: tuple[int, int] | None = None, seed: int = 0) -> World:
+def draw(
+    synergy: dict[tuple[int, int], float],
+    alike: tuple[int, int] | None = None,
+    seed: int = 0,
+    rivals: float = 0.0,
+) -> World:
     """One visit a shopper and week; item i is of category i % CATEGORIES. Having bought from category a
     raises the log rate of category b by `synergy[a, b]`; who likes the one of `alike` likes the other as
-    much."""
+    much. The mean log price cut of the category's other items works on an item's log rate by `rivals`."""
     rng = np.random.default_rng(seed)
     category = np.arange(ITEMS) % CATEGORIES
     liking = rng.normal(0, 0.8, (SHOPPERS, CATEGORIES))
@@ -47,7 +52,10 @@ def draw(synergy: dict[tuple[int, int], float], alike: tuple[int, int] | None = 
     shelf_price = np.round(list_price[:, None] * (1 - depth), 2)
     rows = []
     for week in range(WEEKS):
-        push = PRICE * np.log(list_price / shelf_price[:, week]) + DISPLAY * display[:, week]
+        rebate = np.log(list_price / shelf_price[:, week])
+        total = np.bincount(category, rebate)[category]
+        others = (total - rebate) / (ITEMS / CATEGORIES - 1)
+        push = PRICE * rebate + DISPLAY * display[:, week] + rivals * others
         rate, luck = np.exp(log_rate + push), rng.random((SHOPPERS, ITEMS))
         bought = luck < 1 - np.exp(-rate)
         for (a, b), effect in synergy.items():
@@ -100,6 +108,15 @@ def test_taste_price_and_display_come_out(world: World):
     )
     assert float(found["price"][0]) == pytest.approx(PRICE, rel=0.1)
     assert float(found["display"]) == pytest.approx(DISPLAY, rel=0.1)
+
+
+@pytest.mark.parametrize("rivals", [-1.0, 0.0])
+def test_substitution_within_a_subcategory_comes_out(rivals: float):
+    world, everyone = draw({}, seed=2, rivals=rivals), np.ones(SHOPPERS, dtype=bool)
+    found = fit_coefficients(
+        world.dataset, world.weeks, everyone, 60, epochs=60, seed=0, progress=lambda _: None
+    )
+    assert float(found["rivals"]) == pytest.approx(rivals, abs=0.1)
 
 
 def test_tastes_come_out(world: World):

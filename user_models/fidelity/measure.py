@@ -72,15 +72,12 @@ def measure(
         figures["co_purchase_lift" if level == "categories" else "co_purchase_lift_items"] = summary
         samples[f"lift_{level}"] = lift
     answers = [response.promotion_response(tape, dataset, weeks) for tape in (real, simulated)]
-    figures["response"] = {
-        side: response.response_summary(table)
-        for side, table in zip(("real", "simulated"), answers, strict=True)
-    }
+    figures["response"] = {side: told for side, (told, _) in zip(("real", "simulated"), answers, strict=True)}
     mask = np.isin(np.arange(dataset.n_shoppers), shoppers)
     rows = visit_rows(dataset, weeks, mask)
     some = np.sort(np.random.default_rng(seed).permutation(rows)[:_SOME_VISITS])
     figures["response"]["offer_elasticity"] = response.offer_elasticity(model, dataset, some, seed)
-    samples["elasticity"] = answers[0]["elasticity"].to_numpy(), answers[1]["elasticity"].to_numpy()
+    samples["elasticity"] = answers[0][1], answers[1][1]
 
     progress("fidelity: calibration")
     curve = calibration.calibration_curve(*calibration.purchase_rates(model, dataset, some, category, seed))

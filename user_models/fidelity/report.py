@@ -142,13 +142,13 @@ def as_text(content: dict[str, Any], *, brief: bool = False) -> str:
     row(
         "  the same weighted by purchase", tuple(p["calibration"]["by_purchase"] for p in both), form="{:.4f}"
     )
-    lines.append("Response, median of categories by units")
+    lines.append("Response to what is off the list price, to display and to mailer")
     for key in ANSWERS:
         for side in ("real", "simulated"):
             aim = _ELASTICITY if key == "elasticity" and side == "simulated" else ""
             row(f"  {key}, {side}", tuple(part["response"][side][key] for part in both), aim, "{:.2f}")
     offered = tuple(part["response"]["offer_elasticity"] for part in both)
-    row("  elasticity of an offered item", offered, _ELASTICITY, "{:.2f}")
+    row("  elasticity_of_lines, offered item", offered, form="{:.2f}")
     lines.append("Two-sample AUC of gradient boosting (0.5: cannot be told apart)")
     for key in content["two_sample"]:
         row(f"  {key}", tuple(part["two_sample"][key]["auc"] for part in both), f"<= {TARGETS['auc']:.2f}")

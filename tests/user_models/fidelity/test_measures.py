@@ -87,8 +87,9 @@ def test_conditional_poisson_finds_its_own_coefficients():
     rng = np.random.default_rng(0)
     x = rng.normal(0, 0.5, (60, 40, 2))
     rate = np.exp(rng.normal(2, 1, (60, 1)) + x @ np.array([-2.0, 0.7]))
-    found = conditional_poisson(rng.poisson(rate).astype(float), x, np.zeros(40))
+    found, error = conditional_poisson(rng.poisson(rate).astype(float), x, np.zeros(40))
     np.testing.assert_allclose(found, [-2.0, 0.7], atol=0.05)
+    assert (np.abs(found - [-2.0, 0.7]) < 3 * error).all() and (error < 0.05).all()
 
 
 def test_an_offered_items_elasticity_is_the_slope_of_the_model(dataset, user_model):
@@ -122,7 +123,7 @@ def test_orange_juice_has_its_known_elasticity_and_feature_multiplier():
         absent = np.full(units.shape, -1e3)  # no exposure in weeks without a record
         units[cell], absent[cell] = np.exp(data["logmove"][mine]) / 100, 0.0
         x[cell] = np.column_stack([prices[mine], data["deal"][mine], data["feat"][mine]])
-        beta = conditional_poisson(units, x, absent)
+        beta, _ = conditional_poisson(units, x, absent)
         found.append((beta[brand - 1], beta[-1]))
     elasticity, feature = np.mean(found, axis=0)
     assert elasticity == pytest.approx(-2.86, rel=0.1)
