@@ -25,6 +25,7 @@ from bundlegym.user_models.utility import MOST_PULL
 from bundlegym.user_models.visit_kernels import (
     compiled,
     door,
+    first_above,
     key_of,
     next_visit,
     part,
@@ -69,10 +70,14 @@ def _takes_whole(t, s, week, offered, value, discount, bundle_pull):
 def _units(t, key, s, week, item):
     """Units of an item that is bought."""
     extra = t.extra_units[item] * t.extra_factor[s] * np.exp(t.extra_slope[0] * t.rebate[week, item])
-    luck, more = compiled_draw(key_of(key, streams.UNITS), item), extra / (_ONE + extra)
+    cdf = t.units_cdf[first_above(t.units_edges, extra, 0, len(t.units_edges))]
+    luck = compiled_draw(key_of(key, streams.UNITS), item)
     if compiled_draw(key_of(key, streams.ALIKE), item) < t.units_alike[0]:
         luck = compiled_draw(key_of(key, streams.GROUP_UNITS), t.group[item])
-    return 1 if luck > more else 1 + np.int64(np.floor(np.log(luck) / np.log(more)))
+    units = 1
+    while units < len(cdf) and luck > cdf[units - 1]:
+        units += 1
+    return units
 
 
 @part

@@ -74,6 +74,8 @@ class Tables(NamedTuple):
     frailty: Any
     extra_units: Any
     units_alike: Any
+    units_edges: Any
+    units_cdf: Any
     extra_factor: Any
     extra_slope: Any
     purposes: Any
