@@ -16,11 +16,9 @@ from bundlegym.user_models.rhythm import fit_rhythm
 from bundlegym.user_models.stages import Stages
 from bundlegym.user_models.tail import THINNING, memory_tables, tail_tables
 from bundlegym.user_models.taste import Taste
-from bundlegym.user_models.trips import GRID, fit_trips
+from bundlegym.user_models.trips import GRID, fit_trips, on_grid
 from bundlegym.user_models.units import fit_units
 
-_SIZE_EDGES = (3, 5, 8, 13, 21)  # lines of a basket, between bins in which missions differ in strength
-_SIZES = (2.0, 3.5, 6.0, 10.0, 16.0, 28.0)  # a basket in each bin
 
 
 def fit_tensors(
@@ -125,14 +123,15 @@ def _fit_missions(
     # Each of two may have pulled the other, so synergy accounts for twice its size in their lift.
     common = lift - 2 * share * (lift - np.diag(np.diag(lift)))
     loading, spread = mission_loadings(common, frequency.category_share[shoppers].mean(0))
-    scale = mission_scale(dataset, frequency, visit_rows(dataset, weeks, shoppers), _SIZE_EDGES)
+    scale = on_grid(mission_scale(dataset, frequency, visit_rows(dataset, weeks, shoppers)))
+    variance = (loading**2).sum(1) + spread**2
     return {
         "synergy_share": np.array([measured, error]),
         "synergy": synergy.astype(np.float32),
         "mission_loading": loading,
         "mission_spread": spread,
-        "mission_mean": (((loading**2).sum(1) + spread**2) / 2).astype(np.float32),
-        "mission_scale": np.interp(np.log(GRID), np.log(_SIZES), scale).astype(np.float32),
+        "mission_scale": scale.astype(np.float32),
+        "category_level": (-(scale[:, None] ** 2) * variance / 2).astype(np.float32),
     }
 
 

@@ -17,10 +17,11 @@ from bundlegym.data import Dataset
 from bundlegym.errors import UserError
 from bundlegym.user_models.base import UserModel
 from bundlegym.user_models.tape import real_tape, simulated_tape
-from bundlegym.user_models.trips import mean_by_gap
+from bundlegym.user_models.trips import SIZE_EDGES, mean_by_gap, on_grid
 
 _STEPS = 5
 _CATEGORY_LINES = 30.0  # added to each category's, so that a rare one's share is left alone
+_SIZE_LINES = 1000.0  # of baskets of any size, added to those of each size
 
 
 def fit_level(
@@ -31,16 +32,16 @@ def fit_level(
     shoppers: np.ndarray,
     seed: int,
 ) -> dict[str, np.ndarray]:
-    """`trip_gap`, `hazard_level` and, of a model with missions, `mission_mean`, with which a simulation of
+    """`trip_gap`, `hazard_level` and, of a model with missions, `category_level`, with which a simulation of
     `shoppers` (mask) has as large a mean basket after each time since the last visit, as many visits, and as
-    large a share of each category as the log.
+    large a share of each category in baskets of each size as the log.
 
     Changes those of the model's `tensors` on the way.
 
     Raises:
         UserError: these weeks hold no purchases.
     """
-    category = tensors["category"].numpy() if "mission_mean" in tensors else None
+    category = tensors["category"].numpy() if "category_level" in tensors else None
     span, known = (weeks[1] - max(1, (weeks[1] - weeks[0]) // 5), weeks[1]), np.flatnonzero(shoppers)
     tape = real_tape(dataset, span, known)
     if tape.empty:
@@ -53,14 +54,14 @@ def fit_level(
         simulated = _figures(simulated_tape(model, span, known, seed + step), category)
         for name, figure in real.items():
             change = np.log(figure / simulated[name]) / (step + 1)
-            # A category's mean is taken off its missions.
-            tensors[name] += torch.from_numpy(-change if name == "mission_mean" else change).float()
+            change = on_grid(change) if name == "category_level" else change
+            tensors[name] += torch.from_numpy(change).float()
     return {name: tensors[name].numpy() for name in real}
 
 
 def _figures(tape: pd.DataFrame, category: np.ndarray | None) -> dict[str, np.ndarray]:
     """What each tensor is to bring about: mean lines by days since the last visit, (1,) visits, and shares of
-    categories, where each item's (I,) is given."""
+    categories in baskets of each size, where each item's (I,) is given."""
     visits = tape.groupby("visit").agg(shopper=("shopper", "first"), day=("day", "first"), n=("item", "size"))
     visits = visits.sort_values(["shopper", "day"], kind="stable")
     figures = {
@@ -68,6 +69,10 @@ def _figures(tape: pd.DataFrame, category: np.ndarray | None) -> dict[str, np.nd
         "hazard_level": np.array([max(len(visits), 1.0)]),
     }
     if category is not None:
-        count = np.bincount(category[tape["item"]], minlength=category.max() + 1) + _CATEGORY_LINES
-        figures["mission_mean"] = count / count.sum()
+        size = np.digitize(tape.groupby("visit")["item"].transform("size"), SIZE_EDGES)
+        count = np.zeros((len(SIZE_EDGES) + 1, category.max() + 1))
+        np.add.at(count, (size, category[tape["item"]]), 1.0)
+        overall = count.sum(0) + _CATEGORY_LINES
+        count += _SIZE_LINES * overall / overall.sum()
+        figures["category_level"] = count / count.sum(1, keepdims=True)
     return figures

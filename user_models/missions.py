@@ -20,6 +20,7 @@ from scipy.sparse import csr_matrix
 from bundlegym.data import Dataset, visit_rows
 from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.copurchase import category_baskets
+from bundlegym.user_models.trips import SIZE_EDGES
 
 #: One purpose for so many categories, and at most so many.
 _CATEGORIES_A_MISSION, _MOST_MISSIONS = 5, 40
@@ -44,18 +45,15 @@ def mission_loadings(lift: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, n
     return np.asarray(loading, dtype=np.float32), np.asarray(spread, dtype=np.float32)
 
 
-def mission_scale(
-    dataset: Dataset, taste: PersonalFrequency, rows: np.ndarray, edges: tuple[int, ...]
-) -> np.ndarray:
-    """(len(edges) + 1,) how strong missions are in baskets of fewer lines than each edge, and of more, as a
-    factor
-    on the loadings: small baskets are bought for one purpose. From the lift of two lines of one category."""
+def mission_scale(dataset: Dataset, taste: PersonalFrequency, rows: np.ndarray) -> np.ndarray:
+    """(6,) how strong missions are in baskets of each class of `SIZE_EDGES`, as a factor on the loadings:
+    small baskets are bought for one purpose. From the lift of two lines of one category."""
     lines = category_baskets(dataset, taste.category, rows)
     size, shopper = lines.sum(1), dataset.visits["shopper"].to_numpy()[rows]
     alike = (lines * (lines - 1)).sum(1)
     chance = (taste.category_share**2).sum(1)[shopper] * size * (size - 1)
-    bins = np.digitize(size, edges)
-    observed, expected = (np.bincount(bins, weights=w, minlength=len(edges) + 1) for w in (alike, chance))
+    bins, n = np.digitize(size, SIZE_EDGES), len(SIZE_EDGES) + 1
+    observed, expected = (np.bincount(bins, weights=w, minlength=n) for w in (alike, chance))
     lift = np.log((observed + 20) / (expected + 20)).clip(min=0)
     overall = np.log((observed.sum() + 20) / (expected.sum() + 20)).clip(min=0.05)
     return np.sqrt(lift / overall).clip(0.5, 2.5).astype(np.float32)

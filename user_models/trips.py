@@ -18,6 +18,9 @@ from bundlegym.data import Dataset, lines_of, visit_rows
 #: Days since the last visit at which the size of a trip changes; the last bin is also for a first visit.
 GAP_EDGES = (1, 2, 4, 7, 10)
 GRID = np.geomspace(0.4, 100.0, 24)
+#: Lines of a basket between classes that differ in what is bought, and the trip that stands for each class.
+SIZE_EDGES = (2, 4, 8, 13, 21)
+_SIZES = (0.8, 2.5, 6.0, 10.0, 16.0, 28.0)
 _PRIOR_VISITS, _STEPS = 15.0, 60
 _BIN_VISITS = 20.0
 
@@ -32,6 +35,14 @@ def mean_by_gap(lines: np.ndarray, gap: pd.Series) -> np.ndarray:
     total, count = np.bincount(bins, lines, minlength=n), np.bincount(bins, minlength=n)
     average = lines.mean()  # of few visits the mean says little
     return (total + _BIN_VISITS * average) / (count + _BIN_VISITS)
+
+
+def on_grid(by_size: np.ndarray) -> np.ndarray:
+    """(K, ...) on the `GRID` of trips, of what is known by class of baskets (6, ...)."""
+    place = np.interp(np.log(GRID), np.log(_SIZES), np.arange(len(_SIZES)))
+    lower = np.minimum(place.astype(np.int64), len(_SIZES) - 2)
+    part = (place - lower).reshape(-1, *[1] * (by_size.ndim - 1))
+    return np.asarray((1 - part) * by_size[lower] + part * by_size[lower + 1])
 
 
 def fit_trips(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> dict[str, np.ndarray]:

@@ -67,7 +67,7 @@ def open_visit(t: Tables, state: State, offer: Offer, draws: Draws) -> Visit:
     log_size = t["trip_rate"][shopper, size.clamp(max=t["trip_rate"].shape[1] - 1)]
     gap = torch.bucketize(state["since"], torch.tensor(TRIP_GAP_EDGES, device=shopper.device), right=True)
     log_size = log_size + t["trip_gap"][gap]
-    shift = _mission(t, draws, t["mission_scale"][size.clamp(max=len(t["mission_scale"]) - 1)])
+    shift = _mission(t, draws, size.clamp(max=len(t["mission_scale"]) - 1))
     log_rate = utility + log_size[:, None] + shift.gather(1, t["category"][items])
     log_rate[:, short.shape[1] :].masked_fill_(~unknown, -torch.inf)
     return Visit(items, log_rate, offered, week, cell, shift, log_size)
@@ -103,13 +103,13 @@ def _push(t: Tables, shopper: Tensor, cell: Tensor) -> Tensor:
     return t["deal_factor"][shopper, None] * t["price_push"].ravel()[cell] + t["promotion_push"].ravel()[cell]
 
 
-def _mission(t: Tables, draws: Draws, scale: Tensor) -> Tensor:
-    """(N, C) what the purpose of the trip adds to log rates by category, and the level of the category,
-    which is folded into `mission_mean`."""
-    categories, purposes = (torch.arange(n, device=scale.device) for n in t["mission_loading"].shape)
+def _mission(t: Tables, draws: Draws, size: Tensor) -> Tensor:
+    """(N, C) what the purpose of a trip of `size` (N,) in the grid adds to log rates by category, and the
+    category's level on such trips."""
+    categories, purposes = (torch.arange(n, device=size.device) for n in t["mission_loading"].shape)
     shift = normal(draws.uniform(streams.MISSION, purposes)) @ t["mission_loading"].T
     shift = shift + normal(draws.uniform(streams.CATEGORY, categories)) * t["mission_spread"]
-    return scale[:, None] * (shift - scale[:, None] * t["mission_mean"])
+    return t["mission_scale"][size, None] * shift + t["category_level"][size]
 
 
 def log_share(t: Tables, state: State) -> Tensor:

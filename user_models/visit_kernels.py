@@ -58,7 +58,7 @@ class Tables(NamedTuple):
     memory_cdf: Any
     memory_item: Any
     mission_spread: Any
-    mission_mean: Any
+    category_level: Any
     mission_scale: Any
     synergy: Any
     trip_gap: Any
@@ -120,11 +120,10 @@ def first_above(ascending, x, first, end):
 
 
 @part
-def _mission(t, key, scale, lift):
-    """Fill `lift` (C,): what the purpose of the trip multiplies rates by in each category."""
+def _mission(t, key, size, lift):
+    """Fill `lift` (C,): what the purpose of a trip of a size multiplies rates by in each category."""
     of_mission, of_category = key_of(key, streams.MISSION), key_of(key, streams.CATEGORY)
-    for c in range(len(lift)):
-        lift[c] = -scale * t.mission_mean[c]
+    lift[:] = 0
     for r in range(len(t.purposes)):
         z = normal_quantile(np.float64(compiled_draw(of_mission, r)))
         for c in range(len(lift)):
@@ -132,7 +131,7 @@ def _mission(t, key, scale, lift):
     for c in range(len(lift)):
         if t.mission_spread[c] != 0:
             lift[c] += normal_quantile(np.float64(compiled_draw(of_category, c))) * t.mission_spread[c]
-        lift[c] *= scale
+        lift[c] = t.mission_scale[size] * lift[c] + t.category_level[size, c]
     for c in range(len(lift)):
         lift[c] = exp32(lift[c])
 
@@ -173,7 +172,7 @@ def door(t, key, s, week, since, rate, luck, lift, tail, tail_by_category):
         size += 1
     log_size = t.trip_rate[s, size]
     log_size += t.trip_gap[first_above(_TRIP_GAPS, since, 0, len(_TRIP_GAPS))]
-    _mission(t, key, t.mission_scale[size], lift)
+    _mission(t, key, size, lift)
     shortlist, taste, deal = t.shortlist[s], t.taste[s], t.deal_factor[s]
     price_push, promotion_push = t.price_push[week], t.promotion_push[week]
     for i in range(len(shortlist)):
