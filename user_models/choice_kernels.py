@@ -20,13 +20,14 @@ from bundlegym.user_models import streams
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE
 from bundlegym.user_models.draws import compiled_draw
 from bundlegym.user_models.numerics import exp32
-from bundlegym.user_models.tail import SLOTS
+from bundlegym.user_models.tail import FOLLOWERS, SLOTS
 from bundlegym.user_models.utility import MOST_PULL
 from bundlegym.user_models.visit_kernels import (
     compiled,
     door,
     first_above,
     key_of,
+    next_flavour,
     next_visit,
     part,
     place_of,
@@ -36,6 +37,7 @@ from bundlegym.user_models.visit_kernels import (
 )
 
 _F = np.float32
+_TAIL = SLOTS * (1 + FOLLOWERS)  # items at most
 _ONE, _PULL = _F(1), _F(MOST_PULL)
 
 
@@ -107,23 +109,30 @@ def _join(t, key, s, week, log_size, lift, offered, items, rate, luck, slots):
 
 @part
 def _tail(t, key, s, week, count, tail, lift, running, offered, found):
-    """Fill `found` with the items of the tail's `count` purchases, ascending, once each, but for those that
-    are on the shortlist or offered, which was decided there: how many they are."""
+    """Fill `found` with the items of the tail's `count` purchases and of those that follow them, ascending,
+    once each, but for those that are on the shortlist or offered, which was decided there: how many they
+    are."""
     n = 0
     for slot in range(count):
         item = tail_item(t, key, s, week, slot, tail, lift, running)
-        known = item < 0 or place_of(t.shortlist[s], item) >= 0
-        for other in offered:
-            known |= other == item
-        place = n
-        while not known and place > 0 and found[place - 1] >= item:
-            known = found[place - 1] == item
-            place -= 1
-        if not known:
-            for i in range(n, place, -1):
-                found[i] = found[i - 1]
-            found[place] = item
-            n += 1
+        for step in range(1 + FOLLOWERS):
+            if item < 0:
+                break
+            known = place_of(t.shortlist[s], item) >= 0
+            for other in offered:
+                known |= other == item
+            place = n
+            while not known and place > 0 and found[place - 1] >= item:
+                known = found[place - 1] == item
+                place -= 1
+            if not known:
+                for i in range(n, place, -1):
+                    found[i] = found[i - 1]
+                found[place] = item
+                n += 1
+            if step < FOLLOWERS:
+                luck = compiled_draw(key_of(key, streams.FLAVOUR), slot * FOLLOWERS + step)
+                item = next_flavour(t, week, item, luck)
     return n
 
 
@@ -174,14 +183,14 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
         np.empty(width, np.float32),
         np.empty(width, np.float32),
     )
-    items, slots, found = np.empty(width, np.int64), np.empty(n_offered, np.int64), np.empty(SLOTS, np.int64)
+    items, slots, found = np.empty(width, np.int64), np.empty(n_offered, np.int64), np.empty(_TAIL, np.int64)
     in_offer, taken, first = np.zeros(width, np.bool_), np.zeros(width, np.bool_), np.zeros(width, np.bool_)
     lift, pull = np.empty(n_categories, np.float32), np.empty(n_categories, np.float32)
     pulled, tail_lift = np.empty(n_categories, np.float32), np.empty(n_categories, np.float32)
     tail, tail_by_category = np.empty(t.tail_weight.shape[1], np.float32), np.empty(n_categories, np.float32)
     running = np.empty(n_categories + 1, np.float32)
     value, effect, boost = np.empty(n_offered, np.float32), np.exp(t.coefficient_gap), np.exp(_F(exposure))
-    bought, p = _room(12 * n + width + SLOTS), 0
+    bought, p = _room(12 * n + width + _TAIL), 0
     half, opened, previous, start = (n + 1) // 2, -1, -1, 0
     log_size, wait, gone, unmoved = _F(0), 0, False, False
     for step in range(2 * half):
@@ -200,7 +209,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
             items[:length] = t.shortlist[s]
             opened = r
         days[r], left[r] = wait, gone
-        if p + width + SLOTS > len(bought[0]):
+        if p + width + _TAIL > len(bought[0]):
             bought = _longer(bought, p)
         row, item, units, price = bought
         if same_door and unmoved and offer_items[r].max() < 0 and _equal(last[r], last[previous]):

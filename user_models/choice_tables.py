@@ -11,6 +11,7 @@ from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share
 from bundlegym.user_models.choice_fit import Marketing, departments, fit_coefficients, gap_bins, steadily_sold
+from bundlegym.user_models.flavours import fit_flavours
 from bundlegym.user_models.missions import LIFT_PSEUDO_COUNT, mission_loadings, mission_scale, synergy_share
 from bundlegym.user_models.rhythm import fit_rhythm
 from bundlegym.user_models.stages import Stages
@@ -70,6 +71,8 @@ def fit_tensors(
     missions = stages("missions", lambda: _fit_missions(dataset, frequency, push, weeks, shoppers, seed))
     share, error = missions.pop("synergy_share")
     progress(f"user model: synergy is {share:.2f} (standard error {error:.2g}) of the log lift after taste")
+    flavours = stages("flavours", lambda: fit_flavours(dataset, weeks, shoppers, shortlist_size))
+    followers = flavours.pop("followers")
     group_category = np.zeros(taste.group.max() + 1, dtype=np.int64)
     group_category[taste.group] = frequency.category
     arrays: dict[str, np.ndarray] = {
@@ -88,7 +91,8 @@ def fit_tensors(
         "group_category": np.append(group_category, frequency.category.max() + 1),
         "tail_weight": np.column_stack([np.exp(power * taste.log_unbought), THINNING * remembered.sum(1)]),
         "log_within": (power * taste.log_within).astype(np.float32),
-        **tail_tables(attraction, taste.group),
+        **tail_tables(attraction * (1 - followers[flavours["product"]]), taste.group, flavours["product"]),
+        **flavours,
         **memory_tables(remembered),
         **missions,
         **stages("rhythm", lambda: fit_rhythm(dataset, weeks, shoppers)),
@@ -101,7 +105,8 @@ def fit_tensors(
     trips = stages("trips", lambda: fit_trips(dataset, weeks, shoppers))
     tensors["trip_gap"] = torch.from_numpy(np.log(trips["trip_gap"]))
     tensors["trip_cdf"] = torch.from_numpy(trips["trip_share"].cumsum(1))
-    tensors["trip_rate"] = _trip_rates(tensors, weeks)
+    outside = attraction @ np.eye(taste.group.max() + 1)[taste.group]
+    tensors["trip_rate"] = _trip_rates(tensors, torch.from_numpy(outside).float(), weeks)
     return tensors
 
 
@@ -135,8 +140,9 @@ def _fit_missions(
     }
 
 
-def _trip_rates(t: dict[str, Tensor], weeks: tuple[int, int]) -> Tensor:
-    """(S, K) log factor on exp(utility) with which a shopper's visit holds each size of `GRID` on average.
+def _trip_rates(t: dict[str, Tensor], attraction: Tensor, weeks: tuple[int, int]) -> Tensor:
+    """(S, K) log factor on exp(utility) with which a shopper's visit holds each size of `GRID` on average;
+    `attraction` (W, G) is that of each subcategory's items outside the shortlist, followers included.
 
     The average is over three weeks with each shopper's real history; so a promotion raises the basket instead
     of only shifting it.
@@ -151,7 +157,7 @@ def _trip_rates(t: dict[str, Tensor], weeks: tuple[int, int]) -> Tensor:
         push = t["deal_factor"][:, None] * t["price_push"][week][t["shortlist"]]
         push = push + t["promotion_push"][week][t["shortlist"]]
         rate += torch.exp(t["taste"] + t["coefficient_gap"][bins] + push) / 3
-        outside = t["tail_weight"][:, :-1] @ t["tail_attraction"][week, :-1]
+        outside = t["tail_weight"][:, :-1] @ attraction[week]
         inside = torch.exp(push + t["log_within"][t["shortlist"]])
         inside = inside * t["tail_weight"].gather(1, t["group"][t["shortlist"]])
         tail += (outside - inside.sum(1)).clamp(min=0) / 3 + t["memory_rate"] / 3

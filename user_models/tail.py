@@ -3,7 +3,8 @@
 The share of an item never bought is a product of the shopper's part for its subcategory and the item's own,
 so a draw is of a subcategory first, then of an item within it by the week's prices and promotions. Items
 bought before that found no place on the shortlist, the shopper's *memory*, count as one more subcategory of
-the shopper's own; there a draw is kept with a chance that follows the week's price and promotions.
+the shopper's own; there a draw is kept with a chance that follows the week's price and promotions. Other
+flavours may follow (`flavours`).
 """
 
 from __future__ import annotations
@@ -17,26 +18,30 @@ from bundlegym.user_models.draws import Draws
 
 #: At most so many purchases a visit; reached once in thousands of visits.
 SLOTS = 64
+#: At most so many flavours follow one purchase.
+FOLLOWERS = 6
 #: Draws from memory are so many times too frequent, and as many too few are kept; a stronger promotion is cut
 # to it.
 THINNING = 4.0
 
 
-def tail_tables(attraction: np.ndarray, group: np.ndarray) -> dict[str, np.ndarray]:
-    """From the items' attraction (n_weeks, I), exp of utility apart from the shopper's part, and their group
-    (I,):
+def tail_tables(attraction: np.ndarray, group: np.ndarray, product: np.ndarray) -> dict[str, np.ndarray]:
+    """From the items' attraction (n_weeks, I), exp of utility apart from the shopper's part, their group (I,)
+    and their product (I,), of which a group's follow each other:
 
-    `tail_item` (I,) int64 items sorted by group; `tail_cdf` (n_weeks, I) float64, w + the cumulative share of
+    `tail_item` (I,) int64 items sorted by product; `product_start` (P + 1,) int64, where each product begins
+    among them; `tail_cdf` (n_weeks, I) float64, w + the cumulative share of
     attraction in week w in that order; `tail_start` (n_weeks, G + 1) float64, where each group begins in it;
     `tail_attraction` (n_weeks, G + 1) float32, total of each group, and 1 for memory.
     """
-    order = np.argsort(group, kind="stable")
+    order = np.argsort(product, kind="stable")
     total = np.concatenate([np.zeros((len(attraction), 1)), np.cumsum(attraction[:, order], 1)], 1)
     bounds = np.searchsorted(group[order], np.arange(group.max() + 2))
     start = total[:, bounds]
     week = np.arange(len(attraction))[:, None]
     return {
         "tail_item": order.astype(np.int64),
+        "product_start": np.searchsorted(product[order], np.arange(product.max() + 2)),
         "tail_cdf": week + total[:, 1:] / total[:, -1:],
         "tail_start": week + start / total[:, -1:],
         "tail_attraction": np.diff(start, axis=1, append=start[:, -1:] + 1).astype(np.float32),
@@ -80,8 +85,8 @@ def tail_items(
     bought: Tensor,
     draws: Draws,
 ) -> Tensor:
-    """(N, M) items of the purchases that `bought` (N, SLOTS) marks, for the greatest number M of a shopper;
-    -1 where there is none. `total` (N, G + 1) is the running sum of rates by group, in the order of
+    """(N, M (1 + FOLLOWERS)) items of the purchases that `bought` (N, SLOTS) marks, for the greatest number M
+    of a shopper, and of those that follow; -1 where there is none. `total` (N, G + 1) is the running sum of rates by group, in the order of
     `by_category`."""
     slot = torch.arange(int(bought.sum(1).max()) if len(bought) else 0, device=total.device)
     groups = torch.searchsorted(total, draws.uniform(streams.TAIL_GROUP, slot) * total[:, -1:], right=True)
@@ -103,4 +108,22 @@ def tail_items(
     kept = draws.uniform(streams.TAIL_KEPT, slot)[row, place] * THINNING < push
     out = torch.full((len(total), len(slot)), -1, device=total.device)
     out[row, place] = torch.where(chosen < memory, new, torch.where(kept, known, -1))
-    return out
+    return torch.cat([out, *_followers(t, week, out, draws)], 1)
+
+
+def _followers(t: dict[str, Tensor], week: Tensor, item: Tensor, draws: Draws) -> list[Tensor]:
+    """(N, M) items that follow `item` (N, M) first, second and so on; -1 where there is none."""
+    slot = torch.arange(item.shape[1], device=item.device)
+    product = t["product"][item.clamp(min=0)]
+    start, end = t["product_start"][product], t["product_start"][product + 1]
+    week = week[:, None]
+    low = torch.where(start > 0, t["tail_cdf"][week, (start - 1).clamp(min=0)], week.double())
+    high, chance, found = t["tail_cdf"][week, end - 1], t["follow"][product], []
+    for step in range(FOLLOWERS):
+        luck = draws.uniform(streams.FLAVOUR, slot * FOLLOWERS + step)
+        target = low + (luck / chance).double() * (high - low)
+        spot = torch.searchsorted(t["tail_cdf"].ravel(), target, right=True) - week * t["tail_cdf"].shape[1]
+        other = t["tail_item"][torch.minimum(torch.maximum(spot, start), end - 1)]
+        item = torch.where((item >= 0) & (luck < chance), other, -1)
+        found.append(item)
+    return found

@@ -54,6 +54,9 @@ class Tables(NamedTuple):
     tail_start: Any
     tail_cdf: Any
     tail_item: Any
+    product: Any
+    product_start: Any
+    follow: Any
     memory_start: Any
     memory_cdf: Any
     memory_item: Any
@@ -242,6 +245,18 @@ def tail_item(t, key, s, week, slot, tail, lift, running):
     start, end = t.tail_start[week, group], t.tail_start[week, group + 1]
     first, last = t.group_start[group], t.group_start[group + 1] - 1
     return t.tail_item[first_above(t.tail_cdf[week], start + luck * (end - start), first, last)]
+
+
+@part
+def next_flavour(t, week, item, luck):
+    """Item that follows an item of the tail, or -1."""
+    product = t.product[item]
+    if luck >= t.follow[product]:
+        return -1
+    start, last, cdf = t.product_start[product], t.product_start[product + 1] - 1, t.tail_cdf[week]
+    low = cdf[start - 1] if start > 0 else np.float64(week)
+    target = low + np.float64(luck / t.follow[product]) * (cdf[last] - low)
+    return t.tail_item[first_above(cdf, target, start, last)]
 
 
 @part
