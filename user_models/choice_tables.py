@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from bundlegym.data import Dataset, visit_rows
@@ -19,7 +20,6 @@ from bundlegym.user_models.tail import THINNING, memory_tables, tail_tables
 from bundlegym.user_models.taste import Taste
 from bundlegym.user_models.trips import GRID, fit_trips, on_grid
 from bundlegym.user_models.units import fit_units
-
 
 
 def fit_tensors(
@@ -105,8 +105,8 @@ def fit_tensors(
     trips = stages("trips", lambda: fit_trips(dataset, weeks, shoppers))
     tensors["trip_gap"] = torch.from_numpy(np.log(trips["trip_gap"]))
     tensors["trip_cdf"] = torch.from_numpy(trips["trip_share"].cumsum(1))
-    outside = attraction @ np.eye(taste.group.max() + 1)[taste.group]
-    tensors["trip_rate"] = _trip_rates(tensors, torch.from_numpy(outside).float(), weeks)
+    one_hot = csr_matrix((np.ones(dataset.n_items), (np.arange(dataset.n_items), taste.group)))
+    tensors["trip_rate"] = _trip_rates(tensors, torch.from_numpy(attraction @ one_hot).float(), weeks)
     return tensors
 
 

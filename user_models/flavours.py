@@ -30,7 +30,7 @@ def products(dataset: Dataset) -> np.ndarray:
             "price": dataset.items["list_price"].round(2),
         }
     )
-    return keys.groupby(list(keys), dropna=False).ngroup().to_numpy(np.int64)
+    return np.array(keys.groupby(list(keys), dropna=False).ngroup(), dtype=np.int64)
 
 
 def fit_flavours(

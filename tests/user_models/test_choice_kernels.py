@@ -30,9 +30,17 @@ def offers(model: ChoiceShopper, shopper: torch.Tensor) -> Offer:
     return Offer(torch.cat([items, torch.full_like(items, -1)]), torch.cat([discount, torch.zeros(N)]))
 
 
+def with_flavours(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """As if the items of a subcategory were flavours of one product, which are bought together."""
+    ordered = tensors["group"][tensors["tail_item"]]
+    start = torch.searchsorted(ordered, torch.arange(int(ordered.max()) + 2))
+    follow = torch.full((len(start) - 1,), 0.6)
+    return tensors | {"product": tensors["group"], "product_start": start, "follow": follow}
+
+
 @pytest.mark.parametrize("options", [{}, {"offer_exposure": 1.0, "bundle_pull": 0.5}])
 def test_both_paths_decide_alike(user_model, options):
-    model = ChoiceShopper(user_model.tensors, **options)
+    model = ChoiceShopper(with_flavours(user_model.tensors), **options)
     shopper = (torch.arange(N) % len(model.tensors["shortlist"])).repeat(2)
     state = model.reset(shopper, (torch.arange(N) % 100 + 30).repeat(2))
     offer, episode = offers(model, shopper), torch.arange(N).repeat(2)
