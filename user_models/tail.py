@@ -86,8 +86,8 @@ def tail_items(
     draws: Draws,
 ) -> Tensor:
     """(N, M (1 + FOLLOWERS)) items of the purchases that `bought` (N, SLOTS) marks, for the greatest number M
-    of a shopper, and of those that follow; -1 where there is none. `total` (N, G + 1) is the running sum of rates by group, in the order of
-    `by_category`."""
+    of a shopper, and of those that follow; -1 where there is none. `total` (N, G + 1) is the running sum of
+    rates by group, in the order of `by_category`."""
     slot = torch.arange(int(bought.sum(1).max()) if len(bought) else 0, device=total.device)
     groups = torch.searchsorted(total, draws.uniform(streams.TAIL_GROUP, slot) * total[:, -1:], right=True)
     row, place = bought[:, : len(slot)].nonzero(as_tuple=True)
