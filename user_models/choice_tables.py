@@ -37,9 +37,10 @@ def fit_tensors(
     `coefficient_*` as in `fit_coefficients`; `shortlist` (S, L); `taste`, `interval` (S, L); `last` (W, S,
     L); `price_slope` (I,), `deal_factor` (S,): slope of utility in log price; `price_push`, `promotion_push`,
     `rebate`, `shelf_price` (W, I); `category`, `group` (I,), `group_category` (G,); `tail_weight` (S, G),
-    `log_within` (I,): taste for items never bought; `tail_*` as in `tail_tables`; `mission_*` and `synergy`
-    as in `missions`;
-    `trip_cdf`, `trip_rate` (S, K): chances and log rates of trips; and those of `fit_rhythm` and `fit_units`.
+    `log_within` (I,): taste for items never bought; `tail_*`, `product_start` as in `tail_tables`; `product`,
+    `follow` as in `fit_flavours`; `mission_*` and `synergy` as in `missions`; `category_level` (K, C), what
+    missions cost on average and what trips of a size are for; `trip_cdf`, `trip_rate` (S, K): chances and log
+    rates of trips; and those of `fit_rhythm` and `fit_units`.
     """
     progress = stages.progress
     coefficients = stages(
