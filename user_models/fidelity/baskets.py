@@ -1,4 +1,4 @@
-"""What a basket looks like: size, value, rhythm, repeats, and what is bought together."""
+"""What a basket looks like: size, value, rhythm, and what is bought together."""
 
 from __future__ import annotations
 
@@ -6,28 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from bundlegym.data import Dataset
-from bundlegym.recommenders.frequency import line_counts
-
 DECILES = tuple(range(10, 100, 10))
-
-
-def base_rates(tape: pd.DataFrame, n_shoppers: int, n_weeks: int) -> dict[str, float]:
-    """Means that a simulator must get right before anything else."""
-    visits = tape["visit"].nunique()
-    return {
-        "visits_per_shopper_week": visits / (n_shoppers * n_weeks),
-        "lines_per_visit": len(tape) / visits,
-        "units_per_line": float(tape["quantity"].mean()),
-        "value_per_visit": float((tape["quantity"] * tape["price"]).sum() / visits),
-        "price_per_unit": float((tape["quantity"] * tape["price"]).sum() / tape["quantity"].sum()),
-    }
-
-
-def deal_rate(tape: pd.DataFrame, dataset: Dataset) -> float:
-    """Share of lines bought below list price."""
-    item, week = tape["item"], tape["week"]
-    return float(np.mean(dataset.shelf_price[item, week] < 0.99 * dataset.list_price[item, week]))
 
 
 def samples(tape: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -42,12 +21,6 @@ def samples(tape: pd.DataFrame) -> dict[str, np.ndarray]:
         "days_between_visits": visits.groupby("shopper")["day"].diff().dropna().to_numpy(),
         "days_between_purchases": gaps.to_numpy(),
     }
-
-
-def repeat_share(tape: pd.DataFrame, dataset: Dataset, first_week: int) -> float:
-    """Share of lines whose item the shopper bought in the log before `first_week`."""
-    bought = line_counts(dataset, (0, first_week))
-    return float(np.mean(bought[tape["shopper"], tape["item"]] > 0))
 
 
 def lifts(tape: pd.DataFrame, group: np.ndarray, pairs: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from bundlegym.user_models.fidelity import (
     calibration,
     distributions,
     likelihood,
+    rates,
     response,
     two_sample,
 )
@@ -24,6 +25,7 @@ from bundlegym.user_models.tape import real_tape, simulated_tape
 _PAIR_VISITS = {"categories": 40.0, "items": 3.0}
 _SOME_VISITS = 3000  # that are simulated several times
 _SEED = 5_000_011  # of the first simulation: not the luck by which a model's level was set
+_SIMULATIONS, _NEXT_SEED = 4, 100_003  # all of them for the base rates, the first for everything else
 
 
 @dataclass
@@ -49,15 +51,22 @@ def measure(
     n_weeks = weeks[1] - weeks[0]
     progress(f"fidelity: simulating {len(shoppers):,} shoppers for {n_weeks} weeks")
     real = real_tape(dataset, weeks, shoppers)
-    simulated = simulated_tape(model, weeks, shoppers, _SEED + seed)
-    eight = [distributions.eight(tape, dataset, weeks, shoppers) for tape in (real, simulated)]
+    simulated, *others = (
+        simulated_tape(model, weeks, shoppers, _SEED + seed + n * _NEXT_SEED) for n in range(_SIMULATIONS)
+    )
+    eight, twice = (
+        [distributions.eight(tape, dataset, weeks, shoppers) for tape in pair]
+        for pair in ((real, simulated), (simulated, others[0]))
+    )
+    mean = np.mean([rates.totals(tape, dataset, weeks, shoppers) for tape in (simulated, *others)], axis=0)
     more = [baskets.samples(tape) for tape in (real, simulated)]
     figures: dict[str, Any] = {
         "weeks": list(weeks),
         "shoppers": len(shoppers),
         "ks_complement": distributions.ks_complements(*eight),
+        "ks_complement_of_luck": distributions.ks_complements(*twice),
         "ks_complement_more": distributions.ks_complements(*more),
-        "base_rates": _base_rates(real, simulated, dataset, weeks, len(shoppers)),
+        "base_rates": rates.base_rates(rates.totals(real, dataset, weeks, shoppers), mean, seed),
     }
     samples = {what: (eight[0][what], eight[1][what]) for what in eight[0]}
     samples |= {what: (more[0][what], more[1][what]) for what in more[0]}
@@ -95,22 +104,3 @@ def measure(
     progress("fidelity: likelihood")
     figures["nll_per_item"] = {name: likelihood.model_nll(model, dataset, rows)}
     return Fidelity(figures, samples)
-
-
-def _base_rates(
-    real: pd.DataFrame, simulated: pd.DataFrame, dataset: Dataset, weeks: tuple[int, int], n_shoppers: int
-) -> dict[str, dict[str, float]]:
-    columns = []
-    for tape in (real, simulated):
-        rates = baskets.base_rates(tape, n_shoppers, weeks[1] - weeks[0])
-        rates["deal_share"] = baskets.deal_rate(tape, dataset)
-        rates["repeat_share"] = baskets.repeat_share(tape, dataset, weeks[0])
-        columns.append(rates)
-    return {
-        name: {
-            "real": columns[0][name],
-            "simulated": columns[1][name],
-            "ratio": columns[1][name] / columns[0][name] if columns[0][name] else float("nan"),
-        }
-        for name in columns[0]
-    }

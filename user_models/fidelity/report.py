@@ -109,19 +109,18 @@ def as_text(content: dict[str, Any], *, brief: bool = False) -> str:
         shown = "".join(f"{form.format(v) if v is not None else '-':>10}" for v in values)
         lines.append(f"{label:36}{shown}   {aim}".rstrip())
 
-    lines.append("KS-complement (RetailSynth's own, in sample, at the right)")
+    lines.append("KS-complement (at the right: of one simulation with another; RetailSynth's own, in sample)")
     for key, theirs in RETAILSYNTH.items():
         values = tuple(part["ks_complement"][key] for part in both)
-        row(f"  {key}", values, f">= {TARGETS['ks']}   ({theirs:.3f})")
+        luck = " ".join(f"{part['ks_complement_of_luck'][key]:.3f}" for part in both)
+        row(f"  {key}", values, f">= {TARGETS['ks']}   {luck}; {theirs:.3f}")
     for key in content["ks_complement_more"]:
         row(f"  {key}", tuple(part["ks_complement_more"][key] for part in both))
-    lines.append("Base rates, simulated / real")
+    lines.append("Base rates, simulated / real (95 % intervals over shoppers at the right)")
     for key in content["base_rates"]:
-        row(
-            f"  {key}",
-            tuple(part["base_rates"][key]["ratio"] for part in both),
-            f"1 +- {TARGETS['base_rate']}",
-        )
+        rates = [part["base_rates"][key] for part in both]
+        aim = f"1 +- {TARGETS['base_rate']}   {_intervals(rates)}"
+        row(f"  {key}", tuple(rate["ratio"] for rate in rates), aim)
     for key, label in (("co_purchase_lift", "categories"), ("co_purchase_lift_items", "items")):
         lines.append(f"Co-purchase lift of {label}")
         row("  median, real", tuple(part[key]["real_median"] for part in both))
@@ -149,9 +148,10 @@ def as_text(content: dict[str, Any], *, brief: bool = False) -> str:
             row(f"  {key}, {side}", tuple(part["response"][side][key] for part in both), aim, "{:.2f}")
     offered = tuple(part["response"]["offer_elasticity"] for part in both)
     row("  elasticity_of_lines, offered item", offered, form="{:.2f}")
-    lines.append("Two-sample AUC of gradient boosting (0.5: cannot be told apart)")
+    lines.append("Two-sample AUC of gradient boosting (0.5: cannot be told apart; 95 % intervals)")
     for key in content["two_sample"]:
-        row(f"  {key}", tuple(part["two_sample"][key]["auc"] for part in both), f"<= {TARGETS['auc']:.2f}")
+        told = [part["two_sample"][key] for part in both]
+        row(f"  {key}", tuple(part["auc"] for part in told), f"<= {TARGETS['auc']:.2f}   {_intervals(told)}")
     lines.append("Negative log-likelihood per purchased item, nats")
     for key in content["nll_per_item"]:
         row(f"  {key}", tuple(part["nll_per_item"][key] for part in both))
@@ -160,3 +160,9 @@ def as_text(content: dict[str, Any], *, brief: bool = False) -> str:
         kept = [line for line, below in pairs if line.startswith(" ") or below.startswith(" ")]
         return "\n".join([lines[0], *kept])
     return "\n".join(lines + [""] + [f"Note: {note}" for note in content["notes"]])
+
+
+def _intervals(figures: list[dict[str, Any]]) -> str:
+    """The intervals of figures with `low` and `high`, in words."""
+    known = [(f["low"], f["high"]) for f in figures]
+    return " ".join("-" if low is None else f"[{low:.3f}, {high:.3f}]" for low, high in known)
