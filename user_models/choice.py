@@ -270,6 +270,6 @@ class ChoiceShopper(UserModel):
             UserError: a file is missing or unreadable, or an earlier version wrote it.
         """
         tensors, settings = load_tensors(folder, "choice")
-        if "units_alike" not in tensors:
+        if "coupon_push" not in tensors:
             raise UserError(f"{folder}: the user model is of an earlier version; fit it anew")
         return ChoiceShopper(tensors, **settings, device=device)

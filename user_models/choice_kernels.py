@@ -95,6 +95,9 @@ def _join(t, key, s, week, log_size, lift, offered, items, rate, luck, slots):
         if slots[b] < 0:
             slots[b] = place
             push = t.deal_factor[s] * t.price_push[week, item] + t.promotion_push[week, item]
+            for r in range(t.campaign_member.shape[1]):
+                if t.campaign_member[s, r]:
+                    push += t.campaign_week[week, r] * t.coupon_push[r, item]
             rate[place] = t.tail_weight[s, t.group[item]] * np.exp(t.log_within[item] + push + log_size)
             rate[place] *= lift[t.category[item]]
             luck[place] = compiled_draw(key_of(key, streams.NOISE), item)

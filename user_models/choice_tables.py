@@ -11,6 +11,7 @@ from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share
 from bundlegym.user_models.choice_fit import Marketing, departments, fit_coefficients, gap_bins, steadily_sold
+from bundlegym.user_models.coupons import coupon_effect, coupon_tables, usual_push
 from bundlegym.user_models.missions import LIFT_PSEUDO_COUNT, mission_loadings, mission_scale, synergy_share
 from bundlegym.user_models.rhythm import fit_rhythm
 from bundlegym.user_models.stages import Stages
@@ -40,6 +41,7 @@ def fit_tensors(
     `rebate`, `shelf_price` (W, I); `category`, `group` (I,), `group_category` (G,); `tail_weight` (S, G),
     `log_within` (I,): taste for items never bought; `tail_*` as in `tail_tables`; `mission_*` and `synergy`
     as in `missions`;
+    `coupon_effect` (2,) as estimated, its standard error; `campaign_*`, `coupon_push` as in `coupon_tables`;
     `trip_cdf`, `trip_rate` (S, K): chances and log rates of trips; and those of `fit_rhythm` and `fit_units`.
     """
     progress = stages.progress
@@ -72,11 +74,17 @@ def fit_tensors(
     missions = stages("missions", lambda: _fit_missions(dataset, frequency, push, weeks, shoppers, seed))
     share, error = missions.pop("synergy_share")
     progress(f"user model: synergy is {share:.2f} (standard error {error:.2g}) of the log lift after taste")
+    coupon = stages("coupons", lambda: {"coupon_effect": np.array(coupon_effect(dataset, weeks, shoppers))})
+    effect, error = coupon["coupon_effect"]
+    if np.isfinite(error):
+        progress(f"user model: a coupon adds {effect:.2f} (standard error {error:.2g}) to an item's log rate")
+    # Neutral where it cannot be told from none.
+    coupons = coupon_tables(dataset, effect if abs(effect) > 2 * error else 0.0)
     group_category = np.zeros(taste.group.max() + 1, dtype=np.int64)
     group_category[taste.group] = frequency.category
     arrays: dict[str, np.ndarray] = {
         "shortlist": shortlist,
-        "taste": power * np.take_along_axis(log_share, shortlist, 1),
+        "taste": power * np.take_along_axis(log_share, shortlist, 1) - usual_push(coupons, shortlist, weeks),
         "interval": taste.interval(shortlist, weeks),
         "last": last_bought_by_week(dataset, shortlist),
         "price_slope": slope.astype(np.float32),
@@ -93,6 +101,8 @@ def fit_tensors(
         **tail_tables(attraction, taste.group),
         **memory_tables(remembered),
         **missions,
+        **coupon,
+        **coupons,
         **stages("rhythm", lambda: fit_rhythm(dataset, weeks, shoppers)),
         **stages("units", lambda: fit_units(dataset, weeks, shoppers, marketing.rebate)),
     }
