@@ -10,8 +10,11 @@ import pytest
 import torch
 
 from bundlegym.data import CampaignRecords, DataConfig, Dataset, Log, build_dataset
+from bundlegym.evaluation.sweep import like_a_coupon
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.coupons import coupon_effect, coupon_push, coupon_tables, take_up, usual_push
+from bundlegym.user_models.fidelity.coupons import coupon_lines
+from bundlegym.user_models.tape import real_tape
 
 SHOPPERS, ITEMS, WEEKS, CAMPAIGNS, ITEMS_A_CAMPAIGN = 500, 120, 40, 8, 6
 START = pd.Timestamp("2024-01-01")
@@ -132,3 +135,19 @@ def test_a_fit_takes_the_effect_where_it_is_told_from_none() -> None:
     assert float(told.tensors["coupon_push"].max()) == pytest.approx(float(told.tensors["coupon_effect"][0]))
     none = ChoiceShopper.fit(draw(0.0), weeks=WHOLE, shoppers=EVERYONE, shortlist_size=30, epochs=1)
     assert none.tensors["coupon_push"].numel() == 0
+
+
+def test_lines_of_couponed_items_are_counted_by_who_holds_a_coupon() -> None:
+    tapes = {effect: real_tape(draw(effect), WHOLE, np.arange(SHOPPERS)) for effect in (0.0, 0.5)}
+    found = {effect: coupon_lines(tape, draw(effect)) for effect, tape in tapes.items()}
+    assert found[0.0]["holders"] > 1.3 * found[0.0]["others"]  # they like the items
+    more = np.log(found[0.5]["holders"] / found[0.0]["holders"])
+    assert more == pytest.approx(0.5, abs=0.1)
+    assert found[0.5]["others"] == pytest.approx(found[0.0]["others"], rel=0.1)
+
+
+def test_the_most_that_a_coupon_may_do_is_told_in_mailers() -> None:
+    tensors = {"coupon_effect": torch.tensor([0.02, 0.04]), "coefficient_mailer": torch.tensor([0.2])}
+    assert like_a_coupon(tensors) == pytest.approx(0.5)
+    assert like_a_coupon(tensors | {"coupon_effect": torch.tensor([0.0, float("inf")])}) is None
+    assert like_a_coupon(tensors | {"coefficient_mailer": torch.tensor([0.0])}) is None
