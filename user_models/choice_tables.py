@@ -17,6 +17,7 @@ from bundlegym.user_models.rhythm import fit_rhythm
 from bundlegym.user_models.stages import Stages
 from bundlegym.user_models.tail import THINNING, memory_tables, tail_tables
 from bundlegym.user_models.taste import Taste
+from bundlegym.user_models.trial import habit_share
 from bundlegym.user_models.trips import GRID, fit_trips
 from bundlegym.user_models.units import fit_units
 
@@ -42,6 +43,8 @@ def fit_tensors(
     `log_within` (I,): taste for items never bought; `tail_*` as in `tail_tables`; `mission_*` and `synergy`
     as in `missions`;
     `coupon_effect` (2,) as estimated, its standard error; `campaign_*`, `coupon_push` as in `coupon_tables`;
+    `habit_share` (2,) as estimated, its standard error; `trial_habit` (1,), the chance that a trial leaves a
+    habit;
     `trip_cdf`, `trip_rate` (S, K): chances and log rates of trips; and those of `fit_rhythm` and `fit_units`.
     """
     progress = stages.progress
@@ -80,6 +83,12 @@ def fit_tensors(
         progress(f"user model: a coupon adds {effect:.2f} (standard error {error:.2g}) to an item's log rate")
     # Neutral where it cannot be told from none.
     coupons = coupon_tables(dataset, effect if abs(effect) > 2 * error else 0.0)
+    trial = stages("trial", lambda: {"habit_share": np.array(habit_share(dataset, weeks, shoppers, push))})
+    share, error = trial["habit_share"]
+    progress(
+        f"user model: habit is {share:.2f} (standard error {error:.2g}) of what follows a first purchase"
+    )
+    habit = min(share, 1.0) if share > 2 * error else 0.0
     group_category = np.zeros(taste.group.max() + 1, dtype=np.int64)
     group_category[taste.group] = frequency.category
     arrays: dict[str, np.ndarray] = {
@@ -103,6 +112,8 @@ def fit_tensors(
         **missions,
         **coupon,
         **coupons,
+        **trial,
+        "trial_habit": np.array([habit], dtype=np.float32),
         **stages("rhythm", lambda: fit_rhythm(dataset, weeks, shoppers)),
         **stages("units", lambda: fit_units(dataset, weeks, shoppers, marketing.rebate)),
     }

@@ -76,6 +76,7 @@ class Tables(NamedTuple):
     units_alike: Any
     extra_factor: Any
     extra_slope: Any
+    trial_habit: Any
     campaign_member: Any
     campaign_week: Any
     coupon_push: Any

@@ -30,19 +30,21 @@ def offers(model: ChoiceShopper, shopper: torch.Tensor) -> Offer:
     return Offer(torch.cat([items, torch.full_like(items, -1)]), torch.cat([discount, torch.zeros(N)]))
 
 
-def with_coupons(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Three campaigns, in every other week, each to half of the shoppers and for half of the items."""
+def with_coupons_and_habit(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Three campaigns, in every other week, each to half of the shoppers and for half of the items; half of
+    the trials leave a habit."""
     generator = torch.Generator().manual_seed(0)
     member = torch.rand(len(tensors["shortlist"]), 3, generator=generator) < 0.5
     push = (torch.rand(3, len(tensors["category"]), generator=generator) < 0.5).float()
     week = (torch.arange(len(tensors["shelf_price"])) % 2).float()[:, None] * torch.tensor([1.0, 0.4, 0.7])
-    return tensors | {"campaign_member": member, "campaign_week": week, "coupon_push": push}
+    campaigns = {"campaign_member": member, "campaign_week": week, "coupon_push": push}
+    return tensors | campaigns | {"trial_habit": torch.tensor([0.5])}
 
 
-@pytest.mark.parametrize("coupons", [False, True])
+@pytest.mark.parametrize("more", [False, True])
 @pytest.mark.parametrize("options", [{}, {"offer_exposure": 1.0, "bundle_pull": 0.5}])
-def test_both_paths_decide_alike(user_model, options, coupons):
-    tensors = with_coupons(user_model.tensors) if coupons else user_model.tensors
+def test_both_paths_decide_alike(user_model, options, more):
+    tensors = with_coupons_and_habit(user_model.tensors) if more else user_model.tensors
     model = ChoiceShopper(tensors, **options)
     shopper = (torch.arange(N) % len(model.tensors["shortlist"])).repeat(2)
     state = model.reset(shopper, (torch.arange(N) % 100 + 30).repeat(2))

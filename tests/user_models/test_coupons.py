@@ -68,7 +68,9 @@ def draw(effect: float, seed: int = 0) -> Dataset:
     coupons = pd.DataFrame({"campaign": covered // ITEMS_A_CAMPAIGN, "coupon": covered // 3, "item": covered})
     redemptions = pd.DataFrame({"campaign": [0] * 133 + [7] * 19, "shopper": 0, "coupon": 0})
     records = CampaignRecords(campaigns, pd.concat(members), coupons, redemptions)
-    log = Log("known", lines, campaigns=records)
+    names = [f"c{i % 10}" for i in range(ITEMS)]
+    items = pd.DataFrame({"item": np.arange(ITEMS), "category": names, "subcategory": names})
+    log = Log("known", lines, items=items, campaigns=records)
     return build_dataset(log, DataConfig(log="known", min_purchases=1))
 
 
