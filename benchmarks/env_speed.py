@@ -59,6 +59,7 @@ def widened(dataset: Dataset, n_items: int, n_shoppers: int = 300) -> Dataset:
         purchases=lines.reset_index(drop=True),
         **{name: np.tile(getattr(dataset, name), (copies, 1)) for name in tables},
         split=dataclasses.replace(dataset.split, held_out=dataset.split.held_out[:n_shoppers]),
+        campaigns=None,
     )
 
 

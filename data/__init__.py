@@ -1,6 +1,7 @@
 """Logs in, `Dataset`s out: loaders, checks, cleaning, catalogue, split, cache."""
 
 from bundlegym.data.base import REQUIRED_COLUMNS, TRANSACTION_COLUMNS, Dataset, Log, Split
+from bundlegym.data.campaigns import CampaignRecords, Campaigns
 from bundlegym.data.clean import clean
 from bundlegym.data.complete_journey import load_complete_journey
 from bundlegym.data.config import DataConfig
@@ -16,6 +17,8 @@ from bundlegym.data.synthetic import complement_pairs, synthetic_dataset, synthe
 __all__ = [
     "REQUIRED_COLUMNS",
     "TRANSACTION_COLUMNS",
+    "CampaignRecords",
+    "Campaigns",
     "DataConfig",
     "Dataset",
     "Log",

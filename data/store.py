@@ -16,10 +16,11 @@ import pandas as pd
 import pyarrow as pa
 
 from bundlegym.data.base import Dataset, Split
+from bundlegym.data.campaigns import Campaigns
 from bundlegym.errors import UserError
 
 #: Raise it whenever prepared data changes in content or layout, so that older folders are not read.
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 TABLES = ("items", "shoppers", "visits", "purchases")
 ARRAYS = ("list_price", "shelf_price", "display", "mailer")
 
@@ -86,6 +87,9 @@ def _write(dataset: Dataset, folder: Path) -> None:
         getattr(dataset, table).to_parquet(folder / f"{table}.parquet", index=False)
     arrays = {name: getattr(dataset, name) for name in ARRAYS}
     np.savez(folder / "arrays.npz", held_out=dataset.split.held_out, **arrays)
+    if (campaigns := dataset.campaigns) is not None:
+        campaigns.table.to_parquet(folder / "campaigns.parquet", index=False)
+        np.savez(folder / "campaigns.npz", members=campaigns.members, items=campaigns.items)
     weeks = {key: value for key, value in asdict(dataset.split).items() if key != "held_out"}
     facts = {
         "format_version": FORMAT_VERSION,
@@ -119,4 +123,12 @@ def _read(folder: Path) -> Dataset:
         split=Split(held_out=held_out, **weeks),
         report=facts["report"],
         notes=tuple(facts["notes"]),
+        campaigns=_read_campaigns(folder),
     )
+
+
+def _read_campaigns(folder: Path) -> Campaigns | None:
+    if not (folder / "campaigns.parquet").is_file():
+        return None
+    with np.load(folder / "campaigns.npz", allow_pickle=False) as file:
+        return Campaigns(pd.read_parquet(folder / "campaigns.parquet"), file["members"], file["items"])

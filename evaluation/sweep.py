@@ -17,6 +17,7 @@ from bundlegym.data import Dataset
 from bundlegym.envs import BundleCore, EnvConfig, build_market
 from bundlegym.evaluation.judge import estimate, play
 from bundlegym.user_models import ChoiceShopper
+from bundlegym.user_models.utility import Tables
 
 #: Values of each knob; the others stay at their defaults.
 KNOBS: dict[str, tuple[float, ...]] = {
@@ -36,37 +37,52 @@ def sweep(
     cache: Path | None = None,
     progress: Callable[[str], None] = print,
 ) -> list[dict[str, Any]]:
-    """A row a value of each knob: `knob`, `value` and the figures with 95 % intervals, as seen by the
-    `ChoiceShopper` that fidelity is measured on."""
+    """A row a value of each knob: `knob`, `value`, `source` and the figures with 95 % intervals, as seen by
+    the `ChoiceShopper` that fidelity is measured on."""
     split = dataset.split
     weeks = (split.train_weeks[0], split.test_weeks[0])
     model = ChoiceShopper.fit(dataset, weeks=weeks, seed=seed, cache=cache, progress=progress)
     market, shoppers = build_market(dataset), np.flatnonzero(split.held_out)
     policy = fill_by(SCORES["most_bought"], 0)
     rows = []
-    for knob, values in KNOBS.items():
-        for value in values:
-            progress(f"sweep: {knob} {value}")
-            assumed: Any = {knob: value}
-            core = BundleCore(
-                market, ChoiceShopper(model.tensors, **assumed), _CONFIG,
-                n=episodes, shoppers=shoppers, weeks=split.test_weeks, seed=seed,
-            )  # fmt: skip
-            found = estimate([play(core, policy, _SEED)])
-            rows.append({"knob": knob, "value": value} | {name: found[name] for name in _FIGURES})
+    settings = [(knob, value, "") for knob, values in KNOBS.items() for value in values]
+    if (most := like_a_coupon(model.tensors)) is not None:
+        settings.append(("offer_exposure", most, "at most a coupon"))
+    for knob, value, source in sorted(settings, key=lambda row: (list(KNOBS).index(row[0]), row[1])):
+        progress(f"sweep: {knob} {value:g}")
+        assumed: Any = {knob: value}
+        core = BundleCore(
+            market, ChoiceShopper(model.tensors, **assumed), _CONFIG,
+            n=episodes, shoppers=shoppers, weeks=split.test_weeks, seed=seed,
+        )  # fmt: skip
+        found = estimate([play(core, policy, _SEED)])
+        row = {"knob": knob, "value": value, "source": source}
+        rows.append(row | {name: found[name] for name in _FIGURES})
     return rows
+
+
+def like_a_coupon(tensors: Tables) -> float | None:
+    """`offer_exposure` under which an offer adds to an item's log rate the most that a coupon of the log may
+    add, two standard errors above the estimate: of all that a log records, a coupon comes nearest to an offer
+    made to one shopper. None where the log has no coupons, or no mailer effect to count in."""
+    effect, error = tensors["coupon_effect"].tolist()
+    mailer = float(tensors["coefficient_mailer"])
+    most = effect + 2 * error
+    return most / mailer if mailer > 0 and 0 < most < float("inf") else None
 
 
 def as_text(rows: list[dict[str, Any]]) -> str:
     """The rows as a table for people."""
     lines = [
         "Assumptions: what the shopper buys most, two items at 10 % off, to held-out shoppers in test weeks",
-        f"{'':24}{'taken':>10}{'cherry-picked':>16}   incremental margin a visit [95 %]",
+        f"{'':40}{'taken':>10}{'cherry-picked':>16}   incremental margin a visit [95 %]",
     ]
     for row in rows:
         taken, picked, gain = (row[name] for name in _FIGURES)
+        source = f" ({row['source']})" if row["source"] else ""
         lines.append(
-            f"  {row['knob']} {row['value']:g}".ljust(24) + f"{taken['mean']:>10.3f}{picked['mean']:>16.3f}"
+            f"  {row['knob']} {row['value']:.3g}{source}".ljust(40)
+            + f"{taken['mean']:>10.3f}{picked['mean']:>16.3f}"
             f"   {gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
         )
     return "\n".join(lines)

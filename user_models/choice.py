@@ -13,8 +13,9 @@ of their own (`tail`), unless they are offered.
 Named assumptions, knobs of the constructor and neutral by default, since no public log has randomised
 offers: `offer_exposure`, the share of the log's own mailer effect that being offered has on an item (1: an
 offer is a mailer to one shopper); `bundle_pull`, utility of taking a bundle as such. Neither reaches the
-twin, who is offered nothing. And an item first tried in a bundle taken whole leaves no habit: how much of the
-repeat purchases that follow a first one is its effect, and how much the liking that led to it, is not known.
+twin, who is offered nothing. An item first tried in a bundle taken whole leaves a habit with the chance that
+repeats after a first purchase are its effect, and not that of the liking that led to it (`trial`); none where
+the log does not tell that chance from none.
 """
 
 from __future__ import annotations
@@ -200,7 +201,9 @@ class ChoiceShopper(UserModel):
         picked = (bought & in_offer & ~taken).any(1)
         choice = torch.where(whole, TAKE, torch.where(picked, CHERRY_PICK, IGNORE))
         days, left = next_visit(t, state["shopper"], state["day"], draws)
-        remembered = bought[:, :n_short] & ~(taken[:, :n_short] & (state["last"] < 0))
+        trial = taken[:, :n_short] & (state["last"] < 0)
+        habit = draws.uniform(streams.TRIAL, visit.items[:, :n_short]) < t["trial_habit"]
+        remembered = bought[:, :n_short] & (~trial | habit)
         after = {
             "shopper": state["shopper"],
             "day": state["day"] + days,
@@ -270,6 +273,6 @@ class ChoiceShopper(UserModel):
             UserError: a file is missing or unreadable, or an earlier version wrote it.
         """
         tensors, settings = load_tensors(folder, "choice")
-        if "units_cdf" not in tensors:
+        if not {"units_cdf", "trial_habit"} <= tensors.keys():
             raise UserError(f"{folder}: the user model is of an earlier version; fit it anew")
         return ChoiceShopper(tensors, **settings, device=device)

@@ -89,6 +89,12 @@ def _buys(rate, luck):
 
 
 @part
+def _leaves_habit(t, key, item):
+    """Whether an item first tried in a bundle is remembered."""
+    return compiled_draw(key_of(key, streams.TRIAL), item) < t.trial_habit[0]
+
+
+@part
 def _join(t, key, s, week, log_size, lift, offered, items, rate, luck, slots):
     """Where the offered items are among the considered: on the shortlist, or behind it, where those that are
     not there join it for this visit."""
@@ -102,6 +108,9 @@ def _join(t, key, s, week, log_size, lift, offered, items, rate, luck, slots):
         if slots[b] < 0:
             slots[b] = place
             push = t.deal_factor[s] * t.price_push[week, item] + t.promotion_push[week, item]
+            for r in range(t.campaign_member.shape[1]):
+                if t.campaign_member[s, r]:
+                    push += t.campaign_week[week, r] * t.coupon_push[r, item]
             rate[place] = t.tail_weight[s, t.group[item]] * np.exp(t.log_within[item] + push + log_size)
             rate[place] *= lift[t.category[item]]
             luck[place] = compiled_draw(key_of(key, streams.NOISE), item)
@@ -278,7 +287,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
         for q in range(start, p):
             i = item[q]
             picked |= in_offer[i] and not taken[i]
-            if i < length and not (taken[i] and last[r, i] < 0):
+            if i < length and (not (taken[i] and last[r, i] < 0) or _leaves_habit(t, key, items[i])):
                 after[r, i] = day[r]
             item[q] = items[i]
             units[q] = _units(t, key, s, week, items[i])

@@ -12,12 +12,14 @@ from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share
 from bundlegym.user_models.choice_fit import Marketing, departments, fit_coefficients, gap_bins, steadily_sold
+from bundlegym.user_models.coupons import coupon_effect, coupon_tables, usual_push
 from bundlegym.user_models.flavours import fit_flavours
 from bundlegym.user_models.missions import LIFT_PSEUDO_COUNT, mission_loadings, mission_scale, synergy_share
 from bundlegym.user_models.rhythm import fit_rhythm
 from bundlegym.user_models.stages import Stages
 from bundlegym.user_models.tail import THINNING, memory_tables, tail_tables
 from bundlegym.user_models.taste import Taste
+from bundlegym.user_models.trial import habit_share
 from bundlegym.user_models.trips import GRID, fit_trips, on_grid
 from bundlegym.user_models.units import fit_units
 
@@ -39,8 +41,10 @@ def fit_tensors(
     `rebate`, `shelf_price` (W, I); `category`, `group` (I,), `group_category` (G,); `tail_weight` (S, G),
     `log_within` (I,): taste for items never bought; `tail_*`, `product_start` as in `tail_tables`; `product`,
     `follow` as in `fit_flavours`; `mission_*` and `synergy` as in `missions`; `category_level` (K, C), what
-    missions cost on average and what trips of a size are for; `trip_cdf`, `trip_rate` (S, K): chances and log
-    rates of trips; and those of `fit_rhythm` and `fit_units`.
+    missions cost on average and what trips of a size are for; `coupon_effect` (2,) as estimated, its standard
+    error; `campaign_*`, `coupon_push` as in `coupon_tables`; `habit_share` (2,) as estimated, its standard
+    error; `trial_habit` (1,), the chance that a trial leaves a habit; `trip_cdf`, `trip_rate` (S, K): chances
+    and log rates of trips; and those of `fit_rhythm` and `fit_units`.
     """
     progress = stages.progress
     coefficients = stages(
@@ -74,11 +78,23 @@ def fit_tensors(
     progress(f"user model: synergy is {share:.2f} (standard error {error:.2g}) of the log lift after taste")
     flavours = stages("flavours", lambda: fit_flavours(dataset, weeks, shoppers, shortlist_size))
     followers = flavours.pop("followers")
+    coupon = stages("coupons", lambda: {"coupon_effect": np.array(coupon_effect(dataset, weeks, shoppers))})
+    effect, error = coupon["coupon_effect"]
+    if np.isfinite(error):
+        progress(f"user model: a coupon adds {effect:.2f} (standard error {error:.2g}) to an item's log rate")
+    # Neutral where it cannot be told from none.
+    coupons = coupon_tables(dataset, effect if abs(effect) > 2 * error else 0.0)
+    trial = stages("trial", lambda: {"habit_share": np.array(habit_share(dataset, weeks, shoppers, push))})
+    share, error = trial["habit_share"]
+    progress(
+        f"user model: habit is {share:.2f} (standard error {error:.2g}) of what follows a first purchase"
+    )
+    habit = min(share, 1.0) if share > 2 * error else 0.0
     group_category = np.zeros(taste.group.max() + 1, dtype=np.int64)
     group_category[taste.group] = frequency.category
     arrays: dict[str, np.ndarray] = {
         "shortlist": shortlist,
-        "taste": power * np.take_along_axis(log_share, shortlist, 1),
+        "taste": power * np.take_along_axis(log_share, shortlist, 1) - usual_push(coupons, shortlist, weeks),
         "interval": taste.interval(shortlist, weeks),
         "last": last_bought_by_week(dataset, shortlist),
         "price_slope": slope.astype(np.float32),
@@ -96,6 +112,10 @@ def fit_tensors(
         **flavours,
         **memory_tables(remembered),
         **missions,
+        **coupon,
+        **coupons,
+        **trial,
+        "trial_habit": np.array([habit], dtype=np.float32),
         **stages("rhythm", lambda: fit_rhythm(dataset, weeks, shoppers)),
         **stages("units", lambda: fit_units(dataset, weeks, shoppers, marketing.rebate)),
     }

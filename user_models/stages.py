@@ -68,6 +68,9 @@ def fit_folder(cache: Path, dataset: Dataset, **settings: Any) -> Path:
         digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
     for array in (dataset.list_price, dataset.shelf_price, dataset.display, dataset.mailer):
         digest.update(array.tobytes())
+    if (campaigns := dataset.campaigns) is not None:
+        digest.update(pd.util.hash_pandas_object(campaigns.table, index=False).to_numpy().tobytes())
+        digest.update(campaigns.members.tobytes() + campaigns.items.tobytes())
     for name, value in sorted(settings.items()):
         text = value.tobytes().hex() if isinstance(value, np.ndarray) else value
         digest.update(json.dumps([name, text]).encode())

@@ -1,6 +1,7 @@
 """What each item is worth to a `ChoiceShopper` at a visit: log rates of purchase.
 
-log rate = trip size + taste + time since last bought + price, display and mailer + the trip's mission.
+log rate = trip size + taste + time since last bought + price, display, mailer and coupons + the trip's
+mission.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from torch import Tensor
 from bundlegym.user_models import streams
 from bundlegym.user_models.base import Offer, State
 from bundlegym.user_models.choice_fit import gap_bins
+from bundlegym.user_models.coupons import coupon_push
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.ragged import rows_of
 from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
@@ -61,7 +63,7 @@ def open_visit(t: Tables, state: State, offer: Offer, draws: Draws) -> Visit:
     offered = torch.where(offer.items >= 0, offered, -1)
     cell = week[:, None] * len(t["category"]) + items
     utility = torch.cat([_known(t, state, short), _unbought(t, shopper, extra)], 1)
-    utility = utility + _push(t, shopper, cell)
+    utility = utility + _push(t, shopper, cell) + coupon_push(t, shopper, week, items)
 
     size = torch.searchsorted(t["trip_cdf"][shopper], draws.uniform(streams.TRIP)[:, None])[:, 0]
     log_size = t["trip_rate"][shopper, size.clamp(max=t["trip_rate"].shape[1] - 1)]
@@ -123,7 +125,8 @@ def log_share(t: Tables, state: State) -> Tensor:
     row, item, rate = _memory(t, shopper)
     rare[row, item] = rate * push[row, item].exp()
     items = t["shortlist"][shopper]
-    known = (_known(t, state, items) + push.gather(1, items)).exp()
+    known = _known(t, state, items) + push.gather(1, items) + coupon_push(t, shopper, week, items)
+    known = known.exp()
     # An item is on a visit once at most, which costs favourites of their share in big trips.
     chance = torch.diff(
         t["trip_cdf"][shopper], dim=1, prepend=torch.zeros(len(shopper), 1, device=shopper.device)

@@ -81,6 +81,10 @@ class Tables(NamedTuple):
     units_cdf: Any
     extra_factor: Any
     extra_slope: Any
+    trial_habit: Any
+    campaign_member: Any
+    campaign_week: Any
+    coupon_push: Any
     purposes: Any
     by_category: Any
     category_start: Any
@@ -181,6 +185,10 @@ def door(t, key, s, week, since, rate, luck, lift, tail, tail_by_category):
     for i in range(len(shortlist)):
         item = shortlist[i]
         rate[i] = taste[i] + deal * price_push[item] + promotion_push[item] + log_size
+    for r in range(t.campaign_member.shape[1]):
+        if t.campaign_member[s, r] and t.campaign_week[week, r] > 0:
+            for i in range(len(shortlist)):
+                rate[i] += t.campaign_week[week, r] * t.coupon_push[r, shortlist[i]]
     for i in range(len(shortlist)):
         rate[i] = exp32(rate[i])
     noise = key_of(key, streams.NOISE)

@@ -63,6 +63,14 @@ def test_tables_are_full_and_in_range(dataset: Dataset) -> None:
         assert shares.min() == 0 and 0.5 < shares.max() <= 1
 
 
+@needs_complete_journey
+def test_campaigns_whose_coupons_were_picked_for_the_member_are_told_apart(dataset: Dataset) -> None:
+    campaigns = dataset.campaigns
+    assert campaigns is not None and len(campaigns.table) == 27
+    assert (campaigns.table["kind"] == "Type A").to_numpy().tolist() == (~campaigns.reached_all()).tolist()
+    assert 1_900 < campaigns.table["redeemed"].sum() <= 2_102
+
+
 def test_a_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     module = sys.modules["bundlegym.data.complete_journey"]
 

@@ -82,7 +82,7 @@ def test_save_and_load_give_the_same_answers(user_model, visit, tmp_path):
 
 
 def test_loading_what_an_earlier_version_wrote_is_a_clear_error(user_model, tmp_path):
-    ChoiceShopper({k: v for k, v in user_model.tensors.items() if k != "units_cdf"}).save(tmp_path)
+    ChoiceShopper({k: v for k, v in user_model.tensors.items() if k != "trial_habit"}).save(tmp_path)
     with pytest.raises(UserError, match="earlier version"):
         ChoiceShopper.load(tmp_path)
 

@@ -38,9 +38,22 @@ def with_flavours(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return tensors | {"product": tensors["group"], "product_start": start, "follow": follow}
 
 
+def with_coupons_and_habit(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Three campaigns, in every other week, each to half of the shoppers and for half of the items; half of
+    the trials leave a habit."""
+    generator = torch.Generator().manual_seed(0)
+    member = torch.rand(len(tensors["shortlist"]), 3, generator=generator) < 0.5
+    push = (torch.rand(3, len(tensors["category"]), generator=generator) < 0.5).float()
+    week = (torch.arange(len(tensors["shelf_price"])) % 2).float()[:, None] * torch.tensor([1.0, 0.4, 0.7])
+    campaigns = {"campaign_member": member, "campaign_week": week, "coupon_push": push}
+    return tensors | campaigns | {"trial_habit": torch.tensor([0.5])}
+
+
+@pytest.mark.parametrize("more", [False, True])
 @pytest.mark.parametrize("options", [{}, {"offer_exposure": 1.0, "bundle_pull": 0.5}])
-def test_both_paths_decide_alike(user_model, options):
-    model = ChoiceShopper(with_flavours(user_model.tensors), **options)
+def test_both_paths_decide_alike(user_model, options, more):
+    tensors = with_flavours(user_model.tensors)
+    model = ChoiceShopper(with_coupons_and_habit(tensors) if more else tensors, **options)
     shopper = (torch.arange(N) % len(model.tensors["shortlist"])).repeat(2)
     state = model.reset(shopper, (torch.arange(N) % 100 + 30).repeat(2))
     offer, episode = offers(model, shopper), torch.arange(N).repeat(2)

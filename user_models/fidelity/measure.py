@@ -11,9 +11,11 @@ import pandas as pd
 
 from bundlegym.data import Dataset, visit_rows
 from bundlegym.user_models.base import UserModel
+from bundlegym.user_models.coupons import take_up
 from bundlegym.user_models.fidelity import (
     baskets,
     calibration,
+    coupons,
     distributions,
     likelihood,
     rates,
@@ -82,6 +84,12 @@ def measure(
         samples[f"lift_{level}"] = lift
     answers = [response.promotion_response(tape, dataset, weeks) for tape in (real, simulated)]
     figures["response"] = {side: told for side, (told, _) in zip(("real", "simulated"), answers, strict=True)}
+    if dataset.campaigns is not None:
+        figures["coupons"] = {
+            "take_up": take_up(dataset.campaigns),
+            "real": coupons.coupon_lines(real, dataset),
+            "simulated": coupons.coupon_lines(simulated, dataset),
+        }
     mask = np.isin(np.arange(dataset.n_shoppers), shoppers)
     rows = visit_rows(dataset, weeks, mask)
     some = np.sort(np.random.default_rng(seed).permutation(rows)[:_SOME_VISITS])

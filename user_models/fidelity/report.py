@@ -121,6 +121,11 @@ def as_text(content: dict[str, Any], *, brief: bool = False) -> str:
         rates = [part["base_rates"][key] for part in both]
         aim = f"1 +- {TARGETS['base_rate']}   {_intervals(rates)}"
         row(f"  {key}", tuple(rate["ratio"] for rate in rates), aim)
+    if "coupons" in content:
+        lines.append("Share of lines that a running campaign has coupons for")
+        for key in ("holders", "others"):
+            for side in ("real", "simulated"):
+                row(f"  of {key}, {side}", tuple(part["coupons"][side][key] for part in both), form="{:.4f}")
     for key, label in (("co_purchase_lift", "categories"), ("co_purchase_lift_items", "items")):
         lines.append(f"Co-purchase lift of {label}")
         row("  median, real", tuple(part[key]["real_median"] for part in both))
