@@ -19,6 +19,7 @@ import argparse
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -38,10 +39,16 @@ from bundlegym.envs import BundleCore, BundleEnv, BundleVectorEnv, EnvConfig, bu
 from bundlegym.user_models import ChoiceShopper, Draws, Offer, UserModel
 
 SEED = 0
-#: A peer's name -> what is installed for it; `peers/NAME_peer.py` prints its steps per CPU-second.
+#: A peer's name -> the calls of `pip install` for it; `peers/NAME_peer.py` prints its steps per CPU-second.
+#: RecSim builds with an old setuptools only, and what it asks for (Dopamine with JAX, Atari, OpenCV) is left
+#: out but for the few modules that its environments import.
 PEERS = {
-    "sardine_rec": ["sardine-rec"],
-    "recogym": ["recogym", "numpy<2", "pandas<2.2", "scipy<1.11", "matplotlib<3.9"],
+    "sardine_rec": [["sardine-rec"]],
+    "recogym": [["recogym", "numpy<2", "pandas<2.2", "scipy<1.11", "matplotlib<3.9"]],
+    "recsim": [
+        ["tensorflow-cpu<2.16", "numpy<2", "gym<0.26", "gin-config", "six", "wheel", "setuptools<70"],
+        ["--no-deps", "--no-build-isolation", "recsim==0.2.4", "dopamine-rl<4.1"],
+    ],
 }
 
 
@@ -181,22 +188,30 @@ def floor(core: BundleCore, rounds: int) -> None:
 def peer_rows(folder: Path) -> list[dict[str, Any]]:
     """Each peer in an environment of its own; one that does not install or run has a row with an `error`."""
     rows = []
-    for peer, packages in PEERS.items():
+    for peer, installs in PEERS.items():
         home = folder / peer
-        python = home / "bin" / "python"
+        python, installed = home / "bin" / "python", home / ".installed"
         script = Path(__file__).with_name("peers") / f"{peer}_peer.py"
         try:
-            if not python.exists():
+            if not installed.exists():
                 venv.create(home, with_pip=True)
-                subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=True)
-            done = subprocess.run([python, script], check=True, capture_output=True, text=True, timeout=900)
-            rows.append({"name": peer, "n": 1, **json.loads(done.stdout.strip().splitlines()[-1])})
+                for packages in installs:
+                    _run(python, "-m", "pip", "install", "-q", *packages)
+                installed.touch()
+            done = _run(python, script)
+            rows.append({"name": peer, "n": 1, **json.loads(done.strip().splitlines()[-1])})
             print(f"{peer:10} {rows[-1]['steps_per_cpu_second']:,.0f} steps", flush=True)
         except (OSError, subprocess.SubprocessError) as error:
-            last = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1]
-            rows.append({"name": peer, "n": 1, "error": last})
-            print(f"{peer:10} does not run here: {last}", flush=True)
+            said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
+            why = next((line.strip() for line in reversed(said) if re.search("Error|ERROR", line)), said[-1])
+            rows.append({"name": peer, "n": 1, "error": why})
+            print(f"{peer:10} does not run here: {why}", flush=True)
     return rows
+
+
+def _run(*command: str | Path) -> str:
+    """What the command printed; errors hold what it complained of."""
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=900).stdout
 
 
 def main() -> None:
