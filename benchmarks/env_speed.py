@@ -152,7 +152,7 @@ def measured(core: BundleCore, steps: int) -> list[dict[str, Any]]:
 
 
 def show(row: dict[str, Any]) -> None:
-    picks, share = f"{row['picks_per_cpu_second']:10,.0f} picks", f"{row['of_floor']:5.2f} of the floor"
+    picks, share = f"{row['picks_per_cpu_second']:10,.0f} picks", f"{row['of_floor']:6.3f} of the floor"
     print(f"{row['name']:10} N {row['n']:5}  items {row['items']:7,}  {picks}  {share}", flush=True)
 
 
