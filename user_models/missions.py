@@ -20,13 +20,36 @@ from scipy.sparse import csr_matrix
 from bundlegym.data import Dataset, visit_rows
 from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.copurchase import category_baskets
+from bundlegym.user_models.trips import GRID
 
 #: One purpose for so many categories, and at most so many.
 _CATEGORIES_A_MISSION, _MOST_MISSIONS = 5, 40
 _SIZE_EDGES = (2, 4, 8, 14, 22, 35)  # lines of a basket
+_STRENGTH_EDGES = (3, 5, 8, 13, 21)  # lines of a basket, between bins in which missions differ in strength
+_STRENGTH_SIZES = (2.0, 3.5, 6.0, 10.0, 16.0, 28.0)  # a basket in each bin
 #: Weight, in pairs of lines, of no lift: smaller than that of a recommender's features, which need no scale.
 LIFT_PSEUDO_COUNT = 5.0
 _LEAST_VARIANCE = 0.15  # of a category's log rate between visits, so that it can take part in a mission
+
+
+def mission_tables(
+    dataset: Dataset,
+    taste: PersonalFrequency,
+    lift: np.ndarray,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """What missions that explain a log lift (C, C) are drawn from: `mission_loading` (C, R),
+    `mission_spread` (C,), `mission_mean` (C,) of what they multiply rates by, as a log, and `mission_scale`
+    (K,) by the trip's size in `GRID`."""
+    loading, spread = mission_loadings(lift, taste.category_share[shoppers].mean(0))
+    scale = mission_scale(dataset, taste, visit_rows(dataset, weeks, shoppers), _STRENGTH_EDGES)
+    return {
+        "mission_loading": loading,
+        "mission_spread": spread,
+        "mission_mean": (((loading**2).sum(1) + spread**2) / 2).astype(np.float32),
+        "mission_scale": np.interp(np.log(GRID), np.log(_STRENGTH_SIZES), scale).astype(np.float32),
+    }
 
 
 def mission_loadings(lift: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
