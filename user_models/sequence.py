@@ -5,7 +5,7 @@ bought, prices and promotions give every item of the catalogue a log rate (`sequ
 at the shelf price when v = log(rate) + Gumbel noise > 0, and whoever came buys at least what came nearest.
 How much a visit holds, the purpose of a trip that categories have in common, and when the shopper comes again
 are the mixtures of trips, the missions and the daily hazard that `ChoiceShopper` has too (`trips`,
-`missions`, `rhythm`).
+`missions`, `rhythm`); but a purpose moves what a visit holds alone, not how much.
 
 The answer to an offer is mixed bundling (`bundling`) with the price response that was learned.
 *Assumptions*: an offer adds no synergy, since what goes together is taken to have a common purpose, and what
@@ -161,10 +161,10 @@ class SequenceShopper(UserModel):
         trip = torch.searchsorted(t["trip_cdf"][shopper], draws.uniform(streams.TRIP)[:, None])
         trip = trip.clamp(max=t["trip_rate"].shape[1] - 1)
         size = torch.exp(t["trip_rate"][shopper].gather(1, trip) + self._trip_gap(state)[:, None])
-        share = torch.softmax(self._utility(state), 1)
+        # The purpose of a trip says what it holds, its size how much.
+        mission = mission_shift(t, draws, t["mission_scale"][trip[:, 0]])
+        share = torch.softmax(self._utility(state).add_(mission.index_select(1, t["category"])), 1)
         rate = share.mul_(_factor(size, share))
-        mission = mission_shift(t, draws, t["mission_scale"][trip[:, 0]]).exp_()
-        rate.mul_(mission.index_select(1, t["category"]))
         # log(rate) + Gumbel noise is above 0 with chance 1 - exp(-rate).
         luck = draws.uniform(streams.NOISE, torch.arange(rate.shape[1], device=self.device))
         own = torch.expm1(-rate).add_(luck) < 0
