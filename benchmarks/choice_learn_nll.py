@@ -25,6 +25,10 @@ draw negative samples line by line, which is far slower: theirs are faster here 
 are off, as the test weeks were in no fit, and so is the checkout item, which nothing is asked about. The fit
 ends when visits of the validation weeks, kept out of it, get no better, or after `--minutes`; the best epoch
 counts. Seconds are of CPU, without those of validation.
+
+`--own-fit` also calls the package's own `AleaCarta.fit` for one epoch, in batches of 32 lines, its default
+(its graph grows with the batch), and measures what that came to. Seconds are then those of one epoch, not of
+a fit that has converged.
 """
 
 from __future__ import annotations
@@ -34,6 +38,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +111,9 @@ class Peer:
         self.name, self.data, self.negatives = name, data, negatives
         maker = {"SHOPPER": Shopper, "AleaCarta": AleaCarta}[name]
         sizes = {"preferences": latent, "price": price}
-        self.model = maker(price_effects=True, latent_sizes=sizes, n_negative_samples=negatives, lr=rate)
+        self.model = maker(
+            price_effects=True, latent_sizes=sizes, n_negative_samples=negatives, lr=rate, epochs=1
+        )
         self.n_items = data["price"].shape[1]
         self.model.instantiate(n_items=self.n_items, n_stores=int(data["n_shoppers"]))
         self.price = data["price"].astype(np.float32)
@@ -196,6 +203,10 @@ class Peer:
                 visit += 1
         return float(total) / len(item)
 
+    def measures(self) -> dict[str, dict[str, float]]:
+        """`before` and `rest` of the known and the held-out shoppers' visits."""
+        return {part: self.before(part) | {"rest": self.given_rest(part)} for part in ("known", "held_out")}
+
     def before(self, part: str) -> dict[str, float]:
         """`nats` of the shares before the visits of a part."""
         shares = map(_log_share, self.utilities(part))
@@ -223,16 +234,29 @@ def run(name: str, data: Any, minutes: float, **settings: Any) -> dict[str, Any]
             best, since_best = (validation, [w.numpy() for w in peer.model.trainable_weights]), 0
     for weight, value in zip(peer.model.trainable_weights, best[1], strict=True):
         weight.assign(value)
-    line: dict[str, Any] = {"model": name, "cpu_seconds": spent, "converged": since_best == _PATIENCE}
-    for part in ("known", "held_out"):
-        line[part] = peer.before(part) | {"rest": peer.given_rest(part)}
+    line = {"model": name, "cpu_seconds": spent, "converged": since_best == _PATIENCE, **peer.measures()}
     return line | {"settings": settings, "curve": curve}
+
+
+def own_epoch(data: Any, **settings: Any) -> dict[str, Any]:
+    """One epoch of `AleaCarta.fit` as the package ships it."""
+    from choice_learn.basket_models.data import Trip, TripDataset
+
+    peer = Peer("AleaCarta", data, **settings)
+    baskets = np.split(data["train_item"], data["train_start"][1:-1])
+    context = zip(baskets, data["train_shopper"], data["train_week"], strict=True)
+    trips = [Trip(basket, peer.price[week], 0, int(shopper), int(week)) for basket, shopper, week in context]
+    dataset = TripDataset(trips, np.ones((1, peer.n_items)))
+    begin = time.process_time()
+    peer.model.fit(dataset)
+    spent = time.process_time() - begin
+    return {"model": "AleaCarta, 1 epoch", "cpu_seconds": spent, **peer.measures(), "settings": settings}
 
 
 def show(line: dict[str, Any]) -> None:
     values = [line[part][measure] for part in ("known", "held_out") for measure in ("before", "rest")]
     cells = "".join(f"{value:>10.3f}" for value in values)
-    print(f"{line['model']:<16}{cells}{line['cpu_seconds']:>12.0f}", flush=True)
+    print(f"{line['model']:<20}{cells}{line['cpu_seconds']:>12.0f}", flush=True)
 
 
 def main() -> None:
@@ -242,6 +266,7 @@ def main() -> None:
     parser.add_argument("step", choices=("export", "run"))
     parser.add_argument("file", type=Path)
     parser.add_argument("--models", nargs="+", default=["SHOPPER", "AleaCarta"])
+    parser.add_argument("--own-fit", action="store_true", help="also one epoch of AleaCarta's own fit")
     parser.add_argument("--minutes", type=float, default=12.0, help="of CPU at most for a fit")
     parser.add_argument("--latent", type=int, default=50, help="size of taste vectors")
     parser.add_argument("--price", type=int, default=10, help="size of price vectors")
@@ -256,13 +281,16 @@ def main() -> None:
         data = dict(file)
     settings = {name: getattr(options, name) for name in ("latent", "price", "negatives", "rate")}
     lines = [json.loads(str(data["ours"]))]
-    for name in options.models:
-        lines.append(run(name, data, options.minutes, **settings))
+    fits = [partial(run, name, data, options.minutes) for name in options.models]
+    if options.own_fit:
+        fits.append(partial(own_epoch, data))
+    for fit in fits:
+        lines.append(fit(**settings))
         if options.json:
             part = options.json.with_name(options.json.name + ".part")
             part.write_text(json.dumps({"rows": lines}, indent=2) + "\n")
             os.replace(part, options.json)
-    print(f"{'nats per item':<16}{'known':>10}{'rest':>10}{'held out':>10}{'rest':>10}{'CPU seconds':>12}")
+    print(f"{'nats per item':<20}{'known':>10}{'rest':>10}{'held out':>10}{'rest':>10}{'CPU seconds':>12}")
     for line in lines:
         show(line)
 

@@ -5,9 +5,12 @@
 
 Rows: `bundlegym` (N = 1: `BundleEnv`; else `BundleVectorEnv`; twins, organic purchases, observations and
 infos included); `core`, the same without a view; `floor`, only what a visit cannot do without: the user
-model's response of shoppers and twins, and retrieval. A pick adds an item to a bundle; bundles hold 2 to 4
-items at random, and an offer is a step but no pick. The catalogue of 6,300 is The Complete Journey's; greater
-ones are made of it by giving each item clones among which its purchases are dealt out, for fewer shoppers.
+model's response of shoppers and twins, and retrieval (`of_floor` is a row's share of it); `plain`, the
+`bundlegym` of N = 1 with nothing compiled: the very same functions, of which plain Python executes each
+operation on numpy's arrays (slower than what one would write for plain Python alone). A pick adds an item to
+a bundle; bundles hold 2 to 4 items at random, and an offer is a step but no pick. The catalogue of 6,300 is
+The Complete Journey's; greater ones are made of it by giving each item clones among which its purchases are
+dealt out, for fewer shoppers.
 """
 
 from __future__ import annotations
@@ -15,28 +18,37 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
+import re
 import subprocess
 import sys
+import tempfile
 import time
 import venv
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pandas as pd
 import torch
 
 from bundlegym.data import DataConfig, Dataset, prepare
 from bundlegym.data.files import write_json
-from bundlegym.envs import BundleCore, BundleEnv, BundleVectorEnv, EnvConfig
-from bundlegym.envs.make import shared_market, shared_user_model
-from bundlegym.user_models import Draws, Offer, UserModel
+from bundlegym.envs import BundleCore, BundleEnv, BundleVectorEnv, EnvConfig, build_market
+from bundlegym.user_models import ChoiceShopper, Draws, Offer, UserModel
 
 SEED = 0
-#: A peer's name -> what is installed for it; `peers/NAME_peer.py` prints its steps per CPU-second.
+#: A peer's name -> the calls of `pip install` for it; `peers/NAME_peer.py` prints its steps per CPU-second.
+#: RecSim builds with an old setuptools only, and what it asks for (Dopamine with JAX, Atari, OpenCV) is left
+#: out but for the few modules that its environments import.
 PEERS = {
-    "sardine_rec": ["sardine-rec"],
-    "recogym": ["recogym", "numpy<2", "pandas<2.2", "scipy<1.11", "matplotlib<3.9"],
+    "sardine_rec": [["sardine-rec"]],
+    "recogym": [["recogym", "numpy<2", "pandas<2.2", "scipy<1.11", "matplotlib<3.9"]],
+    "recsim": [
+        ["tensorflow-cpu<2.16", "numpy<2", "gym<0.26", "gin-config", "six", "wheel", "setuptools<70"],
+        ["--no-deps", "--no-build-isolation", "recsim==0.2.4", "dopamine-rl<4.1"],
+    ],
 }
 
 
@@ -120,25 +132,46 @@ def measured(core: BundleCore, steps: int) -> list[dict[str, Any]]:
     def play_floor() -> None:
         floor(core, rounds)
 
+    lowest = picks * rounds * n / visits / cpu_seconds(play_floor)
     rows = []
-    for name, work, done in (
-        ("bundlegym", play_view, picks),
-        ("core", play_core, picks),
-        ("floor", play_floor, picks * rounds * n / visits),
+    for name, speed in (
+        ("bundlegym", picks / cpu_seconds(play_view)),
+        ("core", picks / cpu_seconds(play_core)),
+        ("floor", lowest),
     ):
-        seconds = cpu_seconds(work)
         row = {
             "name": name,
             "n": n,
             "items": len(core.market.category),
-            "picks_per_cpu_second": done / seconds,
+            "picks_per_cpu_second": speed,
+            "steps_per_cpu_second": speed * n * steps / picks,
+            "of_floor": speed / lowest,
         }
-        rows.append(row | {"steps_per_cpu_second": row["picks_per_cpu_second"] * n * steps / picks})
-        print(
-            f"{name:10} N {n:5}  items {row['items']:7,}  {row['picks_per_cpu_second']:10,.0f} picks",
-            flush=True,
-        )
+        rows.append(row)
+        show(row)
     return rows
+
+
+def show(row: dict[str, Any]) -> None:
+    picks, share = f"{row['picks_per_cpu_second']:10,.0f} picks", f"{row['of_floor']:6.3f} of the floor"
+    print(f"{row['name']:10} N {row['n']:5}  items {row['items']:7,}  {picks}  {share}", flush=True)
+
+
+def plain_row(model: ChoiceShopper, items: int, log: str, lowest: float) -> dict[str, Any]:
+    """The `bundlegym` row of N = 1 in a process that compiles nothing; `lowest`: the floor's picks."""
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder))
+        out = Path(folder) / "rows.json"
+        command = [sys.executable, "-W", "ignore", __file__]  # numpy warns where a hash overflows
+        options = {"n": 1, "items": items, "log": log, "visits": 100, "saved": folder, "json": out}
+        subprocess.run(
+            command + [part for name, value in options.items() for part in (f"--{name}", str(value))],
+            check=True, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        row = json.loads(out.read_text())["rows"][0]
+    row |= {"name": "plain", "of_floor": row["picks_per_cpu_second"] / lowest}
+    show(row)
+    return row
 
 
 def floor(core: BundleCore, rounds: int) -> None:
@@ -154,23 +187,32 @@ def floor(core: BundleCore, rounds: int) -> None:
 
 
 def peer_rows(folder: Path) -> list[dict[str, Any]]:
-    """Each peer in an environment of its own; one that does not install or run is told and left out."""
+    """Each peer in an environment of its own; one that does not install or run has a row with an `error`."""
     rows = []
-    for peer, packages in PEERS.items():
+    for peer, installs in PEERS.items():
         home = folder / peer
-        python = home / "bin" / "python"
+        python, installed = home / "bin" / "python", home / ".installed"
         script = Path(__file__).with_name("peers") / f"{peer}_peer.py"
         try:
-            if not python.exists():
+            if not installed.exists():
                 venv.create(home, with_pip=True)
-                subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=True)
-            done = subprocess.run([python, script], check=True, capture_output=True, text=True, timeout=900)
-            rows.append({"name": peer, "n": 1, **json.loads(done.stdout.strip().splitlines()[-1])})
+                for packages in installs:
+                    _run(python, "-m", "pip", "install", "-q", *packages)
+                installed.touch()
+            done = _run(python, script)
+            rows.append({"name": peer, "n": 1, **json.loads(done.strip().splitlines()[-1])})
             print(f"{peer:10} {rows[-1]['steps_per_cpu_second']:,.0f} steps", flush=True)
         except (OSError, subprocess.SubprocessError) as error:
-            last = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1]
-            print(f"{peer}: left out, it does not run here ({last})", file=sys.stderr)
+            said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
+            why = next((line.strip() for line in reversed(said) if re.search("Error|ERROR", line)), said[-1])
+            rows.append({"name": peer, "n": 1, "error": why})
+            print(f"{peer:10} does not run here: {why}", flush=True)
     return rows
+
+
+def _run(*command: str | Path) -> str:
+    """What the command printed; errors hold what it complained of."""
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=900).stdout
 
 
 def main() -> None:
@@ -181,6 +223,7 @@ def main() -> None:
     )
     parser.add_argument("--log", default="complete-journey")
     parser.add_argument("--visits", type=int, default=20_000, help="about how many visits behind a row")
+    parser.add_argument("--saved", type=Path, help="folder of a ChoiceShopper; without it one is fitted")
     parser.add_argument("--peers", type=Path, help="folder for the peers' environments; without it no peers")
     parser.add_argument("--json", type=Path, help="write the rows there")
     options = parser.parse_args()
@@ -188,14 +231,19 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for items in options.items:
         dataset = widened(prepare(DataConfig(log=options.log)), items)
-        model = shared_user_model("choice", dataset, {"epochs": 1}, "cpu")
-        market = shared_market(dataset, "cpu", None)
+        if options.saved:
+            model = ChoiceShopper.load(options.saved)
+        else:
+            model = ChoiceShopper.fit(dataset, epochs=1)
+        market = build_market(dataset)
         for n in options.n:
             core = BundleCore(
                 market, model, EnvConfig(), n=n, weeks=dataset.split.train_weeks,
                 shoppers=np.flatnonzero(~dataset.split.held_out),
             )  # fmt: skip
             rows += measured(core, max(20, min(8_000, 4 * options.visits // n)))
+            if n == 1 and not numba.config.DISABLE_JIT:
+                rows.append(plain_row(model, items, options.log, rows[-1]["picks_per_cpu_second"]))
     if options.peers:
         rows += peer_rows(options.peers)
     if options.json:

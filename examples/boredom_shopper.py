@@ -10,7 +10,7 @@ them, scaled to a most of 1.
 This file wraps it: what was clicked of an offer is bought; a bundle whose every item is clicked is taken
 whole. Its numbers are made up, not estimated: see what an agent learns on it, and judge it on others.
 
-    train.py --user-model boredom_shopper:BoredomShopper --user-model-args bored_after=3
+    python -m bundlegym train --user-model boredom_shopper:BoredomShopper --user-model-args bored_after=3
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """Shoppers who are asked of a language model, through any endpoint that speaks OpenAI's chat protocol.
 
     export LLM_URL=http://localhost:8000/v1 LLM_KEY=...
-    train.py --user-model llm_shopper:LLMShopper --user-model-args model=my-model budget=500
+    python -m bundlegym train --user-model llm_shopper:LLMShopper --user-model-args model=my-model budget=500
 
 The prompt tells what a shop knows (favourites, the last visits, the offer with its prices) and asks for JSON.
 Each answer is kept in the cache, a JSON line a question, so that no visit is asked about twice; with

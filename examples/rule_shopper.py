@@ -1,4 +1,6 @@
-"""Shoppers by a rule, in 15 lines: `train.py --user-model rule_shopper:RuleShopper`, run from this folder.
+"""Shoppers by a rule, in 15 lines; from the folder of this file:
+
+    python -m bundlegym train --user-model rule_shopper:RuleShopper
 
 Each has ten favourites, buys them about weekly, and takes a bundle that holds one at a fair discount.
 """

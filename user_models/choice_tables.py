@@ -7,20 +7,20 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from bundlegym.data import Dataset, visit_rows
+from bundlegym.data import Dataset
 from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share
 from bundlegym.user_models.choice_fit import Marketing, departments, fit_coefficients, gap_bins, steadily_sold
 from bundlegym.user_models.coupons import coupon_effect, coupon_tables, usual_push
 from bundlegym.user_models.flavours import fit_flavours
-from bundlegym.user_models.missions import LIFT_PSEUDO_COUNT, mission_loadings, mission_scale, synergy_share
+from bundlegym.user_models.missions import LIFT_PSEUDO_COUNT, mission_tables, synergy_share
 from bundlegym.user_models.rhythm import fit_rhythm
 from bundlegym.user_models.stages import Stages
 from bundlegym.user_models.tail import THINNING, memory_tables, tail_tables
 from bundlegym.user_models.taste import Taste
 from bundlegym.user_models.trial import habit_share
-from bundlegym.user_models.trips import GRID, fit_trips, on_grid
+from bundlegym.user_models.trips import GRID, fit_trips
 from bundlegym.user_models.units import fit_units
 
 
@@ -148,16 +148,10 @@ def _fit_missions(
     synergy = share * np.where(np.eye(len(lift)) > 0, lift.clip(max=0), lift)
     # Each of two may have pulled the other, so synergy accounts for twice its size in their lift.
     common = lift - 2 * share * (lift - np.diag(np.diag(lift)))
-    loading, spread = mission_loadings(common, frequency.category_share[shoppers].mean(0))
-    scale = on_grid(mission_scale(dataset, frequency, visit_rows(dataset, weeks, shoppers)))
-    variance = (loading**2).sum(1) + spread**2
     return {
         "synergy_share": np.array([measured, error]),
         "synergy": synergy.astype(np.float32),
-        "mission_loading": loading,
-        "mission_spread": spread,
-        "mission_scale": scale.astype(np.float32),
-        "category_level": (-(scale[:, None] ** 2) * variance / 2).astype(np.float32),
+        **mission_tables(dataset, frequency, common, weeks, shoppers),
     }
 
 

@@ -20,7 +20,7 @@ from scipy.sparse import csr_matrix
 from bundlegym.data import Dataset, visit_rows
 from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.copurchase import category_baskets
-from bundlegym.user_models.trips import SIZE_EDGES
+from bundlegym.user_models.trips import SIZE_EDGES, on_grid
 
 #: One purpose for so many categories, and at most so many.
 _CATEGORIES_A_MISSION, _MOST_MISSIONS = 5, 40
@@ -28,6 +28,27 @@ _SIZE_EDGES = (2, 4, 8, 14, 22, 35)  # lines of a basket
 #: Weight, in pairs of lines, of no lift: smaller than that of a recommender's features, which need no scale.
 LIFT_PSEUDO_COUNT = 5.0
 _LEAST_VARIANCE = 0.15  # of a category's log rate between visits, so that it can take part in a mission
+
+
+def mission_tables(
+    dataset: Dataset,
+    taste: PersonalFrequency,
+    lift: np.ndarray,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """What missions that explain a log lift (C, C) are drawn from: `mission_loading` (C, R),
+    `mission_spread` (C,), `mission_scale` (K,) by the size of the trip in `GRID`, and `category_level` (K,
+    C), less the log of what they multiply rates by on average."""
+    loading, spread = mission_loadings(lift, taste.category_share[shoppers].mean(0))
+    scale = on_grid(mission_scale(dataset, taste, visit_rows(dataset, weeks, shoppers)))
+    variance = (loading**2).sum(1) + spread**2
+    return {
+        "mission_loading": loading,
+        "mission_spread": spread,
+        "mission_scale": scale.astype(np.float32),
+        "category_level": (-(scale[:, None] ** 2) * variance / 2).astype(np.float32),
+    }
 
 
 def mission_loadings(lift: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,14 +3,16 @@
 The hidden state of a gated recurrent unit over the shopper's visits, own frequencies and times since last
 bought, prices and promotions give every item of the catalogue a log rate (`sequence_net`). An item is bought
 at the shelf price when v = log(rate) + Gumbel noise > 0, and whoever came buys at least what came nearest.
-How much a visit holds and when the shopper comes again are the mixtures of trips and the daily hazard that
-`ChoiceShopper` has too (`trips`, `rhythm`).
+How much a visit holds, the purpose of a trip that categories have in common, and when the shopper comes again
+are the mixtures of trips, the missions and the daily hazard that `ChoiceShopper` has too (`trips`,
+`missions`, `rhythm`); but a purpose moves what a visit holds alone, not how much.
 
 The answer to an offer is mixed bundling (`bundling`) with the price response that was learned.
-*Assumptions*: an offer adds no synergy, and what is bought in it replaces nothing else of the basket. The
-network hears what the shopper buys on its own merits: a log does not tell how much of what follows a purchase
-is its effect, and how much the liking that led to it. What was bought before and is bought in a bundle is not
-needed again so soon, as after any purchase.
+*Assumptions*: an offer adds no synergy, since what goes together is taken to have a common purpose, and what
+is bought in it replaces nothing else of the basket. The network hears what the shopper buys on its own
+merits: a log does not tell how much of what follows a purchase is its effect, and how much the liking that
+led to it. What was bought before and is bought in a bundle is not needed again so soon, as after any
+purchase.
 """
 
 from __future__ import annotations
@@ -33,12 +35,14 @@ from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.files import load_tensors, save_tensors
 from bundlegym.user_models.level import fit_level
 from bundlegym.user_models.rhythm import first_visit, next_visit
+from bundlegym.user_models.rowwise import product
 from bundlegym.user_models.sequence_fit import fit_net, own_interval
 from bundlegym.user_models.sequence_tables import sequence_tensors
 from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
 from bundlegym.user_models.units import draw_units
+from bundlegym.user_models.utility import mission_shift
 
-_BLOCK = 32  # rows of a matrix product: of one shape, so that a row is rounded the same among any others
+_ROWS = 512  # shoppers whose tables over all items are in memory at once
 _FIRST_GAP = 1_000  # days since the visit before the first
 
 
@@ -137,12 +141,30 @@ class SequenceShopper(UserModel):
         return torch.log(lines / lines.sum(1, keepdim=True))
 
     def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
+        parts = [
+            self._respond(
+                {name: value[rows] for name, value in state.items()},
+                Offer(offer.items[rows], offer.discount[rows]),
+                draws.of(rows),
+            )
+            for rows in torch.arange(len(offer.items), device=self.device).split(_ROWS)
+        ]
+        answers, after = zip(*parts, strict=True)
+        columns = {name: [getattr(answer, name) for answer in answers] for name in vars(answers[0])}
+        columns["row"] = [row + _ROWS * number for number, row in enumerate(columns["row"])]
+        whole = {name: torch.cat(column) for name, column in columns.items()}
+        return Response(**whole), {name: torch.cat([part[name] for part in after]) for name in state}
+
+    def _respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
+        """`respond` of few shoppers, since it goes over all items of each."""
         t, shopper, week = self.tensors, state["shopper"], self._week(state["day"])
         trip = torch.searchsorted(t["trip_cdf"][shopper], draws.uniform(streams.TRIP)[:, None])
         trip = trip.clamp(max=t["trip_rate"].shape[1] - 1)
         size = torch.exp(t["trip_rate"][shopper].gather(1, trip) + self._trip_gap(state)[:, None])
-        share = torch.softmax(self._utility(state), 1)
-        rate = share * _factor(size, share)
+        # The purpose of a trip says what it holds, its size how much.
+        mission = mission_shift(t, draws, trip[:, 0])
+        share = torch.softmax(self._utility(state).add_(mission.index_select(1, t["category"])), 1)
+        rate = share.mul_(_factor(size, share))
         # log(rate) + Gumbel noise is above 0 with chance 1 - exp(-rate).
         luck = draws.uniform(streams.NOISE, torch.arange(rate.shape[1], device=self.device))
         own = torch.expm1(-rate).add_(luck) < 0
@@ -201,7 +223,7 @@ class SequenceShopper(UserModel):
         interval = own_interval(day[:, None], t["joined"][shopper, None], count)
         own = t["frequency"] * torch.log1p(count / (t["weight"] * t["within"][short]))
         own = (own + t["gap"][gap_bins(day, state["last"], interval)]) * (count > 0)
-        utility = _product(state["hidden"], t["calling"])
+        utility = product(state["hidden"], t["calling"])
         utility.add_(t["taste"][shopper]).add_(t["push"][self._week(day)])
         return utility.scatter_add_(1, short, own)
 
@@ -214,8 +236,8 @@ class SequenceShopper(UserModel):
         total = torch.zeros(n, t["hearing"].shape[1], dtype=torch.float64, device=self.device)
         mean = total.index_add(0, row, t["hearing"][item].double()) / lines.clamp(min=1)[:, None]
         x = torch.cat([mean.float(), torch.log1p(torch.stack([lines, gap.float()], 1))], 1)
-        heard = (_product(x, t["cell_weight_ih"]) + t["cell_bias_ih"]).chunk(3, 1)
-        kept = (_product(hidden, t["cell_weight_hh"]) + t["cell_bias_hh"]).chunk(3, 1)
+        heard = (product(x, t["cell_weight_ih"]) + t["cell_bias_ih"]).chunk(3, 1)
+        kept = (product(hidden, t["cell_weight_hh"]) + t["cell_bias_hh"]).chunk(3, 1)
         reset, update = torch.sigmoid(heard[0] + kept[0]), torch.sigmoid(heard[1] + kept[1])
         return (1 - update) * torch.tanh(heard[2] + reset * kept[2]) + update * hidden
 
@@ -234,13 +256,6 @@ class SequenceShopper(UserModel):
     def load(folder: Path, device: torch.device | str = "cpu") -> SequenceShopper:
         """Read what `save` wrote; raises `UserError` where it is not there."""
         return SequenceShopper(load_tensors(folder, "sequence")[0], device)
-
-
-def _product(x: Tensor, weight: Tensor) -> Tensor:
-    """(N, M) of x (N, H) and weight (M, H), block by block of rows."""
-    n = len(x)
-    padded = torch.cat([x, x.new_zeros(-n % _BLOCK, x.shape[1])]).view(-1, _BLOCK, x.shape[1])
-    return torch.bmm(padded, weight.T.expand(len(padded), -1, -1)).view(-1, len(weight))[:n]
 
 
 def _factor(size: Tensor, share: Tensor) -> Tensor:

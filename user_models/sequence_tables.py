@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset, visit_rows
+from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.frequency import line_counts
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.user_models.choice_fit import Marketing, gap_bins
+from bundlegym.user_models.missions import LIFT_PSEUDO_COUNT, mission_tables
 from bundlegym.user_models.rhythm import fit_rhythm
 from bundlegym.user_models.sequence_fit import Visits, hidden_after, own_interval
 from bundlegym.user_models.sequence_net import BasketNet
@@ -30,8 +32,8 @@ def sequence_tensors(
     before each week; `joined` (S,) day of the first visit; `taste` (S, I): log rates but for what the hidden
     state, the shortlist's history and the week add; `push`, `rebate`, `shelf_price` (W, I); `price_slope`
     (I,); `calling`, `hearing` (I, H) embeddings; `within` (I,); `frequency`, `weight` (), `gap` (11,) and
-    `cell_*` of the network; `trip_cdf`, `trip_rate` (S, K), `trip_gap`; those of `fit_rhythm`, `fit_units`;
-    `group` (I,) subcategory.
+    `cell_*` of the network; `trip_cdf`, `trip_rate` (S, K), `trip_gap`; those of `fit_rhythm`, `fit_units`,
+    `mission_tables`; `group`, `category` (I,).
     """
     marketing = Marketing.of(dataset, weeks)
     slope = net.slope()
@@ -43,10 +45,14 @@ def sequence_tensors(
     joined[torch.unique_consecutive(everything.shopper)] = everything.day[everything.bounds()[:-1]]
     taste, shortlist = _taste(net, dataset, weeks, joined, shortlist_size)
     trips = fit_trips(dataset, weeks, shoppers)
+    frequency = PersonalFrequency.fit(dataset, weeks, shoppers=shoppers)
+    lift = category_synergy(dataset, frequency, weeks, LIFT_PSEUDO_COUNT, shoppers=shoppers)
     arrays = {
         **fit_rhythm(dataset, weeks, shoppers),
         **fit_units(dataset, weeks, shoppers, marketing.rebate),
+        **mission_tables(dataset, frequency, lift, weeks, shoppers),
         "group": subcategories(dataset),
+        "category": frequency.category,
         "count": _counts_by_week(dataset, shortlist),
         "last": last_bought_by_week(dataset, shortlist),
         "shortlist": shortlist,

@@ -262,7 +262,8 @@ def main(arguments: list[str] | None = None, say: Callable[[str], None] = print)
     found = problems(model, dataset)
     kind = "a plain class" if isinstance(model, PlainShoppers) else "a batched user model"
     if not found:
-        say(f"{options.spec} keeps the contract ({kind}). Train on it: train.py --user-model {options.spec}")
+        command = f"python -m bundlegym train --user-model {options.spec}"
+        say(f"{options.spec} keeps the contract ({kind}). Train on it: {command}")
         return 0
     say(f"{options.spec} ({kind}) has {len(found)} problem{'s' * (len(found) > 1)}:")
     for number, problem in enumerate(found, 1):

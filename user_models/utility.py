@@ -17,6 +17,7 @@ from bundlegym.user_models.choice_fit import gap_bins
 from bundlegym.user_models.coupons import coupon_push
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.ragged import rows_of
+from bundlegym.user_models.rowwise import product
 from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
 
 #: What a `ChoiceShopper` looks up; see `choice_tables.fit_tensors`.
@@ -69,7 +70,7 @@ def open_visit(t: Tables, state: State, offer: Offer, draws: Draws) -> Visit:
     log_size = t["trip_rate"][shopper, size.clamp(max=t["trip_rate"].shape[1] - 1)]
     gap = torch.bucketize(state["since"], torch.tensor(TRIP_GAP_EDGES, device=shopper.device), right=True)
     log_size = log_size + t["trip_gap"][gap]
-    shift = _mission(t, draws, size.clamp(max=len(t["mission_scale"]) - 1))
+    shift = mission_shift(t, draws, size.clamp(max=len(t["mission_scale"]) - 1))
     log_rate = utility + log_size[:, None] + shift.gather(1, t["category"][items])
     log_rate[:, short.shape[1] :].masked_fill_(~unknown, -torch.inf)
     return Visit(items, log_rate, offered, week, cell, shift, log_size)
@@ -105,11 +106,11 @@ def _push(t: Tables, shopper: Tensor, cell: Tensor) -> Tensor:
     return t["deal_factor"][shopper, None] * t["price_push"].ravel()[cell] + t["promotion_push"].ravel()[cell]
 
 
-def _mission(t: Tables, draws: Draws, size: Tensor) -> Tensor:
+def mission_shift(t: Tables, draws: Draws, size: Tensor) -> Tensor:
     """(N, C) what the purpose of a trip of `size` (N,) in the grid adds to log rates by category, and the
     category's level on such trips."""
     categories, purposes = (torch.arange(n, device=size.device) for n in t["mission_loading"].shape)
-    shift = normal(draws.uniform(streams.MISSION, purposes)) @ t["mission_loading"].T
+    shift = product(normal(draws.uniform(streams.MISSION, purposes)), t["mission_loading"])
     shift = shift + normal(draws.uniform(streams.CATEGORY, categories)) * t["mission_spread"]
     return t["mission_scale"][size, None] * shift + t["category_level"][size]
 

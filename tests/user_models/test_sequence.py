@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bundlegym.data import visit_rows
-from bundlegym.user_models import Draws, Offer, SequenceShopper
+from bundlegym.user_models import Draws, Offer, SequenceShopper, sequence
 from bundlegym.user_models.base import TAKE
 from bundlegym.user_models.sequence_fit import fit_net
 from bundlegym.user_models.tape import simulated_tape
@@ -27,6 +27,41 @@ def test_a_trajectory_does_not_depend_on_neighbours(model, dataset):
     many = many[many["shopper"].isin(some)].reset_index(drop=True)
     few = simulated_tape(model, dataset.split.test_weeks, some)
     assert few.drop(columns="visit").equals(many.drop(columns="visit"))
+
+
+def test_blocks_of_rows_answer_as_all_at_once(model, dataset, monkeypatch):
+    shopper = torch.arange(40)
+    state = model.reset(shopper, torch.full_like(shopper, 7 * dataset.split.test_weeks[0]))
+    offer = Offer(model.tensors["shortlist"][shopper][:, :3], torch.full((40,), 0.2))
+    draws = Draws(0, shopper, torch.zeros_like(shopper))
+    whole, after = model.respond(state, offer, draws)
+    monkeypatch.setattr(sequence, "_ROWS", 7)
+    parts, after_parts = model.respond(state, offer, draws)
+    assert all(torch.equal(value, vars(parts)[name]) for name, value in vars(whole).items())
+    assert all(torch.equal(value, after_parts[name]) for name, value in after.items())
+
+
+def test_a_purpose_moves_what_a_visit_holds_not_how_much(model, dataset):
+    n, loading = 4_000, torch.zeros_like(model.tensors["mission_loading"])
+    loading[0, 0] = 2.0
+    scale = model.tensors["mission_scale"][:, None]
+    level = -(scale**2) * loading.square().sum(1) / 2
+    purposes = {"mission_loading": loading, "category_level": level}
+    lively, still = (
+        SequenceShopper(model.tensors | {"mission_spread": torch.zeros(len(loading)), **more})
+        for more in (purposes, {name: torch.zeros_like(value) for name, value in purposes.items()})
+    )
+    shopper = torch.zeros(n, dtype=torch.int64)
+    state = model.reset(shopper, shopper + 7 * dataset.split.test_weeks[0])
+    draws = Draws(0, torch.arange(n), shopper)
+    lines, own = [], []
+    for one in (lively, still):
+        answer, _ = one.respond(state, Offer.nothing(n, 1, model.device), draws)
+        mine = model.tensors["category"][answer.item] == 0
+        lines.append(torch.bincount(answer.row, minlength=n).float())
+        own.append(torch.bincount(answer.row[mine], minlength=n).float())
+    assert float(lines[0].mean()) == pytest.approx(float(lines[1].mean()), rel=0.05)
+    assert float(own[0].var()) > 1.3 * float(own[1].var())
 
 
 def test_the_state_at_a_visit_is_what_the_visits_before_leave(model, dataset):
