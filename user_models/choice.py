@@ -109,7 +109,7 @@ class ChoiceShopper(UserModel):
             "shopper": shopper,
             "day": day,
             "since": since,
-            "last": self.tensors["last"][week, shopper].long(),
+            "last": self.tensors["last"][week, shopper],
         }
 
     def at_visits(self, dataset: Dataset, rows: np.ndarray) -> State:
@@ -119,7 +119,7 @@ class ChoiceShopper(UserModel):
             for name in ("shopper", "day")
         )
         gap = visits.groupby("shopper")["day"].diff().fillna(1_000).to_numpy()[rows].astype(np.int64)
-        last = last_bought_at_visits(dataset, self.tensors["shortlist"].cpu().numpy(), rows).astype(np.int64)
+        last = last_bought_at_visits(dataset, self.tensors["shortlist"].cpu().numpy(), rows).astype(np.int16)
         history = (torch.as_tensor(a, device=self.device) for a in (gap, last))
         return dict(zip(("shopper", "day", "since", "last"), (shopper, day, *history), strict=True))
 
@@ -205,7 +205,7 @@ class ChoiceShopper(UserModel):
             "shopper": state["shopper"],
             "day": state["day"] + days,
             "since": days.clone(),
-            "last": torch.where(remembered, state["day"][:, None], state["last"]),
+            "last": torch.where(remembered, state["day"][:, None].to(state["last"].dtype), state["last"]),
         }
         return Response(choice, *purchases, days, left), after
 
