@@ -195,7 +195,7 @@ class BundleCore:
             return
         both = torch.cat([rows, rows + self.n])
         for name, value in state.items():
-            self.state[name][both] = value
+            self.state[name].index_copy_(0, both, value)
 
     def _open(self, rows: Tensor) -> None:
         """Retrieve candidates and describe them: the work of a visit's boundary."""
@@ -267,7 +267,7 @@ class BundleCore:
         state = self.state
         if m < self.n:
             both = torch.cat([rows, rows + self.n])
-            state = {name: value[both] for name, value in state.items()}
+            state = {name: value.index_select(0, both) for name, value in state.items()}
         response, after = self.user_model.respond(state, offer, draws)
         self._move(rows, after)
         record = VisitRecord(

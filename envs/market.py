@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
-from bundlegym.envs.base import EMBEDDING_SIZE
+from bundlegym.envs.base import EMBEDDING_SIZE, FEATURE_LIMIT
 from bundlegym.errors import UserError
 from bundlegym.recommenders import (
     PersonalFrequency,
@@ -123,7 +123,7 @@ def build_market(
         "shelf_price": dataset.shelf_price.T,
         "unit_cost": dataset.items["unit_cost"].to_numpy(np.float32),
         "week_features": _week_features(dataset),
-        "item_features": np.concatenate([popularity, embeddings], 1),
+        "item_features": _bounded(np.concatenate([popularity, embeddings], 1)),
         "synergy": synergy,
         "category": taste.category,
         "shopper_features": features,
@@ -153,7 +153,12 @@ def _week_features(dataset: Dataset) -> np.ndarray:
         dataset.display.T,
         dataset.mailer.T,
     ]
-    return np.stack(columns, 2)
+    return _bounded(np.stack(columns, 2))
+
+
+def _bounded(features: np.ndarray) -> np.ndarray:
+    """What an observation may hold."""
+    return features.clip(-FEATURE_LIMIT, FEATURE_LIMIT)
 
 
 def _checked(items: np.ndarray, scores: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:

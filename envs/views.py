@@ -19,9 +19,14 @@ def core_spaces(core: BundleCore) -> tuple[spaces.Dict, spaces.Discrete]:
     return spaces.Dict(boxes), spaces.Discrete(core.k + core.levels)
 
 
+def array(tensor: Tensor) -> np.ndarray:
+    """A tensor as an array, on the same memory where that is the CPU's."""
+    return tensor.numpy(force=not tensor.is_cpu or tensor.requires_grad)
+
+
 def to_numpy(observation: dict[str, Tensor]) -> dict[str, np.ndarray]:
     """Copies of the blocks: the core goes on writing into its own."""
-    return {name: block.numpy(force=True).copy() for name, block in observation.items()}
+    return {name: array(block).copy() for name, block in observation.items()}
 
 
 def legal_actions(action: np.ndarray, mask: np.ndarray, k: int) -> np.ndarray:

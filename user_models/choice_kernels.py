@@ -92,10 +92,9 @@ def _join(t, key, s, week, log_size, lift, offered, items, category, rate, need,
         slots[b] = place_of(t.shortlist[s], item)
         if slots[b] < 0:
             items[place], slots[b] = item, place
-            push = push_of(t, s, week, item)
-            rate[place] = t.tail_weight[s, t.group_place[t.group[item]]] * exp32(t.log_within[item] + push + log_size)
             category[place] = t.category[item]
-            rate[place] *= lift[category[place]]
+            weight = t.tail_weight[s, t.group_place[t.group[item]]] * lift[category[place]]
+            rate[place] = weight * exp32(t.log_within[item] + push_of(t, s, week, item) + log_size)
             need[place] = needed(key_of(key, streams.NOISE), item)
 
 
