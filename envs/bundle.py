@@ -14,7 +14,7 @@ from bundlegym.envs.core import BundleCore
 from bundlegym.envs.draw import draw
 from bundlegym.envs.make import make_core
 from bundlegym.envs.scene import Outcome, in_words, outcome_of, scene_of
-from bundlegym.envs.views import array, core_spaces, legal_actions
+from bundlegym.envs.views import Window, core_spaces, legal_actions
 
 
 class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
@@ -71,6 +71,7 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
         EzPickle.__init__(self, render_mode, core, **options)
         self.core = make_core(1, **options) if core is None else core
         self.core.reset()
+        self._window = Window(self.core)
         self._action = np.zeros(1, dtype=np.int64)
         self.observation_space, self.action_space = core_spaces(self.core)  # type: ignore[assignment]
         self.render_mode = render_mode
@@ -89,7 +90,7 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
             self.core.restart(torch.ones(1, dtype=torch.bool))
         self._past.clear()
         self._show()
-        return self._observation(), {"action_mask": self.action_masks()}
+        return self._window.observation(), {"action_mask": self.action_masks()}
 
     def step(self, action: Any) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         self._action[0] = self._decode(int(action))
@@ -112,15 +113,15 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
 
     def action_masks(self) -> np.ndarray:
         """(K + D,) bool, the legal actions; the name is the one that sb3-contrib looks for."""
-        return array(self.core.masks())[0].copy()
+        return self._window.mask().copy()
 
     def _decode(self, action: int) -> int:
-        mask = array(self.core.masks())
-        return action if mask[0, action] else int(legal_actions(np.array([action]), mask, self.core.k)[0])
+        mask = self._window.mask()
+        return action if mask[action] else int(legal_actions(np.array([action]), mask[None], self.core.k)[0])
 
     def _observe(self, result: StepResult) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         info: dict[str, Any] = {"action_mask": self.action_masks()}
-        observation = self._observation()
+        observation = self._window.observation()
         if result.record is None:
             self._show()
             return observation, 0.0, False, False, info
@@ -135,6 +136,3 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
             bool(result.truncated.item()),
             info,
         )
-
-    def _observation(self) -> dict[str, np.ndarray]:
-        return {name: array(block)[0].copy() for name, block in self.core.observe().items()}

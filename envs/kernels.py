@@ -102,7 +102,7 @@ def pick(action, b, m, visits, min_size, max_size):
 
 @numba.njit(cache=True)
 def _least(rank, best, slots):
-    """Fill `slots` (K,) with the places of the least of `rank` (L,), ascending, and `best` (K,) with these."""
+    """Fill `slots` (K,) with the places of the least of `rank` (L,), ascending, and `best` (K,) with them."""
     k, found = len(best), 0
     for slot in range(len(rank)):
         if found == k and rank[slot] >= best[k - 1]:

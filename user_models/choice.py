@@ -132,7 +132,7 @@ class ChoiceShopper(UserModel):
         return self._eager(state, offer, draws)
 
     def _compiled(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
-        exposure = self.offer_exposure * float(self.tensors["coefficient_mailer"])
+        exposure = self.offer_exposure and self.offer_exposure * float(self.tensors["coefficient_mailer"])
         *answer, last = choice_kernels.respond(
             self._arrays(),
             draws.seed,
