@@ -74,7 +74,7 @@ def _describe(b, n, visits, min_size, max_size):
 
 
 @numba.njit(cache=True)
-def pick(action, b, m, visits, min_size, max_size):
+def pick(action, b, synergy, category, visits, min_size, max_size):
     """Add the candidates that `action` (N,) names: the first row whose action is illegal, or -1, and how
     many actions are offers. Nothing is changed where an action is illegal."""
     k, offers = b.candidates.shape[1], 0
@@ -91,10 +91,10 @@ def pick(action, b, m, visits, min_size, max_size):
         b.picks[n, b.n_picks[n]] = item
         b.n_picks[n] += 1
         b.picked[n, a] = 1
-        pull = m.synergy[m.category[item]]
+        pull = synergy[category[item]]
         for i in range(k):
             if i != a:
-                lift = b.features[n, i, LIFT] + pull[m.category[b.candidates[n, i]]]
+                lift = b.features[n, i, LIFT] + pull[category[b.candidates[n, i]]]
                 b.features[n, i, LIFT] = _clip(lift)
         _describe(b, n, visits, min_size, max_size)
     return -1, offers

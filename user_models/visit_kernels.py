@@ -88,8 +88,8 @@ class Tables(NamedTuple):
 def tables_of(tensors: dict[str, Tensor]) -> Tables:
     """`Tables` on the memory of tensors on the CPU, and beside them: `plan` (W, I, 4) what a week has in
     store for each item, columns PRICE_PUSH, PROMOTION_PUSH, REBATE and SHELF_PRICE; `short_category` (S, L)
-    of the shortlist; `purposes` (R, C) mission loadings, `spread_category` the categories with a spread beyond;
-    `by_category` (G,) subcategories by category, `group_place` (G,) each one's place among them,
+    of the shortlist; `purposes` (R, C) mission loadings, `spread_category` the categories with a spread
+    beyond; `by_category` (G,) subcategories by category, `group_place` (G,) each one's place among them,
     `category_start` (C + 1,) where each category begins among them, `group_start` (G + 1,) where each
     subcategory's items begin in `tail_item`. The columns of `tail_weight` and `tail_attraction` are by
     category too; what is remembered comes last."""
