@@ -24,6 +24,7 @@ class Shop(NamedTuple):
 
     shortlist: Any
     handicap: Any
+    best_first: Any
     log_share: Any
     interval: Any
     week_features: Any
@@ -101,10 +102,13 @@ def pick(action, b, synergy, category, visits, min_size, max_size):
 
 
 @numba.njit(cache=True)
-def _least(rank, best, slots):
-    """Fill `slots` (K,) with the places of the least of `rank` (L,), ascending, and `best` (K,) with them."""
+def _least(rank, order, best, slots):
+    """Fill `slots` (K,) with the places of the least of `rank` (L,), ascending, and `best` (K,) with them.
+
+    It is quickest where `order` (L,) has the places of the least ones first.
+    """
     k, found = len(best), 0
-    for slot in range(len(rank)):
+    for slot in order:
         if found == k and rank[slot] >= best[k - 1]:
             continue
         place = min(found, k - 1)
@@ -132,7 +136,7 @@ def open_visits(rows, key, shopper, day, last, b, m, visits, min_size, max_size)
         shortlist, handicap, interval, bought = m.shortlist[s], m.handicap[s], m.interval[s], last[n]
         for i in range(length):
             rank[i] = -log32(compiled_draw(luck, shortlist[i])) * handicap[i]
-        _least(rank, best, slots)
+        _least(rank, m.best_first[s], best, slots)
         for i in range(length):
             days = np.float32(np.int32(today) - np.int32(bought[i]))
             overdue[i] = log32(min(max(days / interval[i], np.float32(0.05)), np.float32(20)))

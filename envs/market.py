@@ -42,6 +42,7 @@ class Market:
 
     shortlist: (S, L) int64, ascending item codes; only these become candidates.
     handicap: (S, L) exp((best score - score) / noise); retrieval takes the least products with Exp(1) draws.
+    best_first: (S, L) int16, places in the shortlist from the least handicap to the greatest.
     log_share: (S, L) log of the shopper's share of purchase lines, shrunk to the shop's.
     interval: (S, L) days between purchases.
     last: (W, S, L) int16 day last bought before each week, -1 for never.
@@ -57,6 +58,7 @@ class Market:
 
     shortlist: Tensor
     handicap: Tensor
+    best_first: Tensor
     log_share: Tensor
     interval: Tensor
     last: Tensor
@@ -113,10 +115,12 @@ def build_market(
     if embeddings.shape != (dataset.n_items, EMBEDDING_SIZE):
         raise UserError(f"embeddings {embeddings.shape}: must be ({dataset.n_items}, {EMBEDDING_SIZE})")
     profile = shopper_profile(dataset, weeks)
+    handicap = np.exp(((score.max(1, keepdims=True) - score) / RETRIEVAL_NOISE).clip(max=80.0))
     popularity = np.log(taste.popularity)[:, None] / 2 + 4
     arrays = {
         "shortlist": shortlist,
-        "handicap": np.exp(((score.max(1, keepdims=True) - score) / RETRIEVAL_NOISE).clip(max=80.0)),
+        "handicap": handicap,
+        "best_first": np.argsort(handicap, 1, kind="stable").astype(np.int16),
         "log_share": take(taste.log_share, shortlist, 1),
         "interval": take(own_intervals(taste.counts, weeks), shortlist, 1),
         "last": last_bought_by_week(dataset, shortlist),
