@@ -14,7 +14,7 @@ from bundlegym.envs.core import BundleCore
 from bundlegym.envs.draw import draw
 from bundlegym.envs.make import make_core
 from bundlegym.envs.scene import Outcome, in_words, outcome_of, scene_of
-from bundlegym.envs.views import core_spaces, legal_actions
+from bundlegym.envs.views import Window, core_spaces, legal_actions
 
 
 class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
@@ -71,6 +71,8 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
         EzPickle.__init__(self, render_mode, core, **options)
         self.core = make_core(1, **options) if core is None else core
         self.core.reset()
+        self._window = Window(self.core)
+        self._action = np.zeros(1, dtype=np.int64)
         self.observation_space, self.action_space = core_spaces(self.core)  # type: ignore[assignment]
         self.render_mode = render_mode
         self._started = False
@@ -88,11 +90,11 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
             self.core.restart(torch.ones(1, dtype=torch.bool))
         self._past.clear()
         self._show()
-        return self._observation(), {"action_mask": self.action_masks()}
+        return self._window.observation(), {"action_mask": self.action_masks()}
 
     def step(self, action: Any) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
-        chosen = torch.from_numpy(np.array([self._decode(int(action))]))
-        return self._observe(self.core.step(chosen.to(self.core.device)))
+        self._action[0] = self._decode(int(action))
+        return self._observe(self.core.step(torch.from_numpy(self._action).to(self.core.device)))
 
     def render(self) -> Any:
         """A visit in words ('ansi'), as a picture (544, 960, 3) uint8 ('rgb_array'), or None ('human')."""
@@ -111,26 +113,26 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
 
     def action_masks(self) -> np.ndarray:
         """(K + D,) bool, the legal actions; the name is the one that sb3-contrib looks for."""
-        return self.core.masks().numpy(force=True)[0].copy()
+        return self._window.mask().copy()
 
     def _decode(self, action: int) -> int:
-        mask = self.core.masks().numpy(force=True)
-        return action if mask[0, action] else int(legal_actions(np.array([action]), mask, self.core.k)[0])
+        mask = self._window.mask()
+        return action if mask[action] else int(legal_actions(np.array([action]), mask[None], self.core.k)[0])
 
     def _observe(self, result: StepResult) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         info: dict[str, Any] = {"action_mask": self.action_masks()}
-        if result.record is not None:
-            info |= {name: value.item() for name, value in result.record.metrics().items()}
-            if self.render_mode is not None:
-                self._past.append(outcome_of(self.core, result.record, 0))
+        observation = self._window.observation()
+        if result.record is None:
+            self._show()
+            return observation, 0.0, False, False, info
+        info |= {name: value.item() for name, value in result.record.metrics().items()}
+        if self.render_mode is not None:
+            self._past.append(outcome_of(self.core, result.record, 0))
         self._show()
         return (
-            self._observation(),
+            observation,
             float(result.reward.item()),
             bool(result.terminated.item()),
             bool(result.truncated.item()),
             info,
         )
-
-    def _observation(self) -> dict[str, np.ndarray]:
-        return {name: block.numpy(force=True)[0].copy() for name, block in self.core.observe().items()}

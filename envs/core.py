@@ -42,7 +42,7 @@ class Records:
 
     Attributes:
         shopper, day: (N,) int64, who stands at the door, and on which day.
-        last: (N, L) int32, the day each shortlisted item was last bought, -1 for never.
+        last: (N, L) int16, the day each shortlisted item was last bought, -1 for never.
     """
 
     shopper: Tensor
@@ -123,7 +123,7 @@ class BundleCore:
         self.records = Records(
             zeros(n, dtype=torch.int64),
             zeros(n, dtype=torch.int64),
-            zeros(n, m.shortlist.shape[1], dtype=torch.int32),
+            zeros(n, m.shortlist.shape[1], dtype=torch.int16),
         )
         self.state: State = {}
         none = zeros(n, dtype=torch.bool)
@@ -142,7 +142,9 @@ class BundleCore:
                 self.picks, self.n_picks, self.visit,
             ))
         )  # fmt: skip
-        self._table = (board, shop, config.visits, config.min_size, config.max_size)
+        limits = config.visits, config.min_size, config.max_size
+        self._table = board, shop, *limits
+        self._pick = board, shop.synergy, shop.category, *limits
         self._episode, self._records = take(self.episode), tuple(map(take, vars(self.records).values()))
         self._discounts, self._unit_cost = take(self.discounts), take(m.unit_cost)
 
@@ -170,12 +172,12 @@ class BundleCore:
         """Begin new episodes in the slots of the mask `done` (N,)."""
         rows = self.rows[done]
         if len(rows):
-            self.episode[rows] += _NEXT_EPISODE
+            self.episode.index_copy_(0, rows, self.episode.index_select(0, rows) + _NEXT_EPISODE)
             self._begin(rows)
 
     def _begin(self, rows: Tensor) -> None:
         """Draw a shopper and a first day for the episodes in `rows`, and open the first visit."""
-        self.visit[rows] = 0
+        self.visit.index_fill_(0, rows, 0)
         draws = self.draws(rows)
         shopper = self.shoppers[(draws.uniform(_SHOPPER) * len(self.shoppers)).long()]
         first, end = self.weeks
@@ -184,8 +186,9 @@ class BundleCore:
         fresh = self.user_model.reset(shopper, day)
         self._move(rows, {name: torch.cat([value, value]) for name, value in fresh.items()})
         r = self.records
-        r.shopper[rows], r.day[rows] = shopper, day
-        r.last[rows] = self.market.last[day // 7, shopper].to(r.last.dtype)
+        r.shopper.index_copy_(0, rows, shopper)
+        r.day.index_copy_(0, rows, day)
+        r.last.index_copy_(0, rows, self.market.last[day // 7, shopper])
         self._open(rows)
 
     def _move(self, rows: Tensor, state: State) -> None:
@@ -195,7 +198,7 @@ class BundleCore:
             return
         both = torch.cat([rows, rows + self.n])
         for name, value in state.items():
-            self.state[name][both] = value
+            self.state[name].index_copy_(0, both, value)
 
     def _open(self, rows: Tensor) -> None:
         """Retrieve candidates and describe them: the work of a visit's boundary."""
@@ -204,7 +207,7 @@ class BundleCore:
 
     def draws(self, rows: Tensor) -> Draws:
         """The luck of the visits now open in the slots `rows` (M,)."""
-        return Draws(self.seed, self.episode[rows], self.visit[rows])
+        return Draws(self.seed, self.episode.index_select(0, rows), self.visit.index_select(0, rows))
 
     # --- what an agent sees -----------------------------------------------------------------------------
 
@@ -231,7 +234,7 @@ class BundleCore:
             ValueError: an action is outside the mask.
         """
         given = self._take(action)
-        illegal, offers = self._ops.pick(given, *self._table)
+        illegal, offers = self._ops.pick(given, *self._pick)
         if illegal >= 0:
             raise ValueError(
                 f"environment {illegal}: action {int(action[illegal])} is masked; see action_masks()"
@@ -267,7 +270,7 @@ class BundleCore:
         state = self.state
         if m < self.n:
             both = torch.cat([rows, rows + self.n])
-            state = {name: value[both] for name, value in state.items()}
+            state = {name: value.index_select(0, both) for name, value in state.items()}
         response, after = self.user_model.respond(state, offer, draws)
         self._move(rows, after)
         record = VisitRecord(

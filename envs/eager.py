@@ -34,7 +34,9 @@ def _describe(b: Board, rows: Tensor, visits: int, min_size: int, max_size: int)
     b.mask[rows] = torch.cat([can_pick, can_offer], 1)
 
 
-def pick(action: Tensor, b: Board, m: Shop, visits: int, min_size: int, max_size: int) -> tuple[int, int]:
+def pick(
+    action: Tensor, b: Board, synergy: Tensor, category: Tensor, visits: int, min_size: int, max_size: int
+) -> tuple[int, int]:
     """See `kernels.pick`."""
     k = b.candidates.shape[1]
     inside = (action >= 0) & (action < b.mask.shape[1])
@@ -48,7 +50,7 @@ def pick(action: Tensor, b: Board, m: Shop, visits: int, min_size: int, max_size
     b.picks[rows, b.n_picks[rows]] = item[:, 0]
     b.n_picks[rows] += 1
     b.picked[rows, slot] = 1.0
-    lift = m.synergy[m.category[item], m.category[candidates]] * (candidates != item)
+    lift = synergy[category[item], category[candidates]] * (candidates != item)
     b.features[rows, :, LIFT] = (b.features[rows, :, LIFT] + lift).clamp(-FEATURE_LIMIT, FEATURE_LIMIT)
     _describe(b, rows, visits, min_size, max_size)
     return -1, int((action >= k).sum())

@@ -12,6 +12,7 @@ import numpy as np
 
 from bundlegym.envs.base import FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
 from bundlegym.user_models.draws import compiled_draw, compiled_key
+from bundlegym.user_models.numerics import log32
 
 _LIMIT = np.float32(FEATURE_LIMIT)
 _WEEK = 6  # features of item and week, from column 1 on
@@ -23,6 +24,7 @@ class Shop(NamedTuple):
 
     shortlist: Any
     handicap: Any
+    best_first: Any
     log_share: Any
     interval: Any
     week_features: Any
@@ -73,7 +75,7 @@ def _describe(b, n, visits, min_size, max_size):
 
 
 @numba.njit(cache=True)
-def pick(action, b, m, visits, min_size, max_size):
+def pick(action, b, synergy, category, visits, min_size, max_size):
     """Add the candidates that `action` (N,) names: the first row whose action is illegal, or -1, and how
     many actions are offers. Nothing is changed where an action is illegal."""
     k, offers = b.candidates.shape[1], 0
@@ -90,16 +92,34 @@ def pick(action, b, m, visits, min_size, max_size):
         b.picks[n, b.n_picks[n]] = item
         b.n_picks[n] += 1
         b.picked[n, a] = 1
-        pull = m.synergy[m.category[item]]
+        pull = synergy[category[item]]
         for i in range(k):
             if i != a:
-                lift = b.features[n, i, LIFT] + pull[m.category[b.candidates[n, i]]]
+                lift = b.features[n, i, LIFT] + pull[category[b.candidates[n, i]]]
                 b.features[n, i, LIFT] = _clip(lift)
         _describe(b, n, visits, min_size, max_size)
     return -1, offers
 
 
 @numba.njit(cache=True)
+def _least(rank, order, best, slots):
+    """Fill `slots` (K,) with the places of the least of `rank` (L,), ascending, and `best` (K,) with them.
+
+    It is quickest where `order` (L,) has the places of the least ones first.
+    """
+    k, found = len(best), 0
+    for slot in order:
+        if found == k and rank[slot] >= best[k - 1]:
+            continue
+        place = min(found, k - 1)
+        while place > 0 and best[place - 1] > rank[slot]:
+            best[place], slots[place] = best[place - 1], slots[place - 1]
+            place -= 1
+        best[place], slots[place] = rank[slot], slot
+        found = min(found + 1, k)
+
+
+@numba.njit(cache=True, error_model="numpy")
 def open_visits(rows, key, shopper, day, last, b, m, visits, min_size, max_size):
     """Retrieve candidates for `rows` and describe them.
 
@@ -107,43 +127,32 @@ def open_visits(rows, key, shopper, day, last, b, m, visits, min_size, max_size)
     """
     seed, episode, stream = key
     k, length = b.candidates.shape[1], m.shortlist.shape[1]
+    rank, overdue = np.empty(length, dtype=np.float32), np.empty(length, dtype=np.float32)
     best, slots = np.empty(k, dtype=np.float32), np.empty(k, dtype=np.int64)
     for n in rows:
         s, today = shopper[n], day[n]
         week = min(max(today // 7, 0), len(m.week_features) - 1)
         luck = compiled_key(seed, episode[n], b.visit[n], stream)
-        found = 0
-        for slot in range(length):
-            u, handicap = compiled_draw(luck, m.shortlist[s, slot]), m.handicap[s, slot]
-            # -log(u) is at least 1 - u, which saves most of the logarithms.
-            if found == k and (np.float32(1) - u) * handicap >= best[k - 1]:
-                continue
-            rank = -np.log(u) * handicap
-            if found == k and rank >= best[k - 1]:
-                continue
-            place = min(found, k - 1)
-            while place > 0 and best[place - 1] > rank:
-                best[place], slots[place] = best[place - 1], slots[place - 1]
-                place -= 1
-            best[place], slots[place] = rank, slot
-            found = min(found + 1, k)
+        shortlist, handicap, interval, bought = m.shortlist[s], m.handicap[s], m.interval[s], last[n]
+        for i in range(length):
+            rank[i] = -log32(compiled_draw(luck, shortlist[i])) * handicap[i]
+        _least(rank, m.best_first[s], best, slots)
+        for i in range(length):
+            days = np.float32(np.int32(today) - np.int32(bought[i]))
+            overdue[i] = log32(min(max(days / interval[i], np.float32(0.05)), np.float32(20)))
         for i in range(k):
             slot = slots[i]
-            item = m.shortlist[s, slot]
-            bought = last[n, slot]
+            item, known = shortlist[slot], bought[slot] >= 0
             b.candidates[n, i] = item
             b.features[n, i, 0] = _clip(m.log_share[s, slot] / 2 + 3)
             for j in range(_WEEK):
-                b.features[n, i, 1 + j] = _clip(m.week_features[week, item, j])
-            b.features[n, i, _BOUGHT] = bought >= 0
-            b.features[n, i, _OVERDUE] = 0
-            if bought >= 0:
-                overdue = np.float32(today - bought) / m.interval[s, slot]
-                b.features[n, i, _OVERDUE] = np.log(min(max(overdue, np.float32(0.05)), np.float32(20)))
-            b.features[n, i, _ITEM] = _clip(m.item_features[item, 0])
+                b.features[n, i, 1 + j] = m.week_features[week, item, j]
+            b.features[n, i, _BOUGHT] = known
+            b.features[n, i, _OVERDUE] = overdue[slot] if known else np.float32(0)
+            b.features[n, i, _ITEM] = m.item_features[item, 0]
             b.features[n, i, LIFT] = 0
             for j in range(1, m.item_features.shape[1]):
-                b.features[n, i, LIFT + j] = _clip(m.item_features[item, j])
+                b.features[n, i, LIFT + j] = m.item_features[item, j]
             b.picked[n, i] = 0
         width = m.shopper_features.shape[1]
         b.shopper[n, :width] = m.shopper_features[s]

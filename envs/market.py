@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
-from bundlegym.envs.base import EMBEDDING_SIZE
+from bundlegym.envs.base import EMBEDDING_SIZE, FEATURE_LIMIT
 from bundlegym.errors import UserError
 from bundlegym.recommenders import (
     PersonalFrequency,
@@ -42,6 +42,7 @@ class Market:
 
     shortlist: (S, L) int64, ascending item codes; only these become candidates.
     handicap: (S, L) exp((best score - score) / noise); retrieval takes the least products with Exp(1) draws.
+    best_first: (S, L) int16, places in the shortlist from the least handicap to the greatest.
     log_share: (S, L) log of the shopper's share of purchase lines, shrunk to the shop's.
     interval: (S, L) days between purchases.
     last: (W, S, L) int16 day last bought before each week, -1 for never.
@@ -57,6 +58,7 @@ class Market:
 
     shortlist: Tensor
     handicap: Tensor
+    best_first: Tensor
     log_share: Tensor
     interval: Tensor
     last: Tensor
@@ -113,17 +115,19 @@ def build_market(
     if embeddings.shape != (dataset.n_items, EMBEDDING_SIZE):
         raise UserError(f"embeddings {embeddings.shape}: must be ({dataset.n_items}, {EMBEDDING_SIZE})")
     profile = shopper_profile(dataset, weeks)
+    handicap = np.exp(((score.max(1, keepdims=True) - score) / RETRIEVAL_NOISE).clip(max=80.0))
     popularity = np.log(taste.popularity)[:, None] / 2 + 4
     arrays = {
         "shortlist": shortlist,
-        "handicap": np.exp(((score.max(1, keepdims=True) - score) / RETRIEVAL_NOISE).clip(max=80.0)),
+        "handicap": handicap,
+        "best_first": np.argsort(handicap, 1, kind="stable").astype(np.int16),
         "log_share": take(taste.log_share, shortlist, 1),
         "interval": take(own_intervals(taste.counts, weeks), shortlist, 1),
         "last": last_bought_by_week(dataset, shortlist),
         "shelf_price": dataset.shelf_price.T,
         "unit_cost": dataset.items["unit_cost"].to_numpy(np.float32),
         "week_features": _week_features(dataset),
-        "item_features": np.concatenate([popularity, embeddings], 1),
+        "item_features": _bounded(np.concatenate([popularity, embeddings], 1)),
         "synergy": synergy,
         "category": taste.category,
         "shopper_features": features,
@@ -153,7 +157,12 @@ def _week_features(dataset: Dataset) -> np.ndarray:
         dataset.display.T,
         dataset.mailer.T,
     ]
-    return np.stack(columns, 2)
+    return _bounded(np.stack(columns, 2))
+
+
+def _bounded(features: np.ndarray) -> np.ndarray:
+    """What an observation may hold."""
+    return features.clip(-FEATURE_LIMIT, FEATURE_LIMIT)
 
 
 def _checked(items: np.ndarray, scores: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from gymnasium.utils import EzPickle
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from bundlegym.envs.base import LEAVE, VisitRecord
+from bundlegym.envs.base import LEAVE, METRICS, VisitRecord
 from bundlegym.envs.core import BundleCore
 from bundlegym.envs.make import make_core
 from bundlegym.envs.views import core_spaces, legal_actions, to_numpy
@@ -88,16 +88,15 @@ class BundleVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray], EzPickle):
             core.restart(torch.from_numpy(self._ended).to(core.device))
         done = (result.terminated | result.truncated).cpu().numpy()
         infos: dict[str, Any] = {}
-        metrics = self._metrics(result.record)
+        figures, known = self._metrics(result.record)
         if done.any() and self.mode is AutoresetMode.SAME_STEP:
-            infos |= self._final(done, metrics)
-            metrics = {name: (value, known & ~done) for name, (value, known) in metrics.items()}
-            metrics = {name: pair for name, pair in metrics.items() if pair[1].any()}
+            infos |= self._final(done, figures)
+            known &= ~done
             core.restart(torch.from_numpy(done).to(core.device))
         else:
             self._ended = done
-        for name, (value, known) in metrics.items():
-            infos |= {name: np.where(known, value, 0.0), f"_{name}": known}
+        if known.any():
+            infos |= _by_name(figures, known)
         return (
             to_numpy(core.observe()),
             np.array(result.reward.cpu().numpy(), dtype=np.float64),
@@ -113,20 +112,16 @@ class BundleVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray], EzPickle):
     def _mask_info(self) -> dict[str, np.ndarray]:
         return {"action_mask": self.action_masks(), "_action_mask": np.ones(self.num_envs, dtype=bool)}
 
-    def _metrics(self, record: VisitRecord | None) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Figure (N,) and where a visit ended (N,), by name."""
-        if record is None:
-            return {}
-        slot = record.slot.cpu().numpy()
-        known = np.zeros(self.num_envs, dtype=bool)
-        known[slot] = True
-        figures = {}
-        for name, value in record.metrics().items():
-            figures[name] = (np.zeros(self.num_envs), known)
-            figures[name][0][slot] = value.cpu().numpy()
-        return figures
+    def _metrics(self, record: VisitRecord | None) -> tuple[np.ndarray, np.ndarray]:
+        """Figures by `METRICS` (M, N), and where a visit ended (N,)."""
+        figures, known = np.zeros((len(METRICS), self.num_envs)), np.zeros(self.num_envs, dtype=bool)
+        if record is not None:
+            slot = record.slot.cpu().numpy()
+            known[slot] = True
+            figures[:, slot] = torch.stack(list(record.metrics().values())).cpu().numpy()
+        return figures, known
 
-    def _final(self, done: np.ndarray, metrics: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
+    def _final(self, done: np.ndarray, figures: np.ndarray) -> dict[str, Any]:
         """Last observations and infos of the episodes that ended: views on one block a name."""
         slots = np.flatnonzero(done)
         last = to_numpy(self.core.observe(torch.from_numpy(slots).to(self.core.device)))
@@ -134,6 +129,11 @@ class BundleVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray], EzPickle):
         for i, slot in enumerate(slots):
             observations[slot] = {name: block[i] for name, block in last.items()}
         info: dict[str, Any] = {"action_mask": self.action_masks() & done[:, None], "_action_mask": done}
-        for name, (value, _) in metrics.items():
-            info |= {name: np.where(done, value, 0.0), f"_{name}": done}
+        info |= _by_name(figures, done)
         return {"final_obs": observations, "_final_obs": done, "final_info": info, "_final_info": done}
+
+
+def _by_name(figures: np.ndarray, known: np.ndarray) -> dict[str, np.ndarray]:
+    """Figures (M, N) where they are `known` (N,), as Gymnasium's vector environments lay them out."""
+    rows = zip(METRICS, np.where(known, figures, 0.0), strict=True)
+    return {key: value for name, row in rows for key, value in ((name, row), (f"_{name}", known))}

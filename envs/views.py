@@ -24,6 +24,32 @@ def to_numpy(observation: dict[str, Tensor]) -> dict[str, np.ndarray]:
     return {name: block.numpy(force=True).copy() for name, block in observation.items()}
 
 
+class Window:
+    """One shopper's core seen through arrays. A tensor that the core goes on writing into is made an array
+    once only: at one shopper this takes longer than to copy it."""
+
+    def __init__(self, core: BundleCore) -> None:
+        self.core = core
+        self._kept: dict[str, tuple[Tensor, np.ndarray]] = {}
+
+    def mask(self) -> np.ndarray:
+        """(K + D,) bool, the legal actions; it changes with the next step."""
+        return self._array("", self.core.masks())
+
+    def observation(self) -> dict[str, np.ndarray]:
+        """Copies of the blocks, (width,) each."""
+        return {name: self._array(name, block).copy() for name, block in self.core.observe().items()}
+
+    def _array(self, name: str, tensor: Tensor) -> np.ndarray:
+        kept = self._kept.get(name)
+        if kept is not None and kept[0] is tensor:
+            return kept[1]
+        array = tensor.numpy(force=True)[0]
+        if tensor.is_cpu:
+            self._kept[name] = tensor, array
+        return array
+
+
 def legal_actions(action: np.ndarray, mask: np.ndarray, k: int) -> np.ndarray:
     """(N,) int64, the actions themselves, or where one is masked the first legal offer, else the first
     legal pick. Clients without masks would otherwise stop at their first random action."""

@@ -110,7 +110,7 @@ class ChoiceShopper(UserModel):
             "shopper": shopper,
             "day": day,
             "since": since,
-            "last": self.tensors["last"][week, shopper].long(),
+            "last": self.tensors["last"][week, shopper],
         }
 
     def at_visits(self, dataset: Dataset, rows: np.ndarray) -> State:
@@ -120,7 +120,7 @@ class ChoiceShopper(UserModel):
             for name in ("shopper", "day")
         )
         gap = visits.groupby("shopper")["day"].diff().fillna(1_000).to_numpy()[rows].astype(np.int64)
-        last = last_bought_at_visits(dataset, self.tensors["shortlist"].cpu().numpy(), rows).astype(np.int64)
+        last = last_bought_at_visits(dataset, self.tensors["shortlist"].cpu().numpy(), rows).astype(np.int16)
         history = (torch.as_tensor(a, device=self.device) for a in (gap, last))
         return dict(zip(("shopper", "day", "since", "last"), (shopper, day, *history), strict=True))
 
@@ -133,7 +133,7 @@ class ChoiceShopper(UserModel):
         return self._eager(state, offer, draws)
 
     def _compiled(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
-        exposure = self.offer_exposure * float(self.tensors["coefficient_mailer"])
+        exposure = self.offer_exposure and self.offer_exposure * float(self.tensors["coefficient_mailer"])
         *answer, last = choice_kernels.respond(
             self._arrays(),
             draws.seed,
@@ -208,7 +208,7 @@ class ChoiceShopper(UserModel):
             "shopper": state["shopper"],
             "day": state["day"] + days,
             "since": days.clone(),
-            "last": torch.where(remembered, state["day"][:, None], state["last"]),
+            "last": torch.where(remembered, state["day"][:, None].to(state["last"].dtype), state["last"]),
         }
         return Response(choice, *purchases, days, left), after
 

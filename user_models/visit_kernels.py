@@ -1,6 +1,6 @@
-"""What `utility`, `tail` and `rhythm` say in torch, compiled for the CPU, for one shopper at a time.
+"""What `utility` and `rhythm` say in torch, compiled for the CPU, for one shopper at a time.
 
-`choice_kernels` makes a visit of it.
+`choice_kernels` makes a visit of it and of `tail_kernels`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from torch import Tensor
 from bundlegym.user_models import streams
 from bundlegym.user_models.choice_fit import GAP_EDGES
 from bundlegym.user_models.draws import compiled_draw, compiled_key, compiled_unit
-from bundlegym.user_models.numerics import exp32, normal_quantile
+from bundlegym.user_models.numerics import exp32, log32, normal32
 from bundlegym.user_models.rhythm import DAY_EDGES, HORIZON, RATIO_EDGES
-from bundlegym.user_models.tail import THINNING
 from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
+
+#: Columns of `Tables.plan`.
+PRICE_PUSH, PROMOTION_PUSH, REBATE, SHELF_PRICE = range(4)
 
 _F = np.float32
 _ONE = _F(1)
@@ -32,8 +34,8 @@ part = numba.njit(**_OPTIONS | {"forceinline": True, "_nrt": False})
 
 
 class Tables(NamedTuple):
-    """Arrays of `ChoiceShopper.tensors` by their names, none of them without a dimension, and four orders of
-    them that save searching: see `tables_of`."""
+    """Arrays of `ChoiceShopper.tensors` by their names, none of them without a dimension, and others made of
+    them that save searching and lie together in memory: see `tables_of`."""
 
     shortlist: Any
     taste: Any
@@ -41,10 +43,6 @@ class Tables(NamedTuple):
     coefficient_gap: Any
     deal_factor: Any
     price_slope: Any
-    price_push: Any
-    promotion_push: Any
-    rebate: Any
-    shelf_price: Any
     category: Any
     group: Any
     group_category: Any
@@ -85,24 +83,39 @@ class Tables(NamedTuple):
     campaign_member: Any
     campaign_week: Any
     coupon_push: Any
+    plan: Any
+    short_category: Any
     purposes: Any
+    spread_category: Any
     by_category: Any
+    group_place: Any
     category_start: Any
     group_start: Any
 
 
 def tables_of(tensors: dict[str, Tensor]) -> Tables:
-    """`Tables` on the memory of tensors on the CPU, and beside them: `purposes` (R, C) mission loadings,
-    `by_category` (G,) subcategories by category, `category_start` (C + 1,) where each begins among them,
-    `group_start` (G + 1,) where each subcategory's items begin in `tail_item`."""
+    """`Tables` on the memory of tensors on the CPU, and beside them: `plan` (W, I, 4) what a week has in
+    store for each item, columns PRICE_PUSH, PROMOTION_PUSH, REBATE and SHELF_PRICE; `short_category` (S, L)
+    of the shortlist; `purposes` (R, C) mission loadings, `spread_category` the categories with a spread
+    beyond; `by_category` (G,) subcategories by category, `group_place` (G,) each one's place among them,
+    `category_start` (C + 1,) where each category begins among them, `group_start` (G + 1,) where each
+    subcategory's items begin in `tail_item`. The columns of `tail_weight` and `tail_attraction` are by
+    category too; what is remembered comes last."""
     held = {name: tensors[name].reshape(-1) if tensors[name].ndim == 0 else tensors[name] for name in tensors}
     arrays = {name: held[name].numpy() for name in Tables._fields if name in held}
     of_group, n_categories = arrays["group_category"][:-1], len(arrays["mission_spread"])
     order = np.argsort(of_group, kind="stable")
+    for name in ("tail_weight", "tail_attraction"):
+        arrays[name] = np.ascontiguousarray(arrays[name][:, np.append(order, len(order))])
+    columns = [held[name].numpy() for name in ("price_push", "promotion_push", "rebate", "shelf_price")]
     return Tables(
         **arrays,
+        plan=np.stack(columns, 2),
+        short_category=arrays["category"][arrays["shortlist"]].astype(np.int32),
         purposes=np.ascontiguousarray(held["mission_loading"].numpy().T),
+        spread_category=np.flatnonzero(arrays["mission_spread"]),
         by_category=order,
+        group_place=np.argsort(order),
         category_start=np.searchsorted(of_group[order], np.arange(n_categories + 1)),
         group_start=np.searchsorted(np.sort(arrays["group"]), np.arange(len(of_group) + 1)),
     )
@@ -127,20 +140,30 @@ def first_above(ascending, x, first, end):
 
 
 @part
-def _mission(t, key, size, lift):
+def push_of(t, s, week, item):
+    """What price, display and mailer add to an item's log rate."""
+    return t.deal_factor[s] * t.plan[week, item, PRICE_PUSH] + t.plan[week, item, PROMOTION_PUSH]
+
+
+@part
+def _mission(t, key, size, lift, normal):
     """Fill `lift` (C,): what the purpose of a trip of a size multiplies rates by in each category."""
     of_mission, of_category = key_of(key, streams.MISSION), key_of(key, streams.CATEGORY)
+    purposes, own = len(t.purposes), len(t.spread_category)
+    for r in range(purposes):
+        normal[r] = normal32(compiled_draw(of_mission, r))
+    for i in range(own):
+        normal[purposes + i] = normal32(compiled_draw(of_category, t.spread_category[i]))
     lift[:] = 0
-    for r in range(len(t.purposes)):
-        z = normal_quantile(np.float64(compiled_draw(of_mission, r)))
+    for r in range(purposes):
+        z = normal[r]
         for c in range(len(lift)):
             lift[c] += z * t.purposes[r, c]
+    for i in range(own):
+        c = t.spread_category[i]
+        lift[c] += normal[purposes + i] * t.mission_spread[c]
     for c in range(len(lift)):
-        if t.mission_spread[c] != 0:
-            lift[c] += normal_quantile(np.float64(compiled_draw(of_category, c))) * t.mission_spread[c]
-        lift[c] = t.mission_scale[size] * lift[c] + t.category_level[size, c]
-    for c in range(len(lift)):
-        lift[c] = exp32(lift[c])
+        lift[c] = exp32(t.mission_scale[size] * lift[c] + t.category_level[size, c])
 
 
 @part
@@ -150,9 +173,9 @@ def next_visit(t, key, s, day):
     if compiled_unit(key_of(key, streams.AGAIN)) < t.again[s]:
         return 0, False
     luck = compiled_unit(key_of(key, streams.WAIT))
-    frailty = normal_quantile(np.float64(compiled_unit(compiled_key(seed, episode, 0, streams.FRAILTY))))
+    frailty = normal32(compiled_unit(compiled_key(seed, episode, 0, streams.FRAILTY)))
     own = t.frailty[0] * frailty
-    own += t.hazard_level[0] + t.hazard_slope[0] * np.log(t.visit_rate[s])
+    own += t.hazard_level[0] + t.hazard_slope[0] * log32(t.visit_rate[s])
     stays_away, by_day, by_ratio = _ONE, 0, 0
     for ahead in range(HORIZON):
         away = 1 + ahead
@@ -169,102 +192,70 @@ def next_visit(t, key, s, day):
 
 
 @part
-def door(t, key, s, week, since, rate, luck, lift, tail, tail_by_category):
+def door(t, key, s, week, since, rate, need, lift, normal, tail, tail_by_category):
     """What does not depend on what was bought before: the log of the trip's rate; and filled in are of each
-    shortlisted item its rate apart from the time since last bought and its luck (L,), of each category what
-    the mission multiplies by (C,), of each
-    subcategory its rate in the tail apart from that (G + 1,), and the sums of these by category (C,)."""
+    shortlisted item its rate apart from the time since last bought and what that must exceed (L,), of each
+    category what the mission multiplies by (C,), of each subcategory its rate in the tail apart from that
+    (G + 1,), and the sums of these by category (C,)."""
     chance, size = compiled_unit(key_of(key, streams.TRIP)), 0
     while size < t.trip_cdf.shape[1] - 1 and t.trip_cdf[s, size] < chance:
         size += 1
     log_size = t.trip_rate[s, size]
     log_size += t.trip_gap[first_above(_TRIP_GAPS, since, 0, len(_TRIP_GAPS))]
-    _mission(t, key, size, lift)
-    shortlist, taste, deal = t.shortlist[s], t.taste[s], t.deal_factor[s]
-    price_push, promotion_push = t.price_push[week], t.promotion_push[week]
+    _mission(t, key, size, lift, normal)
+    # Each loop touches few arrays: the compiler makes vector code where it can tell that they do not overlap.
+    shortlist, taste = t.shortlist[s], t.taste[s]
     for i in range(len(shortlist)):
-        item = shortlist[i]
-        rate[i] = taste[i] + deal * price_push[item] + promotion_push[item] + log_size
+        rate[i] = push_of(t, s, week, shortlist[i])
     for r in range(t.campaign_member.shape[1]):
         if t.campaign_member[s, r] and t.campaign_week[week, r] > 0:
             for i in range(len(shortlist)):
                 rate[i] += t.campaign_week[week, r] * t.coupon_push[r, shortlist[i]]
     for i in range(len(shortlist)):
-        rate[i] = exp32(rate[i])
+        rate[i] = exp32(rate[i] + taste[i] + log_size)
+    by_category(lift, t.short_category[s], rate)
     noise = key_of(key, streams.NOISE)
     for i in range(len(shortlist)):
-        rate[i] *= lift[t.category[shortlist[i]]]
-        luck[i] = compiled_draw(noise, shortlist[i])
+        need[i] = needed(noise, shortlist[i])
     weight, attraction = t.tail_weight[s], t.tail_attraction[week]
     for g in range(len(weight)):
         tail[g] = weight[g] * attraction[g]
+    place = 0
     for c in range(len(lift)):
         whole = _F(0)
-        for place in range(t.category_start[c], t.category_start[c + 1]):
-            whole += tail[t.by_category[place]]
+        while place < t.category_start[c + 1]:
+            whole += tail[place]
+            place += 1
         tail_by_category[c] = whole
     return log_size
 
 
 @part
-def since_last_bought(t, s, day, last, effect, rate):
+def by_category(factor, category, rate):
+    """Multiply rates by the factor of each one's category."""
+    for i in range(len(category)):
+        rate[i] *= factor[category[i]]
+
+
+@part
+def needed(noise, item):
+    """The exponential number that an item's rate must exceed for it to be bought."""
+    return -log32(compiled_draw(noise, item))
+
+
+@part
+def since_last_bought(t, s, day, last, effect, bins, rate):
     """Multiply the rates of the shortlist by the effect of the time since each was last bought."""
-    interval = t.interval[s]
+    interval, today = t.interval[s], np.int32(day)
     for i in range(len(interval)):
-        bin_ = 0
-        if last[i] >= 0:
-            ratio = _F(day - last[i]) / interval[i]
-            bin_ = 1
-            for edge in _GAPS:
-                bin_ += ratio > edge
-        rate[i] *= effect[bin_]
-
-
-@part
-def tail_rates(t, by_category, lift, memory, running):
-    """Fill `running` (C + 1,) with the running sum of the tail's rates by category; what is remembered, of
-    all categories, comes last."""
-    total = _F(0)
-    for c in range(len(lift)):
-        total += by_category[c] * lift[c]
-        running[c] = total
-    running[len(lift)] = total + memory
-
-
-@part
-def tail_item(t, key, s, week, slot, tail, lift, running):
-    """Item of the tail's purchase `slot`, or -1."""
-    target = compiled_draw(key_of(key, streams.TAIL_GROUP), slot) * running[-1]
-    luck = np.float64(compiled_draw(key_of(key, streams.TAIL_ITEM), slot))
-    c = first_above(running, target, 0, len(lift))
-    if c == len(lift):
-        item = t.memory_item[
-            first_above(t.memory_cdf, s + luck, t.memory_start[s], t.memory_start[s + 1] - 1)
-        ]
-        push = exp32(t.price_push[week, item] + t.promotion_push[week, item])
-        kept = compiled_draw(key_of(key, streams.TAIL_KEPT), slot) * _F(THINNING) < push
-        return item if kept else -1
-    place, last = t.category_start[c], t.category_start[c + 1] - 1
-    left = target - (running[c - 1] if c else _F(0))
-    while place < last and tail[t.by_category[place]] * lift[c] <= left:
-        left -= tail[t.by_category[place]] * lift[c]
-        place += 1
-    group = t.by_category[place]
-    start, end = t.tail_start[week, group], t.tail_start[week, group + 1]
-    first, last = t.group_start[group], t.group_start[group + 1] - 1
-    return t.tail_item[first_above(t.tail_cdf[week], start + luck * (end - start), first, last)]
-
-
-@part
-def next_flavour(t, week, item, luck):
-    """Item that follows an item of the tail, or -1."""
-    product = t.product[item]
-    if luck >= t.follow[product]:
-        return -1
-    start, last, cdf = t.product_start[product], t.product_start[product + 1] - 1, t.tail_cdf[week]
-    low = cdf[start - 1] if start > 0 else np.float64(week)
-    target = low + np.float64(luck / t.follow[product]) * (cdf[last] - low)
-    return t.tail_item[first_above(cdf, target, start, last)]
+        ratio = _F(today - np.int32(last[i])) / interval[i]
+        bin_ = np.int32(1)
+        for edge in _GAPS:
+            bin_ += np.int32(ratio > edge)
+        bins[i] = bin_
+    for i in range(len(interval)):
+        bins[i] = bins[i] if last[i] >= 0 else 0
+    by_category(effect, bins, rate)
 
 
 @part

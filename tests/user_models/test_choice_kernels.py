@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from bundlegym.user_models import ChoiceShopper, Draws, Offer
 from bundlegym.user_models.base import Response
-from bundlegym.user_models.numerics import normal_quantile
+from bundlegym.user_models.numerics import exp32, log32, normal32
 from bundlegym.user_models.utility import normal
 
 N = 300  # shoppers, and as many twins
@@ -84,7 +85,14 @@ def test_an_odd_batch_without_twins(user_model):
     assert lines(eager).keys() == lines(compiled).keys() and torch.equal(eager.days, compiled.days)
 
 
-def test_normal_quantile_is_that_of_torch():
+@pytest.mark.parametrize(
+    ("compiled", "exact", "error"),
+    [
+        (normal32, normal, {"atol": 2e-6, "rtol": 0.0}),
+        (log32, torch.log, {"atol": 0.0, "rtol": 3e-7}),
+        (lambda p: exp32(np.log(p)), lambda p: p, {"atol": 0.0, "rtol": 3e-6}),
+    ],
+)
+def test_compiled_functions_are_as_exact_as_float32(compiled, exact, error):
     luck = (torch.arange(0, 1 << 23, 997) + 0.5) / (1 << 23)
-    compiled = torch.tensor([normal_quantile(float(p)) for p in luck])
-    assert torch.allclose(compiled, normal(luck), atol=2e-6)
+    assert torch.allclose(torch.tensor([compiled(p) for p in luck.numpy()]), exact(luck), **error)

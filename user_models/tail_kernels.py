@@ -1,0 +1,99 @@
+"""What `tail` says in torch, compiled for the CPU, for one shopper at a time: purchases off the shortlist."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bundlegym.user_models import streams
+from bundlegym.user_models.draws import compiled_draw
+from bundlegym.user_models.numerics import exp32
+from bundlegym.user_models.tail import FOLLOWERS, SLOTS, THINNING
+from bundlegym.user_models.visit_kernels import (
+    PRICE_PUSH,
+    PROMOTION_PUSH,
+    first_above,
+    key_of,
+    part,
+    place_of,
+)
+
+_F = np.float32
+MOST_ITEMS = SLOTS * (1 + FOLLOWERS)
+
+
+@part
+def tail_rates(t, by_category, lift, memory, running):
+    """Fill `running` (C + 1,) with the running sum of the tail's rates by category; what is remembered, of
+    all categories, comes last."""
+    total = _F(0)
+    for c in range(len(lift)):
+        total += by_category[c] * lift[c]
+        running[c] = total
+    running[len(lift)] = total + memory
+
+
+@part
+def _tail_item(t, key, s, week, slot, tail, lift, running):
+    """Item of the tail's purchase `slot`, or -1."""
+    target = compiled_draw(key_of(key, streams.TAIL_GROUP), slot) * running[-1]
+    luck = np.float64(compiled_draw(key_of(key, streams.TAIL_ITEM), slot))
+    c = first_above(running, target, 0, len(lift))
+    if c == len(lift):
+        item = t.memory_item[
+            first_above(t.memory_cdf, s + luck, t.memory_start[s], t.memory_start[s + 1] - 1)
+        ]
+        push = exp32(t.plan[week, item, PRICE_PUSH] + t.plan[week, item, PROMOTION_PUSH])
+        kept = compiled_draw(key_of(key, streams.TAIL_KEPT), slot) * _F(THINNING) < push
+        return item if kept else -1
+    place, last = t.category_start[c], t.category_start[c + 1] - 1
+    left = target - (running[c - 1] if c else _F(0))
+    while place < last and tail[place] * lift[c] <= left:
+        left -= tail[place] * lift[c]
+        place += 1
+    group = t.by_category[place]
+    start, end = t.tail_start[week, group], t.tail_start[week, group + 1]
+    first, last = t.group_start[group], t.group_start[group + 1] - 1
+    return t.tail_item[first_above(t.tail_cdf[week], start + luck * (end - start), first, last)]
+
+
+@part
+def _next_flavour(t, week, item, luck):
+    """Item that follows an item of the tail, or -1."""
+    product = t.product[item]
+    if luck >= t.follow[product]:
+        return -1
+    start, last, cdf = t.product_start[product], t.product_start[product + 1] - 1, t.tail_cdf[week]
+    low = cdf[start - 1] if start > 0 else np.float64(week)
+    target = low + np.float64(luck / t.follow[product]) * (cdf[last] - low)
+    return t.tail_item[first_above(cdf, target, start, last)]
+
+
+@part
+def tail_purchases(t, key, s, week, count, tail, lift, running, offered, found):
+    """Fill `found` with the items of the tail's `count` purchases and of those that follow them, ascending,
+    once each, but for those that are on the shortlist or offered, which was decided there: how many they are,
+    and whether one of those left out was only offered."""
+    n, only_offered = 0, False
+    for slot in range(count):
+        item = _tail_item(t, key, s, week, slot, tail, lift, running)
+        for step in range(1 + FOLLOWERS):
+            if item < 0:
+                break
+            known, is_offered = place_of(t.shortlist[s], item) >= 0, False
+            for other in offered:
+                is_offered |= other == item
+            only_offered |= is_offered and not known
+            known |= is_offered
+            place = n
+            while not known and place > 0 and found[place - 1] >= item:
+                known = found[place - 1] == item
+                place -= 1
+            if not known:
+                for i in range(n, place, -1):
+                    found[i] = found[i - 1]
+                found[place] = item
+                n += 1
+            if step < FOLLOWERS:
+                luck = compiled_draw(key_of(key, streams.FLAVOUR), slot * FOLLOWERS + step)
+                item = _next_flavour(t, week, item, luck)
+    return n, only_offered
