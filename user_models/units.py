@@ -110,8 +110,9 @@ def _spread(expected: np.ndarray, extra: np.ndarray) -> tuple[np.ndarray, np.nda
     """(B - 1,) edges between classes of an equal sum of expected units beyond the first, (B, `_MOST`) chances
     of at most so many units in each."""
     order = np.argsort(expected, kind="stable")
-    share = np.cumsum(expected[order]) / expected.sum()
-    edges = expected[order][np.searchsorted(share, np.arange(1, _CLASSES) / _CLASSES)]
+    share = np.cumsum(expected[order]) / max(expected.sum(), 1e-9)
+    place = np.searchsorted(share, np.arange(1, _CLASSES) / _CLASSES)
+    edges = expected[order][place.clip(max=len(order) - 1)]
     count = np.zeros((_CLASSES, _MOST))
     np.add.at(count, (np.digitize(expected, edges), extra.astype(np.int64)), 1.0)
     count += _CLASS_LINES * count.sum(0) / count.sum()
