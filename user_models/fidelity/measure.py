@@ -103,11 +103,14 @@ def measure(
     samples["calibration"] = curve[:, 0], curve[:, 1]
 
     progress("fidelity: telling simulated from real by gradient boosting")
-    features = {"baskets": two_sample.basket_features, "shopper_weeks": two_sample.week_features}
-    figures["two_sample"] = {}
-    for rows_of, make in features.items():
-        tables = (make(real, dataset, weeks[0]), make(simulated, dataset, weeks[0]))
-        figures["two_sample"][rows_of] = two_sample.two_sample_auc(*tables, seed=seed)
+    earlier = (2 * weeks[0] - weeks[1], weeks[0])
+    for rows_of, make in two_sample.FEATURES.items():
+        table = make(real, dataset, weeks[0])
+        auc = two_sample.two_sample_auc(table, make(simulated, dataset, weeks[0]), seed=seed)
+        if earlier[0] > 0:  # with a past of their own to be held against
+            other = make(real_tape(dataset, earlier, shoppers), dataset, earlier[0])
+            auc["auc_of_drift"] = two_sample.two_sample_auc(table, other, seed=seed)["auc"]
+        figures.setdefault("two_sample", {})[rows_of] = auc
     figures["two_sample_auc"] = max(part["auc"] for part in figures["two_sample"].values())
     progress("fidelity: likelihood")
     figures["nll_per_item"] = {name: likelihood.model_nll(model, dataset, rows)}

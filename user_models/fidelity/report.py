@@ -157,6 +157,7 @@ def as_text(content: dict[str, Any], *, brief: bool = False) -> str:
     for key in content["two_sample"]:
         told = [part["two_sample"][key] for part in both]
         row(f"  {key}", tuple(part["auc"] for part in told), f"<= {TARGETS['auc']:.2f}   {_intervals(told)}")
+        row("    of as many weeks before, real", tuple(part.get("auc_of_drift") for part in told))
     lines.append("Negative log-likelihood per purchased item, nats")
     for key in content["nll_per_item"]:
         row(f"  {key}", tuple(part["nll_per_item"][key] for part in both))

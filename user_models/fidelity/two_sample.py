@@ -72,6 +72,9 @@ def week_features(tape: pd.DataFrame, dataset: Dataset, first_week: int) -> pd.D
     return out.join(before.add_suffix("_last_week")).join(_department_lines(lines, "cell"))
 
 
+FEATURES = {"baskets": basket_features, "shopper_weeks": week_features}
+
+
 def _line_features(tape: pd.DataFrame, dataset: Dataset, first_week: int) -> pd.DataFrame:
     item, week = tape["item"].to_numpy(), tape["week"].to_numpy()
     bought = line_counts(dataset, (0, first_week))
