@@ -196,9 +196,9 @@ class BundleCore:
         if len(rows) == self.n:
             self.state = state
             return
-        both = torch.cat([rows, rows + self.n])
+        at = self._take(torch.cat([rows, rows + self.n]))
         for name, value in state.items():
-            self.state[name].index_copy_(0, both, value)
+            self._take(self.state[name])[at] = self._take(value)
 
     def _open(self, rows: Tensor) -> None:
         """Retrieve candidates and describe them: the work of a visit's boundary."""
@@ -234,19 +234,19 @@ class BundleCore:
             ValueError: an action is outside the mask.
         """
         given = self._take(action)
-        illegal, offers = self._ops.pick(given, *self._pick)
+        illegal, slots = self._ops.pick(given, *self._pick)
         if illegal >= 0:
             raise ValueError(
                 f"environment {illegal}: action {int(action[illegal])} is masked; see action_masks()"
             )
-        if offers == 0:
+        rows = self._give(slots)
+        if len(rows) == 0:
             return self._quiet
-        rows = self.rows if offers == self.n else self.rows[action >= self.k]
         record, reward = self._visit(rows, given)
         left = record.left
-        late = ~left & ((self.visit if offers == self.n else self.visit[rows]) >= self.config.visits)
+        late = ~left & (self.visit.index_select(0, rows) >= self.config.visits)
         self._open(rows)
-        if offers == self.n:
+        if len(rows) == self.n:
             return StepResult(reward, left, late, record)
         quiet, at = self._quiet, (rows,)
         return StepResult(

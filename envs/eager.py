@@ -36,13 +36,13 @@ def _describe(b: Board, rows: Tensor, visits: int, min_size: int, max_size: int)
 
 def pick(
     action: Tensor, b: Board, synergy: Tensor, category: Tensor, visits: int, min_size: int, max_size: int
-) -> tuple[int, int]:
+) -> tuple[int, Tensor]:
     """See `kernels.pick`."""
     k = b.candidates.shape[1]
     inside = (action >= 0) & (action < b.mask.shape[1])
     legal = (action == LEAVE) | inside & b.mask.gather(1, action.clamp(0, b.mask.shape[1] - 1)[:, None])[:, 0]
     if not bool(legal.all()):
-        return int((~legal).nonzero()[0]), 0
+        return int((~legal).nonzero()[0]), action[:0]
     rows = ((action < k) & (action != LEAVE)).nonzero()[:, 0]
     slot = action[rows]
     candidates = b.candidates[rows]
@@ -53,7 +53,7 @@ def pick(
     lift = synergy[category[item], category[candidates]] * (candidates != item)
     b.features[rows, :, LIFT] = (b.features[rows, :, LIFT] + lift).clamp(-FEATURE_LIMIT, FEATURE_LIMIT)
     _describe(b, rows, visits, min_size, max_size)
-    return -1, int((action >= k).sum())
+    return -1, (action >= k).nonzero()[:, 0]
 
 
 def open_visits(

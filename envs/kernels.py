@@ -76,16 +76,18 @@ def _describe(b, n, visits, min_size, max_size):
 
 @numba.njit(cache=True)
 def pick(action, b, synergy, category, visits, min_size, max_size):
-    """Add the candidates that `action` (N,) names: the first row whose action is illegal, or -1, and how
-    many actions are offers. Nothing is changed where an action is illegal."""
-    k, offers = b.candidates.shape[1], 0
+    """Add the candidates that `action` (N,) names: the first row whose action is illegal, or -1, and the
+    rows (M,) that make an offer. Nothing is changed where an action is illegal."""
+    k, offers, made = b.candidates.shape[1], np.empty(len(action), dtype=np.int64), 0
     for n in range(len(action)):
         inside = 0 <= action[n] < b.mask.shape[1]
         if action[n] != LEAVE and not (inside and b.mask[n, action[n]]):
-            return n, 0
+            return n, offers[:0]
     for n in range(len(action)):
         a = action[n]
-        offers += a >= k
+        if a >= k:
+            offers[made] = n
+            made += 1
         if a == LEAVE or a >= k:
             continue
         item = b.candidates[n, a]
@@ -98,7 +100,7 @@ def pick(action, b, synergy, category, visits, min_size, max_size):
                 lift = b.features[n, i, LIFT] + pull[category[b.candidates[n, i]]]
                 b.features[n, i, LIFT] = _clip(lift)
         _describe(b, n, visits, min_size, max_size)
-    return -1, offers
+    return -1, offers[:made]
 
 
 @numba.njit(cache=True)
@@ -192,6 +194,18 @@ def earnings(m, row, item, quantity, price, unit_cost):
     return revenue[:m], margin[:m], margin[m:]
 
 
+@numba.njit(cache=True, inline="always")
+def _last_up_to(ascending, x):
+    """The last place whose value is not above x, or 0. It takes no branch that depends on the values: one
+    that cannot be foretold costs more than a look at a value."""
+    place, left = 0, len(ascending)
+    while left > 1:
+        half = left >> 1
+        place += half * (ascending[place + half] <= x)
+        left -= half
+    return place
+
+
 @numba.njit(cache=True)
 def note(rows, row, item, days, visit, shopper, day, last, shortlist):
     """The shop notes what its M shoppers in the slots `rows` bought, and when they come again; purchases
@@ -199,9 +213,8 @@ def note(rows, row, item, days, visit, shopper, day, last, shortlist):
     for p in range(len(row)):
         if row[p] < len(rows):
             n = rows[row[p]]
-            known = shortlist[shopper[n]]
-            slot = np.searchsorted(known, item[p])
-            if slot < len(known) and known[slot] == item[p]:
+            slot = _last_up_to(shortlist[shopper[n]], item[p])
+            if shortlist[shopper[n], slot] == item[p]:
                 last[n, slot] = day[n]
     for i in range(len(rows)):
         day[rows[i]] += days[i]
