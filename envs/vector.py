@@ -124,11 +124,12 @@ class BundleVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray], EzPickle):
     def _final(self, done: np.ndarray, figures: np.ndarray) -> dict[str, Any]:
         """Last observations and infos of the episodes that ended: views on one block a name."""
         slots = np.flatnonzero(done)
-        last = to_numpy(self.core.observe(torch.from_numpy(slots).to(self.core.device)))
+        masks = self.core.masks().numpy(force=True) & done[:, None]
+        last = {name: block.numpy(force=True)[slots] for name, block in self.core.observe().items()}
         observations = np.full(self.num_envs, None, dtype=object)
-        for i, slot in enumerate(slots):
-            observations[slot] = {name: block[i] for name, block in last.items()}
-        info: dict[str, Any] = {"action_mask": self.action_masks() & done[:, None], "_action_mask": done}
+        for slot, blocks in zip(slots, zip(*last.values(), strict=True), strict=True):
+            observations[slot] = dict(zip(last, blocks, strict=True))
+        info: dict[str, Any] = {"action_mask": masks, "_action_mask": done}
         info |= _by_name(figures, done)
         return {"final_obs": observations, "_final_obs": done, "final_info": info, "_final_info": done}
 
