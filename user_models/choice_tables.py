@@ -63,7 +63,7 @@ def fit_tensors(
         np.where(steady, coefficients[name], coefficients[f"{name}_unsteady"]) * table
         for name, table in (("display", marketing.display), ("mailer", marketing.mailer))
     )
-    promotion = promotion + coefficients["rivals"] * marketing.rivals
+    promotion = promotion + coefficients["substitutes"] * marketing.substitutes
     push = slope * marketing.rebate + promotion
     power = float(coefficients["taste"])
     log_share = taste.log_share()
@@ -82,14 +82,13 @@ def fit_tensors(
     effect, error = coupon["coupon_effect"]
     if np.isfinite(error):
         progress(f"user model: a coupon adds {effect:.2f} (standard error {error:.2g}) to an item's log rate")
-    # Neutral where it cannot be told from none.
-    coupons = coupon_tables(dataset, effect if abs(effect) > 2 * error else 0.0)
+    coupons = coupon_tables(dataset, _told(effect, error))
     trial = stages("trial", lambda: {"habit_share": np.array(habit_share(dataset, weeks, shoppers, push))})
     share, error = trial["habit_share"]
     progress(
         f"user model: habit is {share:.2f} (standard error {error:.2g}) of what follows a first purchase"
     )
-    habit = min(share, 1.0) if share > 2 * error else 0.0
+    habit = np.clip(_told(share, error), 0.0, 1.0)
     group_category = np.zeros(taste.group.max() + 1, dtype=np.int64)
     group_category[taste.group] = frequency.category
     arrays: dict[str, np.ndarray] = {
@@ -131,6 +130,11 @@ def fit_tensors(
     return tensors
 
 
+def _told(estimate: float, error: float) -> float:
+    """The estimate, or the neutral 0 where its standard error does not tell it from none."""
+    return estimate if abs(estimate) > 2 * error else 0.0
+
+
 def _fit_missions(
     dataset: Dataset,
     frequency: PersonalFrequency,
@@ -142,9 +146,8 @@ def _fit_missions(
     """`synergy`, `mission_*` and `synergy_share` (2,): the share as measured, its standard error."""
     lift = category_synergy(dataset, frequency, weeks, LIFT_PSEUDO_COUNT, shoppers=shoppers)
     measured, error = synergy_share(dataset, frequency, push, weeks, shoppers, seed)
-    # Neutral where promotions cannot tell it from none; at a half it explains all of the lift of either on
-    # other.
-    share = min(measured, 0.5) if measured > 2 * error else 0.0
+    # At a half it explains all of the lift of either on the other.
+    share = float(np.clip(_told(measured, error), 0.0, 0.5))
     synergy = share * np.where(np.eye(len(lift)) > 0, lift.clip(max=0), lift)
     # Each of two may have pulled the other, so synergy accounts for twice its size in their lift.
     common = lift - 2 * share * (lift - np.diag(np.diag(lift)))

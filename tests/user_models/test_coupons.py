@@ -15,9 +15,9 @@ from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.coupons import coupon_effect, coupon_push, coupon_tables, take_up, usual_push
 from bundlegym.user_models.fidelity.coupons import coupon_lines
 from bundlegym.user_models.tape import real_tape
+from tests.user_models.logs import START, weekly_lines
 
 SHOPPERS, ITEMS, WEEKS, CAMPAIGNS, ITEMS_A_CAMPAIGN = 500, 120, 40, 8, 6
-START = pd.Timestamp("2024-01-01")
 WHOLE = (0, WEEKS)
 EVERYONE = np.ones(SHOPPERS, dtype=bool)
 
@@ -41,19 +41,7 @@ def draw(effect: float, seed: int = 0) -> Dataset:
         np.nonzero(rng.random((SHOPPERS, ITEMS)) < 1 - np.exp(-np.exp(log_rate + season[:, w] + held[w])))
         for w in range(WEEKS)
     ]
-    shopper, item = np.concatenate(bought, axis=1)
-    week = np.repeat(np.arange(WEEKS), [len(one[0]) for one in bought])
-    lines = pd.DataFrame(
-        {
-            "shopper": shopper,
-            "basket": shopper * WEEKS + week,
-            "item": item,
-            "time": START + pd.to_timedelta(7 * week + 2, unit="D"),
-            "quantity": 1,
-            "price_paid": 2.0,
-            "list_price": 2.0,
-        }
-    )
+    lines = weekly_lines(bought)
     first = START + pd.to_timedelta(7 * (4 * np.arange(CAMPAIGNS) + 3), unit="D")
     campaigns = pd.DataFrame(
         {

@@ -8,9 +8,9 @@ import pytest
 
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset
 from bundlegym.user_models.trial import habit_share
+from tests.user_models.logs import weekly_lines
 
 SHOPPERS, ITEMS, WEEKS = 800, 200, 36
-START = pd.Timestamp("2024-01-01")
 EVERYONE = np.ones(SHOPPERS, dtype=bool)
 
 
@@ -28,19 +28,7 @@ def draw(spread: float, habit: float, seed: int) -> tuple[Dataset, np.ndarray]:
         bought = rng.random(tried.shape) < 1 - np.exp(-size * np.exp(log_rate + push[week] + habit * tried))
         tried |= bought
         baskets.append(np.nonzero(bought))
-    shopper, item = np.concatenate(baskets, axis=1)
-    week = np.repeat(np.arange(WEEKS), [len(one[0]) for one in baskets])
-    lines = pd.DataFrame(
-        {
-            "shopper": shopper,
-            "basket": shopper * WEEKS + week,
-            "item": item,
-            "time": START + pd.to_timedelta(7 * week + 2, unit="D"),
-            "quantity": 1,
-            "price_paid": 2.0,
-            "list_price": 2.0,
-        }
-    )
+    lines = weekly_lines(baskets)
     names = [f"c{i % 10}" for i in range(ITEMS)]
     items = pd.DataFrame({"item": np.arange(ITEMS), "category": names, "subcategory": names})
     log = Log("known", lines, items=items)
