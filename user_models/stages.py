@@ -75,7 +75,7 @@ def fit_folder(cache: Path, dataset: Dataset, **settings: Any) -> Path:
         text = value.tobytes().hex() if isinstance(value, np.ndarray) else value
         digest.update(json.dumps([name, text]).encode())
     package = Path(bundlegym.__file__).parent
-    for folder in ("data", "recommenders", "user_models"):
+    for folder in ("data", "recommenders", "user_models", "user_models/choice"):
         for source in sorted((package / folder).glob("*.py")):
             digest.update(source.read_bytes())
     return cache / "fits" / digest.hexdigest()[:16]

@@ -9,8 +9,8 @@ import torch
 
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset
 from bundlegym.user_models import Draws
-from bundlegym.user_models.flavours import fit_flavours, products
-from bundlegym.user_models.tail import tail_items, tail_tables
+from bundlegym.user_models.choice.flavours import fit_flavours, products
+from bundlegym.user_models.choice.tail import tail_items, tail_tables
 
 SHOPPERS, WEEKS, PRODUCTS, FLAVOURS = 300, 40, 60, 8
 #: Chance of a further flavour: of even products, of odd ones.

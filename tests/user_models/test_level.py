@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bundlegym.user_models.level import _figures
+from bundlegym.user_models.choice.level import _figures
 from bundlegym.user_models.trips import GRID, SIZE_EDGES, on_grid
 
 

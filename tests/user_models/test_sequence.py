@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from bundlegym.data import visit_rows
-from bundlegym.user_models import Draws, Offer, SequenceShopper, sequence
+from bundlegym.user_models import Draws, Offer, SequenceShopper
 from bundlegym.user_models.base import TAKE
-from bundlegym.user_models.sequence_fit import fit_net
+from bundlegym.user_models.sequence import shopper as sequence
+from bundlegym.user_models.sequence.fit import fit_net
 from bundlegym.user_models.tape import simulated_tape
 from tests.user_models.test_known_answers import DISPLAY, PRICE, draw
 

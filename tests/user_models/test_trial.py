@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset
-from bundlegym.user_models.trial import habit_share
+from bundlegym.user_models.choice.trial import habit_share
 from tests.user_models.logs import weekly_lines
 
 SHOPPERS, ITEMS, WEEKS = 800, 200, 36

@@ -13,14 +13,14 @@ from torch import Tensor
 
 from bundlegym.user_models import streams
 from bundlegym.user_models.base import Offer, State
-from bundlegym.user_models.choice_fit import gap_bins
+from bundlegym.user_models.choice.fit import gap_bins
 from bundlegym.user_models.coupons import coupon_push
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.ragged import rows_of
 from bundlegym.user_models.rowwise import product
 from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
 
-#: What a `ChoiceShopper` looks up; see `choice_tables.fit_tensors`.
+#: What a `ChoiceShopper` looks up; see `tables.fit_tensors`.
 Tables = dict[str, Tensor]
 MOST_PULL = 2.0  # of a basket on an item's log rate: few baskets tell how far it adds up
 

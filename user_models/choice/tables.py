@@ -11,15 +11,15 @@ from bundlegym.data import Dataset
 from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share
-from bundlegym.user_models.choice_fit import Marketing, departments, fit_coefficients, gap_bins, steadily_sold
+from bundlegym.user_models.choice.fit import Marketing, departments, fit_coefficients, gap_bins, steadily_sold
+from bundlegym.user_models.choice.flavours import fit_flavours
+from bundlegym.user_models.choice.tail import THINNING, memory_tables, tail_tables
+from bundlegym.user_models.choice.trial import habit_share
 from bundlegym.user_models.coupons import coupon_effect, coupon_tables, usual_push
-from bundlegym.user_models.flavours import fit_flavours
 from bundlegym.user_models.missions import LIFT_PSEUDO_COUNT, mission_tables, synergy_share
 from bundlegym.user_models.rhythm import fit_rhythm
 from bundlegym.user_models.stages import Stages
-from bundlegym.user_models.tail import THINNING, memory_tables, tail_tables
 from bundlegym.user_models.taste import Taste
-from bundlegym.user_models.trial import habit_share
 from bundlegym.user_models.trips import GRID, fit_trips
 from bundlegym.user_models.units import fit_units
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from bundlegym.user_models import streams
-from bundlegym.user_models.draws import compiled_draw
-from bundlegym.user_models.numerics import exp32
-from bundlegym.user_models.tail import FOLLOWERS, SLOTS, THINNING
-from bundlegym.user_models.visit_kernels import (
+from bundlegym.user_models.choice.tail import FOLLOWERS, SLOTS, THINNING
+from bundlegym.user_models.choice.visit_kernels import (
     PRICE_PUSH,
     PROMOTION_PUSH,
     first_above,
@@ -16,6 +14,8 @@ from bundlegym.user_models.visit_kernels import (
     part,
     place_of,
 )
+from bundlegym.user_models.draws import compiled_draw
+from bundlegym.user_models.numerics import exp32
 
 _F = np.float32
 MOST_ITEMS = SLOTS * (1 + FOLLOWERS)

@@ -10,11 +10,11 @@ from bundlegym.data import Dataset, visit_rows
 from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.frequency import line_counts
 from bundlegym.recommenders.history import last_bought_by_week
-from bundlegym.user_models.choice_fit import Marketing, gap_bins
+from bundlegym.user_models.choice.fit import Marketing, gap_bins
 from bundlegym.user_models.missions import LIFT_PSEUDO_COUNT, mission_tables
 from bundlegym.user_models.rhythm import fit_rhythm
-from bundlegym.user_models.sequence_fit import Visits, hidden_after, own_interval
-from bundlegym.user_models.sequence_net import BasketNet
+from bundlegym.user_models.sequence.fit import Visits, hidden_after, own_interval
+from bundlegym.user_models.sequence.net import BasketNet
 from bundlegym.user_models.taste import subcategories
 from bundlegym.user_models.trips import GRID, fit_trips
 from bundlegym.user_models.units import fit_units

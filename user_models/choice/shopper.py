@@ -33,25 +33,27 @@ from bundlegym.data import Dataset
 from bundlegym.errors import UserError
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.threads import one_thread
-from bundlegym.user_models import choice_kernels, streams, visit_kernels
+from bundlegym.user_models import streams
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.bundling import takes_whole
-from bundlegym.user_models.choice_tables import fit_tensors
+from bundlegym.user_models.choice import kernels
+from bundlegym.user_models.choice.level import fit_level
+from bundlegym.user_models.choice.tables import fit_tensors
+from bundlegym.user_models.choice.tail import arrivals, by_category, tail_items
+from bundlegym.user_models.choice.utility import MOST_PULL, Visit, log_share, open_visit, week_of
+from bundlegym.user_models.choice.visit_kernels import Tables, tables_of
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.files import load_tensors, save_tensors
-from bundlegym.user_models.level import fit_level
 from bundlegym.user_models.rhythm import first_visit, next_visit
 from bundlegym.user_models.stages import Stages, fit_folder
-from bundlegym.user_models.tail import arrivals, by_category, tail_items
 from bundlegym.user_models.units import draw_units
-from bundlegym.user_models.utility import MOST_PULL, Visit, log_share, open_visit, week_of
 
 
 class ChoiceShopper(UserModel):
     """See the module's docstring. Build it with `fit` or `load`.
 
     Attributes:
-        tensors: everything fitted or read off the log, by name; see `choice_tables.fit_tensors`.
+        tensors: everything fitted or read off the log, by name; see `tables.fit_tensors`.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class ChoiceShopper(UserModel):
         self.device = torch.device(device)
         self.tensors = {name: value.to(self.device) for name, value in tensors.items()}
         self.offer_exposure, self.bundle_pull = offer_exposure, bundle_pull
-        self._held: tuple[list[Tensor], visit_kernels.Tables] | None = None
+        self._held: tuple[list[Tensor], Tables] | None = None
 
     @staticmethod
     @one_thread()
@@ -134,7 +136,7 @@ class ChoiceShopper(UserModel):
 
     def _compiled(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
         exposure = self.offer_exposure and self.offer_exposure * float(self.tensors["coefficient_mailer"])
-        *answer, last = choice_kernels.respond(
+        *answer, last = kernels.respond(
             self._arrays(),
             draws.seed,
             (draws.episode.numpy(), draws.visit.numpy()),
@@ -151,10 +153,10 @@ class ChoiceShopper(UserModel):
         }
         return response, after | {"last": torch.from_numpy(last)}
 
-    def _arrays(self) -> visit_kernels.Tables:
+    def _arrays(self) -> Tables:
         """The tensors as the compiled path takes them, made anew where one of them was replaced."""
         if self._held is None or not all(map(is_, self.tensors.values(), self._held[0])):
-            self._held = list(self.tensors.values()), visit_kernels.tables_of(self.tensors)
+            self._held = list(self.tensors.values()), tables_of(self.tensors)
         return self._held[1]
 
     def _eager(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:

@@ -17,12 +17,10 @@ import numpy as np
 
 from bundlegym.user_models import streams
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE
-from bundlegym.user_models.draws import compiled_draw
-from bundlegym.user_models.numerics import exp32, log32
-from bundlegym.user_models.tail import SLOTS
-from bundlegym.user_models.tail_kernels import MOST_ITEMS, tail_purchases, tail_rates
-from bundlegym.user_models.utility import MOST_PULL
-from bundlegym.user_models.visit_kernels import (
+from bundlegym.user_models.choice.tail import SLOTS
+from bundlegym.user_models.choice.tail_kernels import MOST_ITEMS, tail_purchases, tail_rates
+from bundlegym.user_models.choice.utility import MOST_PULL
+from bundlegym.user_models.choice.visit_kernels import (
     REBATE,
     SHELF_PRICE,
     by_category,
@@ -37,6 +35,8 @@ from bundlegym.user_models.visit_kernels import (
     push_of,
     since_last_bought,
 )
+from bundlegym.user_models.draws import compiled_draw
+from bundlegym.user_models.numerics import exp32, log32
 
 _F = np.float32
 _ONE, _PULL = _F(1), _F(MOST_PULL)

@@ -1,7 +1,7 @@
 """`SequenceShopper`: a recurrent network of the next basket, with price and promotion as inputs.
 
 The hidden state of a gated recurrent unit over the shopper's visits, own frequencies and times since last
-bought, prices and promotions give every item of the catalogue a log rate (`sequence_net`). An item is bought
+bought, prices and promotions give every item of the catalogue a log rate (`net`). An item is bought
 at the shelf price when v = log(rate) + Gumbel noise > 0, and whoever came buys at least what came nearest.
 How much a visit holds, the purpose of a trip that categories have in common, and when the shopper comes again
 are the mixtures of trips, the missions and the daily hazard that `ChoiceShopper` has too (`trips`,
@@ -30,17 +30,17 @@ from bundlegym.threads import one_thread
 from bundlegym.user_models import streams
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.bundling import takes_whole
-from bundlegym.user_models.choice_fit import gap_bins
+from bundlegym.user_models.choice.fit import gap_bins
+from bundlegym.user_models.choice.level import fit_level
+from bundlegym.user_models.choice.utility import mission_shift
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.files import load_tensors, save_tensors
-from bundlegym.user_models.level import fit_level
 from bundlegym.user_models.rhythm import first_visit, next_visit
 from bundlegym.user_models.rowwise import product
-from bundlegym.user_models.sequence_fit import fit_net, own_interval
-from bundlegym.user_models.sequence_tables import sequence_tensors
+from bundlegym.user_models.sequence.fit import fit_net, own_interval
+from bundlegym.user_models.sequence.tables import sequence_tensors
 from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
 from bundlegym.user_models.units import draw_units
-from bundlegym.user_models.utility import mission_shift
 
 _ROWS = 512  # shoppers whose tables over all items are in memory at once
 _FIRST_GAP = 1_000  # days since the visit before the first
@@ -50,7 +50,7 @@ class SequenceShopper(UserModel):
     """See the module's docstring. Build it with `fit` or `load`.
 
     Attributes:
-        tensors: everything fitted or read off the log, by name; see `sequence_tables.sequence_tensors`.
+        tensors: everything fitted or read off the log, by name; see `tables.sequence_tensors`.
     """
 
     def __init__(self, tensors: dict[str, Tensor], device: torch.device | str = "cpu") -> None:

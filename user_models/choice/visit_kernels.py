@@ -1,6 +1,6 @@
 """What `utility` and `rhythm` say in torch, compiled for the CPU, for one shopper at a time.
 
-`choice_kernels` makes a visit of it and of `tail_kernels`.
+`kernels` makes a visit of it and of `tail_kernels`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from bundlegym.user_models import streams
-from bundlegym.user_models.choice_fit import GAP_EDGES
+from bundlegym.user_models.choice.fit import GAP_EDGES
 from bundlegym.user_models.draws import compiled_draw, compiled_key, compiled_unit
 from bundlegym.user_models.numerics import exp32, log32, normal32
 from bundlegym.user_models.rhythm import DAY_EDGES, HORIZON, RATIO_EDGES
