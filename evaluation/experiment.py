@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from stable_baselines3.common.logger import configure
+from stable_baselines3.common.logger import Logger, make_output_format
 from stable_baselines3.common.vec_env import VecMonitor
 from tqdm import tqdm
 
@@ -163,10 +163,10 @@ class Experiment:
         Args:
             line: of the progress bar, where several stand below each other.
         """
-        folder = self.folder / f"{agent}-{seed}"
+        config, folder = self.config, self.folder / f"{agent}-{seed}"
         folder.mkdir(exist_ok=True)
-        checkpoint, steps = folder / "checkpoint.safetensors", self.config.steps_of(agent)
-        episodes = min(_EVAL_EPISODES, self.config.episodes)
+        checkpoint, steps = folder / "checkpoint.safetensors", config.steps_of(agent)
+        episodes = min(_EVAL_EPISODES, config.episodes)
 
         @cache  # not made for an agent that is trained already
         def validation() -> BundleCore:
@@ -177,25 +177,21 @@ class Experiment:
             rows = estimate([play(validation(), learned(model), _EVAL_SEED)])
             return {name: row["mean"] for name, row in rows.items() if row["mean"] is not None}
 
-        hyper = {
-            "agent": agent,
-            "seed": seed,
-            "steps": steps,
-            "n_envs": self.config.n_envs,
-            "gamma": self.config.gamma,
-        }
+        hyper = {"agent": agent, "seed": seed, "steps": steps, "n_envs": config.n_envs, "gamma": config.gamma}
         bar = partial(tqdm, desc=f"{agent}, seed {seed}", unit=" steps", position=line)
-        metrics = BundleMetrics(hyper, evaluate, self.config.eval_every, checkpoint, bar)
+        metrics = BundleMetrics(hyper, evaluate, config.eval_every, checkpoint, bar)
         model = self.model(agent, seed, metrics.add)
         if checkpoint.exists():
             load_checkpoint(model, checkpoint)
             model.get_env().seed(seed + model.num_timesteps)  # not the luck of the first part again
-        left = steps - model.num_timesteps
-        if left <= 0:
+        done = model.num_timesteps
+        if done >= steps:
             return model
-        model.set_logger(configure(str(folder), ["tensorboard", "csv"]))
+        part = f"-{done}" if done else ""  # what is resumed goes on in a file of its own, progress-STEPS.csv
+        formats = [make_output_format(kind, str(folder), part) for kind in ("tensorboard", "csv")]
+        model.set_logger(Logger(str(folder), formats))
         with interrupts_noted() as interrupted:
-            model.learn(left, callback=[metrics, StopOn(interrupted)], reset_num_timesteps=False)
+            model.learn(steps - done, callback=[metrics, StopOn(interrupted)], reset_num_timesteps=False)
         if interrupted():
             print(f"\nto continue: python train.py --resume {self.folder}", file=sys.stderr)
             raise KeyboardInterrupt

@@ -79,10 +79,13 @@ def test_resume_continues_an_unfinished_run(run, tmp_path):
     (tmp_path / "half" / "ppo-0").mkdir()
     checkpoint = "ppo-0/checkpoint.safetensors"
     (tmp_path / "half" / checkpoint).write_bytes((run / checkpoint).read_bytes())
+    (tmp_path / "half" / "ppo-0" / "progress.csv").write_text("of the first part")
     done = script("train.py", "--resume", "half", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "512/768" in done.stderr and "768/768" in done.stderr
     assert (tmp_path / "half" / "results.json").exists()
+    assert (tmp_path / "half" / "ppo-0" / "progress.csv").read_text() == "of the first part"
+    assert (tmp_path / "half" / "ppo-0" / "progress-512.csv").stat().st_size > 100
 
 
 def small_log(folder: Path, **columns: list) -> str:
