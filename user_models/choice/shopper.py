@@ -105,14 +105,15 @@ class ChoiceShopper(UserModel):
         return first_visit(self.tensors, shopper, day, draws)
 
     def reset(self, shopper: Tensor, day: Tensor) -> State:
-        week = week_of(self.tensors, day)
-        last_visit = self.tensors["last_visit"][week, shopper].long()
-        since = torch.where(last_visit >= 0, day - last_visit, 1_000)
+        last_visit, last = self.tensors["last_visit"], self.tensors["last"]
+        cell = week_of(self.tensors, day) * last.shape[1] + shopper
+        known = last_visit.flatten().index_select(0, cell).long()
+        since = torch.where(known >= 0, day - known, 1_000)
         return {
             "shopper": shopper,
             "day": day,
             "since": since,
-            "last": self.tensors["last"][week, shopper],
+            "last": last.flatten(0, 1).index_select(0, cell),
         }
 
     def at_visits(self, dataset: Dataset, rows: np.ndarray) -> State:
