@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from gymnasium.utils import EzPickle
 
-from bundlegym.envs.base import StepResult
+from bundlegym.envs.base import METRICS, StepResult
 from bundlegym.envs.core import BundleCore
 from bundlegym.envs.draw import draw
 from bundlegym.envs.make import make_core
 from bundlegym.envs.scene import Outcome, in_words, outcome_of, scene_of
-from bundlegym.envs.views import Window, core_spaces, legal_actions
+from bundlegym.envs.views import Window, core_spaces, figures_of, legal_actions
 
 
 class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
@@ -125,7 +125,7 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
         if result.record is None:
             self._show()
             return observation, 0.0, False, False, info
-        info |= {name: value.item() for name, value in result.record.metrics().items()}
+        info |= zip(METRICS, figures_of(result.record, 1)[0][:, 0].tolist(), strict=True)
         if self.render_mode is not None:
             self._past.append(outcome_of(self.core, result.record, 0))
         self._show()

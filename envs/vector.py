@@ -11,10 +11,10 @@ from gymnasium.utils import EzPickle
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from bundlegym.envs.base import LEAVE, METRICS, VisitRecord
+from bundlegym.envs.base import LEAVE, METRICS
 from bundlegym.envs.core import BundleCore
 from bundlegym.envs.make import make_core
-from bundlegym.envs.views import core_spaces, legal_actions, to_numpy
+from bundlegym.envs.views import core_spaces, figures_of, legal_actions, to_numpy
 
 Observation = dict[str, np.ndarray]
 
@@ -88,7 +88,7 @@ class BundleVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray], EzPickle):
             core.restart(torch.from_numpy(self._ended).to(core.device))
         done = (result.terminated | result.truncated).cpu().numpy()
         infos: dict[str, Any] = {}
-        figures, known = self._metrics(result.record)
+        figures, known = figures_of(result.record, self.num_envs)
         if done.any() and self.mode is AutoresetMode.SAME_STEP:
             infos |= self._final(done, figures)
             known &= ~done
@@ -111,15 +111,6 @@ class BundleVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray], EzPickle):
 
     def _mask_info(self) -> dict[str, np.ndarray]:
         return {"action_mask": self.action_masks(), "_action_mask": np.ones(self.num_envs, dtype=bool)}
-
-    def _metrics(self, record: VisitRecord | None) -> tuple[np.ndarray, np.ndarray]:
-        """Figures by `METRICS` (M, N), and where a visit ended (N,)."""
-        figures, known = np.zeros((len(METRICS), self.num_envs)), np.zeros(self.num_envs, dtype=bool)
-        if record is not None:
-            slot = record.slot.cpu().numpy()
-            known[slot] = True
-            figures[:, slot] = torch.stack(list(record.metrics().values())).cpu().numpy()
-        return figures, known
 
     def _final(self, done: np.ndarray, figures: np.ndarray) -> dict[str, Any]:
         """Last observations and infos of the episodes that ended: views on one block a name."""

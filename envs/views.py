@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numba
 import numpy as np
 from gymnasium import spaces
 from torch import Tensor
 
-from bundlegym.envs.base import FEATURE_LIMIT
+from bundlegym.envs.base import FEATURE_LIMIT, METRICS, VisitRecord
 from bundlegym.envs.core import BundleCore
+from bundlegym.user_models.base import CHERRY_PICK, TAKE
 
 
 def core_spaces(core: BundleCore) -> tuple[spaces.Dict, spaces.Discrete]:
@@ -22,6 +26,32 @@ def core_spaces(core: BundleCore) -> tuple[spaces.Dict, spaces.Discrete]:
 def to_numpy(observation: dict[str, Tensor]) -> dict[str, np.ndarray]:
     """Copies of the blocks: the core goes on writing into its own."""
     return {name: block.numpy(force=True).copy() for name, block in observation.items()}
+
+
+def figures_of(record: VisitRecord | None, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """`VisitRecord.metrics` as arrays: figures (len(METRICS), N) of the N environments, 0 where no visit
+    ended, and where one did (N,)."""
+    figures, known = np.zeros((len(METRICS), n)), np.zeros(n, dtype=bool)
+    if record is not None:
+        offer = record.slot, record.choice, record.size, record.offer.discount
+        money = record.revenue, record.margin, record.twin_margin
+        columns: Any = [column.cpu().numpy() for column in (*offer, *money)]
+        _put(figures, known, *columns)
+    return figures, known
+
+
+@numba.njit(cache=True)
+def _put(figures, known, slot, choice, size, discount, revenue, margin, twin_margin):
+    for i in range(len(slot)):
+        n, no_offer = slot[i], np.nan if size[i] == 0 else 0.0
+        known[n] = True
+        figures[0, n] = (choice[i] == TAKE) + no_offer
+        figures[1, n] = (choice[i] == CHERRY_PICK) + no_offer
+        figures[2, n] = size[i] + no_offer
+        figures[3, n] = discount[i] + no_offer
+        figures[4, n] = revenue[i]
+        figures[5, n] = margin[i]
+        figures[6, n] = margin[i] - twin_margin[i]
 
 
 class Window:
