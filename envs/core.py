@@ -95,6 +95,11 @@ class BundleCore:
             raise UserError(
                 f"n_candidates {self.k}: the shortlist holds only {market.shortlist.shape[1]} items"
             )
+        n_weeks, n_shoppers, _ = market.last.shape
+        if not 0 <= weeks[0] < weeks[1] <= n_weeks:
+            raise UserError(f"weeks {weeks}: must hold 0 <= first < end <= {n_weeks}")
+        if not 0 <= np.min(shoppers) <= np.max(shoppers) < n_shoppers:
+            raise UserError(f"shoppers: codes must lie in 0..{n_shoppers - 1}")
         self.discounts = torch.tensor(config.discounts, device=self.device)
         self.shoppers = torch.as_tensor(np.asarray(shoppers, dtype=np.int64), device=self.device)
         self.weeks = weeks
@@ -166,37 +171,37 @@ class BundleCore:
 
     def reset(self) -> None:
         """Start a new episode in every slot."""
-        self._begin(self.rows)
+        self._begin(torch.ones_like(self.rows, dtype=torch.bool), 0)
 
     def restart(self, done: Tensor) -> None:
         """Begin new episodes in the slots of the mask `done` (N,)."""
-        rows = self.rows[done]
-        if len(rows):
-            self.episode.index_copy_(0, rows, self.episode.index_select(0, rows) + _NEXT_EPISODE)
-            self._begin(rows)
+        self._begin(done, _NEXT_EPISODE)
 
-    def _begin(self, rows: Tensor) -> None:
-        """Draw a shopper and a first day for the episodes in `rows`, and open the first visit."""
-        self.visit.index_fill_(0, rows, 0)
-        draws = self.draws(rows)
-        shopper = self.shoppers[(draws.uniform(_SHOPPER) * len(self.shoppers)).long()]
+    def _begin(self, which: Tensor, ahead: int) -> None:
+        """Go `ahead` to other episodes in the slots of the mask `which` (N,): a shopper and a first day are
+        drawn, and the first visit is opened."""
         first, end = self.weeks
-        span = max(1, (end - first + 1) // 2) * 7
-        day = first * 7 + (draws.uniform(_START) * span).long()
-        fresh = self.user_model.reset(shopper, day)
-        self._move(rows, {name: torch.cat([value, value]) for name, value in fresh.items()})
-        r = self.records
-        r.shopper.index_copy_(0, rows, shopper)
-        r.day.index_copy_(0, rows, day)
-        r.last.index_copy_(0, rows, self.market.last[day // 7, shopper])
-        self._open(rows)
+        days = first * 7, max(1, (end - first + 1) // 2) * 7
+        luck, (board, shop, *_) = (self.seed, _SHOPPER, _START), self._table
+        known = self._episode, board.visit, *self._records
+        people = self._take(self.shoppers), shop.last
+        begun = self._ops.begin(self._take(which), ahead, luck, days, *people, *known)
+        rows, shopper, day = map(self._give, begun)
+        if len(rows):
+            fresh = self.user_model.reset(shopper, day)
+            self._move(self._both(rows), {name: torch.cat([value, value]) for name, value in fresh.items()})
+            self._open(rows)
 
-    def _move(self, rows: Tensor, state: State) -> None:
-        """Put the shoppers in `rows` (M,) and their twins into a state (2M rows)."""
-        if len(rows) == self.n:
+    def _both(self, rows: Tensor) -> Tensor:
+        """(2M,) where in the state the shoppers of the slots `rows` (M,) are, then their twins."""
+        return torch.cat([rows, rows + self.n])
+
+    def _move(self, both: Tensor, state: State) -> None:
+        """Put shoppers and twins who are at `both` (2M,) into a state (2M rows)."""
+        if len(both) == 2 * self.n:
             self.state = state
             return
-        at = self._take(torch.cat([rows, rows + self.n]))
+        at = self._take(both)
         for name, value in state.items():
             self._take(self.state[name])[at] = self._take(value)
 
@@ -243,18 +248,11 @@ class BundleCore:
         if len(rows) == 0:
             return self._quiet
         record, reward = self._visit(rows, given)
-        left = record.left
-        late = ~left & (self.visit.index_select(0, rows) >= self.config.visits)
+        ended = self._take(reward.expand(len(rows))), self._take(record.left)
+        told = self._ops.told(slots, *ended, self._table[0].visit, self.config.visits)
         self._open(rows)
-        if len(rows) == self.n:
-            return StepResult(reward, left, late, record)
-        quiet, at = self._quiet, (rows,)
-        return StepResult(
-            quiet.reward.index_put(at, reward),
-            quiet.terminated.index_put(at, left),
-            quiet.truncated.index_put(at, late),
-            record,
-        )
+        reward, terminated, truncated = map(self._give, told)
+        return StepResult(reward, terminated, truncated, record)
 
     def _visit(self, rows: Tensor, action: Any) -> tuple[VisitRecord, Tensor]:
         """Shopper and twin live the visit; the state moves to the door of the next one.
@@ -267,12 +265,11 @@ class BundleCore:
         made = self._ops.offers(slots, action, self._episode, known, day, board, self._discounts)
         items, discount, episode, visit, shopper, today, size = map(give, made)
         offer, draws = Offer(items, discount), Draws(self.seed, episode, visit)
-        state = self.state
+        state, both = self.state, self._both(rows)
         if m < self.n:
-            both = torch.cat([rows, rows + self.n])
             state = {name: value.index_select(0, both) for name, value in state.items()}
         response, after = self.user_model.respond(state, offer, draws)
-        self._move(rows, after)
+        self._move(both, after)
         record = VisitRecord(
             rows, shopper, today, Offer(items[:m], discount[:m]), size, **self._outcome(response)
         )

@@ -34,6 +34,22 @@ def _describe(b: Board, rows: Tensor, visits: int, min_size: int, max_size: int)
     b.mask[rows] = torch.cat([can_pick, can_offer], 1)
 
 
+def begin(
+    which: Tensor, ahead: int, key: tuple[int, int, int], days: tuple[int, int], shoppers: Tensor,
+    last_by_week: Tensor, episode: Tensor, visit: Tensor, shopper: Tensor, day: Tensor, last: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """See `kernels.begin`."""
+    (seed, who_stream, day_stream), (first, span) = key, days
+    rows = which.nonzero()[:, 0]
+    episode[rows] += ahead
+    visit[rows] = 0
+    draws = Draws(seed, episode[rows], visit[rows])
+    who = shoppers[(draws.uniform(who_stream) * len(shoppers)).long()]
+    when = first + (draws.uniform(day_stream) * span).long()
+    shopper[rows], day[rows], last[rows] = who, when, last_by_week[when // 7, who]
+    return rows, who, when
+
+
 def pick(
     action: Tensor, b: Board, synergy: Tensor, category: Tensor, visits: int, min_size: int, max_size: int
 ) -> tuple[int, Tensor]:
@@ -110,6 +126,15 @@ def earnings(
     paid, zero = quantity * price, torch.zeros(2 * m, device=row.device)
     margin = zero.index_add(0, row, paid - quantity * unit_cost[item])
     return zero.index_add(0, row, paid)[:m], margin[:m], margin[m:]
+
+
+def told(
+    rows: Tensor, reward: Tensor, left: Tensor, visit: Tensor, visits: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """See `kernels.told`."""
+    rewards, no = torch.zeros_like(visit, dtype=torch.float32), torch.zeros_like(visit, dtype=torch.bool)
+    late = ~left & (visit[rows] >= visits)
+    return rewards.index_put((rows,), reward), no.index_put((rows,), left), no.index_put((rows,), late)
 
 
 def note(

@@ -11,12 +11,10 @@ import numba
 import numpy as np
 
 from bundlegym.envs.base import FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
-from bundlegym.user_models.draws import compiled_draw, compiled_key
+from bundlegym.user_models.draws import compiled_draw, compiled_key, compiled_unit
 from bundlegym.user_models.numerics import log32
 
 _LIMIT = np.float32(FEATURE_LIMIT)
-_WEEK = 6  # features of item and week, from column 1 on
-_BOUGHT, _OVERDUE, _ITEM = 7, 8, 9
 
 
 class Shop(NamedTuple):
@@ -24,7 +22,6 @@ class Shop(NamedTuple):
 
     shortlist: Any
     handicap: Any
-    best_first: Any
     log_share: Any
     interval: Any
     week_features: Any
@@ -32,6 +29,7 @@ class Shop(NamedTuple):
     synergy: Any
     category: Any
     shopper_features: Any
+    last: Any
 
 
 class Board(NamedTuple):
@@ -75,6 +73,29 @@ def _describe(b, n, visits, min_size, max_size):
 
 
 @numba.njit(cache=True)
+def begin(which, ahead, key, days, shoppers, last_by_week, episode, visit, shopper, day, last):
+    """Go `ahead` to other episodes in the slots of the mask `which` (N,): draw a shopper out of `shoppers`
+    (P,) and a first day for each, and give the shop its records of them. (M,) slot, shopper and day.
+
+    key: (seed, streams of the two draws); days: the first one possible, and how many there are.
+    """
+    (seed, who_stream, day_stream), (first, span) = key, days
+    rows = np.flatnonzero(which)
+    who, when = np.empty_like(rows), np.empty_like(rows)
+    for i in range(len(rows)):
+        n = rows[i]
+        episode[n] += ahead
+        visit[n] = 0
+        chance = compiled_unit(compiled_key(seed, episode[n], 0, who_stream))
+        s = shoppers[np.int64(chance * np.float32(len(shoppers)))]
+        chance = compiled_unit(compiled_key(seed, episode[n], 0, day_stream))
+        today = first + np.int64(chance * np.float32(span))
+        last[n] = last_by_week[today // 7, s]
+        who[i], when[i], shopper[n], day[n] = s, today, s, today
+    return rows, who, when
+
+
+@numba.njit(cache=True)
 def pick(action, b, synergy, category, visits, min_size, max_size):
     """Add the candidates that `action` (N,) names: the first row whose action is illegal, or -1, and the
     rows (M,) that make an offer. Nothing is changed where an action is illegal."""
@@ -104,21 +125,69 @@ def pick(action, b, synergy, category, visits, min_size, max_size):
 
 
 @numba.njit(cache=True)
-def _least(rank, order, best, slots):
-    """Fill `slots` (K,) with the places of the least of `rank` (L,), ascending, and `best` (K,) with them.
+def _bound(bits, k):
+    """A number that k of `bits` (L,) int32, none of them negative, do not exceed, found by halving; or, where
+    some are alike and none is just right, the least number that more than k do not exceed."""
+    low, high = np.int32(0), np.int32(0x7FFFFFFF)
+    while low < high:
+        middle, below = low + ((high - low) >> np.int32(1)), np.int32(0)
+        for i in range(len(bits)):
+            below += np.int32(bits[i] <= middle)
+        if below == k:
+            return middle
+        low = np.int32(middle + 1) if below < k else low
+        high = high if below < k else middle
+    return low
 
-    It is quickest where `order` (L,) has the places of the least ones first.
+
+@numba.njit(cache=True)
+def _least(rank, found, slots):
+    """Fill `slots` (K,) with the places of the least of `rank` (L,), none of them negative, ascending; of
+    equals the earlier. `found` (L + 1,) int64 is room to work in.
+
+    It counts rather than sorts: a branch that cannot be foretold costs more than to look at all.
     """
-    k, found = len(best), 0
-    for slot in order:
-        if found == k and rank[slot] >= best[k - 1]:
-            continue
-        place = min(found, k - 1)
-        while place > 0 and best[place - 1] > rank[slot]:
-            best[place], slots[place] = best[place - 1], slots[place - 1]
-            place -= 1
-        best[place], slots[place] = rank[slot], slot
-        found = min(found + 1, k)
+    bits, k, n = rank.view(np.int32), len(slots), 0
+    bound = _bound(bits, k)  # floats that are not negative order as their bits do
+    for place in range(len(bits)):
+        found[n] = (np.int64(bits[place]) << 32) + place
+        n += bits[place] <= bound
+    for i in range(n):
+        lesser = 0
+        for j in range(n):
+            lesser += found[j] < found[i]
+        if lesser < k:
+            slots[lesser] = found[i] & 0xFFFFFFFF
+
+
+@numba.njit(cache=True)
+def _retrieve(rows, key, shopper, b, m):
+    """(M, K) int64, where in their shortlists the candidates of `rows` (M,) are, the likeliest first."""
+    seed, episode, stream = key
+    length = m.shortlist.shape[1]
+    slots = np.empty((len(rows), b.candidates.shape[1]), dtype=np.int64)
+    rank, found = np.empty(length, dtype=np.float32), np.empty(length + 1, dtype=np.int64)
+    for r in range(len(rows)):
+        n = rows[r]
+        luck = compiled_key(seed, episode[n], b.visit[n], stream)
+        shortlist, handicap = m.shortlist[shopper[n]], m.handicap[shopper[n]]
+        for i in range(length):
+            rank[i] = -log32(compiled_draw(luck, shortlist[i])) * handicap[i]
+        _least(rank, found, slots[r])
+    return slots
+
+
+@numba.njit(cache=True, inline="always")
+def _six(x):
+    """Features of an item in a week, read as one: all of them before the first is written, since what is
+    written might lie upon the table for all that the compiler knows."""
+    return x[0], x[1], x[2], x[3], x[4], x[5]
+
+
+@numba.njit(cache=True, inline="always")
+def _nine(x):
+    """Features of an item, as in `_six`."""
+    return x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8]
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -127,34 +196,23 @@ def open_visits(rows, key, shopper, day, last, b, m, visits, min_size, max_size)
 
     key: (seed, episode (N,), stream); shopper, day (N,), last (N, L): the shop's own records.
     """
-    seed, episode, stream = key
-    k, length = b.candidates.shape[1], m.shortlist.shape[1]
-    rank, overdue = np.empty(length, dtype=np.float32), np.empty(length, dtype=np.float32)
-    best, slots = np.empty(k, dtype=np.float32), np.empty(k, dtype=np.int64)
-    for n in rows:
+    # All rows are retrieved before the first is described: either work waits less for memory alone.
+    slots = _retrieve(rows, key, shopper, b, m)
+    for r in range(len(rows)):
+        n = rows[r]
         s, today = shopper[n], day[n]
         week = min(max(today // 7, 0), len(m.week_features) - 1)
-        luck = compiled_key(seed, episode[n], b.visit[n], stream)
-        shortlist, handicap, interval, bought = m.shortlist[s], m.handicap[s], m.interval[s], last[n]
-        for i in range(length):
-            rank[i] = -log32(compiled_draw(luck, shortlist[i])) * handicap[i]
-        _least(rank, m.best_first[s], best, slots)
-        for i in range(length):
-            days = np.float32(np.int32(today) - np.int32(bought[i]))
-            overdue[i] = log32(min(max(days / interval[i], np.float32(0.05)), np.float32(20)))
-        for i in range(k):
-            slot = slots[i]
-            item, known = shortlist[slot], bought[slot] >= 0
+        for i in range(slots.shape[1]):
+            slot = slots[r, i]
+            item, bought, f = m.shortlist[s, slot], last[n, slot], b.features[n, i]
+            days = np.float32(np.int32(today) - np.int32(bought))
+            overdue = log32(min(max(days / m.interval[s, slot], np.float32(0.05)), np.float32(20)))
+            f[0] = _clip(m.log_share[s, slot] / 2 + 3)
+            f[1], f[2], f[3], f[4], f[5], f[6] = _six(m.week_features[week, item])
+            f[7], f[8] = bought >= 0, overdue if bought >= 0 else np.float32(0)
+            f[9], f[11], f[12], f[13], f[14], f[15], f[16], f[17], f[18] = _nine(m.item_features[item])
+            f[LIFT] = 0
             b.candidates[n, i] = item
-            b.features[n, i, 0] = _clip(m.log_share[s, slot] / 2 + 3)
-            for j in range(_WEEK):
-                b.features[n, i, 1 + j] = m.week_features[week, item, j]
-            b.features[n, i, _BOUGHT] = known
-            b.features[n, i, _OVERDUE] = overdue[slot] if known else np.float32(0)
-            b.features[n, i, _ITEM] = m.item_features[item, 0]
-            b.features[n, i, LIFT] = 0
-            for j in range(1, m.item_features.shape[1]):
-                b.features[n, i, LIFT + j] = m.item_features[item, j]
             b.picked[n, i] = 0
         width = m.shopper_features.shape[1]
         b.shopper[n, :width] = m.shopper_features[s]
@@ -192,6 +250,19 @@ def earnings(m, row, item, quantity, price, unit_cost):
         revenue[row[p]] += paid
         margin[row[p]] += paid - np.float32(quantity[p]) * unit_cost[item[p]]
     return revenue[:m], margin[:m], margin[m:]
+
+
+@numba.njit(cache=True)
+def told(rows, reward, left, visit, visits):
+    """(N,) reward, terminated and truncated, after `reward` and `left` (M,) of the visits in the slots `rows`
+    that ended, `visit` (N,) of `visits`; zero in the other slots."""
+    rewards = np.zeros(len(visit), dtype=np.float32)
+    over, late = np.zeros(len(visit), dtype=np.bool_), np.zeros(len(visit), dtype=np.bool_)
+    for i in range(len(rows)):
+        slot = rows[i]
+        rewards[slot], over[slot] = reward[i], left[i]
+        late[slot] = visit[slot] >= visits and not left[i]
+    return rewards, over, late
 
 
 @numba.njit(cache=True, inline="always")

@@ -42,7 +42,6 @@ class Market:
 
     shortlist: (S, L) int64, ascending item codes; only these become candidates.
     handicap: (S, L) exp((best score - score) / noise); retrieval takes the least products with Exp(1) draws.
-    best_first: (S, L) int16, places in the shortlist from the least handicap to the greatest.
     log_share: (S, L) log of the shopper's share of purchase lines, shrunk to the shop's.
     interval: (S, L) days between purchases.
     last: (W, S, L) int16 day last bought before each week, -1 for never.
@@ -58,7 +57,6 @@ class Market:
 
     shortlist: Tensor
     handicap: Tensor
-    best_first: Tensor
     log_share: Tensor
     interval: Tensor
     last: Tensor
@@ -120,7 +118,6 @@ def build_market(
     arrays = {
         "shortlist": shortlist,
         "handicap": handicap,
-        "best_first": np.argsort(handicap, 1, kind="stable").astype(np.int16),
         "log_share": take(taste.log_share, shortlist, 1),
         "interval": take(own_intervals(taste.counts, weeks), shortlist, 1),
         "last": last_bought_by_week(dataset, shortlist),
