@@ -17,12 +17,11 @@ import numpy as np
 
 from bundlegym.user_models import streams
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE
+from bundlegym.user_models.choice.arrays import REBATE, SHELF_PRICE
 from bundlegym.user_models.choice.tail import SLOTS
 from bundlegym.user_models.choice.tail_kernels import MOST_ITEMS, tail_purchases, tail_rates
 from bundlegym.user_models.choice.utility import MOST_PULL
 from bundlegym.user_models.choice.visit_kernels import (
-    REBATE,
-    SHELF_PRICE,
     by_category,
     compiled,
     door,
@@ -57,7 +56,7 @@ def _takes_whole(t, s, week, offered, value, discount, bundle_pull):
                 gain += synergy
                 if value[b] > 0:
                     gain_picked += synergy
-        price = t.plan[week, offered[a], SHELF_PRICE]
+        price = t.price[week, offered[a], SHELF_PRICE]
         slope = t.price_slope[offered[a]] * t.deal_factor[s]
         whole += price * exp32(min(value[a] + gain, _F(20) * slope) / slope)
         if value[a] > 0:
@@ -72,7 +71,7 @@ def _takes_whole(t, s, week, offered, value, discount, bundle_pull):
 @part
 def _units(t, key, s, week, item):
     """Units of an item that is bought."""
-    extra = t.extra_units[item] * t.extra_factor[s] * exp32(t.extra_slope[0] * t.plan[week, item, REBATE])
+    extra = t.extra_units[item] * t.extra_factor[s] * exp32(t.extra_slope[0] * t.price[week, item, REBATE])
     cdf = t.units_cdf[first_above(t.units_edges, extra, 0, len(t.units_edges))]
     luck = compiled_draw(key_of(key, streams.UNITS), item)
     if compiled_draw(key_of(key, streams.ALIKE), item) < t.units_alike[0]:
@@ -104,7 +103,7 @@ def _join(t, key, s, week, log_size, lift, offered, items, category, rate, need,
             items[place], slots[b] = item, place
             category[place] = t.category[item]
             weight = t.tail_weight[s, t.group_place[t.group[item]]] * lift[category[place]]
-            push = push_of(t, s, week, item)
+            push = push_of(t.push[week], t.deal_factor[s], item)
             for r in range(t.campaign_member.shape[1]):
                 if t.campaign_member[s, r]:
                     push += t.campaign_week[week, r] * t.coupon_push[r, item]
@@ -168,7 +167,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
         np.empty(width, np.float32),
         np.empty(width, np.float32),
     )
-    items, category = np.empty(width, np.int64), np.empty(width, np.int32)
+    items, category = np.empty(width, np.uint32), np.empty(width, np.uint16)
     first, slots, found = (
         np.empty(width, np.int64),
         np.empty(n_offered, np.int64),
@@ -189,7 +188,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
         if r >= n:
             continue
         s, key = shopper[r], (seed, episode[r], visit[r])
-        week = min(max(day[r] // 7, 0), len(t.plan) - 1)
+        week = min(max(day[r] // 7, 0), len(t.price) - 1)
         same_door = (
             opened >= 0 and s == shopper[opened] and day[r] == day[opened] and since[r] == since[opened]
             and episode[r] == episode[opened] and visit[r] == visit[opened]
@@ -276,11 +275,11 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
             item[q] = items[i]
             units[q] = _units(t, key, s, week, items[i])
             off = discount[r] if taken[i] else _F(0)
-            price[q] = t.plan[week, items[i], SHELF_PRICE] * (_ONE - off / units[q])
+            price[q] = t.price[week, items[i], SHELF_PRICE] * (_ONE - off / units[q])
         n_found, missed = tail_purchases(t, key, s, week, count, tail, tail_lift, running, offered, found)
         for j in range(n_found):
             item[end], units[end] = found[j], _units(t, key, s, week, found[j])
-            price[end] = t.plan[week, found[j], SHELF_PRICE]
+            price[end] = t.price[week, found[j], SHELF_PRICE]
             end += 1
         row[start:end], p = r, end
         choice[r] = TAKE if whole else CHERRY_PICK if picked else IGNORE

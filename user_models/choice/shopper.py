@@ -37,11 +37,11 @@ from bundlegym.user_models import streams
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice import kernels
+from bundlegym.user_models.choice.arrays import Tables, tables_of
 from bundlegym.user_models.choice.level import fit_level
 from bundlegym.user_models.choice.tables import fit_tensors
 from bundlegym.user_models.choice.tail import arrivals, by_category, tail_items
 from bundlegym.user_models.choice.utility import MOST_PULL, Visit, log_share, open_visit, week_of
-from bundlegym.user_models.choice.visit_kernels import Tables, tables_of
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.files import load_tensors, save_tensors
 from bundlegym.user_models.rhythm import first_visit, next_visit

@@ -7,12 +7,11 @@ import numpy as np
 from bundlegym.user_models import streams
 from bundlegym.user_models.choice.tail import FOLLOWERS, SLOTS, THINNING
 from bundlegym.user_models.choice.visit_kernels import (
-    PRICE_PUSH,
-    PROMOTION_PUSH,
     first_above,
     key_of,
     part,
     place_of,
+    push_of,
 )
 from bundlegym.user_models.draws import compiled_draw
 from bundlegym.user_models.numerics import exp32
@@ -42,8 +41,8 @@ def _tail_item(t, key, s, week, slot, tail, lift, running):
         item = t.memory_item[
             first_above(t.memory_cdf, s + luck, t.memory_start[s], t.memory_start[s + 1] - 1)
         ]
-        push = exp32(t.plan[week, item, PRICE_PUSH] + t.plan[week, item, PROMOTION_PUSH])
-        kept = compiled_draw(key_of(key, streams.TAIL_KEPT), slot) * _F(THINNING) < push
+        push = push_of(t.push[week], _F(1), item)
+        kept = compiled_draw(key_of(key, streams.TAIL_KEPT), slot) * _F(THINNING) < exp32(push)
         return item if kept else -1
     place, last = t.category_start[c], t.category_start[c + 1] - 1
     left = target - (running[c - 1] if c else _F(0))

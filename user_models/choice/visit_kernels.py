@@ -5,21 +5,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
-from torch import Tensor
 
 from bundlegym.user_models import streams
+from bundlegym.user_models.choice.arrays import PRICE_PUSH, PROMOTION_PUSH
 from bundlegym.user_models.choice.fit import GAP_EDGES
 from bundlegym.user_models.draws import compiled_draw, compiled_key, compiled_unit
 from bundlegym.user_models.numerics import exp32, log32, normal32
 from bundlegym.user_models.rhythm import DAY_EDGES, HORIZON, RATIO_EDGES
 from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
-
-#: Columns of `Tables.plan`.
-PRICE_PUSH, PROMOTION_PUSH, REBATE, SHELF_PRICE = range(4)
 
 _F = np.float32
 _ONE = _F(1)
@@ -31,94 +28,6 @@ compiled = numba.njit(nogil=True, **_OPTIONS)
 #: A part of a visit. It allocates nothing, so that it need not count references: to count those of all tables
 #: costs more than most parts do.
 part = numba.njit(**_OPTIONS | {"forceinline": True, "_nrt": False})
-
-
-class Tables(NamedTuple):
-    """Arrays of `ChoiceShopper.tensors` by their names, none of them without a dimension, and others made of
-    them that save searching and lie together in memory: see `tables_of`."""
-
-    shortlist: Any
-    taste: Any
-    interval: Any
-    coefficient_gap: Any
-    deal_factor: Any
-    price_slope: Any
-    category: Any
-    group: Any
-    group_category: Any
-    log_within: Any
-    tail_weight: Any
-    tail_attraction: Any
-    tail_start: Any
-    tail_cdf: Any
-    tail_item: Any
-    product: Any
-    product_start: Any
-    follow: Any
-    memory_start: Any
-    memory_cdf: Any
-    memory_item: Any
-    mission_spread: Any
-    category_level: Any
-    mission_scale: Any
-    synergy: Any
-    trip_gap: Any
-    trip_cdf: Any
-    trip_rate: Any
-    visit_rate: Any
-    weekday: Any
-    again: Any
-    hazard_day: Any
-    hazard_ratio: Any
-    hazard_slope: Any
-    hazard_level: Any
-    frailty: Any
-    extra_units: Any
-    units_alike: Any
-    units_edges: Any
-    units_cdf: Any
-    extra_factor: Any
-    extra_slope: Any
-    trial_habit: Any
-    campaign_member: Any
-    campaign_week: Any
-    coupon_push: Any
-    plan: Any
-    short_category: Any
-    purposes: Any
-    spread_category: Any
-    by_category: Any
-    group_place: Any
-    category_start: Any
-    group_start: Any
-
-
-def tables_of(tensors: dict[str, Tensor]) -> Tables:
-    """`Tables` on the memory of tensors on the CPU, and beside them: `plan` (W, I, 4) what a week has in
-    store for each item, columns PRICE_PUSH, PROMOTION_PUSH, REBATE and SHELF_PRICE; `short_category` (S, L)
-    of the shortlist; `purposes` (R, C) mission loadings, `spread_category` the categories with a spread
-    beyond; `by_category` (G,) subcategories by category, `group_place` (G,) each one's place among them,
-    `category_start` (C + 1,) where each category begins among them, `group_start` (G + 1,) where each
-    subcategory's items begin in `tail_item`. The columns of `tail_weight` and `tail_attraction` are by
-    category too; what is remembered comes last."""
-    held = {name: tensors[name].reshape(-1) if tensors[name].ndim == 0 else tensors[name] for name in tensors}
-    arrays = {name: held[name].numpy() for name in Tables._fields if name in held}
-    of_group, n_categories = arrays["group_category"][:-1], len(arrays["mission_spread"])
-    order = np.argsort(of_group, kind="stable")
-    for name in ("tail_weight", "tail_attraction"):
-        arrays[name] = np.ascontiguousarray(arrays[name][:, np.append(order, len(order))])
-    columns = [held[name].numpy() for name in ("price_push", "promotion_push", "rebate", "shelf_price")]
-    return Tables(
-        **arrays,
-        plan=np.stack(columns, 2),
-        short_category=arrays["category"][arrays["shortlist"]].astype(np.int32),
-        purposes=np.ascontiguousarray(held["mission_loading"].numpy().T),
-        spread_category=np.flatnonzero(arrays["mission_spread"]),
-        by_category=order,
-        group_place=np.argsort(order),
-        category_start=np.searchsorted(of_group[order], np.arange(n_categories + 1)),
-        group_start=np.searchsorted(np.sort(arrays["group"]), np.arange(len(of_group) + 1)),
-    )
 
 
 @part
@@ -140,9 +49,9 @@ def first_above(ascending, x, first, end):
 
 
 @part
-def push_of(t, s, week, item):
-    """What price, display and mailer add to an item's log rate."""
-    return t.deal_factor[s] * t.plan[week, item, PRICE_PUSH] + t.plan[week, item, PROMOTION_PUSH]
+def push_of(push, deal_factor, item):
+    """What the price, display and mailer of a week (`Tables.push`) add to an item's log rate."""
+    return deal_factor * push[item, PRICE_PUSH] + push[item, PROMOTION_PUSH]
 
 
 @part
@@ -204,9 +113,9 @@ def door(t, key, s, week, since, rate, need, lift, normal, tail, tail_by_categor
     log_size += t.trip_gap[first_above(_TRIP_GAPS, since, 0, len(_TRIP_GAPS))]
     _mission(t, key, size, lift, normal)
     # Each loop touches few arrays: the compiler makes vector code where it can tell that they do not overlap.
-    shortlist, taste = t.shortlist[s], t.taste[s]
+    shortlist, taste, push, deal_factor = t.shortlist[s], t.taste[s], t.push[week], t.deal_factor[s]
     for i in range(len(shortlist)):
-        rate[i] = push_of(t, s, week, shortlist[i])
+        rate[i] = push_of(push, deal_factor, shortlist[i])
     for r in range(t.campaign_member.shape[1]):
         if t.campaign_member[s, r] and t.campaign_week[week, r] > 0:
             for i in range(len(shortlist)):
