@@ -112,6 +112,15 @@ def _join(t, key, s, week, log_size, lift, offered, items, category, rate, need,
 
 
 @part
+def _pull_by(pull, lift, pulled, tail_lift):
+    """Fill `pulled` with what a pull on log rates multiplies rates by, `tail_lift` with that times `lift`."""
+    for c in range(len(pull)):
+        pulled[c] = exp32(min(max(pull[c], -_PULL), _PULL))
+    for c in range(len(pull)):
+        tail_lift[c] = lift[c] * pulled[c]
+
+
+@part
 def _bought(rate, need, taken, out, end):
     """Append to `out` from place `end` on what is taken or worth buying: where it ends then."""
     for i in range(len(rate)):
@@ -234,9 +243,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
             synergy = t.synergy[category[first[q]]]
             for c in range(n_categories):
                 pull[c] += synergy[c]
-        for c in range(n_categories):
-            pulled[c] = exp32(min(max(pull[c], -_PULL), _PULL))
-            tail_lift[c] = lift[c] * pulled[c]
+        _pull_by(pull, lift, pulled, tail_lift)
         joined, picked = False, False
         for q in range(n_first):
             i, c = first[q], category[first[q]]
