@@ -29,7 +29,6 @@ class Tables(NamedTuple):
     log_within: Any
     tail_weight: Any
     tail_attraction: Any
-    tail_start: Any
     tail_cdf: Any
     tail_item: Any
     product: Any

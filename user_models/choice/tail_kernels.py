@@ -32,6 +32,14 @@ def tail_rates(t, by_category, lift, memory, running):
 
 
 @part
+def _one_of(t, week, start, end, luck):
+    """One of the items from place `start` up to `end` in `tail_item`, by their attraction in a week."""
+    cdf, last = t.tail_cdf[week], end - 1
+    low = cdf[start - 1] if start > 0 else np.float64(week)
+    return t.tail_item[first_above(cdf, low + luck * (cdf[last] - low), start, last)]
+
+
+@part
 def _tail_item(t, key, s, week, slot, tail, lift, running):
     """Item of the tail's purchase `slot`, or -1."""
     target = compiled_draw(key_of(key, streams.TAIL_GROUP), slot) * running[-1]
@@ -50,9 +58,7 @@ def _tail_item(t, key, s, week, slot, tail, lift, running):
         left -= tail[place] * lift[c]
         place += 1
     group = t.by_category[place]
-    start, end = t.tail_start[week, group], t.tail_start[week, group + 1]
-    first, last = t.group_start[group], t.group_start[group + 1] - 1
-    return t.tail_item[first_above(t.tail_cdf[week], start + luck * (end - start), first, last)]
+    return _one_of(t, week, t.group_start[group], t.group_start[group + 1], luck)
 
 
 @part
@@ -61,10 +67,8 @@ def _next_flavour(t, week, item, luck):
     product = t.product[item]
     if luck >= t.follow[product]:
         return -1
-    start, last, cdf = t.product_start[product], t.product_start[product + 1] - 1, t.tail_cdf[week]
-    low = cdf[start - 1] if start > 0 else np.float64(week)
-    target = low + np.float64(luck / t.follow[product]) * (cdf[last] - low)
-    return t.tail_item[first_above(cdf, target, start, last)]
+    luck = np.float64(luck / t.follow[product])
+    return _one_of(t, week, t.product_start[product], t.product_start[product + 1], luck)
 
 
 @part
