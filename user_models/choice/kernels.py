@@ -7,6 +7,7 @@ One shopper is gone through at a time, in place of some hundred operations on al
   does not depend on their histories is done once for both; and the twin of one whom the offer did not move,
   and who remembers the same, buys the same.
 * Of the tail, only sums over categories depend on what is in the basket.
+* While one shopper is gone through, what is known of the next one is fetched from memory.
 
 A test holds both paths to the same numbers.
 """
@@ -20,7 +21,6 @@ from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE
 from bundlegym.user_models.choice.arrays import REBATE, SHELF_PRICE
 from bundlegym.user_models.choice.tail import SLOTS
 from bundlegym.user_models.choice.tail_kernels import MOST_ITEMS, tail_purchases, tail_rates
-from bundlegym.user_models.choice.utility import MOST_PULL
 from bundlegym.user_models.choice.visit_kernels import (
     by_category,
     compiled,
@@ -31,14 +31,17 @@ from bundlegym.user_models.choice.visit_kernels import (
     next_visit,
     part,
     place_of,
+    pull_by,
+    pull_factor,
     push_of,
     since_last_bought,
 )
 from bundlegym.user_models.draws import compiled_draw
 from bundlegym.user_models.numerics import exp32, log32
+from bundlegym.user_models.prefetch import prefetch
 
 _F = np.float32
-_ONE, _PULL = _F(1), _F(MOST_PULL)
+_ONE = _F(1)
 
 
 @part
@@ -109,15 +112,6 @@ def _join(t, key, s, week, log_size, lift, offered, items, category, rate, need,
                     push += t.campaign_week[week, r] * t.coupon_push[r, item]
             rate[place] = weight * exp32(t.log_within[item] + push + log_size)
             need[place] = needed(key_of(key, streams.NOISE), item)
-
-
-@part
-def _pull_by(pull, lift, pulled, tail_lift):
-    """Fill `pulled` with what a pull on log rates multiplies rates by, `tail_lift` with that times `lift`."""
-    for c in range(len(pull)):
-        pulled[c] = exp32(min(max(pull[c], -_PULL), _PULL))
-    for c in range(len(pull)):
-        tail_lift[c] = lift[c] * pulled[c]
 
 
 @part
@@ -203,6 +197,9 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
             and episode[r] == episode[opened] and visit[r] == visit[opened]
         )  # fmt: skip
         if not same_door:
+            if r + 1 < half:
+                own = (t.shortlist, t.short_category, t.taste, t.interval, t.tail_weight)
+                prefetch(own, shopper[r + 1])
             log_size = door(t, key, s, week, since[r], door_rate, need, lift, normal, tail, tail_by_category)
             wait, gone = next_visit(t, key, s, day[r])
             items[:length], category[:length] = t.shortlist[s], t.short_category[s]
@@ -243,12 +240,12 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
             synergy = t.synergy[category[first[q]]]
             for c in range(n_categories):
                 pull[c] += synergy[c]
-        _pull_by(pull, lift, pulled, tail_lift)
+        pull_by(pull, lift, pulled, tail_lift)
         joined, picked = False, False
         for q in range(n_first):
             i, c = first[q], category[first[q]]
             joined |= i >= length  # it has moved the others even if they now keep it out
-            kept[q] = rate[i] * exp32(min(max(pull[c] - t.synergy[c, c], -_PULL), _PULL))
+            kept[q] = rate[i] * pull_factor(pull[c] - t.synergy[c, c])
         by_category(pulled, category, rate)
         for q in range(n_first):
             rate[first[q]] = kept[q]

@@ -13,13 +13,14 @@ import numpy as np
 from bundlegym.user_models import streams
 from bundlegym.user_models.choice.arrays import PRICE_PUSH, PROMOTION_PUSH
 from bundlegym.user_models.choice.fit import GAP_EDGES
+from bundlegym.user_models.choice.utility import MOST_PULL
 from bundlegym.user_models.draws import compiled_draw, compiled_key, compiled_unit
 from bundlegym.user_models.numerics import exp32, log32, normal32
 from bundlegym.user_models.rhythm import DAY_EDGES, HORIZON, RATIO_EDGES
 from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
 
 _F = np.float32
-_ONE = _F(1)
+_ONE, _PULL = _F(1), _F(MOST_PULL)
 _GAPS, _TRIP_GAPS = np.array(GAP_EDGES, dtype=np.float32), np.array(TRIP_GAP_EDGES)
 _DAYS, _RATIOS = np.array(DAY_EDGES), np.array(RATIO_EDGES, dtype=np.float32)
 
@@ -165,6 +166,22 @@ def since_last_bought(t, s, day, last, effect, bins, rate):
     for i in range(len(interval)):
         bins[i] = bins[i] if last[i] >= 0 else 0
     by_category(effect, bins, rate)
+
+
+@part
+def pull_factor(pull):
+    """What a pull on log rates multiplies rates by."""
+    # Here, and not in `respond`, which is too large for the compiler to put min and max into its loops.
+    return exp32(min(max(pull, -_PULL), _PULL))
+
+
+@part
+def pull_by(pull, lift, pulled, tail_lift):
+    """Fill `pulled` with the factors of each category's pull (C,), `tail_lift` with these times `lift`."""
+    for c in range(len(pull)):
+        pulled[c] = pull_factor(pull[c])
+    for c in range(len(pull)):
+        tail_lift[c] = lift[c] * pulled[c]
 
 
 @part
