@@ -31,12 +31,18 @@ def offers(model: ChoiceShopper, shopper: torch.Tensor) -> Offer:
     return Offer(torch.cat([items, torch.full_like(items, -1)]), torch.cat([discount, torch.zeros(N)]))
 
 
-def with_flavours(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """As if the items of a subcategory were flavours of one product, which are bought together."""
-    ordered = tensors["group"][tensors["tail_item"]]
-    start = torch.searchsorted(ordered, torch.arange(int(ordered.max()) + 2))
-    follow = torch.full((len(start) - 1,), 0.6)
-    return tensors | {"product": tensors["group"], "product_start": start, "follow": follow}
+def with_two_products(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """As if the items of a subcategory were flavours of two products, which are substitutes; flavours are
+    bought together, and of substitutes one is often enough."""
+    group = tensors["group"][tensors["tail_item"]]
+    first = torch.searchsorted(group, group)
+    size = torch.bincount(group)[group]
+    ordered = 2 * group + (2 * (torch.arange(len(group)) - first) >= size)
+    product = torch.empty_like(group).scatter_(0, tensors["tail_item"], ordered)
+    start = torch.searchsorted(ordered, torch.arange(2 * int(group.max()) + 3))
+    enough = torch.linspace(-2.0, 0.0, int(group.max()) + 1)
+    more = {"follow": torch.full((len(start) - 1,), 0.6), "enough": enough}
+    return tensors | more | {"product": product, "product_start": start}
 
 
 def with_coupons_and_habit(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -50,11 +56,17 @@ def with_coupons_and_habit(tensors: dict[str, torch.Tensor]) -> dict[str, torch.
     return tensors | campaigns | {"trial_habit": torch.tensor([0.5])}
 
 
+@pytest.fixture(scope="module")
+def user_model(dataset) -> ChoiceShopper:
+    """With a shortlist that leaves some of the items to the tail."""
+    return ChoiceShopper.fit(dataset, epochs=1, shortlist_size=40, progress=lambda _: None)
+
+
 @pytest.mark.parametrize("more", [False, True])
 @pytest.mark.parametrize("options", [{}, {"offer_exposure": 1.0, "bundle_pull": 0.5}])
 def test_both_paths_decide_alike(user_model, options, more):
-    tensors = with_flavours(user_model.tensors)
-    model = ChoiceShopper(with_coupons_and_habit(tensors) if more else tensors, **options)
+    tensors = user_model.tensors
+    model = ChoiceShopper(with_coupons_and_habit(with_two_products(tensors)) if more else tensors, **options)
     shopper = (torch.arange(N) % len(model.tensors["shortlist"])).repeat(2)
     state = model.reset(shopper, (torch.arange(N) % 100 + 30).repeat(2))
     offer, episode = offers(model, shopper), torch.arange(N).repeat(2)

@@ -59,6 +59,7 @@ class Tables(NamedTuple):
     extra_factor: Any
     extra_slope: Any
     trial_habit: Any
+    enough: Any
     campaign_member: Any
     campaign_week: Any
     coupon_push: Any

@@ -19,6 +19,7 @@ import numpy as np
 from bundlegym.user_models import streams
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE
 from bundlegym.user_models.choice.arrays import REBATE, SHELF_PRICE
+from bundlegym.user_models.choice.enough_kernels import lessen, still_bought
 from bundlegym.user_models.choice.tail import SLOTS
 from bundlegym.user_models.choice.tail_kernels import MOST_ITEMS, tail_purchases, tail_rates
 from bundlegym.user_models.choice.visit_kernels import (
@@ -180,6 +181,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
     lift, pull = np.empty(n_categories, np.float32), np.empty(n_categories, np.float32)
     pulled, tail_lift = np.empty(n_categories, np.float32), np.empty(n_categories, np.float32)
     bins, normal = np.empty(length, np.int32), np.empty(len(t.purposes) + len(t.spread_category), np.float32)
+    first_of = np.full(len(t.enough), -1)
     tail, tail_by_category = np.empty(t.tail_weight.shape[1], np.float32), np.empty(n_categories, np.float32)
     running = np.empty(n_categories + 1, np.float32)
     value, effect, boost = np.empty(n_offered, np.float32), np.exp(t.coefficient_gap), np.exp(_F(exposure))
@@ -228,6 +230,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
         for b in range(n_offered):
             if slots[b] >= 0:
                 value[b] = log32(rate[slots[b]] / need[slots[b]])
+        lessen(t, offered, value)
         whole = _takes_whole(t, s, week, offered, value, discount[r], bundle_pull)
 
         # Then the rest of the basket: what is bought on its own merits, and the bundle, pull or push all the
@@ -250,6 +253,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
         for q in range(n_first):
             rate[first[q]] = kept[q]
         start, end = p, _bought(rate, need, taken, item, p)
+        end = still_bought(t, items, need, rate, taken, item, start, end, first_of)
         tail_rates(t, tail_by_category, tail_lift, tail[-1], running)
         arrivals = key_of(key, streams.TAIL)
         tail_rate = max(running[-1] * np.exp(log_size), _F(1e-9))
@@ -280,11 +284,15 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
             units[q] = _units(t, key, s, week, items[i])
             off = discount[r] if taken[i] else _F(0)
             price[q] = t.price[week, items[i], SHELF_PRICE] * (_ONE - off / units[q])
-        n_found, missed = tail_purchases(t, key, s, week, count, tail, tail_lift, running, offered, found)
+        n_found, missed = tail_purchases(
+            t, key, s, week, count, tail, tail_lift, running, offered, first_of, item[start:end], found
+        )
         for j in range(n_found):
             item[end], units[end] = found[j], _units(t, key, s, week, found[j])
             price[end] = t.price[week, found[j], SHELF_PRICE]
             end += 1
+        for q in range(start, end):
+            first_of[t.group[item[q]]] = -1  # as the next visit must find it
         row[start:end], p = r, end
         choice[r] = TAKE if whole else CHERRY_PICK if picked else IGNORE
         previous, unmoved = r, exposure == 0 and not (whole or joined or missed)

@@ -36,7 +36,7 @@ def fit_level(
     `shoppers` (mask) has as large a mean basket after each time since the last visit, as many visits, and as
     large a share of each category in baskets of each size as the log.
 
-    Changes those of the model's `tensors` on the way.
+    Replaces those of the model's `tensors` on the way.
 
     Raises:
         UserError: these weeks hold no purchases.
@@ -55,7 +55,7 @@ def fit_level(
         for name, figure in real.items():
             change = np.log(figure / simulated[name]) / (step + 1)
             change = on_grid(change) if name == "category_level" else change
-            tensors[name] += torch.from_numpy(change).float()
+            tensors[name] = tensors[name] + torch.from_numpy(change).float()
     return {name: tensors[name].numpy() for name in real}
 
 

@@ -8,7 +8,7 @@ it.
 
 The response to an offer is mixed bundling (`bundling`). What is bought on its own merits, and the bundle,
 then shift the log rates of everything else by their synergy. Items outside the shortlist come from a process
-of their own (`tail`), unless they are offered.
+of their own (`tail`), unless they are offered. Of substitutes one may be enough (`enough`).
 
 Named assumptions, knobs of the constructor and neutral by default, since no public log has randomised
 offers: `offer_exposure`, the share of the log's own mailer effect that being offered has on an item (1: an
@@ -38,10 +38,10 @@ from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Respons
 from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice import kernels
 from bundlegym.user_models.choice.arrays import Tables, tables_of
-from bundlegym.user_models.choice.level import fit_level
-from bundlegym.user_models.choice.tables import fit_tensors
+from bundlegym.user_models.choice.enough import lessened, still_bought, still_wanted
 from bundlegym.user_models.choice.tail import arrivals, by_category, tail_items
 from bundlegym.user_models.choice.utility import MOST_PULL, Visit, log_share, open_visit, week_of
+from bundlegym.user_models.choice.whole import fit_whole
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.files import load_tensors, save_tensors
 from bundlegym.user_models.rhythm import first_visit, next_visit
@@ -53,7 +53,7 @@ class ChoiceShopper(UserModel):
     """See the module's docstring. Build it with `fit` or `load`.
 
     Attributes:
-        tensors: everything fitted or read off the log, by name; see `tables.fit_tensors`.
+        tensors: everything fitted or read off the log, by name; see `whole.fit_whole`.
     """
 
     def __init__(
@@ -95,10 +95,7 @@ class ChoiceShopper(UserModel):
         settings: dict[str, Any] = {"shortlist_size": shortlist_size, "epochs": epochs, "seed": seed}
         folder = cache and fit_folder(cache, dataset, weeks=weeks, shoppers=shoppers, **settings)
         stages = Stages(folder, progress)
-        tensors = fit_tensors(dataset, weeks, shoppers, stages=stages, **settings)
-        model = ChoiceShopper(tensors, offer_exposure=offer_exposure, bundle_pull=bundle_pull)
-        level = stages("level", lambda: fit_level(model, model.tensors, dataset, weeks, shoppers, seed))
-        tensors |= {name: torch.from_numpy(value) for name, value in level.items()}
+        tensors = fit_whole(ChoiceShopper, dataset, weeks, shoppers, stages=stages, **settings)
         return ChoiceShopper(tensors, offer_exposure=offer_exposure, bundle_pull=bundle_pull, device=device)
 
     def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
@@ -183,7 +180,7 @@ class ChoiceShopper(UserModel):
         pull = held @ t["synergy"]
         own = t["synergy"].diagonal()[category] * first
         value = value + (pull.gather(1, category) - own).clamp(-MOST_PULL, MOST_PULL)
-        bought = taken | (value > 0)
+        bought = still_bought(t, visit.items, value, taken, taken | (value > 0))
         weight = t["tail_weight"].index_select(0, state["shopper"])
         weight.mul_(t["tail_attraction"].index_select(0, visit.week))
         lift = torch.exp(visit.shift + pull.clamp(-MOST_PULL, MOST_PULL))
@@ -223,8 +220,9 @@ class ChoiceShopper(UserModel):
         category = t["category"][item]
         synergy = t["synergy"][category[:, :, None], category[:, None, :]]
         synergy = synergy * (1 - torch.eye(slot.shape[1], device=self.device))
-        here = (visit.offered >= 0).float()
-        return takes_whole(value.gather(1, slot), price, slope, here, synergy, discount, self.bundle_pull)
+        here = visit.offered >= 0
+        value = lessened(t, item, value.gather(1, slot), here)
+        return takes_whole(value, price, slope, here.float(), synergy, discount, self.bundle_pull)
 
     # --- what a visit leaves ------------------------------------------------------------------------------
 
@@ -245,10 +243,12 @@ class ChoiceShopper(UserModel):
         tail_item = tail_items(t, state["shopper"], visit.week, tail_total, tail, draws)
         # What is on the shortlist or offered was decided there already.
         n_short = state["last"].shape[1]
-        short, offered = visit.items[:, :n_short].contiguous(), visit.items[:, n_short:]
+        short = visit.items[:, :n_short].contiguous()
+        offered = torch.where(visit.offered >= 0, visit.items[:, n_short:], -1)
         place = torch.searchsorted(short, tail_item).clamp(max=n_short - 1)
         new = (tail_item >= 0) & (short.gather(1, place) != tail_item)
         new &= (offered[:, None] != tail_item[:, :, None]).all(2)
+        new &= still_wanted(t, row, visit.items[row, slot], tail_item, draws)
         tail_row = new.nonzero()[:, 0]
         key = torch.unique(tail_row * len(t["group"]) + tail_item[new])
         tail_row, tail_item = key // len(t["group"]), key % len(t["group"])
@@ -276,6 +276,6 @@ class ChoiceShopper(UserModel):
             UserError: a file is missing or unreadable, or an earlier version wrote it.
         """
         tensors, settings = load_tensors(folder, "choice")
-        if not {"units_cdf", "trial_habit"} <= tensors.keys():
+        if not {"units_cdf", "trial_habit", "enough"} <= tensors.keys():
             raise UserError(f"{folder}: the user model is of an earlier version; fit it anew")
         return ChoiceShopper(tensors, **settings, device=device)

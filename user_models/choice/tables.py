@@ -11,7 +11,7 @@ from bundlegym.data import Dataset
 from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share
-from bundlegym.user_models.choice.fit import Marketing, departments, fit_coefficients, gap_bins, steadily_sold
+from bundlegym.user_models.choice.fit import Marketing, departments, gap_bins, steadily_sold
 from bundlegym.user_models.choice.flavours import fit_flavours
 from bundlegym.user_models.choice.tail import THINNING, memory_tables, tail_tables
 from bundlegym.user_models.choice.trial import habit_share
@@ -28,9 +28,9 @@ def fit_tensors(
     dataset: Dataset,
     weeks: tuple[int, int],
     shoppers: np.ndarray,
+    coefficients: dict[str, np.ndarray],
     *,
     shortlist_size: int,
-    epochs: int,
     seed: int,
     stages: Stages,
 ) -> dict[str, Tensor]:
@@ -47,12 +47,6 @@ def fit_tensors(
     and log rates of trips; and those of `fit_rhythm` and `fit_units`.
     """
     progress = stages.progress
-    coefficients = stages(
-        "coefficients",
-        lambda: fit_coefficients(
-            dataset, weeks, shoppers, shortlist_size, epochs=epochs, seed=seed, progress=progress
-        ),
-    )
     progress("user model: tastes, missions, visits, units, trips")
     taste = Taste.fit(dataset, weeks, shoppers)
     shortlist = taste.shortlist(shortlist_size)

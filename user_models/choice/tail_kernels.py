@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bundlegym.user_models import streams
+from bundlegym.user_models.choice.enough_kernels import is_wanted
 from bundlegym.user_models.choice.tail import FOLLOWERS, SLOTS, THINNING
 from bundlegym.user_models.choice.visit_kernels import (
     first_above,
@@ -72,10 +73,11 @@ def _next_flavour(t, week, item, luck):
 
 
 @part
-def tail_purchases(t, key, s, week, count, tail, lift, running, offered, found):
+def tail_purchases(t, key, s, week, count, tail, lift, running, offered, first, basket, found):
     """Fill `found` with the items of the tail's `count` purchases and of those that follow them, ascending,
-    once each, but for those that are on the shortlist or offered, which was decided there: how many they are,
-    and whether one of those left out was only offered."""
+    once each, but for those that are on the shortlist or offered, which was decided there, and those that are
+    not wanted beside the `basket` (see `is_wanted`): how many they are, and whether one of those left out was
+    only offered."""
     n, only_offered = 0, False
     for slot in range(count):
         item = _tail_item(t, key, s, week, slot, tail, lift, running)
@@ -86,12 +88,12 @@ def tail_purchases(t, key, s, week, count, tail, lift, running, offered, found):
             for other in offered:
                 is_offered |= other == item
             only_offered |= is_offered and not known
-            known |= is_offered
+            left_out = known or is_offered or not is_wanted(t, key, first, basket, item)
             place = n
-            while not known and place > 0 and found[place - 1] >= item:
-                known = found[place - 1] == item
+            while not left_out and place > 0 and found[place - 1] >= item:
+                left_out = found[place - 1] == item
                 place -= 1
-            if not known:
+            if not left_out:
                 for i in range(n, place, -1):
                     found[i] = found[i - 1]
                 found[place] = item

@@ -1,0 +1,68 @@
+"""What `enough` says in torch, compiled for the CPU, for one shopper at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bundlegym.user_models import streams
+from bundlegym.user_models.choice.visit_kernels import key_of, part
+from bundlegym.user_models.draws import compiled_draw
+from bundlegym.user_models.numerics import exp32
+
+_F = np.float32
+
+
+@part
+def _time(need, rate, taken, i):
+    """When an item is bought."""
+    return _F(0) if taken[i] else need[i] / rate[i]
+
+
+@part
+def still_bought(t, items, need, rate, taken, bought, start, end, first):
+    """Keep of the places `bought[start:end]` those that are bought still: where they end then. Of the
+    subcategories that are bought from, `first` (G,), else -1, is the place of what was bought first."""
+    for q in range(start, end):
+        i = bought[q]
+        group = t.group[items[i]]
+        if first[group] < 0 or _time(need, rate, taken, i) < _time(need, rate, taken, first[group]):
+            first[group] = i
+    kept = start
+    for q in range(start, end):
+        i = bought[q]
+        group = t.group[items[i]]
+        stays = first[group] == i or t.product[items[i]] == t.product[items[first[group]]]
+        if not stays:
+            begin = _time(need, rate, taken, first[group])
+            since = _time(need, rate, taken, i) - begin
+            stays = begin + since * exp32(-t.enough[group]) < 1
+        bought[kept] = i
+        kept += stays
+    return kept
+
+
+@part
+def is_wanted(t, key, first, basket, item):
+    """Whether an item of the tail is bought beside those of a basket, from whose subcategories `first` is not
+    -1."""
+    group, product = t.group[item], t.product[item]
+    if first[group] < 0:
+        return True
+    for held in basket:
+        if t.product[held] == product:
+            return True
+    return compiled_draw(key_of(key, streams.ENOUGH), product) < exp32(t.enough[group])
+
+
+@part
+def lessen(t, offered, value):
+    """Add g to the value of each offered item of whose subcategory the best offered one is a substitute."""
+    for b in range(len(offered)):
+        if offered[b] < 0:
+            continue
+        group, best = t.group[offered[b]], b
+        for a in range(len(offered)):
+            if offered[a] >= 0 and t.group[offered[a]] == group and value[a] > value[best]:
+                best = a
+        if t.product[offered[best]] != t.product[offered[b]]:
+            value[b] += t.enough[group]

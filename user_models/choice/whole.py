@@ -1,0 +1,70 @@
+"""All that a `ChoiceShopper` is made of: its tables, of which substitutes one is enough, and the level that
+all parts reach together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bundlegym.data import Dataset
+from bundlegym.user_models.choice.enough import fit_enough
+from bundlegym.user_models.choice.fit import fit_coefficients
+from bundlegym.user_models.choice.level import fit_level
+from bundlegym.user_models.choice.tables import fit_tensors
+from bundlegym.user_models.stages import Arrays, Stages
+from bundlegym.user_models.tape import real_tape
+from bundlegym.user_models.taste import subcategories
+
+if TYPE_CHECKING:
+    from bundlegym.user_models.choice.shopper import ChoiceShopper
+
+
+def fit_whole(
+    model_of: type[ChoiceShopper],
+    dataset: Dataset,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    *,
+    shortlist_size: int,
+    epochs: int,
+    seed: int,
+    stages: Stages,
+) -> dict[str, Tensor]:
+    """The tensors of `fit_tensors`, their level set as in `fit_level`, and `enough` (G,) as in `fit_enough`.
+    `model_of` makes the model that simulates of tensors."""
+    coefficients = stages(
+        "coefficients",
+        lambda: fit_coefficients(
+            dataset, weeks, shoppers, shortlist_size, epochs=epochs, seed=seed, progress=stages.progress
+        ),
+    )
+
+    def finished(weeks: tuple[int, int], enough: Arrays, stages: Stages) -> dict[str, Tensor]:
+        tensors = fit_tensors(
+            dataset, weeks, shoppers, coefficients, shortlist_size=shortlist_size, seed=seed, stages=stages
+        )
+        model = model_of(tensors | _tensors(enough))
+        level = stages("level", lambda: fit_level(model, model.tensors, dataset, weeks, shoppers, seed))
+        return model.tensors | _tensors(level)
+
+    def enough() -> Arrays:
+        """By a model of the first four fifths of the weeks, whose tastes have not seen the last fifth."""
+        first, end = weeks
+        later = (end - max(1, (end - first) // 5), end)
+        none = {"enough": np.zeros(subcategories(dataset).max() + 1, dtype=np.float32)}
+        model = model_of(finished((first, later[0]), none, Stages(None, lambda _: None)))
+        known = np.flatnonzero(shoppers)
+        tape = real_tape(dataset, later, known)
+        return {"enough": fit_enough(model, model.tensors, tape, later, known, seed)}
+
+    found = stages("enough", enough)
+    rest = float(np.exp(found["enough"]).mean())
+    stages.progress(f"user model: beside an item its substitutes are bought {rest:.2f} times as often")
+    return finished(weeks, found, stages)
+
+
+def _tensors(arrays: Arrays) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(value) for name, value in arrays.items()}
