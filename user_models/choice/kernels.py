@@ -182,7 +182,8 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
     bins, normal = np.empty(length, np.int32), np.empty(len(t.purposes) + len(t.spread_category), np.float32)
     tail, tail_by_category = np.empty(t.tail_weight.shape[1], np.float32), np.empty(n_categories, np.float32)
     running = np.empty(n_categories + 1, np.float32)
-    value, effect, boost = np.empty(n_offered, np.float32), np.exp(t.coefficient_gap), np.exp(_F(exposure))
+    value, boost = np.empty(n_offered, np.float32), np.exp(_F(exposure))
+    effect = np.exp(t.coefficient_gap).ravel()
     bought, p = _room(12 * n + width + MOST_ITEMS), 0
     half, opened, previous, start = (n + 1) // 2, -1, -1, 0
     log_size, wait, gone, unmoved = _F(0), 0, False, False
