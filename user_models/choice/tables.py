@@ -44,15 +44,16 @@ def fit_tensors(
 ) -> dict[str, Tensor]:
     """S shoppers, L shortlisted items, I items, G subcategories, C categories, W weeks, K trip sizes:
 
-    `coefficient_*` as in `fit_coefficients`; `shortlist`, `taste`, `familiarity`, `interval` (S, L); `last` (W, S, L);
-    `price_slope` (I,), `deal_factor` (S,): slope of utility in log price; `price_push`, `promotion_push`,
-    `rebate`, `shelf_price` (W, I); `category`, `group` (I,), `group_category` (G,); `tail_weight` (S, G),
-    `log_within` (I,): taste for items never bought; `tail_*`, `product_start` as in `tail_tables`; `product`,
-    `follow` as in `fit_flavours`; `mission_*` and `synergy` as in `missions`; `category_level` (K, C), what
-    missions cost on average and what trips of a size are for; `coupon_effect` (2,) as estimated, its standard
-    error; `campaign_*`, `coupon_push` as in `coupon_tables`; `habit_share` (2,) as estimated, its standard
-    error; `trial_habit` (1,), the chance that a trial leaves a habit; `trip_cdf`, `trip_rate` (S, K): chances
-    and log rates of trips; and those of `fit_rhythm` and `fit_units`.
+    `coefficient_*` as in `fit_coefficients`; `shortlist`, `taste`, `familiarity`, `interval` (S, L); `last`
+    (W, S, L); `price_slope` (I,), `deal_factor` (S,): slope of utility in log price; `price_push`,
+    `promotion_push`, `rebate`, `shelf_price` (W, I); `category`, `group` (I,), `group_category` (G,);
+    `tail_weight` (S, G), `log_within` (I,): taste for items never bought; `tail_*`, `product_start` as in
+    `tail_tables`; `product`, `follow` as in `fit_flavours`; `mission_*` and `synergy` as in
+    `missions`; `category_level` (K, C), what missions cost on average and what trips of a size are for;
+    `coupon_effect` (2,) as estimated, its standard error; `campaign_*`, `coupon_push` as in `coupon_tables`;
+    `habit_share` (2,) as estimated, its standard error; `trial_habit` (1,), the chance that a trial leaves a
+    habit; `trip_cdf`, `trip_rate` (S, K): chances and log rates of trips; and those of `fit_rhythm` and
+    `fit_units`.
     """
     progress = stages.progress
     coefficients = stages(
