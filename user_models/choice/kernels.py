@@ -199,7 +199,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
         )  # fmt: skip
         if not same_door:
             if r + 1 < half:
-                own = (t.shortlist, t.short_category, t.taste, t.interval, t.tail_weight)
+                own = (t.shortlist, t.short_category, t.taste, t.familiarity, t.interval, t.tail_weight)
                 prefetch(own, shopper[r + 1])
             log_size = door(t, key, s, week, since[r], door_rate, need, lift, normal, tail, tail_by_category)
             wait, gone = next_visit(t, key, s, day[r])
