@@ -21,7 +21,7 @@ GRID = np.geomspace(0.4, 100.0, 24)
 #: Lines of a basket between classes that differ in what is bought, and the trip that stands for each class.
 SIZE_EDGES = (2, 4, 8, 13, 21)
 _SIZES = (0.8, 2.5, 6.0, 10.0, 16.0, 28.0)
-_PRIOR_VISITS, _STEPS = 15.0, 60
+_PRIOR_VISITS, _STEPS = 8.0, 60
 _BIN_VISITS = 20.0
 
 

@@ -20,6 +20,7 @@ class Tables(NamedTuple):
 
     shortlist: Any
     taste: Any
+    familiarity: Any
     interval: Any
     coefficient_gap: Any
     deal_factor: Any

@@ -26,6 +26,8 @@ from bundlegym.user_models.taste import Taste, decay, subcategories
 
 #: Edges of (days since last bought) / (the shopper's own interval). Bin 0 is "never bought", 1 "today".
 GAP_EDGES = (1e-6, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
+#: Edges of an item's lines as a taste counts them, between classes of familiarity; class 0 is "none".
+FAMILIAR_EDGES = (0.0, 1.0, 2.0, 4.0, 8.0)
 _BATCH, _LEARNING_RATE = 512, 0.05
 _TASTE_PART = 0.8  # of the weeks
 
@@ -67,6 +69,21 @@ def gap_bins(day: Tensor, last: Tensor, interval: Tensor) -> Tensor:
     return torch.where(last < 0, 0, bins)
 
 
+def familiarity(count: np.ndarray, shortlist: np.ndarray) -> np.ndarray:
+    """(S, L) int8 class of familiarity of each item of `shortlist` (S, L); `count` (S, I) as in `Taste`.
+
+    A favourite is bought again when it is used up. Of an item bought once, another purchase soon after says
+    that it is liked: what the time since last bought does differs by class.
+    """
+    return np.searchsorted(FAMILIAR_EDGES, np.take_along_axis(count, shortlist, 1)).astype(np.int8)
+
+
+def experience_of(taste: Taste, shoppers: np.ndarray) -> np.ndarray:
+    """(S,) float32 log of the lines that each one's taste counts, less its mean over `shoppers` (mask)."""
+    log_lines = np.log1p(taste.count.sum(1))
+    return np.asarray(log_lines - log_lines[shoppers].mean())
+
+
 def steadily_sold(dataset: Dataset, weeks: tuple[int, int]) -> np.ndarray:
     """(n_items,) bool: sold in nine of ten `weeks` or more. Of other items the log shows the price only in
     weeks with a sale; promotions that sold nothing are missing, and their price response looks too strong.
@@ -92,10 +109,11 @@ def fit_coefficients(
     seed: int,
     progress: Callable[[str], None],
 ) -> dict[str, np.ndarray]:
-    """Coefficients by name: `taste` (), `gap` (n_bins,), `memory` () of items bought before but not
-    shortlisted, `price` (n_departments,), `price_deal` (), `substitutes` (), `display` () and `mailer` () of
-    items sold steadily and with `_unsteady` of the others, whose promotions are also news that the item is
-    there, and `nll` (), nats a line on the fitted weeks.
+    """Coefficients by name: `taste` (), `gap` (n_classes, n_bins) by familiarity, `memory` () of items bought
+    before but not shortlisted, `experience` () of all items bought before, `price` (n_departments,),
+    `price_deal` (), `substitutes` (), `display` () and `mailer` () of items sold steadily and with
+    `_unsteady` of the others, whose promotions are also news that the item is there, and `nll` (), nats a
+    line on the fitted weeks.
 
     Raises:
         UserError: the weeks hold too few visits.
@@ -114,9 +132,12 @@ def fit_coefficients(
     last = torch.from_numpy(last_bought_at_visits(dataset, shortlist, rows))
     interval = torch.from_numpy(taste.interval(shortlist, (first, cut)))
     short = torch.from_numpy(shortlist)
+    familiar = torch.from_numpy(familiarity(taste.count, shortlist))
     deal = torch.from_numpy(deal_share(dataset, (first, cut), shoppers))
     log_share = torch.from_numpy(taste.log_share())
-    remembered = torch.from_numpy(taste.count > 0).scatter(1, short, False)
+    known = torch.from_numpy(taste.count > 0)
+    remembered = known.scatter(1, short, False)
+    experience = torch.from_numpy(experience_of(taste, shoppers))
     shopper, week, day = (
         torch.from_numpy(visits[name].to_numpy()[rows].astype(np.int64))
         for name in ("shopper", "week", "day")
@@ -129,8 +150,9 @@ def fit_coefficients(
 
     raw = {
         "taste": torch.tensor(1.0),
-        "gap": torch.zeros(len(GAP_EDGES) + 2),
+        "gap": torch.zeros(len(FAMILIAR_EDGES) + 1, len(GAP_EDGES) + 2),
         "memory": torch.tensor(0.0),
+        "experience": torch.tensor(0.0),
         "price": torch.tensor(2.0),
         "price_department": torch.zeros(int(department.max()) + 1),
         "price_deal": torch.tensor(0.0),
@@ -162,10 +184,10 @@ def fit_coefficients(
             for name, table in (("display", display), ("mailer", mailer)):
                 utility = utility + torch.where(steady, raw[name], raw[f"{name}_unsteady"]) * table[w]
             utility = utility + raw["memory"] * remembered[s]
+            utility = utility + raw["experience"] * experience[s, None] * known[s]
             slots = short[s]
             bins = gap_bins(day[batch], last[batch], interval[s])
-            coefficient = torch.cat([torch.zeros(1), raw["gap"][1:]])  # never bought is the reference
-            utility = utility.scatter_add(1, slots, coefficient[bins])
+            utility = utility.scatter_add(1, slots, _gap(raw)[familiar[s].long(), bins])
             row, item = _batch_lines(batch, offsets, line_item)
             lines = offsets[batch + 1] - offsets[batch]
             loss = _surprise(utility, row, item)
@@ -181,10 +203,16 @@ def fit_coefficients(
         nll = torch.tensor(total / count)
         progress(f"user model: epoch {epoch + 1} of {epochs}, {nll:.4f} nats a line")
     promotions = ("display", "mailer", "display_unsteady", "mailer_unsteady")
-    found = {name: raw[name] for name in ("taste", "memory", "price_deal", "substitutes", *promotions)}
-    found["gap"] = torch.cat([torch.zeros(1), raw["gap"][1:]])
+    of_taste = ("taste", "memory", "experience")
+    found = {name: raw[name] for name in (*of_taste, "price_deal", "substitutes", *promotions)}
+    found["gap"] = _gap(raw)
     found["price"] = softplus(raw["price"] + raw["price_department"])
     return {name: value.detach().numpy() for name, value in (found | {"nll": nll}).items()}
+
+
+def _gap(raw: dict[str, Tensor]) -> Tensor:
+    """(n_classes, n_bins) by familiarity and time since last bought; never bought is the reference."""
+    return torch.cat([torch.zeros(len(raw["gap"]), 1), raw["gap"][:, 1:]], 1)
 
 
 def _surprise(utility: Tensor, row: Tensor, item: Tensor) -> Tensor:

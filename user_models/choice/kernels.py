@@ -184,7 +184,8 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
     first_of = np.full(len(t.enough), -1)
     tail, tail_by_category = np.empty(t.tail_weight.shape[1], np.float32), np.empty(n_categories, np.float32)
     running = np.empty(n_categories + 1, np.float32)
-    value, effect, boost = np.empty(n_offered, np.float32), np.exp(t.coefficient_gap), np.exp(_F(exposure))
+    value, boost = np.empty(n_offered, np.float32), np.exp(_F(exposure))
+    effect = np.exp(t.coefficient_gap).ravel()
     bought, p = _room(12 * n + width + MOST_ITEMS), 0
     half, opened, previous, start = (n + 1) // 2, -1, -1, 0
     log_size, wait, gone, unmoved = _F(0), 0, False, False
@@ -200,7 +201,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
         )  # fmt: skip
         if not same_door:
             if r + 1 < half:
-                own = (t.shortlist, t.short_category, t.taste, t.interval, t.tail_weight)
+                own = (t.shortlist, t.short_category, t.taste, t.familiarity, t.interval, t.tail_weight)
                 prefetch(own, shopper[r + 1])
             log_size = door(t, key, s, week, since[r], door_rate, need, lift, normal, tail, tail_by_category)
             wait, gone = next_visit(t, key, s, day[r])

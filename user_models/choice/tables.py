@@ -11,7 +11,14 @@ from bundlegym.data import Dataset
 from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share
-from bundlegym.user_models.choice.fit import Marketing, departments, gap_bins, steadily_sold
+from bundlegym.user_models.choice.fit import (
+    Marketing,
+    departments,
+    experience_of,
+    familiarity,
+    gap_bins,
+    steadily_sold,
+)
 from bundlegym.user_models.choice.flavours import fit_flavours
 from bundlegym.user_models.choice.tail import THINNING, memory_tables, tail_tables
 from bundlegym.user_models.choice.trial import habit_share
@@ -36,15 +43,16 @@ def fit_tensors(
 ) -> dict[str, Tensor]:
     """S shoppers, L shortlisted items, I items, G subcategories, C categories, W weeks, K trip sizes:
 
-    `coefficient_*` as in `fit_coefficients`; `shortlist` (S, L); `taste`, `interval` (S, L); `last` (W, S,
-    L); `price_slope` (I,), `deal_factor` (S,): slope of utility in log price; `price_push`, `promotion_push`,
-    `rebate`, `shelf_price` (W, I); `category`, `group` (I,), `group_category` (G,); `tail_weight` (S, G),
-    `log_within` (I,): taste for items never bought; `tail_*`, `product_start` as in `tail_tables`; `product`,
-    `follow` as in `fit_flavours`; `mission_*` and `synergy` as in `missions`; `category_level` (K, C), what
-    missions cost on average and what trips of a size are for; `coupon_effect` (2,) as estimated, its standard
-    error; `campaign_*`, `coupon_push` as in `coupon_tables`; `habit_share` (2,) as estimated, its standard
-    error; `trial_habit` (1,), the chance that a trial leaves a habit; `trip_cdf`, `trip_rate` (S, K): chances
-    and log rates of trips; and those of `fit_rhythm` and `fit_units`.
+    `coefficient_*` as in `fit_coefficients`; `shortlist`, `taste`, `familiarity`, `interval` (S, L); `last`
+    (W, S, L); `price_slope` (I,), `deal_factor` (S,): slope of utility in log price; `price_push`,
+    `promotion_push`, `rebate`, `shelf_price` (W, I); `category`, `group` (I,), `group_category` (G,);
+    `tail_weight` (S, G), `log_within` (I,): taste for items never bought; `tail_*`, `product_start` as in
+    `tail_tables`; `product`, `follow` as in `fit_flavours`; `mission_*` and `synergy` as in
+    `missions`; `category_level` (K, C), what missions cost on average and what trips of a size are for;
+    `coupon_effect` (2,) as estimated, its standard error; `campaign_*`, `coupon_push` as in `coupon_tables`;
+    `habit_share` (2,) as estimated, its standard error; `trial_habit` (1,), the chance that a trial leaves a
+    habit; `trip_cdf`, `trip_rate` (S, K): chances and log rates of trips; and those of `fit_rhythm` and
+    `fit_units`.
     """
     progress = stages.progress
     progress("user model: tastes, missions, visits, units, trips")
@@ -60,10 +68,12 @@ def fit_tensors(
     promotion = promotion + coefficients["substitutes"] * marketing.substitutes
     push = slope * marketing.rebate + promotion
     power = float(coefficients["taste"])
-    log_share = taste.log_share()
+    log_share = power * taste.log_share()
+    experience = float(coefficients["experience"]) * experience_of(taste, shoppers)
+    log_share += experience[:, None] * (taste.count > 0)
     attraction = np.exp(power * taste.log_within + push, dtype=np.float64)
 
-    remembered = np.exp(power * log_share + float(coefficients["memory"])) * (taste.count > 0)
+    remembered = np.exp(log_share + float(coefficients["memory"])) * (taste.count > 0)
     np.put_along_axis(remembered, shortlist, 0.0, axis=1)
 
     frequency = PersonalFrequency.fit(dataset, weeks, shoppers=shoppers)
@@ -87,7 +97,8 @@ def fit_tensors(
     group_category[taste.group] = frequency.category
     arrays: dict[str, np.ndarray] = {
         "shortlist": shortlist,
-        "taste": power * np.take_along_axis(log_share, shortlist, 1) - usual_push(coupons, shortlist, weeks),
+        "taste": np.take_along_axis(log_share, shortlist, 1) - usual_push(coupons, shortlist, weeks),
+        "familiarity": familiarity(taste.count, shortlist),
         "interval": taste.interval(shortlist, weeks),
         "last": last_bought_by_week(dataset, shortlist),
         "price_slope": slope.astype(np.float32),
@@ -114,7 +125,7 @@ def fit_tensors(
     }
     tensors = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
     tensors |= {
-        f"coefficient_{name}": torch.from_numpy(value.reshape(-1)) for name, value in coefficients.items()
+        f"coefficient_{name}": torch.from_numpy(np.atleast_1d(value)) for name, value in coefficients.items()
     }
     trips = stages("trips", lambda: fit_trips(dataset, weeks, shoppers))
     tensors["trip_gap"] = torch.from_numpy(np.log(trips["trip_gap"]))
@@ -168,7 +179,7 @@ def _trip_rates(t: dict[str, Tensor], attraction: Tensor, weeks: tuple[int, int]
         bins = gap_bins(torch.full_like(everyone, week * 7), t["last"][week].long(), t["interval"])
         push = t["deal_factor"][:, None] * t["price_push"][week][t["shortlist"]]
         push = push + t["promotion_push"][week][t["shortlist"]]
-        rate += torch.exp(t["taste"] + t["coefficient_gap"][bins] + push) / 3
+        rate += torch.exp(t["taste"] + t["coefficient_gap"][t["familiarity"].long(), bins] + push) / 3
         outside = t["tail_weight"][:, :-1] @ attraction[week]
         inside = torch.exp(push + t["log_within"][t["shortlist"]])
         inside = inside * t["tail_weight"].gather(1, t["group"][t["shortlist"]])

@@ -79,10 +79,8 @@ def open_visit(t: Tables, state: State, offer: Offer, draws: Draws) -> Visit:
 def _known(t: Tables, state: State, items: Tensor) -> Tensor:
     """(N, L) taste and time since last bought of the shortlist."""
     shopper = state["shopper"]
-    return (
-        t["taste"][shopper]
-        + t["coefficient_gap"][gap_bins(state["day"], state["last"], t["interval"][shopper])]
-    )
+    bins = gap_bins(state["day"], state["last"], t["interval"][shopper])
+    return t["taste"][shopper] + t["coefficient_gap"][t["familiarity"][shopper].long(), bins]
 
 
 def _unbought(t: Tables, shopper: Tensor, items: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
 _F = np.float32
 _ONE, _PULL = _F(1), _F(MOST_PULL)
 _GAPS, _TRIP_GAPS = np.array(GAP_EDGES, dtype=np.float32), np.array(TRIP_GAP_EDGES)
+_GAP_BINS = np.int32(len(GAP_EDGES) + 2)
 _DAYS, _RATIOS = np.array(DAY_EDGES), np.array(RATIO_EDGES, dtype=np.float32)
 
 _OPTIONS: Any = {"cache": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
@@ -155,8 +156,9 @@ def needed(noise, item):
 
 @part
 def since_last_bought(t, s, day, last, effect, bins, rate):
-    """Multiply the rates of the shortlist by the effect of the time since each was last bought."""
-    interval, today = t.interval[s], np.int32(day)
+    """Multiply the rates of the shortlist by the `effect`, laid flat, of how familiar each item is and of the
+    time since it was last bought."""
+    interval, familiarity, today = t.interval[s], t.familiarity[s], np.int32(day)
     for i in range(len(interval)):
         ratio = _F(today - np.int32(last[i])) / interval[i]
         bin_ = np.int32(1)
@@ -164,7 +166,7 @@ def since_last_bought(t, s, day, last, effect, bins, rate):
             bin_ += np.int32(ratio > edge)
         bins[i] = bin_
     for i in range(len(interval)):
-        bins[i] = bins[i] if last[i] >= 0 else 0
+        bins[i] = np.int32(familiarity[i]) * _GAP_BINS + (bins[i] if last[i] >= 0 else 0)
     by_category(effect, bins, rate)
 
 
