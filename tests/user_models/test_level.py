@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bundlegym.user_models.choice.level import _figures
+from bundlegym.user_models import ChoiceShopper
+from bundlegym.user_models.choice.level import _figures, fit_level
+from bundlegym.user_models.tape import real_tape, simulated_tape
 from bundlegym.user_models.trips import GRID, SIZE_EDGES, on_grid
 
 
@@ -30,3 +32,18 @@ def test_between_classes_of_baskets_trips_lie_in_between():
     assert grid.shape == GRID.shape
     assert (np.diff(grid) >= 0).all() and grid[0] == 0.0 and grid[-1] == 5.0
     assert on_grid(np.stack([by_class, 2 * by_class], 1))[:, 1] == pytest.approx(2 * grid)
+
+
+def test_a_level_that_is_far_off_is_found(dataset, user_model):
+    tensors = user_model.tensors
+    model = ChoiceShopper({**tensors, "trip_gap": tensors["trip_gap"] + 0.5})
+    weeks, known = dataset.split.train_weeks, np.flatnonzero(~dataset.split.held_out)
+    last = (weeks[1] - (weeks[1] - weeks[0]) // 5, weeks[1])
+
+    def lines(tape: pd.DataFrame) -> float:
+        return len(tape) / tape["visit"].nunique()
+
+    real = lines(real_tape(dataset, last, known))
+    assert lines(simulated_tape(model, last, known, 99)) > 1.2 * real
+    fit_level(model, model.tensors, dataset, weeks, ~dataset.split.held_out, seed=0)
+    assert lines(simulated_tape(model, last, known, 99)) == pytest.approx(real, rel=0.05)

@@ -53,7 +53,8 @@ class ChoiceShopper(UserModel):
     """See the module's docstring. Build it with `fit` or `load`.
 
     Attributes:
-        tensors: everything fitted or read off the log, by name; see `whole.fit_whole`.
+        tensors: everything fitted or read off the log, by name; see `whole.fit_whole`. To change one, replace
+            it: on the CPU what is written into one is not seen.
     """
 
     def __init__(
