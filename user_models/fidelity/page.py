@@ -35,6 +35,7 @@ def write_page(
         axis.loglog(real, simulated, ".", color=_SIMULATED, markersize=2, alpha=0.4)
         ends = [np.nanmin([real, simulated]), np.nanmax([real, simulated])]
         axis.plot(ends, ends, color="black", linewidth=1)
+        _plain_ticks(axis)
         axis.set_title(f"co-purchase {name.replace('_', ' of ')}", fontsize=11)
         axis.set_xlabel("real")
         axis.set_ylabel("simulated")
@@ -45,6 +46,7 @@ def write_page(
     predicted, observed = samples["calibration"]
     axis.loglog(predicted, observed, "o-", color=_SIMULATED)
     axis.plot(predicted, predicted, color="black", linewidth=1)
+    _plain_ticks(axis)
     axis.set_title(f"calibration, expected error {content['calibration_error']:.4f}", fontsize=11)
     axis.set_xlabel("predicted chance to buy from a category")
     axis.set_ylabel("observed rate")
@@ -63,13 +65,30 @@ def write_page(
 
 
 def _histograms(axis: Any, real: np.ndarray, simulated: np.ndarray) -> None:
-    """Both samples in the same bins, up to the 99.5th percentile; counts get a bin each where they are
-    few."""
+    """Both samples in the same bins, up to the 99.5th percentile; values get a bin each where they are few.
+    Heights are on a log scale where they differ much."""
     both = np.concatenate([real, simulated])
     low, high = both.min(), np.percentile(both, 99.5)
-    whole = np.allclose(both, np.round(both)) and high - low <= 60
-    bins = np.arange(low, high + 2) - 0.5 if whole else np.linspace(low, high, 40)
+    values = np.unique(both[both <= high])
+    bins = np.linspace(low, high, 40)
+    if 1 < len(values) <= 60:
+        middles = (values[1:] + values[:-1]) / 2
+        bins = np.r_[2 * values[0] - middles[0], middles, 2 * values[-1] - middles[-1]]
+    heights = []
     for sample, label, colour in ((real, "real", _REAL), (simulated, "simulated", _SIMULATED)):
         weight = np.full(len(sample), 1 / max(len(sample), 1))
-        axis.hist(sample, bins, weights=weight, histtype="step", label=label, color=colour, linewidth=1.8)
-    axis.set_yscale("log")
+        style = {"histtype": "step", "label": label, "color": colour, "linewidth": 1.8}
+        heights.append(axis.hist(sample, bins, weights=weight, **style)[0])
+    seen = np.concatenate(heights)[np.concatenate(heights) > 0]
+    if len(seen) and seen.max() > 20 * seen.min():
+        axis.set_yscale("log")
+
+
+def _plain_ticks(axis: Any) -> None:
+    """Numbers at 1, 2 and 5 of each decade: in less than two decades a log scale's own labels overlap."""
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+
+    for scale in (axis.xaxis, axis.yaxis):
+        scale.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        scale.set_major_formatter(FormatStrFormatter("%g"))
+        scale.set_minor_formatter(NullFormatter())
