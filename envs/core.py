@@ -91,17 +91,16 @@ class BundleCore:
         self.market, self.user_model, self.config, self.n = market, user_model, config, n
         self.device = user_model.device
         self.k, self.levels = config.n_candidates, len(config.discounts)
-        if self.k > market.shortlist.shape[1]:
-            raise UserError(
-                f"n_candidates {self.k}: the shortlist holds only {market.shortlist.shape[1]} items"
-            )
-        n_weeks, n_shoppers, _ = market.last.shape
+        n_weeks, n_shoppers, listed = market.last.shape
+        if self.k > listed:
+            raise UserError(f"n_candidates {self.k}: the shortlist holds only {listed} items")
         if not 0 <= weeks[0] < weeks[1] <= n_weeks:
             raise UserError(f"weeks {weeks}: must hold 0 <= first < end <= {n_weeks}")
-        if not 0 <= np.min(shoppers) <= np.max(shoppers) < n_shoppers:
+        codes = np.asarray(shoppers, dtype=np.int64)
+        if not 0 <= codes.min() <= codes.max() < n_shoppers:
             raise UserError(f"shoppers: codes must lie in 0..{n_shoppers - 1}")
         self.discounts = torch.tensor(config.discounts, device=self.device)
-        self.shoppers = torch.as_tensor(np.asarray(shoppers, dtype=np.int64), device=self.device)
+        self.shoppers = torch.as_tensor(codes, device=self.device)
         self.weeks = weeks
         self.rows = torch.arange(n, device=self.device)
         self._allocate(market)
@@ -248,7 +247,7 @@ class BundleCore:
         if len(rows) == 0:
             return self._quiet
         record, reward = self._visit(rows, given)
-        ended = self._take(reward.expand(len(rows))), self._take(record.left)
+        ended = self._take(reward), self._take(record.left)
         told = self._ops.told(slots, *ended, self._table[0].visit, self.config.visits)
         self._open(rows)
         reward, terminated, truncated = map(self._give, told)
@@ -273,14 +272,20 @@ class BundleCore:
         record = VisitRecord(
             rows, shopper, today, Offer(items[:m], discount[:m]), size, **self._outcome(response)
         )
-        rewards = [self.reward(record.components(self._of_reward)).float()]
+        rewards = [self._rewarded(record)]
         for other in range(1, self.config.reward_draws):
             might, _ = self.user_model.respond(state, offer, draws.other(other))
-            seen = replace(record, **self._outcome(might)).components(self._of_reward)
-            rewards.append(self.reward(seen).float())
+            rewards.append(self._rewarded(replace(record, **self._outcome(might))))
         noted = map(self._take, (response.row, response.item, response.days))
         self._ops.note(slots, *noted, board.visit, *self._records, shop.shortlist)
         return record, rewards[0] if len(rewards) == 1 else torch.stack(rewards).mean(0)
+
+    def _rewarded(self, record: VisitRecord) -> Tensor:
+        """(M,) float."""
+        m, reward = len(record.slot), self.reward(record.components(self._of_reward)).detach().float()
+        if reward.shape not in ((), (1,), (m,)):
+            raise UserError(f"reward: its shape is {tuple(reward.shape)}; it must be ({m},), one a visit")
+        return reward.expand(m)
 
     def _outcome(self, both: Response) -> dict[str, Any]:
         """The fields of a `VisitRecord` that the answers of M shoppers, then of their twins, decide."""

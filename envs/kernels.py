@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from bundlegym.envs.base import FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
+from bundlegym.envs.base import CANDIDATE_FEATURES, FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
 from bundlegym.user_models.draws import compiled_draw, compiled_key, compiled_unit
 from bundlegym.user_models.numerics import log32
 
 _LIMIT = np.float32(FEATURE_LIMIT)
+assert (LIFT, len(CANDIDATE_FEATURES)) == (10, 19), "open_visits writes columns by number"
 
 
 class Shop(NamedTuple):

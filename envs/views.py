@@ -42,6 +42,7 @@ def figures_of(record: VisitRecord | None, n: int) -> tuple[np.ndarray, np.ndarr
 
 @numba.njit(cache=True)
 def _put(figures, known, slot, choice, size, discount, revenue, margin, twin_margin):
+    """What `VisitRecord.metrics` says; a test holds both together."""
     for i in range(len(slot)):
         n, no_offer = slot[i], np.nan if size[i] == 0 else 0.0
         known[n] = True

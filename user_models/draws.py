@@ -139,3 +139,8 @@ class Draws:
     def gumbel(self, stream: int, index: Tensor | None = None) -> Tensor:
         """Standard Gumbel numbers, shaped as in `uniform`."""
         return -torch.log(-torch.log(self.uniform(stream, index)))
+
+
+def normal(luck: Tensor) -> Tensor:
+    """Standard normal numbers from uniform ones."""
+    return torch.erfinv(2 * luck - 1) * 2**0.5

@@ -64,7 +64,7 @@ def log32(x):
 @numba.njit(cache=True, inline="always")
 def normal32(p):
     """The standard normal's quantile at a float32 p in (0, 1) (Giles 2010, "Approximating the erfinv
-    function"); `utility.normal` says the same in torch."""
+    function"); `draws.normal` says the same in torch."""
     w = -log32(_F(4) * p * (_F(1) - p))
     r = w - _F(2.5)
     y = (((_C0 * r + _C1) * r + _C2) * r + _C3) * r + _C4

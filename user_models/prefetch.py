@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-_LINE = 64  # bytes that a CPU reads at once
+LINE = 64  # bytes that a CPU reads at once
 
 
 def _prefetch(context: Any, tables: Any, row: Any) -> Any:
@@ -28,7 +28,7 @@ def _prefetch(context: Any, tables: Any, row: Any) -> Any:
             array = context.make_array(table)(context, builder, builder.extract_value(arguments[0], place))
             width = builder.extract_value(array.strides, 0)
             start = builder.gep(builder.bitcast(array.data, byte), [builder.mul(number, width)])
-            zero, line = width.type(0), width.type(_LINE)
+            zero, line = width.type(0), width.type(LINE)
             with cgutils.for_range_slice(builder, zero, width, line) as (offset, _):
                 builder.call(ask, [builder.gep(start, [offset]), reading, keep, data])
         return context.get_dummy_value()

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from bundlegym.data import Dataset, visit_rows
 from bundlegym.user_models import streams
-from bundlegym.user_models.choice.utility import normal
-from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.draws import Draws, normal
 
 #: A shopper who would stay away longer than this many days has left.
 HORIZON = 70

@@ -129,6 +129,24 @@ def test_bad_configuration_is_named(options, message):
         EnvConfig(**options)
 
 
+@pytest.mark.parametrize("wrong", [{"weeks": (5, 99)}, {"weeks": (3, 3)}, {"shoppers": np.array([-1])}])
+def test_weeks_and_shoppers_that_the_log_lacks_are_refused(dataset, user_model, market, wrong):
+    given = {"shoppers": np.arange(3), "weeks": dataset.split.train_weeks} | wrong
+    with pytest.raises(UserError, match="must"):
+        BundleCore(market, user_model, EnvConfig(), n=2, **given)
+
+
+def test_a_reward_of_the_wrong_shape_is_named(dataset, user_model, market):
+    core = BundleCore(
+        market, user_model, EnvConfig(min_size=1), n=2, shoppers=np.arange(3),
+        weeks=dataset.split.train_weeks, reward=lambda told: told["margin"][:, None],
+    )  # fmt: skip
+    core.reset()
+    core.step(torch.zeros(2, dtype=torch.int64))
+    with pytest.raises(UserError, match="reward: its shape is"):
+        core.step(torch.full((2,), core.k))
+
+
 def test_other_luck_lessens_the_noise_of_a_reward_and_changes_nothing_else(make_core):
     def live(draws: int) -> tuple[torch.Tensor, torch.Tensor]:
         core = make_core(n=256, reward_draws=draws)

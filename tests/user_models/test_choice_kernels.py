@@ -8,7 +8,7 @@ import torch
 
 from bundlegym.user_models import ChoiceShopper, Draws, Offer
 from bundlegym.user_models.base import Response
-from bundlegym.user_models.choice.utility import normal
+from bundlegym.user_models.draws import normal
 from bundlegym.user_models.numerics import exp32, log32, normal32
 
 N = 300  # shoppers, and as many twins

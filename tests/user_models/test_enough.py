@@ -88,15 +88,13 @@ def answer(model: ChoiceShopper, shopper: torch.Tensor, items: torch.Tensor, dis
     return model.respond(model.reset(shopper, torch.full_like(shopper, 70)), Offer(items, discount), draws)[0]
 
 
-def test_a_bundle_of_substitutes_is_worth_no_more_than_the_same_tastes_over_different_things(
-    dataset, user_model
-):
+def test_a_bundle_of_substitutes_is_worth_no_more_than_if_they_were_flavours(dataset, user_model):
     shopper, items, discount = pairs_offered(dataset, user_model)
-    apart = user_model.tensors | {"product": torch.zeros_like(user_model.tensors["product"])}
+    flavours = user_model.tensors | {"product": torch.zeros_like(user_model.tensors["product"])}
     takers = [
         answer(ChoiceShopper(tensors | {"enough": torch.full((12,), -1.0)}), shopper, items, discount).choice
         == TAKE
-        for tensors in (user_model.tensors, apart)
+        for tensors in (user_model.tensors, flavours)
     ]
     assert (takers[0] <= takers[1]).all() and takers[0].sum() < 0.9 * takers[1].sum()
 
@@ -115,3 +113,8 @@ def test_of_substitutes_bought_the_first_is_kept_and_of_those_taken_all(dataset,
     assert whole.any()
     assert (torch.bincount(response.row[bundle], minlength=len(items))[whole] == 2).all()
     assert len(response.row.unique()) == len(items)  # nobody goes home without anything
+
+
+def test_too_few_weeks_to_tell_have_no_effect(dataset):
+    model = ChoiceShopper.fit(dataset, weeks=(0, 3), epochs=1, progress=lambda _: None)
+    assert not model.tensors["enough"].any()

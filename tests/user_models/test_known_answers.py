@@ -33,11 +33,11 @@ def draw(
     synergy: dict[tuple[int, int], float],
     alike: tuple[int, int] | None = None,
     seed: int = 0,
-    substitutes: float = 0.0,
+    neighbours: float = 0.0,
 ) -> World:
     """One visit a shopper and week; item i is of category i % CATEGORIES. Having bought from category a
     raises the log rate of category b by `synergy[a, b]`; who likes the one of `alike` likes the other as
-    much. The mean log price cut of the category's other items works on an item's log rate by `substitutes`.
+    much. The mean log price cut of the category's other items works on an item's log rate by `neighbours`.
     """
     rng = np.random.default_rng(seed)
     category = np.arange(ITEMS) % CATEGORIES
@@ -56,7 +56,7 @@ def draw(
         rebate = np.log(list_price / shelf_price[:, week])
         total = np.bincount(category, rebate)[category]
         others = (total - rebate) / (ITEMS / CATEGORIES - 1)
-        push = PRICE * rebate + DISPLAY * display[:, week] + substitutes * others
+        push = PRICE * rebate + DISPLAY * display[:, week] + neighbours * others
         rate, luck = np.exp(log_rate + push), rng.random((SHOPPERS, ITEMS))
         bought = luck < 1 - np.exp(-rate)
         for (a, b), effect in synergy.items():
@@ -111,13 +111,13 @@ def test_taste_price_and_display_come_out(world: World):
     assert float(found["display"]) == pytest.approx(DISPLAY, rel=0.1)
 
 
-@pytest.mark.parametrize("substitutes", [-1.0, 0.0])
-def test_substitution_within_a_subcategory_comes_out(substitutes: float):
-    world, everyone = draw({}, seed=2, substitutes=substitutes), np.ones(SHOPPERS, dtype=bool)
+@pytest.mark.parametrize("neighbours", [-1.0, 0.0])
+def test_substitution_within_a_subcategory_comes_out(neighbours: float):
+    world, everyone = draw({}, seed=2, neighbours=neighbours), np.ones(SHOPPERS, dtype=bool)
     found = fit_coefficients(
         world.dataset, world.weeks, everyone, 60, epochs=60, seed=0, progress=lambda _: None
     )
-    assert float(found["substitutes"]) == pytest.approx(substitutes, abs=0.1)
+    assert float(found["neighbours"]) == pytest.approx(neighbours, abs=0.1)
 
 
 def test_tastes_come_out(world: World):

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from bundlegym.user_models.prefetch import LINE
+
 #: Columns of `Tables.push`.
 PRICE_PUSH, PROMOTION_PUSH = range(2)
 #: Columns of `Tables.price`.
 REBATE, SHELF_PRICE = range(2)
-_LINE = 64  # bytes that a processor fetches at once
 
 
 class Tables(NamedTuple):
@@ -107,9 +108,9 @@ def _in_one_block(arrays: list[np.ndarray]) -> list[np.ndarray]:
     each, and to find the page would cost as much as to read. Codes and places, which are never negative,
     become 32 bits without a sign: half as much to fetch, and no code for places counted from the end."""
     kinds = [np.dtype(np.uint32) if a.dtype == np.int64 else a.dtype for a in arrays]
-    sizes = [-(-a.size * kind.itemsize // _LINE) * _LINE for a, kind in zip(arrays, kinds, strict=True)]
-    block = np.empty(sum(sizes) + _LINE, np.uint8)
-    start, copies = -block.ctypes.data % _LINE, []
+    sizes = [-(-a.size * kind.itemsize // LINE) * LINE for a, kind in zip(arrays, kinds, strict=True)]
+    block = np.empty(sum(sizes) + LINE, np.uint8)
+    start, copies = -block.ctypes.data % LINE, []
     for array, kind, size in zip(arrays, kinds, sizes, strict=True):
         copies.append(block[start : start + array.size * kind.itemsize].view(kind).reshape(array.shape))
         copies[-1][...] = array

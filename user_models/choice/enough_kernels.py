@@ -19,21 +19,21 @@ def _time(need, rate, taken, i):
 
 
 @part
-def still_bought(t, items, need, rate, taken, bought, start, end, first):
+def still_bought(t, items, need, rate, taken, bought, start, end, first_of):
     """Keep of the places `bought[start:end]` those that are bought still: where they end then. Of the
-    subcategories that are bought from, `first` (G,), else -1, is the place of what was bought first."""
+    subcategories that are bought from, `first_of` (G,), else -1, is the place of what was bought first."""
     for q in range(start, end):
         i = bought[q]
         group = t.group[items[i]]
-        if first[group] < 0 or _time(need, rate, taken, i) < _time(need, rate, taken, first[group]):
-            first[group] = i
+        if first_of[group] < 0 or _time(need, rate, taken, i) < _time(need, rate, taken, first_of[group]):
+            first_of[group] = i
     kept = start
     for q in range(start, end):
         i = bought[q]
         group = t.group[items[i]]
-        stays = first[group] == i or t.product[items[i]] == t.product[items[first[group]]]
+        stays = first_of[group] == i or t.product[items[i]] == t.product[items[first_of[group]]]
         if not stays:
-            begin = _time(need, rate, taken, first[group])
+            begin = _time(need, rate, taken, first_of[group])
             since = _time(need, rate, taken, i) - begin
             stays = begin + since * exp32(-t.enough[group]) < 1
         bought[kept] = i
@@ -42,11 +42,11 @@ def still_bought(t, items, need, rate, taken, bought, start, end, first):
 
 
 @part
-def is_wanted(t, key, first, basket, item):
-    """Whether an item of the tail is bought beside those of a basket, from whose subcategories `first` is not
-    -1."""
+def is_wanted(t, key, first_of, basket, item):
+    """Whether an item of the tail is bought beside those of a basket, from whose subcategories `first_of` is
+    not -1."""
     group, product = t.group[item], t.product[item]
-    if first[group] < 0:
+    if first_of[group] < 0:
         return True
     for held in basket:
         if t.product[held] == product:

@@ -35,19 +35,19 @@ _TASTE_PART = 0.8  # of the weeks
 @dataclass(frozen=True)
 class Marketing:
     """What the shop did, (n_weeks, n_items) float32 each, less the item's mean over some weeks: `rebate` is
-    log(list price / shelf price), `display` and `mailer` shares of stores, `substitutes` the mean rebate of
+    log(list price / shelf price), `display` and `mailer` shares of stores, `neighbours` the mean rebate of
     the other items of the subcategory that are sold steadily."""
 
     rebate: np.ndarray
     display: np.ndarray
     mailer: np.ndarray
-    substitutes: np.ndarray
+    neighbours: np.ndarray
 
     @staticmethod
     def of(dataset: Dataset, weeks: tuple[int, int]) -> Marketing:
         rebate = np.log(dataset.list_price / dataset.shelf_price)
-        substitutes = mean_of_others(rebate, subcategories(dataset), steadily_sold(dataset, weeks))
-        tables = (rebate, dataset.display, dataset.mailer, substitutes)
+        neighbours = mean_of_others(rebate, subcategories(dataset), steadily_sold(dataset, weeks))
+        tables = (rebate, dataset.display, dataset.mailer, neighbours)
         weight = decay(weeks)
         return Marketing(*((t - (t[:, slice(*weeks)] @ weight)[:, None]).T.copy() for t in tables))
 
@@ -111,7 +111,7 @@ def fit_coefficients(
 ) -> dict[str, np.ndarray]:
     """Coefficients by name: `taste` (), `gap` (n_classes, n_bins) by familiarity, `memory` () of items bought
     before but not shortlisted, `experience` () of all items bought before, `price` (n_departments,),
-    `price_deal` (), `substitutes` (), `display` () and `mailer` () of items sold steadily and with
+    `price_deal` (), `neighbours` (), `display` () and `mailer` () of items sold steadily and with
     `_unsteady` of the others, whose promotions are also news that the item is there, and `nll` (), nats a
     line on the fitted weeks.
 
@@ -143,7 +143,7 @@ def fit_coefficients(
         for name in ("shopper", "week", "day")
     )
     marketing = Marketing.of(dataset, (first, cut))
-    rebate, display, mailer, substitutes = (torch.from_numpy(table) for table in vars(marketing).values())
+    rebate, display, mailer, neighbours = (torch.from_numpy(table) for table in vars(marketing).values())
     department = torch.from_numpy(departments(dataset))
     steady = torch.from_numpy(steadily_sold(dataset, (first, end)))
     line_item, offsets = _lines(dataset, rows)
@@ -156,7 +156,7 @@ def fit_coefficients(
         "price": torch.tensor(2.0),
         "price_department": torch.zeros(int(department.max()) + 1),
         "price_deal": torch.tensor(0.0),
-        "substitutes": torch.tensor(0.0),
+        "neighbours": torch.tensor(0.0),
         "display": torch.tensor(0.0),
         "mailer": torch.tensor(0.0),
         "display_unsteady": torch.tensor(0.0),
@@ -180,7 +180,7 @@ def fit_coefficients(
             slope = softplus(raw["price"] + raw["price_department"])[department]
             slope = torch.where(steady, slope, softplus(raw["price_unsteady"]))
             push = rebate[w] * slope * torch.exp(raw["price_deal"] * deal[s])[:, None]
-            utility = raw["taste"] * log_share[s] + push + raw["substitutes"] * substitutes[w] + raw["drift"]
+            utility = raw["taste"] * log_share[s] + push + raw["neighbours"] * neighbours[w] + raw["drift"]
             for name, table in (("display", display), ("mailer", mailer)):
                 utility = utility + torch.where(steady, raw[name], raw[f"{name}_unsteady"]) * table[w]
             utility = utility + raw["memory"] * remembered[s]
@@ -204,7 +204,7 @@ def fit_coefficients(
         progress(f"user model: epoch {epoch + 1} of {epochs}, {nll:.4f} nats a line")
     promotions = ("display", "mailer", "display_unsteady", "mailer_unsteady")
     of_taste = ("taste", "memory", "experience")
-    found = {name: raw[name] for name in (*of_taste, "price_deal", "substitutes", *promotions)}
+    found = {name: raw[name] for name in (*of_taste, "price_deal", "neighbours", *promotions)}
     found["gap"] = _gap(raw)
     found["price"] = softplus(raw["price"] + raw["price_department"])
     return {name: value.detach().numpy() for name, value in (found | {"nll": nll}).items()}

@@ -65,7 +65,7 @@ def fit_tensors(
         np.where(steady, coefficients[name], coefficients[f"{name}_unsteady"]) * table
         for name, table in (("display", marketing.display), ("mailer", marketing.mailer))
     )
-    promotion = promotion + coefficients["substitutes"] * marketing.substitutes
+    promotion = promotion + coefficients["neighbours"] * marketing.neighbours
     push = slope * marketing.rebate + promotion
     power = float(coefficients["taste"])
     log_share = power * taste.log_share()

@@ -15,12 +15,12 @@ from bundlegym.user_models import streams
 from bundlegym.user_models.base import Offer, State
 from bundlegym.user_models.choice.fit import gap_bins
 from bundlegym.user_models.coupons import coupon_push
-from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.draws import Draws, normal
 from bundlegym.user_models.ragged import rows_of
 from bundlegym.user_models.rowwise import product
 from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
 
-#: What a `ChoiceShopper` looks up; see `tables.fit_tensors`.
+#: What a `ChoiceShopper` looks up; see `whole.fit_whole`.
 Tables = dict[str, Tensor]
 MOST_PULL = 2.0  # of a basket on an item's log rate: few baskets tell how far it adds up
 
@@ -114,8 +114,8 @@ def mission_shift(t: Tables, draws: Draws, size: Tensor) -> Tensor:
 
 
 def log_share(t: Tables, state: State) -> Tensor:
-    """(N, n_items) log of each item's share of the lines of a visit without an offer, but for missions and
-    the level of categories."""
+    """(N, n_items) log of each item's share of the lines of a visit without an offer, but for missions,
+    the level of categories and `enough`."""
     shopper, week = state["shopper"], week_of(t, state["day"])
     everything = torch.arange(len(t["group"]), device=shopper.device).expand(len(shopper), -1)
     first = week[:, None] * len(t["group"])
@@ -134,8 +134,3 @@ def log_share(t: Tables, state: State) -> Tensor:
     known = (chance[:, None] * (1 - torch.exp(-known[:, :, None] * size[:, None]))).sum(2)
     lines = (rare * (chance * size).sum(1, keepdim=True)).scatter(1, items, known)
     return torch.log(lines / lines.sum(1, keepdim=True))
-
-
-def normal(luck: Tensor) -> Tensor:
-    """Standard normal numbers from uniform ones."""
-    return torch.erfinv(2 * luck - 1) * 2**0.5

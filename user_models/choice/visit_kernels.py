@@ -1,6 +1,6 @@
 """What `utility` and `rhythm` say in torch, compiled for the CPU, for one shopper at a time.
 
-`kernels` makes a visit of it and of `tail_kernels`.
+`kernels` makes a visit of it, of `enough_kernels` and of `tail_kernels`.
 """
 
 from __future__ import annotations

@@ -18,6 +18,8 @@ from bundlegym.user_models.stages import Arrays, Stages
 from bundlegym.user_models.tape import real_tape
 from bundlegym.user_models.taste import subcategories
 
+_LEAST_WEEKS = 3  # of a fit: units, for one, are counted in some and seen in others
+
 if TYPE_CHECKING:
     from bundlegym.user_models.choice.shopper import ChoiceShopper
 
@@ -50,17 +52,19 @@ def fit_whole(
         level = stages("level", lambda: fit_level(model, model.tensors, dataset, weeks, shoppers, seed))
         return model.tensors | _tensors(level)
 
-    def enough() -> Arrays:
-        """By a model of the first four fifths of the weeks, whose tastes have not seen the last fifth."""
+    def find_enough() -> Arrays:
+        """By a model of the first four fifths of the weeks, whose tastes have not seen the last fifth; no
+        effect where these are too few for a model, or nobody bought anything in the last fifth."""
         first, end = weeks
-        later = (end - max(1, (end - first) // 5), end)
+        later, known = (end - max(1, (end - first) // 5), end), np.flatnonzero(shoppers)
         none = {"enough": np.zeros(subcategories(dataset).max() + 1, dtype=np.float32)}
-        model = model_of(finished((first, later[0]), none, Stages(None, lambda _: None)))
-        known = np.flatnonzero(shoppers)
         tape = real_tape(dataset, later, known)
+        if later[0] - first < _LEAST_WEEKS or tape.empty:
+            return none
+        model = model_of(finished((first, later[0]), none, Stages(None, lambda _: None)))
         return {"enough": fit_enough(model, model.tensors, tape, later, known, seed)}
 
-    found = stages("enough", enough)
+    found = stages("enough", find_enough)
     rest = float(np.exp(found["enough"]).mean())
     stages.progress(f"user model: beside an item its substitutes are bought {rest:.2f} times as often")
     return finished(weeks, found, stages)

@@ -76,8 +76,8 @@ def promotion_response(
     lines, units = (_weekly(tape, count, dataset.n_items, weeks) for count in (None, tape["quantity"]))
     listed = np.log(dataset.list_price[:, span])
     price = np.log(dataset.shelf_price[:, span]) - listed
-    substitutes = mean_of_others(price, subcategories(dataset), sold)
-    columns = (price, substitutes, dataset.display[:, span], dataset.mailer[:, span], listed)
+    neighbours = mean_of_others(price, subcategories(dataset), sold)
+    columns = (price, neighbours, dataset.display[:, span], dataset.mailer[:, span], listed)
     x, steady = np.stack(columns, 2).astype(np.float64), np.flatnonzero(sold)
 
     def regression(items: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
