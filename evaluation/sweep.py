@@ -17,7 +17,7 @@ from bundlegym.data import Dataset
 from bundlegym.envs import BundleCore, EnvConfig, build_market
 from bundlegym.evaluation.judge import estimate, play
 from bundlegym.user_models import ChoiceShopper
-from bundlegym.user_models.choice.utility import Tables
+from bundlegym.user_models.choice.utility import Tensors
 
 #: Values of each knob; the others stay at their defaults.
 KNOBS: dict[str, tuple[float, ...]] = {
@@ -61,7 +61,7 @@ def sweep(
     return rows
 
 
-def like_a_coupon(tensors: Tables) -> float | None:
+def like_a_coupon(tensors: Tensors) -> float | None:
     """`offer_exposure` under which an offer adds to an item's log rate the most that a coupon of the log may
     add, two standard errors above the estimate: of all that a log records, a coupon comes nearest to an offer
     made to one shopper. None where the log has no coupons, or no mailer effect to count in."""

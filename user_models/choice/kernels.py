@@ -172,7 +172,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
         np.empty(width, np.float32),
     )
     items, category = np.empty(width, np.uint32), np.empty(width, np.uint16)
-    first, slots, found = (
+    pullers, slots, found = (
         np.empty(width, np.int64),
         np.empty(n_offered, np.int64),
         np.empty(MOST_ITEMS, np.int64),
@@ -238,21 +238,21 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
         # others.
         for i in range(width):
             taken[i] = whole and in_offer[i]
-        n_first = _bought(rate, need, taken, first, 0)
+        n_pullers = _bought(rate, need, taken, pullers, 0)
         pull[:] = 0
-        for q in range(n_first):
-            synergy = t.synergy[category[first[q]]]
+        for q in range(n_pullers):
+            synergy = t.synergy[category[pullers[q]]]
             for c in range(n_categories):
                 pull[c] += synergy[c]
         pull_by(pull, lift, pulled, tail_lift)
         joined, picked = False, False
-        for q in range(n_first):
-            i, c = first[q], category[first[q]]
+        for q in range(n_pullers):
+            i, c = pullers[q], category[pullers[q]]
             joined |= i >= length  # it has moved the others even if they now keep it out
             kept[q] = rate[i] * pull_factor(pull[c] - t.synergy[c, c])
         by_category(pulled, category, rate)
-        for q in range(n_first):
-            rate[first[q]] = kept[q]
+        for q in range(n_pullers):
+            rate[pullers[q]] = kept[q]
         start, end = p, _bought(rate, need, taken, item, p)
         end = still_bought(t, items, need, rate, taken, item, start, end, first_of)
         tail_rates(t, tail_by_category, tail_lift, tail[-1], running)

@@ -21,7 +21,7 @@ from bundlegym.user_models.rowwise import product
 from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
 
 #: What a `ChoiceShopper` looks up; see `whole.fit_whole`.
-Tables = dict[str, Tensor]
+Tensors = dict[str, Tensor]
 MOST_PULL = 2.0  # of a basket on an item's log rate: few baskets tell how far it adds up
 
 
@@ -44,12 +44,12 @@ class Visit:
     size: Tensor
 
 
-def week_of(t: Tables, day: Tensor) -> Tensor:
+def week_of(t: Tensors, day: Tensor) -> Tensor:
     """(N,) week of days (N,), the log's last one for later days."""
     return (day // 7).clamp(0, len(t["shelf_price"]) - 1)
 
 
-def open_visit(t: Tables, state: State, offer: Offer, draws: Draws) -> Visit:
+def open_visit(t: Tensors, state: State, offer: Offer, draws: Draws) -> Visit:
     """Where N shoppers stand at the door, with an offer and luck, before anything is decided."""
     shopper = state["shopper"]
     week, short = week_of(t, state["day"]), t["shortlist"][shopper]
@@ -76,19 +76,19 @@ def open_visit(t: Tables, state: State, offer: Offer, draws: Draws) -> Visit:
     return Visit(items, log_rate, offered, week, cell, shift, log_size)
 
 
-def _known(t: Tables, state: State, items: Tensor) -> Tensor:
+def _known(t: Tensors, state: State, items: Tensor) -> Tensor:
     """(N, L) taste and time since last bought of the shortlist."""
     shopper = state["shopper"]
     bins = gap_bins(state["day"], state["last"], t["interval"][shopper])
     return t["taste"][shopper] + t["coefficient_gap"][t["familiarity"][shopper].long(), bins]
 
 
-def _unbought(t: Tables, shopper: Tensor, items: Tensor) -> Tensor:
+def _unbought(t: Tensors, shopper: Tensor, items: Tensor) -> Tensor:
     """(N, M) taste for items never bought."""
     return torch.log(t["tail_weight"][shopper[:, None], t["group"][items]]) + t["log_within"][items]
 
 
-def _memory(t: Tables, shopper: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _memory(t: Tensors, shopper: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(M,) row in `shopper` (N,), item and rate of what the shoppers remember off the shortlist."""
     start = t["memory_start"][shopper]
     row, spot = rows_of(start, t["memory_start"][shopper + 1] - start)
@@ -99,12 +99,12 @@ def _memory(t: Tables, shopper: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return row, t["memory_item"][spot], share.float() * t["memory_rate"][shopper[row]]
 
 
-def _push(t: Tables, shopper: Tensor, cell: Tensor) -> Tensor:
+def _push(t: Tensors, shopper: Tensor, cell: Tensor) -> Tensor:
     """(N, M) what price, display and mailer add to the utility of the `cell`s of a flat table."""
     return t["deal_factor"][shopper, None] * t["price_push"].ravel()[cell] + t["promotion_push"].ravel()[cell]
 
 
-def mission_shift(t: Tables, draws: Draws, size: Tensor) -> Tensor:
+def mission_shift(t: Tensors, draws: Draws, size: Tensor) -> Tensor:
     """(N, C) what the purpose of a trip of `size` (N,) in the grid adds to log rates by category, and the
     category's level on such trips."""
     categories, purposes = (torch.arange(n, device=size.device) for n in t["mission_loading"].shape)
@@ -113,7 +113,7 @@ def mission_shift(t: Tables, draws: Draws, size: Tensor) -> Tensor:
     return t["mission_scale"][size, None] * shift + t["category_level"][size]
 
 
-def log_share(t: Tables, state: State) -> Tensor:
+def log_share(t: Tensors, state: State) -> Tensor:
     """(N, n_items) log of each item's share of the lines of a visit without an offer, but for missions,
     the level of categories and `enough`."""
     shopper, week = state["shopper"], week_of(t, state["day"])
