@@ -281,7 +281,7 @@ class BundleCore:
         return record, rewards[0] if len(rewards) == 1 else torch.stack(rewards).mean(0)
 
     def _rewarded(self, record: VisitRecord) -> Tensor:
-        """(M,) float."""
+        """(M,) float, of M visits; a `UserError` where the reward is not one number a visit."""
         m, reward = len(record.slot), self.reward(record.components(self._of_reward)).detach().float()
         if reward.shape not in ((), (1,), (m,)):
             raise UserError(f"reward: its shape is {tuple(reward.shape)}; it must be ({m},), one a visit")

@@ -9,7 +9,7 @@ in the basket already, as many are made as exp(g) says.
 
 In the decision on a bundle g is added to the value of the lesser of two substitutes (`lessened`).
 
-g is found by simulated moments in weeks that its tastes have not seen: in those that tastes were counted in,
+g is found by simulated moments in weeks that tastes have not seen: in those that they were counted in,
 shortlists hold the very items that met in a basket, and pairs say nothing. exp(g) of a subcategory is the
 number of its pairs of substitutes met in the log as a share of those that simulations without g would hold,
 shrunk to that of all subcategories. Pairs with both off the shortlist do not count, since nothing is said of
@@ -43,7 +43,7 @@ def fit_enough(
     seed: int,
 ) -> np.ndarray:
     """(G,) float32 g of each subcategory, with which a simulation of `shoppers` (codes) in `weeks` holds as
-    many pairs of substitutes as the `tape` of what they bought then, which its tastes have not seen; with few
+    many pairs of substitutes as the `tape` of what they bought then, which tastes have not seen; with few
     pairs to go by, as many as all subcategories together say. Replaces `enough` of the model's `tensors`, 0
     to begin with, on the way."""
     enough = np.zeros(len(tensors["enough"]), dtype=np.float32)

@@ -73,7 +73,7 @@ def _next_flavour(t, week, item, luck):
 
 
 @part
-def tail_purchases(t, key, s, week, count, tail, lift, running, offered, first, basket, found):
+def tail_purchases(t, key, s, week, count, tail, lift, running, offered, first_of, basket, found):
     """Fill `found` with the items of the tail's `count` purchases and of those that follow them, ascending,
     once each, but for those that are on the shortlist or offered, which was decided there, and those that are
     not wanted beside the `basket` (see `is_wanted`): how many they are, and whether one of those left out was
@@ -88,7 +88,7 @@ def tail_purchases(t, key, s, week, count, tail, lift, running, offered, first, 
             for other in offered:
                 is_offered |= other == item
             only_offered |= is_offered and not known
-            left_out = known or is_offered or not is_wanted(t, key, first, basket, item)
+            left_out = known or is_offered or not is_wanted(t, key, first_of, basket, item)
             place = n
             while not left_out and place > 0 and found[place - 1] >= item:
                 left_out = found[place - 1] == item
