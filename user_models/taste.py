@@ -3,8 +3,11 @@
 p(i | s) = p(g | s) p(i | s, g) over subcategories g. With n the shopper's lines, older ones counting less,
 p(g | s) = (n_sg + a q_sg) / (n_s + a), where q mixes a low-rank model of shoppers' lines by subcategory
 (Poisson factorisation: non-negative matrix factorisation under the Kullback-Leibler loss, Lee and Seung 1999)
-with the shop's shares, and p(i | s, g) = (n_si + b p(i | g)) / (n_sg + b). For items never bought the shares
-factor into a shopper's and an item's part, from which the model draws without a table of everything.
+with the shop's shares. Within a subcategory lines are new or old by a Pitman-Yor process (Pitman and Yor
+1997; Teh 2006): p(i | s, g) = (n_si - min(n_si, d) + (b + D_sg) p(i | g)) / (n_sg + b), where D_sg is the sum
+of min(n_si, d) over items. So who has tried many items of a subcategory goes on trying, and an item bought
+once is less of a habit than its line would say. For items never bought the shares factor into a shopper's and
+an item's part, from which the model draws without a table of everything.
 """
 
 from __future__ import annotations
@@ -19,9 +22,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 
-# Chosen on the validation weeks of The Complete Journey, by likelihood of the shares alone.
+# Chosen on The Complete Journey, by likelihood of the shares alone: b and d in the last training weeks, all
+# others in the validation weeks.
 _HALF_LIFE, _RECENT = 39.0, 8.0  # weeks after which a line counts half: for shoppers, for the shop's shares
-_GROUP_WEIGHT, _ITEM_WEIGHT = 250.0, 4.0  # a and b, in lines
+_GROUP_WEIGHT, _ITEM_WEIGHT, _DISCOUNT = 250.0, 1.0, 0.4  # a, b and d, in lines
 _FACTORS, _FACTOR_SHARE = 15, 0.85
 _FLOOR = 0.5  # lines, so that no item is impossible
 
@@ -32,14 +36,16 @@ class Taste:
 
     count: (S, I) float32 lines bought, older ones counting less.
     group: (I,) int64 subcategory.
-    log_unbought: (S, G) float32, log of p(g | s) b / (n_sg + b): a shopper's part of the share of an item
-        never bought.
+    log_unbought: (S, G) float32, log of p(g | s) (b + D_sg) / (n_sg + b): a shopper's part of the share of an
+        item never bought.
+    new_lines: (S, G) float32, b + D_sg: how many lines the shop's shares weigh as much as.
     log_within: (I,) float32, log p(i | g): the item's part.
     """
 
     count: np.ndarray
     group: np.ndarray
     log_unbought: np.ndarray
+    new_lines: np.ndarray
     log_within: np.ndarray
 
     @staticmethod
@@ -56,10 +62,12 @@ class Taste:
         prior = _FACTOR_SHARE * _low_rank(group_count, shoppers) + (1 - _FACTOR_SHARE) * group_share
         lines = group_count.sum(1, keepdims=True)
         share = (group_count + _GROUP_WEIGHT * prior) / (lines + _GROUP_WEIGHT)
+        new_lines = np.minimum(count, _DISCOUNT) @ one_hot + _ITEM_WEIGHT
         return Taste(
             count,
             group,
-            np.log(share * _ITEM_WEIGHT / (group_count + _ITEM_WEIGHT)).astype(np.float32),
+            np.log(share * new_lines / (group_count + _ITEM_WEIGHT)).astype(np.float32),
+            new_lines.astype(np.float32),
             np.log(popularity / group_share[group]).astype(np.float32),
         )
 
@@ -67,8 +75,9 @@ class Taste:
         """(N, I) float32, log p(i | s) of some shoppers; of all without any given."""
         chosen = slice(None) if shopper is None else shopper
         unbought = self.log_unbought[chosen][:, self.group] + self.log_within
-        # (n_si + b w_i) / (b w_i) is what having bought the item adds.
-        return unbought + np.log1p(self.count[chosen] / (_ITEM_WEIGHT * np.exp(self.log_within)))
+        # What having bought the item adds.
+        bought = np.maximum(self.count[chosen] - _DISCOUNT, 0.0)
+        return unbought + np.log1p(bought / (self.new_lines[chosen][:, self.group] * np.exp(self.log_within)))
 
     def interval(self, shortlist: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
         """(S, L) float32 days between a shopper's purchases of the items of `shortlist` (S, L), at least
