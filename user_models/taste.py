@@ -4,10 +4,10 @@ p(i | s) = p(g | s) p(i | s, g) over subcategories g. With n the shopper's lines
 p(g | s) = (n_sg + a q_sg) / (n_s + a), where q mixes a low-rank model of shoppers' lines by subcategory
 (Poisson factorisation: non-negative matrix factorisation under the Kullback-Leibler loss, Lee and Seung 1999)
 with the shop's shares. Within a subcategory lines are new or old by a Pitman-Yor process (Pitman and Yor
-1997; Teh 2006): p(i | s, g) = (n_si - min(n_si, d) + (b + D_sg) p(i | g)) / (n_sg + b), where D_sg is the sum
-of min(n_si, d) over items. So who has tried many items of a subcategory goes on trying, and an item bought
-once is less of a habit than its line would say. For items never bought the shares factor into a shopper's and
-an item's part, from which the model draws without a table of everything.
+1997; Teh 2006): p(i | s, g) = (n_si - min(n_si, d) + (b + D_sg) p(i | g, s)) / (n_sg + b), where D_sg is the
+sum of min(n_si, d) over items. So who has tried many items of a subcategory goes on trying, and an item
+bought once is less of a habit than its line would say. p(i | g, s) are the shop's shares, as the shopper
+leans (`leanings`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 
 from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.user_models.leanings import fit_leanings, indicator, log_total, traits
 
 # Chosen on The Complete Journey, by likelihood of the shares alone: b and d in the last training weeks, all
 # others in the validation weeks.
@@ -38,8 +39,9 @@ class Taste:
     group: (I,) int64 subcategory.
     log_unbought: (S, G) float32, log of p(g | s) (b + D_sg) / (n_sg + b): a shopper's part of the share of an
         item never bought.
-    new_lines: (S, G) float32, b + D_sg: how many lines the shop's shares weigh as much as.
+    new_lines: (S, G) float32, b + D_sg: how many lines p(i | g, s) weighs as much as.
     log_within: (I,) float32, log p(i | g): the item's part.
+    trait, theta: (I, K), (S, K) float32, by which p(i | g, s) departs from p(i | g).
     """
 
     count: np.ndarray
@@ -47,6 +49,8 @@ class Taste:
     log_unbought: np.ndarray
     new_lines: np.ndarray
     log_within: np.ndarray
+    trait: np.ndarray
+    theta: np.ndarray
 
     @staticmethod
     def fit(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> Taste:
@@ -56,9 +60,9 @@ class Taste:
         count = _decayed_lines(dataset, weeks, _HALF_LIFE)
         recent = _decayed_lines(dataset, weeks, _RECENT)[shoppers].sum(0, dtype=np.float64) + _FLOOR
         popularity = recent / recent.sum()
-        one_hot = np.zeros((dataset.n_items, group.max() + 1), dtype=np.float32)
-        one_hot[np.arange(dataset.n_items), group] = 1.0
+        one_hot = indicator(group)
         group_count, group_share = count @ one_hot, (popularity @ one_hot).astype(np.float32)
+        within, trait = popularity / group_share[group], traits(dataset, weeks, group, popularity)
         prior = _FACTOR_SHARE * _low_rank(group_count, shoppers) + (1 - _FACTOR_SHARE) * group_share
         lines = group_count.sum(1, keepdims=True)
         share = (group_count + _GROUP_WEIGHT * prior) / (lines + _GROUP_WEIGHT)
@@ -68,16 +72,21 @@ class Taste:
             group,
             np.log(share * new_lines / (group_count + _ITEM_WEIGHT)).astype(np.float32),
             new_lines.astype(np.float32),
-            np.log(popularity / group_share[group]).astype(np.float32),
+            np.log(within).astype(np.float32),
+            trait,
+            fit_leanings(trait, count > 0, group, within, shoppers),
         )
 
     def log_share(self, shopper: np.ndarray | None = None) -> np.ndarray:
         """(N, I) float32, log p(i | s) of some shoppers; of all without any given."""
         chosen = slice(None) if shopper is None else shopper
-        unbought = self.log_unbought[chosen][:, self.group] + self.log_within
+        theta = self.theta[chosen]
+        within = theta @ self.trait.T + self.log_within
+        within -= log_total(theta, self.trait, self.group, self.log_within)[:, self.group]
         # What having bought the item adds.
         bought = np.maximum(self.count[chosen] - _DISCOUNT, 0.0)
-        return unbought + np.log1p(bought / (self.new_lines[chosen][:, self.group] * np.exp(self.log_within)))
+        bought = np.log1p(bought / (self.new_lines[chosen][:, self.group] * np.exp(within)))
+        return np.asarray(self.log_unbought[chosen][:, self.group] + within + bought)
 
     def interval(self, shortlist: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
         """(S, L) float32 days between a shopper's purchases of the items of `shortlist` (S, L), at least

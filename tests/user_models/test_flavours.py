@@ -84,6 +84,9 @@ def test_the_tail_draws_clusters_of_that_size():
     }
     zero = torch.zeros(n, dtype=torch.int64)
     t |= {
+        "leaning": torch.zeros(n, 1),
+        "trait": torch.zeros(items, 1),
+        "trait_range": torch.zeros(1, 2, 1),
         "group_category": torch.tensor([0, 1]),
         "product": torch.from_numpy(product),
         "follow": torch.full((4,), 0.3),

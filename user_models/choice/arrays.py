@@ -29,6 +29,10 @@ class Tables(NamedTuple):
     category: Any
     group: Any
     log_within: Any
+    trait: Any
+    trait_range: Any
+    leaning: Any
+    leaning_total: Any
     tail_weight: Any
     tail_attraction: Any
     tail_cdf: Any

@@ -36,6 +36,7 @@ from bundlegym.user_models.choice.visit_kernels import (
     pull_factor,
     push_of,
     since_last_bought,
+    unbought,
 )
 from bundlegym.user_models.draws import compiled_draw
 from bundlegym.user_models.numerics import exp32, log32
@@ -106,12 +107,12 @@ def _join(t, key, s, week, log_size, lift, offered, items, category, rate, need,
         if slots[b] < 0:
             items[place], slots[b] = item, place
             category[place] = t.category[item]
-            weight = t.tail_weight[s, t.group_place[t.group[item]]] * lift[category[place]]
+            weight = unbought(t, s, item) * lift[category[place]]
             push = push_of(t.push[week], t.deal_factor[s], item)
             for r in range(t.campaign_member.shape[1]):
                 if t.campaign_member[s, r]:
                     push += t.campaign_week[week, r] * t.coupon_push[r, item]
-            rate[place] = weight * exp32(t.log_within[item] + push + log_size)
+            rate[place] = weight * exp32(push + log_size)
             need[place] = needed(key_of(key, streams.NOISE), item)
 
 

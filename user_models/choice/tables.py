@@ -22,7 +22,9 @@ from bundlegym.user_models.choice.fit import (
 from bundlegym.user_models.choice.flavours import fit_flavours
 from bundlegym.user_models.choice.tail import THINNING, memory_tables, tail_tables
 from bundlegym.user_models.choice.trial import habit_share
+from bundlegym.user_models.choice.utility import unbought
 from bundlegym.user_models.coupons import coupon_effect, coupon_tables, usual_push
+from bundlegym.user_models.leanings import log_total, trait_range
 from bundlegym.user_models.missions import LIFT_PSEUDO_COUNT, mission_tables, synergy_share
 from bundlegym.user_models.rhythm import fit_rhythm
 from bundlegym.user_models.stages import Stages
@@ -46,13 +48,14 @@ def fit_tensors(
     `coefficient_*` as in `fit_coefficients`; `shortlist`, `taste`, `familiarity`, `interval` (S, L); `last`
     (W, S, L); `price_slope` (I,), `deal_factor` (S,): slope of utility in log price; `price_push`,
     `promotion_push`, `rebate`, `shelf_price` (W, I); `category`, `group` (I,), `group_category` (G,);
-    `tail_weight` (S, G), `log_within` (I,): taste for items never bought; `tail_*`, `product_start` as in
-    `tail_tables`; `product`, `follow` as in `fit_flavours`; `mission_*` and `synergy` as in
-    `missions`; `category_level` (K, C), what missions cost on average and what trips of a size are for;
-    `coupon_effect` (2,) as estimated, its standard error; `campaign_*`, `coupon_push` as in `coupon_tables`;
-    `habit_share` (2,) as estimated, its standard error; `trial_habit` (1,), the chance that a trial leaves a
-    habit; `trip_cdf`, `trip_rate` (S, K): chances and log rates of trips; and those of `fit_rhythm` and
-    `fit_units`.
+    `tail_weight` (S, G), `log_within` (I,): taste for items never bought; `leaning` (S, K), `trait` (I, K),
+    `trait_range` (G, 2, K), `leaning_total` (S, G): what leanings make of it, see `utility.unbought`;
+    `tail_*`, `product_start` as in `tail_tables`; `product`, `follow` as in `fit_flavours`; `mission_*` and
+    `synergy` as in `missions`; `category_level` (K, C), what missions cost on average and what trips of a
+    size are for; `coupon_effect` (2,) as estimated, its standard error; `campaign_*`, `coupon_push` as in
+    `coupon_tables`; `habit_share` (2,) as estimated, its standard error; `trial_habit` (1,), the chance that
+    a trial leaves a habit; `trip_cdf`, `trip_rate` (S, K): chances and log rates of trips; and those of
+    `fit_rhythm` and `fit_units`.
     """
     progress = stages.progress
     progress("user model: tastes, missions, visits, units, trips")
@@ -71,7 +74,11 @@ def fit_tensors(
     log_share = power * taste.log_share()
     experience = float(coefficients["experience"]) * experience_of(taste, shoppers)
     log_share += experience[:, None] * (taste.count > 0)
-    attraction = np.exp(power * taste.log_within + push, dtype=np.float64)
+    within, leaning = power * taste.log_within, power * taste.theta
+    # A subcategory is bought as often, whatever the leanings.
+    total = log_total(leaning, taste.trait, taste.group, within)
+    total -= log_total(0 * leaning[:1], taste.trait, taste.group, within)
+    attraction = np.exp(within + push, dtype=np.float64)
 
     remembered = np.exp(log_share + float(coefficients["memory"])) * (taste.count > 0)
     np.put_along_axis(remembered, shortlist, 0.0, axis=1)
@@ -111,7 +118,11 @@ def fit_tensors(
         "group": taste.group,
         "group_category": np.append(group_category, frequency.category.max() + 1),
         "tail_weight": np.column_stack([np.exp(power * taste.log_unbought), THINNING * remembered.sum(1)]),
-        "log_within": (power * taste.log_within).astype(np.float32),
+        "log_within": within.astype(np.float32),
+        "leaning": leaning.astype(np.float32),
+        "leaning_total": total,
+        "trait": taste.trait,
+        "trait_range": trait_range(taste.trait, taste.group),
         **tail_tables(attraction * (1 - followers[flavours["product"]]), taste.group, flavours["product"]),
         **flavours,
         **memory_tables(remembered),
@@ -181,8 +192,7 @@ def _trip_rates(t: dict[str, Tensor], attraction: Tensor, weeks: tuple[int, int]
         push = push + t["promotion_push"][week][t["shortlist"]]
         rate += torch.exp(t["taste"] + t["coefficient_gap"][t["familiarity"].long(), bins] + push) / 3
         outside = t["tail_weight"][:, :-1] @ attraction[week]
-        inside = torch.exp(push + t["log_within"][t["shortlist"]])
-        inside = inside * t["tail_weight"].gather(1, t["group"][t["shortlist"]])
+        inside = torch.exp(push + unbought(t, everyone, t["shortlist"]))
         tail += (outside - inside.sum(1)).clamp(min=0) / 3 + t["memory_rate"] / 3
     target = torch.from_numpy(GRID).float().expand(len(everyone), -1)
     log_factor = torch.log(target / (rate.sum(1) + tail)[:, None])

@@ -1,10 +1,10 @@
 """Purchases outside the shortlist: a Poisson process over the whole catalogue.
 
 The share of an item never bought is a product of the shopper's part for its subcategory and the item's own,
-so a draw is of a subcategory first, then of an item within it by the week's prices and promotions. Items
-bought before that found no place on the shortlist, the shopper's *memory*, count as one more subcategory of
-the shopper's own; there a draw is kept with a chance that follows the week's price and promotions. Other
-flavours may follow (`flavours`).
+so a draw is of a subcategory first, then of an item within it by the week's prices and promotions and the
+shopper's leanings. Items bought before that found no place on the shortlist, the shopper's *memory*, count
+as one more subcategory of the shopper's own; there a draw is kept with a chance that follows the week's price
+and promotions. Other flavours may follow (`flavours`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from bundlegym.user_models.draws import Draws
 SLOTS = 64
 #: At most so many flavours follow one purchase.
 FOLLOWERS = 6
+#: So many draws for a purchase may find no item as the shopper leans; the last one is taken as it is.
+TRIES = 16
 #: Draws from memory are so many times too frequent, and as many too few are kept; a stronger promotion is cut
 # to it.
 THINNING = 4.0
@@ -93,22 +95,40 @@ def tail_items(
     row, place = bought[:, : len(slot)].nonzero(as_tuple=True)
     memory = total.shape[1] - 1
     chosen, w = by_category(t)[groups[row, place].clamp(max=memory)], week[row]
-    luck = draws.uniform(streams.TAIL_ITEM, slot)[row, place].double()
+    new = _as_they_lean(t, shopper[row], w, chosen.clamp(max=memory - 1), place, draws.of(row))
 
-    group, items = chosen.clamp(max=memory - 1), t["tail_cdf"].shape[1]
-    start, end = t["tail_start"][w, group], t["tail_start"][w, group + 1]
-    spot = torch.searchsorted(t["tail_cdf"].ravel(), start + luck * (end - start), right=True)
-    new = t["tail_item"][(spot - w * items).clamp(0, items - 1)]
-
+    luck = draws.uniform(streams.TAIL_ITEM, slot * TRIES)[row, place].double()
     spot = torch.searchsorted(t["memory_cdf"], shopper[row] + luck, right=True).clamp(
         max=len(t["memory_item"]) - 1
     )
     known = t["memory_item"][spot]
     push = torch.exp(t["price_push"][w, known] + t["promotion_push"][w, known])
-    kept = draws.uniform(streams.TAIL_KEPT, slot)[row, place] * THINNING < push
+    kept = draws.uniform(streams.TAIL_KEPT, slot * TRIES)[row, place] * THINNING < push
     out = torch.full((len(total), len(slot)), -1, device=total.device)
     out[row, place] = torch.where(chosen < memory, new, torch.where(kept, known, -1))
     return torch.cat([out, *_followers(t, week, out, draws)], 1)
+
+
+def _as_they_lean(
+    t: dict[str, Tensor], shopper: Tensor, week: Tensor, group: Tensor, slot: Tensor, draws: Draws
+) -> Tensor:
+    """(P,) items of the subcategories `group`, one for each purchase: an item drawn by its attraction in the
+    week is kept with a chance of exp(theta . x) over the most that this can be in its subcategory (rejection
+    sampling), else another one is drawn."""
+    items, theta = t["tail_cdf"].shape[1], t["leaning"][shopper]
+    most = (theta[:, None] * t["trait_range"][group]).amax(1).sum(1)
+    start, end = t["tail_start"][week, group], t["tail_start"][week, group + 1]
+    chosen, left = torch.zeros_like(group), torch.arange(len(group), device=group.device)
+    for attempt in range(TRIES):
+        number, luck = (slot[left] * TRIES + attempt)[:, None], draws.of(left)
+        low, high = start[left], end[left]
+        target = low + luck.uniform(streams.TAIL_ITEM, number)[:, 0].double() * (high - low)
+        spot = torch.searchsorted(t["tail_cdf"].ravel(), target, right=True)
+        item = t["tail_item"][(spot - week[left] * items).clamp(0, items - 1)]
+        chosen[left] = item
+        kept = torch.exp((theta[left] * t["trait"][item]).sum(1) - most[left])
+        left = left[luck.uniform(streams.TAIL_KEPT, number)[:, 0] >= kept]
+    return chosen
 
 
 def _followers(t: dict[str, Tensor], week: Tensor, item: Tensor, draws: Draws) -> list[Tensor]:

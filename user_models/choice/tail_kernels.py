@@ -6,7 +6,7 @@ import numpy as np
 
 from bundlegym.user_models import streams
 from bundlegym.user_models.choice.enough_kernels import is_wanted
-from bundlegym.user_models.choice.tail import FOLLOWERS, SLOTS, THINNING
+from bundlegym.user_models.choice.tail import FOLLOWERS, SLOTS, THINNING, TRIES
 from bundlegym.user_models.choice.visit_kernels import (
     first_above,
     key_of,
@@ -41,25 +41,43 @@ def _one_of(t, week, start, end, luck):
 
 
 @part
+def _as_it_leans(t, key, s, week, group, slot):
+    """An item of a subcategory by its attraction in a week and the shopper's leanings."""
+    most = _F(0)
+    for k in range(t.trait.shape[1]):
+        theta = t.leaning[s, k]
+        most += max(theta * t.trait_range[group, 0, k], theta * t.trait_range[group, 1, k])
+    start, end, item = t.group_start[group], t.group_start[group + 1], 0
+    of_item, of_kept = key_of(key, streams.TAIL_ITEM), key_of(key, streams.TAIL_KEPT)
+    for number in range(slot * TRIES, (slot + 1) * TRIES):
+        item = _one_of(t, week, start, end, np.float64(compiled_draw(of_item, number)))
+        score = -most
+        for k in range(t.trait.shape[1]):
+            score += t.leaning[s, k] * t.trait[item, k]
+        if compiled_draw(of_kept, number) < exp32(score):
+            break
+    return item
+
+
+@part
 def _tail_item(t, key, s, week, slot, tail, lift, running):
     """Item of the tail's purchase `slot`, or -1."""
     target = compiled_draw(key_of(key, streams.TAIL_GROUP), slot) * running[-1]
-    luck = np.float64(compiled_draw(key_of(key, streams.TAIL_ITEM), slot))
     c = first_above(running, target, 0, len(lift))
     if c == len(lift):
+        luck = np.float64(compiled_draw(key_of(key, streams.TAIL_ITEM), slot * TRIES))
         item = t.memory_item[
             first_above(t.memory_cdf, s + luck, t.memory_start[s], t.memory_start[s + 1] - 1)
         ]
         push = push_of(t.push[week], _F(1), item)
-        kept = compiled_draw(key_of(key, streams.TAIL_KEPT), slot) * _F(THINNING) < exp32(push)
+        kept = compiled_draw(key_of(key, streams.TAIL_KEPT), slot * TRIES) * _F(THINNING) < exp32(push)
         return item if kept else -1
     place, last = t.category_start[c], t.category_start[c + 1] - 1
     left = target - (running[c - 1] if c else _F(0))
     while place < last and tail[place] * lift[c] <= left:
         left -= tail[place] * lift[c]
         place += 1
-    group = t.by_category[place]
-    return _one_of(t, week, t.group_start[group], t.group_start[group + 1], luck)
+    return _as_it_leans(t, key, s, week, t.by_category[place], slot)
 
 
 @part

@@ -63,7 +63,7 @@ def open_visit(t: Tensors, state: State, offer: Offer, draws: Draws) -> Visit:
     )
     offered = torch.where(offer.items >= 0, offered, -1)
     cell = week[:, None] * len(t["category"]) + items
-    utility = torch.cat([_known(t, state, short), _unbought(t, shopper, extra)], 1)
+    utility = torch.cat([_known(t, state, short), unbought(t, shopper, extra)], 1)
     utility = utility + _push(t, shopper, cell) + coupon_push(t, shopper, week, items)
 
     size = torch.searchsorted(t["trip_cdf"][shopper], draws.uniform(streams.TRIP)[:, None])[:, 0]
@@ -83,9 +83,12 @@ def _known(t: Tensors, state: State, items: Tensor) -> Tensor:
     return t["taste"][shopper] + t["coefficient_gap"][t["familiarity"][shopper].long(), bins]
 
 
-def _unbought(t: Tensors, shopper: Tensor, items: Tensor) -> Tensor:
+def unbought(t: Tensors, shopper: Tensor, items: Tensor) -> Tensor:
     """(N, M) taste for items never bought."""
-    return torch.log(t["tail_weight"][shopper[:, None], t["group"][items]]) + t["log_within"][items]
+    group = t["group"][items]
+    leaning = (t["leaning"][shopper, None] * t["trait"][items]).sum(2)
+    leaning = leaning - t["leaning_total"][shopper[:, None], group]
+    return torch.log(t["tail_weight"][shopper[:, None], group]) + t["log_within"][items] + leaning
 
 
 def _memory(t: Tensors, shopper: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -120,7 +123,7 @@ def log_share(t: Tensors, state: State) -> Tensor:
     everything = torch.arange(len(t["group"]), device=shopper.device).expand(len(shopper), -1)
     first = week[:, None] * len(t["group"])
     push = _push(t, shopper, first + everything)
-    rare = (_unbought(t, shopper, everything) + push).exp()
+    rare = (unbought(t, shopper, everything) + push).exp()
     row, item, rate = _memory(t, shopper)
     rare[row, item] = rate * push[row, item].exp()
     items = t["shortlist"][shopper]

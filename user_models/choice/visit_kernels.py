@@ -171,6 +171,16 @@ def since_last_bought(t, s, day, last, effect, bins, rate):
 
 
 @part
+def unbought(t, s, item):
+    """The rate, by the shopper's taste alone, of an item never bought."""
+    group = t.group[item]
+    own = t.log_within[item] - t.leaning_total[s, group]
+    for k in range(t.trait.shape[1]):
+        own += t.leaning[s, k] * t.trait[item, k]
+    return t.tail_weight[s, t.group_place[group]] * exp32(own)
+
+
+@part
 def pull_factor(pull):
     """What a pull on log rates multiplies rates by."""
     # Here, and not in `respond`, which is too large for the compiler to put min and max into its loops.
