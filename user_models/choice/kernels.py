@@ -107,12 +107,11 @@ def _join(t, key, s, week, log_size, lift, offered, items, category, rate, need,
         if slots[b] < 0:
             items[place], slots[b] = item, place
             category[place] = t.category[item]
-            weight = unbought(t, s, item) * lift[category[place]]
             push = push_of(t.push[week], t.deal_factor[s], item)
             for r in range(t.campaign_member.shape[1]):
                 if t.campaign_member[s, r]:
                     push += t.campaign_week[week, r] * t.coupon_push[r, item]
-            rate[place] = weight * exp32(push + log_size)
+            rate[place] = unbought(t, s, item) * lift[category[place]] * exp32(push + log_size)
             need[place] = needed(key_of(key, streams.NOISE), item)
 
 
