@@ -3,11 +3,15 @@
 p(i | s) = p(g | s) p(i | s, g) over subcategories g. With n the shopper's lines, older ones counting less,
 p(g | s) = (n_sg + a q_sg) / (n_s + a), where q mixes a low-rank model of shoppers' lines by subcategory
 (Poisson factorisation: non-negative matrix factorisation under the Kullback-Leibler loss, Lee and Seung 1999)
-with the shop's shares. Within a subcategory lines are new or old by a Pitman-Yor process (Pitman and Yor
-1997; Teh 2006): p(i | s, g) = (n_si - min(n_si, d) + (b + D_sg) p(i | g, s)) / (n_sg + b), where D_sg is the
-sum of min(n_si, d) over items. So who has tried many items of a subcategory goes on trying, and an item
-bought once is less of a habit than its line would say. p(i | g, s) are the shop's shares, as the shopper
-leans (`leanings`).
+with the shop's shares and is then moved to the shopper's own departments, and categories, by the same
+formula: what is new to them is of the kinds that they buy. Within a subcategory lines are new or old by a
+Pitman-Yor process (Pitman and Yor 1997; Teh 2006):
+
+    p(i | s, g) = (n_si - min(n_si, d) + (b + D_sg) p(i | g, s)) / (n_sg + b),
+
+where D_sg is the sum of min(n_si, d) over items. So who has tried many items of a subcategory goes on trying,
+and an item bought once is less of a habit than its line would say. p(i | g, s) are the shop's shares, as the
+shopper leans (`leanings`).
 """
 
 from __future__ import annotations
@@ -23,10 +27,11 @@ from sklearn.exceptions import ConvergenceWarning
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.user_models.leanings import fit_leanings, indicator, log_total, traits
 
-# Chosen on The Complete Journey, by likelihood of the shares alone: b and d in the last training weeks, all
-# others in the validation weeks.
+# Chosen on The Complete Journey, by likelihood of the shares alone: weights of departments and categories, b
+# and d in the last training weeks, all others in the validation weeks.
 _HALF_LIFE, _RECENT = 39.0, 8.0  # weeks after which a line counts half: for shoppers, for the shop's shares
-_GROUP_WEIGHT, _ITEM_WEIGHT, _DISCOUNT = 250.0, 1.0, 0.4  # a, b and d, in lines
+_LEVELS = {"department": 300.0, "category": 1500.0, "subcategory": 250.0}  # a, in lines
+_ITEM_WEIGHT, _DISCOUNT = 1.0, 0.4  # b and d, in lines
 _FACTORS, _FACTOR_SHARE = 15, 0.85
 _FLOOR = 0.5  # lines, so that no item is impossible
 
@@ -63,9 +68,9 @@ class Taste:
         one_hot = indicator(group)
         group_count, group_share = count @ one_hot, (popularity @ one_hot).astype(np.float32)
         within, trait = popularity / group_share[group], traits(dataset, weeks, group, popularity)
-        prior = _FACTOR_SHARE * _low_rank(group_count, shoppers) + (1 - _FACTOR_SHARE) * group_share
-        lines = group_count.sum(1, keepdims=True)
-        share = (group_count + _GROUP_WEIGHT * prior) / (lines + _GROUP_WEIGHT)
+        share = _FACTOR_SHARE * _low_rank(group_count, shoppers) + (1 - _FACTOR_SHARE) * group_share
+        for level, weight in _LEVELS.items():
+            share = _nearer(share, group_count, _level_of_groups(dataset, group, level), weight)
         new_lines = np.minimum(count, _DISCOUNT) @ one_hot + _ITEM_WEIGHT
         return Taste(
             count,
@@ -125,6 +130,22 @@ def _decayed_lines(dataset: Dataset, weeks: tuple[int, int], half_life: float) -
     size = dataset.n_shoppers * dataset.n_items
     count = np.bincount(flat, weights=0.5 ** (age / half_life), minlength=size)
     return count.astype(np.float32).reshape(dataset.n_shoppers, dataset.n_items)
+
+
+def _level_of_groups(dataset: Dataset, group: np.ndarray, level: str) -> np.ndarray:
+    """(G,) code of each subcategory's department, category or own."""
+    code = np.zeros(group.max() + 1, dtype=np.int64)
+    code[group] = group if level == "subcategory" else pd.factorize(dataset.items[level].astype(str))[0]
+    return code
+
+
+def _nearer(share: np.ndarray, count: np.ndarray, level: np.ndarray, weight: float) -> np.ndarray:
+    """`share` (S, G) moved to the shopper's own lines `count` (S, G) by `level` (G,); it weighs as much as
+    `weight` lines."""
+    one_hot = indicator(level)
+    before, own = share @ one_hot, count @ one_hot
+    after = (own + weight * before) / (own.sum(1, keepdims=True) + weight)
+    return share * (after / before)[:, level]
 
 
 def _low_rank(count: np.ndarray, shoppers: np.ndarray) -> np.ndarray:
