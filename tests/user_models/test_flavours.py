@@ -87,6 +87,8 @@ def test_the_tail_draws_clusters_of_that_size():
         "leaning": torch.zeros(n, 1),
         "trait": torch.zeros(items, 1),
         "trait_range": torch.zeros(1, 2, 1),
+        "deal_class": zero,
+        "deal_factor": torch.ones(n),
         "group_category": torch.tensor([0, 1]),
         "product": torch.from_numpy(product),
         "follow": torch.full((4,), 0.3),

@@ -55,7 +55,7 @@ def test_variances_come_from_the_shoppers_asked_for():
 
 
 @pytest.fixture(scope="module")
-def dataset() -> Dataset:
+def leaning_log() -> Dataset:
     """Subcategories of 8 items by two brands at four prices; some shoppers like the dear, some the cheap."""
     rng = np.random.default_rng(0)
     place = np.arange(GROUPS * SIZE) % SIZE
@@ -74,30 +74,30 @@ def dataset() -> Dataset:
     return build_dataset(Log("leaning", lines, items=items), DataConfig(log="leaning", min_purchases=1))
 
 
-def test_traits_are_apart_from_the_subcategory_and_of_brands_beside_the_greatest(dataset):
-    taste = Taste.fit(dataset, (0, 20), EVERYONE)
+def test_traits_are_apart_from_the_subcategory_and_of_brands_beside_the_greatest(leaning_log):
+    taste = Taste.fit(leaning_log, (0, 20), EVERYONE)
     popularity = np.exp(taste.log_within)
-    found = traits(dataset, (0, 20), taste.group, popularity)
-    assert found.shape == (dataset.n_items, 3)
+    found = traits(leaning_log, (0, 20), taste.group, popularity)
+    assert found.shape == (leaning_log.n_items, 3)
     mean = np.bincount(taste.group, popularity * found[:, 2])
     assert abs(mean).max() < 1e-4
-    alder = (dataset.items["brand"] == "Alder").to_numpy()
+    alder = (leaning_log.items["brand"] == "Alder").to_numpy()
     assert found[alder, 2].min() > 0 > found[~alder, 2].max()
 
 
-def test_shares_lean_in_subcategories_where_nothing_was_bought(dataset):
-    taste = Taste.fit(dataset, (0, 20), EVERYONE)
+def test_shares_lean_in_subcategories_where_nothing_was_bought(leaning_log):
+    taste = Taste.fit(leaning_log, (0, 20), EVERYONE)
     share = np.exp(taste.log_share())
     assert share.sum(1) == pytest.approx(1.0, abs=1e-4)
-    price = np.log(dataset.list_price.mean(1))
+    price = np.log(leaning_log.list_price.mean(1))
     new = taste.count == 0
     dear = ((share * new) @ price) / (share * new).sum(1)
     past = (taste.count @ price) / taste.count.sum(1)
     assert np.corrcoef(dear, past)[0, 1] > 0.8
 
 
-def test_leanings_leave_the_share_of_a_subcategory_as_it_is(dataset):
-    t = ChoiceShopper.fit(dataset, weeks=(0, 20), epochs=1, progress=lambda _: None).tensors
+def test_leanings_leave_the_share_of_a_subcategory_as_it_is(leaning_log):
+    t = ChoiceShopper.fit(leaning_log, weeks=(0, 20), epochs=1, progress=lambda _: None).tensors
     shopper, n_items = torch.arange(20), len(t["group"])
     rate = unbought(t, shopper, torch.arange(n_items).expand(20, -1)).exp()
     of_group = torch.zeros(n_items, int(t["group"].max()) + 1)
@@ -106,16 +106,19 @@ def test_leanings_leave_the_share_of_a_subcategory_as_it_is(dataset):
     assert torch.allclose(rate @ of_group, total, rtol=1e-4)
 
 
-def test_the_tail_draws_as_they_lean():
-    n, items = 40_000, 6
-    group, attraction = np.zeros(items, np.int64), np.arange(1.0, items + 1)
-    trait = np.linspace(-1.5, 1.5, items, dtype=np.float32)[:, None]
-    tables = tail_tables(attraction[None], group, group) | {"trait_range": trait_range(trait, group)}
-    t = {name: torch.from_numpy(table) for name, table in tables.items()}
+def first_of_tail(
+    attraction: np.ndarray, trait: np.ndarray, leaning: float, deal_class: np.ndarray
+) -> np.ndarray:
+    """(N,) the item that each of N shoppers draws, all of one subcategory; `attraction` (classes, I)."""
+    n, items = len(deal_class), len(trait)
+    group = np.zeros(items, np.int64)
+    tables = tail_tables(attraction, group, group) | {"trait_range": trait_range(trait, group)}
     zero = torch.zeros(n, dtype=torch.int64)
-    t |= {
-        "leaning": torch.full((n, 1), -1.0),
+    t = {name: torch.from_numpy(table) for name, table in tables.items()} | {
+        "leaning": torch.full((n, 1), leaning),
         "trait": torch.from_numpy(trait),
+        "deal_class": torch.from_numpy(deal_class),
+        "deal_factor": torch.ones(n),
         "group_category": torch.tensor([0, 1]),
         "product": zero[:items],
         "follow": torch.zeros(1),
@@ -125,6 +128,35 @@ def test_the_tail_draws_as_they_lean():
         "promotion_push": torch.zeros(1, items),
     }
     total, bought = torch.ones(n, 2), torch.ones(n, 1, dtype=torch.bool)
-    found = tail_items(t, zero, zero, total, bought, Draws(0, torch.arange(n), zero))[:, 0].numpy()
+    everyone = torch.arange(n)
+    return tail_items(t, everyone, zero, total, bought, Draws(0, everyone, zero))[:, 0].numpy()
+
+
+def test_the_tail_draws_as_they_lean():
+    n, items = 40_000, 6
+    attraction = np.arange(1.0, items + 1)
+    trait = np.linspace(-1.5, 1.5, items, dtype=np.float32)[:, None]
+    found = first_of_tail(attraction[None], trait, -1.0, np.zeros(n, np.int64))
     wanted = attraction * np.exp(-trait[:, 0])
     assert np.bincount(found) / n == pytest.approx(wanted / wanted.sum(), abs=0.01)
+
+
+def test_the_tail_draws_for_each_class_of_answers_to_a_price():
+    attraction = np.array([[1.0, 1.0, 2.0], [1.0, 3.0, 2.0]])
+    deal_class = np.arange(40_000) % 2
+    found = first_of_tail(attraction, np.zeros((3, 1), np.float32), 0.0, deal_class)
+    for one in (0, 1):
+        share = np.bincount(found[deal_class == one]) / (deal_class == one).sum()
+        assert share == pytest.approx(attraction[one] / attraction[one].sum(), abs=0.015)
+
+
+def test_who_answers_more_to_a_price_is_in_a_higher_class_that_answers_more(user_model):
+    t = user_model.tensors
+    factor, row = t["deal_factor"], t["deal_class"]
+    assert factor[row == 0].max() <= factor[row == 3].min()
+    assert torch.bincount(row).min() >= len(row) // 4
+    weeks = len(t["price_push"])
+    by_class = t["tail_attraction"].reshape(4, weeks, -1)[:, :, :-1]
+    cut = torch.zeros(weeks, by_class.shape[2]).index_add(1, t["group"], (t["price_push"] > 0).float()) > 0
+    more = torch.log(by_class[3] / by_class[0])
+    assert more[cut].mean() > 0.01 and more[~cut].max() < 1e-4 and more[~cut].mean() < 0

@@ -25,6 +25,7 @@ class Tables(NamedTuple):
     interval: Any
     coefficient_gap: Any
     deal_factor: Any
+    deal_class: Any
     price_slope: Any
     category: Any
     group: Any

@@ -39,7 +39,7 @@ from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice import kernels
 from bundlegym.user_models.choice.arrays import Tables, tables_of
 from bundlegym.user_models.choice.enough import lessened, still_bought, still_wanted
-from bundlegym.user_models.choice.tail import arrivals, by_category, tail_items
+from bundlegym.user_models.choice.tail import arrivals, by_category, tail_items, tail_row
 from bundlegym.user_models.choice.utility import MOST_PULL, Visit, log_share, open_visit, week_of
 from bundlegym.user_models.choice.whole import fit_whole
 from bundlegym.user_models.draws import Draws
@@ -183,7 +183,7 @@ class ChoiceShopper(UserModel):
         value = value + (pull.gather(1, category) - own).clamp(-MOST_PULL, MOST_PULL)
         bought = still_bought(t, visit.items, value, taken, taken | (value > 0))
         weight = t["tail_weight"].index_select(0, state["shopper"])
-        weight.mul_(t["tail_attraction"].index_select(0, visit.week))
+        weight.mul_(t["tail_attraction"].index_select(0, tail_row(t, state["shopper"], visit.week)))
         lift = torch.exp(visit.shift + pull.clamp(-MOST_PULL, MOST_PULL))
         memory = torch.ones(len(lift), 1, device=self.device)  # what is remembered is of all categories
         lift = torch.cat([lift, memory], 1)
@@ -277,6 +277,6 @@ class ChoiceShopper(UserModel):
             UserError: a file is missing or unreadable, or an earlier version wrote it.
         """
         tensors, settings = load_tensors(folder, "choice")
-        if not {"units_cdf", "trial_habit", "enough", "familiarity", "leaning"} <= tensors.keys():
+        if not {"units_cdf", "trial_habit", "enough", "familiarity", "deal_class"} <= tensors.keys():
             raise UserError(f"{folder}: the user model is of an earlier version; fit it anew")
         return ChoiceShopper(tensors, **settings, device=device)

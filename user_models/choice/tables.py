@@ -20,7 +20,7 @@ from bundlegym.user_models.choice.fit import (
     steadily_sold,
 )
 from bundlegym.user_models.choice.flavours import fit_flavours
-from bundlegym.user_models.choice.tail import THINNING, memory_tables, tail_tables
+from bundlegym.user_models.choice.tail import THINNING, memory_tables, tail_row, tail_tables
 from bundlegym.user_models.choice.trial import habit_share
 from bundlegym.user_models.choice.utility import unbought
 from bundlegym.user_models.coupons import coupon_effect, coupon_tables, usual_push
@@ -31,6 +31,9 @@ from bundlegym.user_models.stages import Stages
 from bundlegym.user_models.taste import Taste
 from bundlegym.user_models.trips import GRID, fit_trips
 from bundlegym.user_models.units import fit_units
+
+#: Of shoppers, by how they answer to a price, in the tail, whose tables are of all items and weeks.
+_CLASSES = 4
 
 
 def fit_tensors(
@@ -46,7 +49,8 @@ def fit_tensors(
     """S shoppers, L shortlisted items, I items, G subcategories, C categories, W weeks, K trip sizes:
 
     `coefficient_*` as in `fit_coefficients`; `shortlist`, `taste`, `familiarity`, `interval` (S, L); `last`
-    (W, S, L); `price_slope` (I,), `deal_factor` (S,): slope of utility in log price; `price_push`,
+    (W, S, L); `price_slope` (I,), `deal_factor` (S,): slope of utility in log price;
+    `deal_class` (S,): which of `_CLASSES` rows of the tail has the factor nearest to theirs; `price_push`,
     `promotion_push`, `rebate`, `shelf_price` (W, I); `category`, `group` (I,), `group_category` (G,);
     `tail_weight` (S, G), `log_within` (I,): taste for items never bought; `leaning` (S, K), `trait` (I, K),
     `trait_range` (G, 2, K), `leaning_total` (S, G): what leanings make of it, see `utility.unbought`;
@@ -78,7 +82,11 @@ def fit_tensors(
     # A subcategory is bought as often, whatever the leanings.
     total = log_total(leaning, taste.trait, taste.group, within)
     total -= log_total(0 * leaning[:1], taste.trait, taste.group, within)
-    attraction = np.exp(within + push, dtype=np.float64)
+    deal_factor = np.exp(float(coefficients["price_deal"]) * deal_share(dataset, weeks, shoppers))
+    deal_class = _classes(deal_factor)
+    answer = np.bincount(deal_class, deal_factor) / np.bincount(deal_class)
+    push_of_class = answer[:, None, None] * (slope * marketing.rebate) + promotion
+    attraction = np.exp(within + push_of_class.reshape(-1, dataset.n_items), dtype=np.float64)
 
     remembered = np.exp(log_share + float(coefficients["memory"])) * (taste.count > 0)
     np.put_along_axis(remembered, shortlist, 0.0, axis=1)
@@ -109,7 +117,8 @@ def fit_tensors(
         "interval": taste.interval(shortlist, weeks),
         "last": last_bought_by_week(dataset, shortlist),
         "price_slope": slope.astype(np.float32),
-        "deal_factor": np.exp(float(coefficients["price_deal"]) * deal_share(dataset, weeks, shoppers)),
+        "deal_factor": deal_factor,
+        "deal_class": deal_class,
         "price_push": slope * marketing.rebate,
         "promotion_push": promotion,
         "rebate": marketing.rebate,
@@ -146,6 +155,13 @@ def fit_tensors(
     return tensors
 
 
+def _classes(factor: np.ndarray) -> np.ndarray:
+    """(S,) int64 class of each factor (S,), from the least to the greatest, all as large."""
+    rank = np.empty(len(factor), dtype=np.int64)
+    rank[np.argsort(factor, kind="stable")] = np.arange(len(factor))
+    return rank * min(_CLASSES, len(factor)) // len(factor)
+
+
 def _told(estimate: float, error: float) -> float:
     """The estimate, or the neutral 0 where its standard error does not tell it from none."""
     return estimate if abs(estimate) > 2 * error else 0.0
@@ -176,7 +192,8 @@ def _fit_missions(
 
 def _trip_rates(t: dict[str, Tensor], attraction: Tensor, weeks: tuple[int, int]) -> Tensor:
     """(S, K) log factor on exp(utility) with which a shopper's visit holds each size of `GRID` on average;
-    `attraction` (W, G) is that of each subcategory's items outside the shortlist, followers included.
+    `attraction` (R, G), in the rows of `tail_row`, is that of each subcategory's items outside the shortlist,
+    followers included.
 
     The average is over three weeks with each shopper's real history; so a promotion raises the basket instead
     of only shifting it.
@@ -191,7 +208,8 @@ def _trip_rates(t: dict[str, Tensor], attraction: Tensor, weeks: tuple[int, int]
         push = t["deal_factor"][:, None] * t["price_push"][week][t["shortlist"]]
         push = push + t["promotion_push"][week][t["shortlist"]]
         rate += torch.exp(t["taste"] + t["coefficient_gap"][t["familiarity"].long(), bins] + push) / 3
-        outside = t["tail_weight"][:, :-1] @ attraction[week]
+        row = tail_row(t, everyone, torch.full_like(everyone, week))
+        outside = (t["tail_weight"][:, :-1] * attraction[row]).sum(1)
         inside = torch.exp(push + unbought(t, everyone, t["shortlist"]))
         tail += (outside - inside.sum(1)).clamp(min=0) / 3 + t["memory_rate"] / 3
     target = torch.from_numpy(GRID).float().expand(len(everyone), -1)

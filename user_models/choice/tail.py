@@ -28,26 +28,31 @@ THINNING = 4.0
 
 
 def tail_tables(attraction: np.ndarray, group: np.ndarray, product: np.ndarray) -> dict[str, np.ndarray]:
-    """From the items' attraction (n_weeks, I), exp of utility apart from the shopper's part, their group (I,)
-    and their product (I,), of which a group's follow each other:
+    """From the items' attraction (R, I), exp of utility apart from the shopper's part in rows of `tail_row`,
+    their group (I,) and their product (I,), of which a group's follow each other:
 
     `tail_item` (I,) int64 items sorted by product; `product_start` (P + 1,) int64, where each product begins
-    among them; `tail_cdf` (n_weeks, I) float64, w + the cumulative share of
-    attraction in week w in that order; `tail_start` (n_weeks, G + 1) float64, where each group begins in it;
-    `tail_attraction` (n_weeks, G + 1) float32, total of each group, and 1 for memory.
+    among them; `tail_cdf` (R, I) float64, r + the cumulative share of attraction in row r in that order;
+    `tail_start` (R, G + 1) float64, where each group begins in it; `tail_attraction` (R, G + 1) float32,
+    total of each group, and 1 for memory.
     """
     order = np.argsort(product, kind="stable")
     total = np.concatenate([np.zeros((len(attraction), 1)), np.cumsum(attraction[:, order], 1)], 1)
     bounds = np.searchsorted(group[order], np.arange(group.max() + 2))
     start = total[:, bounds]
-    week = np.arange(len(attraction))[:, None]
+    row = np.arange(len(attraction))[:, None]
     return {
         "tail_item": order.astype(np.int64),
         "product_start": np.searchsorted(product[order], np.arange(product.max() + 2)),
-        "tail_cdf": week + total[:, 1:] / total[:, -1:],
-        "tail_start": week + start / total[:, -1:],
+        "tail_cdf": row + total[:, 1:] / total[:, -1:],
+        "tail_start": row + start / total[:, -1:],
         "tail_attraction": np.diff(start, axis=1, append=start[:, -1:] + 1).astype(np.float32),
     }
+
+
+def tail_row(t: dict[str, Tensor], shopper: Tensor, week: Tensor) -> Tensor:
+    """(N,) the row of tables of the tail for shoppers in a week: one for each class of answers to a price."""
+    return t["deal_class"][shopper] * len(t["price_push"]) + week
 
 
 def memory_tables(rate: np.ndarray) -> dict[str, np.ndarray]:
@@ -94,55 +99,54 @@ def tail_items(
     groups = torch.searchsorted(total, draws.uniform(streams.TAIL_GROUP, slot) * total[:, -1:], right=True)
     row, place = bought[:, : len(slot)].nonzero(as_tuple=True)
     memory = total.shape[1] - 1
-    chosen, w = by_category(t)[groups[row, place].clamp(max=memory)], week[row]
-    new = _as_they_lean(t, shopper[row], w, chosen.clamp(max=memory - 1), place, draws.of(row))
+    chosen, who, w = by_category(t)[groups[row, place].clamp(max=memory)], shopper[row], week[row]
+    of_tail = tail_row(t, shopper, week)
+    new = _as_they_lean(t, who, of_tail[row], chosen.clamp(max=memory - 1), place, draws.of(row))
 
     luck = draws.uniform(streams.TAIL_ITEM, slot * TRIES)[row, place].double()
-    spot = torch.searchsorted(t["memory_cdf"], shopper[row] + luck, right=True).clamp(
-        max=len(t["memory_item"]) - 1
-    )
+    spot = torch.searchsorted(t["memory_cdf"], who + luck, right=True).clamp(max=len(t["memory_item"]) - 1)
     known = t["memory_item"][spot]
-    push = torch.exp(t["price_push"][w, known] + t["promotion_push"][w, known])
+    push = torch.exp(t["deal_factor"][who] * t["price_push"][w, known] + t["promotion_push"][w, known])
     kept = draws.uniform(streams.TAIL_KEPT, slot * TRIES)[row, place] * THINNING < push
     out = torch.full((len(total), len(slot)), -1, device=total.device)
     out[row, place] = torch.where(chosen < memory, new, torch.where(kept, known, -1))
-    return torch.cat([out, *_followers(t, week, out, draws)], 1)
+    return torch.cat([out, *_followers(t, of_tail, out, draws)], 1)
 
 
 def _as_they_lean(
-    t: dict[str, Tensor], shopper: Tensor, week: Tensor, group: Tensor, slot: Tensor, draws: Draws
+    t: dict[str, Tensor], shopper: Tensor, row: Tensor, group: Tensor, slot: Tensor, draws: Draws
 ) -> Tensor:
     """(P,) items of the subcategories `group`, one for each purchase: an item drawn by its attraction in the
-    week is kept with a chance of exp(theta . x) over the most that this can be in its subcategory (rejection
+    `row` is kept with a chance of exp(theta . x) over the most that this can be in its subcategory (rejection
     sampling), else another one is drawn."""
     items, theta = t["tail_cdf"].shape[1], t["leaning"][shopper]
     most = (theta[:, None] * t["trait_range"][group]).amax(1).sum(1)
-    start, end = t["tail_start"][week, group], t["tail_start"][week, group + 1]
+    start, end = t["tail_start"][row, group], t["tail_start"][row, group + 1]
     chosen, left = torch.zeros_like(group), torch.arange(len(group), device=group.device)
     for attempt in range(TRIES):
         number, luck = (slot[left] * TRIES + attempt)[:, None], draws.of(left)
         low, high = start[left], end[left]
         target = low + luck.uniform(streams.TAIL_ITEM, number)[:, 0].double() * (high - low)
         spot = torch.searchsorted(t["tail_cdf"].ravel(), target, right=True)
-        item = t["tail_item"][(spot - week[left] * items).clamp(0, items - 1)]
+        item = t["tail_item"][(spot - row[left] * items).clamp(0, items - 1)]
         chosen[left] = item
         kept = torch.exp((theta[left] * t["trait"][item]).sum(1) - most[left])
         left = left[luck.uniform(streams.TAIL_KEPT, number)[:, 0] >= kept]
     return chosen
 
 
-def _followers(t: dict[str, Tensor], week: Tensor, item: Tensor, draws: Draws) -> list[Tensor]:
+def _followers(t: dict[str, Tensor], row: Tensor, item: Tensor, draws: Draws) -> list[Tensor]:
     """(N, M) items that follow `item` (N, M) first, second and so on; -1 where there is none."""
     slot = torch.arange(item.shape[1], device=item.device)
     product = t["product"][item.clamp(min=0)]
     start, end = t["product_start"][product], t["product_start"][product + 1]
-    week = week[:, None]
-    low = torch.where(start > 0, t["tail_cdf"][week, (start - 1).clamp(min=0)], week.double())
-    high, chance, found = t["tail_cdf"][week, end - 1], t["follow"][product], []
+    row = row[:, None]
+    low = torch.where(start > 0, t["tail_cdf"][row, (start - 1).clamp(min=0)], row.double())
+    high, chance, found = t["tail_cdf"][row, end - 1], t["follow"][product], []
     for step in range(FOLLOWERS):
         luck = draws.uniform(streams.FLAVOUR, slot * FOLLOWERS + step)
         target = low + (luck / chance).double() * (high - low)
-        spot = torch.searchsorted(t["tail_cdf"].ravel(), target, right=True) - week * t["tail_cdf"].shape[1]
+        spot = torch.searchsorted(t["tail_cdf"].ravel(), target, right=True) - row * t["tail_cdf"].shape[1]
         other = t["tail_item"][torch.minimum(torch.maximum(spot, start), end - 1)]
         item = torch.where((item >= 0) & (luck < chance), other, -1)
         found.append(item)

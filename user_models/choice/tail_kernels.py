@@ -13,6 +13,7 @@ from bundlegym.user_models.choice.visit_kernels import (
     part,
     place_of,
     push_of,
+    tail_row,
 )
 from bundlegym.user_models.draws import compiled_draw
 from bundlegym.user_models.numerics import exp32
@@ -33,16 +34,16 @@ def tail_rates(t, by_category, lift, memory, running):
 
 
 @part
-def _one_of(t, week, start, end, luck):
-    """One of the items from place `start` up to `end` in `tail_item`, by their attraction in a week."""
-    cdf, last = t.tail_cdf[week], end - 1
-    low = cdf[start - 1] if start > 0 else np.float64(week)
+def _one_of(t, row, start, end, luck):
+    """One of the items from place `start` up to `end` in `tail_item`, by their attraction."""
+    cdf, last = t.tail_cdf[row], end - 1
+    low = cdf[start - 1] if start > 0 else np.float64(row)
     return t.tail_item[first_above(cdf, low + luck * (cdf[last] - low), start, last)]
 
 
 @part
-def _as_it_leans(t, key, s, week, group, slot):
-    """An item of a subcategory by its attraction in a week and the shopper's leanings."""
+def _as_it_leans(t, key, s, row, group, slot):
+    """An item of a subcategory by its attraction and the shopper's leanings."""
     most = _F(0)
     for k in range(t.trait.shape[1]):
         theta = t.leaning[s, k]
@@ -50,7 +51,7 @@ def _as_it_leans(t, key, s, week, group, slot):
     start, end, item = t.group_start[group], t.group_start[group + 1], 0
     of_item, of_kept = key_of(key, streams.TAIL_ITEM), key_of(key, streams.TAIL_KEPT)
     for number in range(slot * TRIES, (slot + 1) * TRIES):
-        item = _one_of(t, week, start, end, np.float64(compiled_draw(of_item, number)))
+        item = _one_of(t, row, start, end, np.float64(compiled_draw(of_item, number)))
         score = -most
         for k in range(t.trait.shape[1]):
             score += t.leaning[s, k] * t.trait[item, k]
@@ -69,7 +70,7 @@ def _tail_item(t, key, s, week, slot, tail, lift, running):
         item = t.memory_item[
             first_above(t.memory_cdf, s + luck, t.memory_start[s], t.memory_start[s + 1] - 1)
         ]
-        push = push_of(t.push[week], _F(1), item)
+        push = push_of(t.push[week], t.deal_factor[s], item)
         kept = compiled_draw(key_of(key, streams.TAIL_KEPT), slot * TRIES) * _F(THINNING) < exp32(push)
         return item if kept else -1
     place, last = t.category_start[c], t.category_start[c + 1] - 1
@@ -77,17 +78,17 @@ def _tail_item(t, key, s, week, slot, tail, lift, running):
     while place < last and tail[place] * lift[c] <= left:
         left -= tail[place] * lift[c]
         place += 1
-    return _as_it_leans(t, key, s, week, t.by_category[place], slot)
+    return _as_it_leans(t, key, s, tail_row(t, s, week), t.by_category[place], slot)
 
 
 @part
-def _next_flavour(t, week, item, luck):
+def _next_flavour(t, row, item, luck):
     """Item that follows an item of the tail, or -1."""
     product = t.product[item]
     if luck >= t.follow[product]:
         return -1
     luck = np.float64(luck / t.follow[product])
-    return _one_of(t, week, t.product_start[product], t.product_start[product + 1], luck)
+    return _one_of(t, row, t.product_start[product], t.product_start[product + 1], luck)
 
 
 @part
@@ -118,5 +119,5 @@ def tail_purchases(t, key, s, week, count, tail, lift, running, offered, first_o
                 n += 1
             if step < FOLLOWERS:
                 luck = compiled_draw(key_of(key, streams.FLAVOUR), slot * FOLLOWERS + step)
-                item = _next_flavour(t, week, item, luck)
+                item = _next_flavour(t, tail_row(t, s, week), item, luck)
     return n, only_offered

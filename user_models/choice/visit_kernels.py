@@ -57,6 +57,12 @@ def push_of(push, deal_factor, item):
 
 
 @part
+def tail_row(t, s, week):
+    """The row of tables of the tail for a shopper in a week."""
+    return t.deal_class[s] * len(t.price) + week
+
+
+@part
 def _mission(t, key, size, lift, normal):
     """Fill `lift` (C,): what the purpose of a trip of a size multiplies rates by in each category."""
     of_mission, of_category = key_of(key, streams.MISSION), key_of(key, streams.CATEGORY)
@@ -128,7 +134,7 @@ def door(t, key, s, week, since, rate, need, lift, normal, tail, tail_by_categor
     noise = key_of(key, streams.NOISE)
     for i in range(len(shortlist)):
         need[i] = needed(noise, shortlist[i])
-    weight, attraction = t.tail_weight[s], t.tail_attraction[week]
+    weight, attraction = t.tail_weight[s], t.tail_attraction[tail_row(t, s, week)]
     for g in range(len(weight)):
         tail[g] = weight[g] * attraction[g]
     place = 0
