@@ -12,12 +12,16 @@ Pitman-Yor process (Pitman and Yor 1997; Teh 2006):
 where D_sg is the sum of min(n_si, d) over items. So who has tried many items of a subcategory goes on trying,
 and an item bought once is less of a habit than its line would say. p(i | g, s) are the shop's shares, as the
 shopper leans (`leanings`).
+
+Lines of a whole year tell what a shopper likes, and nothing of an item that the shop has sold more, or less,
+of late. So the share of each item is multiplied by its `trend`: what all shoppers bought of it in the last
+weeks over what their tastes say, (n_i + m) / (E_i + m).
 """
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -34,6 +38,7 @@ _LEVELS = {"department": 300.0, "category": 1500.0, "subcategory": 250.0}  # a, 
 _ITEM_WEIGHT, _DISCOUNT = 1.0, 0.4  # b and d, in lines
 _FACTORS, _FACTOR_SHARE = 15, 0.85
 _FLOOR = 0.5  # lines, so that no item is impossible
+_TREND_LINES = 30.0  # m
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Taste:
     new_lines: (S, G) float32, b + D_sg: how many lines p(i | g, s) weighs as much as.
     log_within: (I,) float32, log p(i | g): the item's part.
     trait, theta: (I, K), (S, K) float32, by which p(i | g, s) departs from p(i | g).
+    trend: (I,) float32, log of what the item's share is multiplied by.
     """
 
     count: np.ndarray
@@ -56,6 +62,7 @@ class Taste:
     log_within: np.ndarray
     trait: np.ndarray
     theta: np.ndarray
+    trend: np.ndarray
 
     @staticmethod
     def fit(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> Taste:
@@ -63,8 +70,9 @@ class Taste:
         own."""
         group = subcategories(dataset)
         count = _decayed_lines(dataset, weeks, _HALF_LIFE)
-        recent = _decayed_lines(dataset, weeks, _RECENT)[shoppers].sum(0, dtype=np.float64) + _FLOOR
-        popularity = recent / recent.sum()
+        recent = _decayed_lines(dataset, weeks, _RECENT)[shoppers]
+        sold = recent.sum(0, dtype=np.float64)
+        popularity = (sold + _FLOOR) / (sold + _FLOOR).sum()
         one_hot = indicator(group)
         group_count, group_share = count @ one_hot, (popularity @ one_hot).astype(np.float32)
         within, trait = popularity / group_share[group], traits(dataset, weeks, group, popularity)
@@ -72,7 +80,7 @@ class Taste:
         for level, weight in _LEVELS.items():
             share = _nearer(share, group_count, _level_of_groups(dataset, group, level), weight)
         new_lines = np.minimum(count, _DISCOUNT) @ one_hot + _ITEM_WEIGHT
-        return Taste(
+        taste = Taste(
             count,
             group,
             np.log(share * new_lines / (group_count + _ITEM_WEIGHT)).astype(np.float32),
@@ -80,10 +88,15 @@ class Taste:
             np.log(within).astype(np.float32),
             trait,
             fit_leanings(trait, count > 0, group, within, shoppers),
+            np.zeros(len(group), dtype=np.float32),
         )
+        expected = recent.sum(1) @ np.exp(taste.log_share(np.flatnonzero(shoppers)))
+        trend = np.log((sold + _TREND_LINES) / (expected + _TREND_LINES))
+        return replace(taste, trend=trend.astype(np.float32))
 
     def log_share(self, shopper: np.ndarray | None = None) -> np.ndarray:
-        """(N, I) float32, log p(i | s) of some shoppers; of all without any given."""
+        """(N, I) float32, log p(i | s) of some shoppers; of all without any given. Trends leave each one's
+        sum near 1, and that over all shoppers."""
         chosen = slice(None) if shopper is None else shopper
         theta = self.theta[chosen]
         within = theta @ self.trait.T + self.log_within
@@ -91,7 +104,7 @@ class Taste:
         # What having bought the item adds.
         bought = np.maximum(self.count[chosen] - _DISCOUNT, 0.0)
         bought = np.log1p(bought / (self.new_lines[chosen][:, self.group] * np.exp(within)))
-        return np.asarray(self.log_unbought[chosen][:, self.group] + within + bought)
+        return np.asarray(self.log_unbought[chosen][:, self.group] + within + bought + self.trend)
 
     def interval(self, shortlist: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
         """(S, L) float32 days between a shopper's purchases of the items of `shortlist` (S, L), at least

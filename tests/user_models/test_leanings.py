@@ -88,7 +88,7 @@ def test_traits_are_apart_from_the_subcategory_and_of_brands_beside_the_greatest
 def test_shares_lean_in_subcategories_where_nothing_was_bought(leaning_log):
     taste = Taste.fit(leaning_log, (0, 20), EVERYONE)
     share = np.exp(taste.log_share())
-    assert share.sum(1) == pytest.approx(1.0, abs=1e-4)
+    assert share.sum(1) == pytest.approx(1.0, abs=0.02)  # trends add to one shopper's and take from another's
     price = np.log(leaning_log.list_price.mean(1))
     new = taste.count == 0
     dear = ((share * new) @ price) / (share * new).sum(1)
@@ -153,10 +153,26 @@ def test_the_tail_draws_for_each_class_of_answers_to_a_price():
 def test_who_answers_more_to_a_price_is_in_a_higher_class_that_answers_more(user_model):
     t = user_model.tensors
     factor, row = t["deal_factor"], t["deal_class"]
-    assert factor[row == 0].max() <= factor[row == 3].min()
-    assert torch.bincount(row).min() >= len(row) // 4
+    assert factor[row == 0].max() <= factor[row == 1].min()
+    assert torch.bincount(row).min() >= len(row) // 2
     weeks = len(t["price_push"])
-    by_class = t["tail_attraction"].reshape(4, weeks, -1)[:, :, :-1]
+    by_class = t["tail_attraction"].reshape(2, weeks, -1)[:, :, :-1]
     cut = torch.zeros(weeks, by_class.shape[2]).index_add(1, t["group"], (t["price_push"] > 0).float()) > 0
-    more = torch.log(by_class[3] / by_class[0])
-    assert more[cut].mean() > 0.01 and more[~cut].max() < 1e-4 and more[~cut].mean() < 0
+    more = torch.log(by_class[1] / by_class[0])
+    assert more[cut].mean() > 0.005 and more[~cut].max() < 1e-4 and more[~cut].mean() < 0
+
+
+def test_an_item_on_its_way_out_is_liked_less_by_all_who_bought_it():
+    rng, bought = np.random.default_rng(1), []
+    for week in range(40):
+        rate = np.full((400, 20), 0.2)
+        rate[:, 0] = 0.2 if week < 24 else 0.02
+        bought.append(np.nonzero(rng.random(rate.shape) < rate))
+    items = pd.DataFrame({"item": np.arange(20), "category": "c", "subcategory": "s"})
+    log = Log("drawn", weekly_lines(bought), items=items)
+    dataset = build_dataset(log, DataConfig(log="drawn", min_purchases=1))
+    taste = Taste.fit(dataset, (0, 40), np.ones(400, dtype=bool))
+    often = taste.count[:, 0] > 2
+    share, before = np.exp(taste.log_share())[often, 0], np.exp(taste.log_share() - taste.trend)[often, 0]
+    assert taste.trend[0] < -0.5 and np.abs(taste.trend[1:]).max() < 0.2
+    assert share.mean() < 0.6 * before.mean()

@@ -33,7 +33,7 @@ from bundlegym.user_models.trips import GRID, fit_trips
 from bundlegym.user_models.units import fit_units
 
 #: Of shoppers, by how they answer to a price, in the tail, whose tables are of all items and weeks.
-_CLASSES = 4
+_CLASSES = 2
 
 
 def fit_tensors(
@@ -78,7 +78,7 @@ def fit_tensors(
     log_share = power * taste.log_share()
     experience = float(coefficients["experience"]) * experience_of(taste, shoppers)
     log_share += experience[:, None] * (taste.count > 0)
-    within, leaning = power * taste.log_within, power * taste.theta
+    within, leaning = power * (taste.log_within + taste.trend), power * taste.theta
     # A subcategory is bought as often, whatever the leanings.
     total = log_total(leaning, taste.trait, taste.group, within)
     total -= log_total(0 * leaning[:1], taste.trait, taste.group, within)
