@@ -38,7 +38,7 @@ _LEVELS = {"department": 300.0, "category": 1500.0, "subcategory": 250.0}  # a, 
 _ITEM_WEIGHT, _DISCOUNT = 1.0, 0.4  # b and d, in lines
 _FACTORS, _FACTOR_SHARE = 15, 0.85
 _FLOOR = 0.5  # lines, so that no item is impossible
-_TREND_LINES = 30.0  # m
+_TREND_LINES = 30.0  # m; so shrunk, likelihood in the last training weeks takes a trend as it is
 
 
 @dataclass(frozen=True)
