@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_matrix
 
 from bundlegym.data import Dataset
+from bundlegym.user_models.indicator import indicator
 
 _MOST = 3.0  # standard deviations of a trait, so that no odd item decides
 _LEAST_BRAND = 0.1  # share of the shop's lines from which on a brand is a trait
@@ -86,9 +86,3 @@ def trait_range(trait: np.ndarray, group: np.ndarray) -> np.ndarray:
     """(G, 2, K) least and greatest of each trait among a subcategory's items."""
     table = pd.DataFrame(trait).groupby(group)
     return np.stack([table.min().to_numpy(), table.max().to_numpy()], 1)
-
-
-def indicator(group: np.ndarray) -> csr_matrix:
-    """(I, G) float32, 1 where an item is in a subcategory."""
-    ones = np.ones(len(group), dtype=np.float32)
-    return csr_matrix((ones, (np.arange(len(group)), group)), (len(group), int(group.max()) + 1))

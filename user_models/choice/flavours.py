@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.user_models.indicator import indicator
 from bundlegym.user_models.taste import Taste, subcategories
 
 _TASTE_PART = 0.5  # of the weeks, by which is said what is on a shortlist in the others
@@ -88,7 +89,7 @@ def _pairs(
         n = int(code.max()) + 1
         held = csr_matrix((np.ones(len(item)), (place, code[item])), (len(rows), n))
         seen = np.asarray(held.multiply(held).sum(0)).ravel() - np.bincount(code[item], minlength=n)
-        one_hot = csr_matrix((np.ones(len(code), np.float32), (np.arange(len(code)), code)))
+        one_hot = indicator(code)
         chance = drawn @ ((share @ one_hot) ** 2) - drawn @ (share**2 @ one_hot)
         return seen, chance
 

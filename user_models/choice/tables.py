@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from bundlegym.data import Dataset
@@ -24,6 +23,7 @@ from bundlegym.user_models.choice.tail import THINNING, memory_tables, tail_row,
 from bundlegym.user_models.choice.trial import habit_share
 from bundlegym.user_models.choice.utility import unbought
 from bundlegym.user_models.coupons import coupon_effect, coupon_tables, usual_push
+from bundlegym.user_models.indicator import indicator
 from bundlegym.user_models.leanings import log_total, trait_range
 from bundlegym.user_models.missions import LIFT_PSEUDO_COUNT, mission_tables, synergy_share
 from bundlegym.user_models.rhythm import fit_rhythm
@@ -46,14 +46,15 @@ def fit_tensors(
     seed: int,
     stages: Stages,
 ) -> dict[str, Tensor]:
-    """S shoppers, L shortlisted items, I items, G subcategories, C categories, W weeks, K trip sizes:
+    """S shoppers, L shortlisted items, I items, G subcategories, C categories, W weeks, K trip sizes, T
+    traits:
 
     `coefficient_*` as in `fit_coefficients`; `shortlist`, `taste`, `familiarity`, `interval` (S, L); `last`
     (W, S, L); `price_slope` (I,), `deal_factor` (S,): slope of utility in log price;
-    `deal_class` (S,): which of `_CLASSES` rows of the tail has the factor nearest to theirs; `price_push`,
+    `deal_class` (S,): in which of `_CLASSES` of that factor, all as large, they are; `price_push`,
     `promotion_push`, `rebate`, `shelf_price` (W, I); `category`, `group` (I,), `group_category` (G,);
-    `tail_weight` (S, G), `log_within` (I,): taste for items never bought; `leaning` (S, K), `trait` (I, K),
-    `trait_range` (G, 2, K), `leaning_total` (S, G): what leanings make of it, see `utility.unbought`;
+    `tail_weight` (S, G), `log_within` (I,): taste for items never bought; `leaning` (S, T), `trait` (I, T),
+    `trait_range` (G, 2, T), `leaning_total` (S, G): what leanings make of it, see `utility.unbought`;
     `tail_*`, `product_start` as in `tail_tables`; `product`, `follow` as in `fit_flavours`; `mission_*` and
     `synergy` as in `missions`; `category_level` (K, C), what missions cost on average and what trips of a
     size are for; `coupon_effect` (2,) as estimated, its standard error; `campaign_*`, `coupon_push` as in
@@ -81,7 +82,7 @@ def fit_tensors(
     within, leaning = power * (taste.log_within + taste.trend), power * taste.theta
     # A subcategory is bought as often, whatever the leanings.
     total = log_total(leaning, taste.trait, taste.group, within)
-    total -= log_total(0 * leaning[:1], taste.trait, taste.group, within)
+    total -= log_total(np.zeros_like(leaning[:1]), taste.trait, taste.group, within)
     deal_factor = np.exp(float(coefficients["price_deal"]) * deal_share(dataset, weeks, shoppers))
     deal_class = _classes(deal_factor)
     answer = np.bincount(deal_class, deal_factor) / np.bincount(deal_class)
@@ -150,8 +151,8 @@ def fit_tensors(
     trips = stages("trips", lambda: fit_trips(dataset, weeks, shoppers))
     tensors["trip_gap"] = torch.from_numpy(np.log(trips["trip_gap"]))
     tensors["trip_cdf"] = torch.from_numpy(trips["trip_share"].cumsum(1))
-    one_hot = csr_matrix((np.ones(dataset.n_items), (np.arange(dataset.n_items), taste.group)))
-    tensors["trip_rate"] = _trip_rates(tensors, torch.from_numpy(attraction @ one_hot).float(), weeks)
+    outside = torch.from_numpy(attraction @ indicator(taste.group)).float()
+    tensors["trip_rate"] = _trip_rates(tensors, outside, weeks)
     return tensors
 
 

@@ -1,10 +1,10 @@
 """Purchases outside the shortlist: a Poisson process over the whole catalogue.
 
-The share of an item never bought is a product of the shopper's part for its subcategory and the item's own,
-so a draw is of a subcategory first, then of an item within it by the week's prices and promotions and the
-shopper's leanings. Items bought before that found no place on the shortlist, the shopper's *memory*, count
-as one more subcategory of the shopper's own; there a draw is kept with a chance that follows the week's price
-and promotions. Other flavours may follow (`flavours`).
+The share of an item never bought is a product of the shopper's part for its subcategory, the item's own and
+the shopper's leaning to it, so a draw is of a subcategory first, then of an item within it by the week's
+prices and promotions, which is kept as the shopper leans. Items bought before that found no place on the
+shortlist, the shopper's *memory*, count as one more subcategory of the shopper's own; there a draw is kept
+with a chance that follows the week's price and promotions. Other flavours may follow (`flavours`).
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def _one_of(t, row, start, end, luck):
 
 
 @part
-def _as_it_leans(t, key, s, row, group, slot):
+def _as_they_lean(t, key, s, row, group, slot):
     """An item of a subcategory by its attraction and the shopper's leanings."""
     most = _F(0)
     for k in range(t.trait.shape[1]):
@@ -61,7 +61,7 @@ def _as_it_leans(t, key, s, row, group, slot):
 
 
 @part
-def _tail_item(t, key, s, week, slot, tail, lift, running):
+def _tail_item(t, key, s, week, row, slot, tail, lift, running):
     """Item of the tail's purchase `slot`, or -1."""
     target = compiled_draw(key_of(key, streams.TAIL_GROUP), slot) * running[-1]
     c = first_above(running, target, 0, len(lift))
@@ -78,7 +78,7 @@ def _tail_item(t, key, s, week, slot, tail, lift, running):
     while place < last and tail[place] * lift[c] <= left:
         left -= tail[place] * lift[c]
         place += 1
-    return _as_it_leans(t, key, s, tail_row(t, s, week), t.by_category[place], slot)
+    return _as_they_lean(t, key, s, row, t.by_category[place], slot)
 
 
 @part
@@ -97,9 +97,9 @@ def tail_purchases(t, key, s, week, count, tail, lift, running, offered, first_o
     once each, but for those that are on the shortlist or offered, which was decided there, and those that are
     not wanted beside the `basket` (see `is_wanted`): how many they are, and whether one of those left out was
     only offered."""
-    n, only_offered = 0, False
+    n, only_offered, row = 0, False, tail_row(t, s, week)
     for slot in range(count):
-        item = _tail_item(t, key, s, week, slot, tail, lift, running)
+        item = _tail_item(t, key, s, week, row, slot, tail, lift, running)
         for step in range(1 + FOLLOWERS):
             if item < 0:
                 break
@@ -119,5 +119,5 @@ def tail_purchases(t, key, s, week, count, tail, lift, running, offered, first_o
                 n += 1
             if step < FOLLOWERS:
                 luck = compiled_draw(key_of(key, streams.FLAVOUR), slot * FOLLOWERS + step)
-                item = _next_flavour(t, tail_row(t, s, week), item, luck)
+                item = _next_flavour(t, row, item, luck)
     return n, only_offered
