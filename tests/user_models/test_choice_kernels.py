@@ -33,7 +33,7 @@ def offers(model: ChoiceShopper, shopper: torch.Tensor) -> Offer:
 
 def with_two_products(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """As if the items of a subcategory were flavours of two products, which are substitutes; flavours are
-    bought together, and of substitutes one is often enough."""
+    bought together, and of substitutes one is often enough; a level for each subcategory and trip."""
     group = tensors["group"][tensors["tail_item"]]
     first = torch.searchsorted(group, group)
     size = torch.bincount(group)[group]
@@ -41,7 +41,8 @@ def with_two_products(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tenso
     product = torch.empty_like(group).scatter_(0, tensors["tail_item"], ordered)
     start = torch.searchsorted(ordered, torch.arange(2 * int(group.max()) + 3))
     enough = torch.linspace(-2.0, 0.0, int(group.max()) + 1)
-    more = {"follow": torch.full((len(start) - 1,), 0.6), "enough": enough}
+    level = torch.linspace(-1.0, 1.0, tensors["group_level"].numel()).reshape_as(tensors["group_level"])
+    more = {"follow": torch.full((len(start) - 1,), 0.6), "enough": enough, "group_level": level}
     return tensors | more | {"product": product, "product_start": start}
 
 

@@ -73,6 +73,8 @@ class Tables(NamedTuple):
     push: Any
     price: Any
     short_category: Any
+    short_group: Any
+    group_factor: Any
     purposes: Any
     spread_category: Any
     by_category: Any
@@ -83,25 +85,30 @@ class Tables(NamedTuple):
 
 def tables_of(tensors: dict[str, Tensor]) -> Tables:
     """`Tables` of tensors on the CPU, and beside them: `push` and `price` (W, I, 2) what a week has in store
-    for each item; `short_category` (S, L) of the shortlist; `purposes` (R, C) mission loadings,
-    `spread_category` the categories with a spread beyond; `by_category` (G,) subcategories by category,
-    `group_place` (G,) each one's place among them, `category_start` (C + 1,) where each category begins among
-    them, `group_start` (G + 1,) where each subcategory's items begin in `tail_item`. The columns of
-    `tail_weight` and `tail_attraction` are by category too; what is remembered comes last."""
+    for each item; `short_category` (S, L) of the shortlist, `short_group` (S, L) the place of its
+    subcategories among those by category; `group_factor` (K, G + 1) exp of `group_level`; `purposes` (R, C)
+    mission loadings, `spread_category` the categories with a spread beyond; `by_category` (G,) subcategories
+    by category, `group_place` (G,) each one's place among them, `category_start` (C + 1,) where each category
+    begins among them, `group_start` (G + 1,) where each subcategory's items begin in `tail_item`. The columns
+    of `tail_weight`, `tail_attraction` and `group_factor` are by category too; what is remembered comes
+    last."""
     held = {name: np.atleast_1d(tensor.numpy()) for name, tensor in tensors.items()}
     of_group, n_categories = held["group_category"][:-1], len(held["mission_spread"])
     order = np.argsort(of_group, kind="stable")
-    columns = np.append(order, len(order))
+    columns, place = np.append(order, len(order)), np.argsort(order)
+    level = np.pad(held["group_level"], ((0, 0), (0, 1)))
     made = {
         "tail_weight": held["tail_weight"][:, columns],
         "tail_attraction": held["tail_attraction"][:, columns],
         "push": np.stack([held["price_push"], held["promotion_push"]], 2),
         "price": np.stack([held["rebate"], held["shelf_price"]], 2),
         "short_category": held["category"][held["shortlist"]].astype(np.uint16),
+        "short_group": place[held["group"]][held["shortlist"]],
+        "group_factor": np.exp(level[:, columns]),
         "purposes": held["mission_loading"].T,
         "spread_category": np.flatnonzero(held["mission_spread"]),
         "by_category": order,
-        "group_place": np.argsort(order),
+        "group_place": place,
         "category_start": np.searchsorted(of_group[order], np.arange(n_categories + 1)),
         "group_start": np.searchsorted(np.sort(held["group"]), np.arange(len(of_group) + 1)),
     }

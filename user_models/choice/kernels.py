@@ -23,11 +23,11 @@ from bundlegym.user_models.choice.enough_kernels import lessen, still_bought
 from bundlegym.user_models.choice.tail import SLOTS
 from bundlegym.user_models.choice.tail_kernels import MOST_ITEMS, tail_purchases, tail_rates
 from bundlegym.user_models.choice.visit_kernels import (
-    by_category,
     compiled,
     door,
     first_above,
     key_of,
+    multiply_by,
     needed,
     next_visit,
     part,
@@ -94,7 +94,7 @@ def _leaves_habit(t, key, item):
 
 
 @part
-def _join(t, key, s, week, log_size, lift, offered, items, category, rate, need, slots):
+def _join(t, key, s, week, log_size, size, lift, offered, items, category, rate, need, slots):
     """Where the offered items are among the considered: on the shortlist, or behind it, where those that are
     not there join it for this visit."""
     length = t.shortlist.shape[1]
@@ -111,7 +111,8 @@ def _join(t, key, s, week, log_size, lift, offered, items, category, rate, need,
             for r in range(t.campaign_member.shape[1]):
                 if t.campaign_member[s, r]:
                     push += t.campaign_week[week, r] * t.coupon_push[r, item]
-            rate[place] = unbought(t, s, item) * lift[category[place]] * exp32(push + log_size)
+            level = t.group_factor[size, t.group_place[t.group[item]]]
+            rate[place] = unbought(t, s, item) * lift[category[place]] * level * exp32(push + log_size)
             need[place] = needed(key_of(key, streams.NOISE), item)
 
 
@@ -166,17 +167,11 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
     width = length + n_offered
     choice, days, left = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.bool_)
     after = last.copy()
-    door_rate, rate, need = (
-        np.empty(length, np.float32),
-        np.empty(width, np.float32),
-        np.empty(width, np.float32),
-    )
+    door_rate, rate = np.empty(length, np.float32), np.empty(width, np.float32)
+    need = np.empty(width, np.float32)
     items, category = np.empty(width, np.uint32), np.empty(width, np.uint16)
-    pullers, slots, found = (
-        np.empty(width, np.int64),
-        np.empty(n_offered, np.int64),
-        np.empty(MOST_ITEMS, np.int64),
-    )
+    pullers, slots = np.empty(width, np.int64), np.empty(n_offered, np.int64)
+    found = np.empty(MOST_ITEMS, np.int64)
     in_offer, taken, kept = np.zeros(width, np.bool_), np.zeros(width, np.bool_), np.empty(width, np.float32)
     lift, pull = np.empty(n_categories, np.float32), np.empty(n_categories, np.float32)
     pulled, tail_lift = np.empty(n_categories, np.float32), np.empty(n_categories, np.float32)
@@ -188,7 +183,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
     effect = np.exp(t.coefficient_gap).ravel()
     bought, p = _room(12 * n + width + MOST_ITEMS), 0
     half, opened, previous, start = (n + 1) // 2, -1, -1, 0
-    log_size, wait, gone, unmoved = _F(0), 0, False, False
+    log_size, size, wait, gone, unmoved = _F(0), 0, 0, False, False
     for step in range(2 * half):
         r = step // 2 + step % 2 * half  # a shopper, then the twin
         if r >= n:
@@ -201,9 +196,13 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
         )  # fmt: skip
         if not same_door:
             if r + 1 < half:
-                own = (t.shortlist, t.short_category, t.taste, t.familiarity, t.interval, t.tail_weight)
+                own = (
+                    t.shortlist, t.short_category, t.short_group, t.taste, t.familiarity, t.interval,
+                    t.tail_weight,
+                )  # fmt: skip
                 prefetch(own, shopper[r + 1])
-            log_size = door(t, key, s, week, since[r], door_rate, need, lift, normal, tail, tail_by_category)
+            room = door_rate, need, lift, normal, tail, tail_by_category
+            log_size, size = door(t, key, s, week, since[r], *room)
             wait, gone = next_visit(t, key, s, day[r])
             items[:length], category[:length] = t.shortlist[s], t.short_category[s]
             opened = r
@@ -223,7 +222,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
 
         # The offer comes first.
         offered, in_offer[:] = offer_items[r], False
-        _join(t, key, s, week, log_size, lift, offered, items, category, rate, need, slots)
+        _join(t, key, s, week, log_size, size, lift, offered, items, category, rate, need, slots)
         for b in range(n_offered):
             if slots[b] >= 0 and not in_offer[slots[b]]:
                 in_offer[slots[b]] = True
@@ -250,7 +249,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
             i, c = pullers[q], category[pullers[q]]
             joined |= i >= length  # it has moved the others even if they now keep it out
             kept[q] = rate[i] * pull_factor(pull[c] - t.synergy[c, c])
-        by_category(pulled, category, rate)
+        multiply_by(pulled, category, rate)
         for q in range(n_pullers):
             rate[pullers[q]] = kept[q]
         start, end = p, _bought(rate, need, taken, item, p)

@@ -56,11 +56,11 @@ def fit_tensors(
     `tail_weight` (S, G), `log_within` (I,): taste for items never bought; `leaning` (S, T), `trait` (I, T),
     `trait_range` (G, 2, T), `leaning_total` (S, G): what leanings make of it, see `utility.unbought`;
     `tail_*`, `product_start` as in `tail_tables`; `product`, `follow` as in `fit_flavours`; `mission_*` and
-    `synergy` as in `missions`; `category_level` (K, C), what missions cost on average and what trips of a
-    size are for; `coupon_effect` (2,) as estimated, its standard error; `campaign_*`, `coupon_push` as in
-    `coupon_tables`; `habit_share` (2,) as estimated, its standard error; `trial_habit` (1,), the chance that
-    a trial leaves a habit; `trip_cdf`, `trip_rate` (S, K): chances and log rates of trips; and those of
-    `fit_rhythm` and `fit_units`.
+    `synergy` as in `missions`; `category_level` (K, C), what missions cost on average; `group_level` (K, G),
+    what trips of a size are for; `coupon_effect` (2,) as estimated, its standard error; `campaign_*`,
+    `coupon_push` as in `coupon_tables`; `habit_share` (2,) as estimated, its standard error; `trial_habit`
+    (1,), the chance that a trial leaves a habit; `trip_cdf`, `trip_rate` (S, K): chances and log rates of
+    trips; and those of `fit_rhythm` and `fit_units`.
     """
     progress = stages.progress
     progress("user model: tastes, missions, visits, units, trips")
@@ -127,6 +127,7 @@ def fit_tensors(
         "category": frequency.category,
         "group": taste.group,
         "group_category": np.append(group_category, frequency.category.max() + 1),
+        "group_level": np.zeros((len(GRID), taste.group.max() + 1), dtype=np.float32),
         "tail_weight": np.column_stack([np.exp(power * taste.log_unbought), THINNING * remembered.sum(1)]),
         "log_within": within.astype(np.float32),
         "leaning": leaning.astype(np.float32),

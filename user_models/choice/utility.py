@@ -1,7 +1,7 @@
 """What each item is worth to a `ChoiceShopper` at a visit: log rates of purchase.
 
 log rate = trip size + taste + time since last bought + price, display, mailer and coupons + the trip's
-mission.
+mission + what trips of a size are for.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Visit:
 
     items, log_rate: (N, L + B), log rates of -inf where an offered item is on the shortlist already; offered
     (N, B) the place of each offered item among the considered, -1 for none; week (N,); cell (N, L + B) the
-    place of item and week in a table by both, laid flat; shift (N, C) the mission by category; size (N,) log
-    of the trip's rate.
+    place of item and week in a table by both, laid flat; shift (N, C) the mission by category; level
+    (N, G) of each subcategory on trips of the size; size (N,) log of the trip's rate.
     """
 
     items: Tensor
@@ -41,6 +41,7 @@ class Visit:
     week: Tensor
     cell: Tensor
     shift: Tensor
+    level: Tensor
     size: Tensor
 
 
@@ -70,10 +71,12 @@ def open_visit(t: Tensors, state: State, offer: Offer, draws: Draws) -> Visit:
     log_size = t["trip_rate"][shopper, size.clamp(max=t["trip_rate"].shape[1] - 1)]
     gap = torch.bucketize(state["since"], torch.tensor(TRIP_GAP_EDGES, device=shopper.device), right=True)
     log_size = log_size + t["trip_gap"][gap]
-    shift = mission_shift(t, draws, size.clamp(max=len(t["mission_scale"]) - 1))
+    size = size.clamp(max=len(t["mission_scale"]) - 1)
+    shift, level = mission_shift(t, draws, size), t["group_level"][size]
     log_rate = utility + log_size[:, None] + shift.gather(1, t["category"][items])
+    log_rate = log_rate + level.gather(1, t["group"][items])
     log_rate[:, short.shape[1] :].masked_fill_(~unknown, -torch.inf)
-    return Visit(items, log_rate, offered, week, cell, shift, log_size)
+    return Visit(items, log_rate, offered, week, cell, shift, level, log_size)
 
 
 def _known(t: Tensors, state: State, items: Tensor) -> Tensor:
@@ -118,7 +121,7 @@ def mission_shift(t: Tensors, draws: Draws, size: Tensor) -> Tensor:
 
 def log_share(t: Tensors, state: State) -> Tensor:
     """(N, n_items) log of each item's share of the lines of a visit without an offer, but for missions,
-    the level of categories and `enough`."""
+    the levels of categories and subcategories and `enough`."""
     shopper, week = state["shopper"], week_of(t, state["day"])
     everything = torch.arange(len(t["group"]), device=shopper.device).expand(len(shopper), -1)
     first = week[:, None] * len(t["group"])

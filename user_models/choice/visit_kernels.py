@@ -110,10 +110,10 @@ def next_visit(t, key, s, day):
 
 @part
 def door(t, key, s, week, since, rate, need, lift, normal, tail, tail_by_category):
-    """What does not depend on what was bought before: the log of the trip's rate; and filled in are of each
-    shortlisted item its rate apart from the time since last bought and what that must exceed (L,), of each
-    category what the mission multiplies by (C,), of each subcategory its rate in the tail apart from that
-    (G + 1,), and the sums of these by category (C,)."""
+    """What does not depend on what was bought before: the log of the trip's rate, and its size; and filled
+    in are of each shortlisted item its rate apart from the time since last bought and what that must exceed
+    (L,), of each category what the mission multiplies by (C,), of each subcategory its rate in the tail apart
+    from that (G + 1,), and the sums of these by category (C,)."""
     chance, size = compiled_unit(key_of(key, streams.TRIP)), 0
     while size < t.trip_cdf.shape[1] - 1 and t.trip_cdf[s, size] < chance:
         size += 1
@@ -122,6 +122,7 @@ def door(t, key, s, week, since, rate, need, lift, normal, tail, tail_by_categor
     _mission(t, key, size, lift, normal)
     # Each loop touches few arrays: the compiler makes vector code where it can tell that they do not overlap.
     shortlist, taste, push, deal_factor = t.shortlist[s], t.taste[s], t.push[week], t.deal_factor[s]
+    level = t.group_factor[size]
     for i in range(len(shortlist)):
         rate[i] = push_of(push, deal_factor, shortlist[i])
     for r in range(t.campaign_member.shape[1]):
@@ -130,13 +131,14 @@ def door(t, key, s, week, since, rate, need, lift, normal, tail, tail_by_categor
                 rate[i] += t.campaign_week[week, r] * t.coupon_push[r, shortlist[i]]
     for i in range(len(shortlist)):
         rate[i] = exp32(rate[i] + taste[i] + log_size)
-    by_category(lift, t.short_category[s], rate)
+    multiply_by(lift, t.short_category[s], rate)
+    multiply_by(level, t.short_group[s], rate)
     noise = key_of(key, streams.NOISE)
     for i in range(len(shortlist)):
         need[i] = needed(noise, shortlist[i])
     weight, attraction = t.tail_weight[s], t.tail_attraction[tail_row(t, s, week)]
     for g in range(len(weight)):
-        tail[g] = weight[g] * attraction[g]
+        tail[g] = weight[g] * attraction[g] * level[g]
     place = 0
     for c in range(len(lift)):
         whole = _F(0)
@@ -144,14 +146,14 @@ def door(t, key, s, week, since, rate, need, lift, normal, tail, tail_by_categor
             whole += tail[place]
             place += 1
         tail_by_category[c] = whole
-    return log_size
+    return log_size, size
 
 
 @part
-def by_category(factor, category, rate):
-    """Multiply rates by the factor of each one's category."""
-    for i in range(len(category)):
-        rate[i] *= factor[category[i]]
+def multiply_by(factor, code, rate):
+    """Multiply rates by the factor of each one's code."""
+    for i in range(len(code)):
+        rate[i] *= factor[code[i]]
 
 
 @part
@@ -173,7 +175,7 @@ def since_last_bought(t, s, day, last, effect, bins, rate):
         bins[i] = bin_
     for i in range(len(interval)):
         bins[i] = np.int32(familiarity[i]) * _GAP_BINS + (bins[i] if last[i] >= 0 else 0)
-    by_category(effect, bins, rate)
+    multiply_by(effect, bins, rate)
 
 
 @part

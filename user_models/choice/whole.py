@@ -44,24 +44,31 @@ def fit_whole(
         ),
     )
 
-    def finished(weeks: tuple[int, int], enough: Arrays, stages: Stages) -> dict[str, Tensor]:
+    def finished(
+        weeks: tuple[int, int], enough: Arrays, stages: Stages, *, by_category: bool = False
+    ) -> dict[str, Tensor]:
         tensors = fit_tensors(
             dataset, weeks, shoppers, coefficients, shortlist_size=shortlist_size, seed=seed, stages=stages
         )
         model = model_of(tensors | _tensors(enough))
-        level = stages("level", lambda: fit_level(model, model.tensors, dataset, weeks, shoppers, seed))
+        level = stages(
+            "level",
+            lambda: fit_level(model, model.tensors, dataset, weeks, shoppers, seed, by_category=by_category),
+        )
         return model.tensors | _tensors(level)
 
     def find_enough() -> Arrays:
         """By a model of the first four fifths of the weeks, whose tastes have not seen the last fifth; no
-        effect where these are too few for a model, or nobody bought anything in the last fifth."""
+        effect where these are too few for a model, or nobody bought anything in the last fifth. A level of
+        each subcategory would take from big baskets what is the effect's to take, so there is none here."""
         first, end = weeks
         later, known = (end - max(1, (end - first) // 5), end), np.flatnonzero(shoppers)
         none = {"enough": np.zeros(subcategories(dataset).max() + 1, dtype=np.float32)}
         tape = real_tape(dataset, later, known)
         if later[0] - first < _LEAST_WEEKS or tape.empty:
             return none
-        model = model_of(finished((first, later[0]), none, Stages(None, lambda _: None)))
+        unkept = Stages(None, lambda _: None)
+        model = model_of(finished((first, later[0]), none, unkept, by_category=True))
         return {"enough": fit_enough(model, model.tensors, tape, later, known, seed)}
 
     found = stages("enough", find_enough)
