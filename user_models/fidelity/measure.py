@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,7 @@ def measure(
         for pair in ((real, simulated), (simulated, others[0]))
     )
     mean = np.mean([rates.totals(tape, dataset, weeks, shoppers) for tape in (simulated, *others)], axis=0)
+    totals = rates.totals(real, dataset, weeks, shoppers)
     more = [baskets.samples(tape) for tape in (real, simulated)]
     figures: dict[str, Any] = {
         "weeks": list(weeks),
@@ -68,8 +70,15 @@ def measure(
         "ks_complement": distributions.ks_complements(*eight),
         "ks_complement_of_luck": distributions.ks_complements(*twice),
         "ks_complement_more": distributions.ks_complements(*more),
-        "base_rates": rates.base_rates(rates.totals(real, dataset, weeks, shoppers), mean, seed),
+        "base_rates": rates.base_rates(totals, mean, seed),
     }
+    earlier = (2 * weeks[0] - weeks[1], weeks[0])
+    past = real_tape(dataset, earlier, shoppers) if earlier[0] > 0 else None  # a past needs one of its own
+    if past is not None:
+        drift = distributions.eight(past, dataset, earlier, shoppers)
+        figures["ks_complement_of_drift"] = distributions.ks_complements(eight[0], drift)
+        for rate, found in rates.base_rates(totals, rates.totals(past, dataset, earlier, shoppers)).items():
+            figures["base_rates"][rate]["ratio_of_drift"] = found["ratio"]
     samples = {what: (eight[0][what], eight[1][what]) for what in eight[0]}
     samples |= {what: (more[0][what], more[1][what]) for what in more[0]}
 
@@ -78,10 +87,12 @@ def measure(
     before = real_tape(dataset, (0, weeks[0]), shoppers)
     for level, group in (("categories", category), ("items", np.arange(dataset.n_items))):
         pairs = baskets.frequent_pairs(before, group, _PAIR_VISITS[level] * weeks[0] / n_weeks)
-        lift = baskets.lifts(real, group, pairs), baskets.lifts(simulated, group, pairs)
-        summary = baskets.lift_summary(*lift)
+        lift, *other = (baskets.lifts(tape, group, pairs) for tape in (real, simulated, *others))
+        summary = baskets.lift_summary(lift, other[0])
+        luck = [baskets.lift_summary(one, two)["worst_decile"] for one, two in combinations(other, 2)]
+        summary["worst_decile_of_luck"] = float(np.mean(luck))
         figures["co_purchase_lift" if level == "categories" else "co_purchase_lift_items"] = summary
-        samples[f"lift_{level}"] = lift
+        samples[f"lift_{level}"] = lift, other[0]
     answers = [response.promotion_response(tape, dataset, weeks) for tape in (real, simulated)]
     figures["response"] = {side: told for side, (told, _) in zip(("real", "simulated"), answers, strict=True)}
     if dataset.campaigns is not None:
@@ -103,13 +114,12 @@ def measure(
     samples["calibration"] = curve[:, 0], curve[:, 1]
 
     progress("fidelity: telling simulated from real by gradient boosting")
-    earlier = (2 * weeks[0] - weeks[1], weeks[0])
     for rows_of, make in two_sample.FEATURES.items():
         table = make(real, dataset, weeks[0])
         auc = two_sample.two_sample_auc(table, make(simulated, dataset, weeks[0]), seed=seed)
-        if earlier[0] > 0:  # with a past of their own to be held against
-            other = make(real_tape(dataset, earlier, shoppers), dataset, earlier[0])
-            auc["auc_of_drift"] = two_sample.two_sample_auc(table, other, seed=seed)["auc"]
+        if past is not None:
+            drifted = make(past, dataset, earlier[0])
+            auc["auc_of_drift"] = two_sample.two_sample_auc(table, drifted, seed=seed)["auc"]
         figures.setdefault("two_sample", {})[rows_of] = auc
     figures["two_sample_auc"] = max(part["auc"] for part in figures["two_sample"].values())
     progress("fidelity: likelihood")

@@ -4,7 +4,7 @@ tell."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -109,17 +109,27 @@ def as_text(content: dict[str, Any], *, brief: bool = False) -> str:
         shown = "".join(f"{form.format(v) if v is not None else '-':>10}" for v in values)
         lines.append(f"{label:36}{shown}   {aim}".rstrip())
 
-    lines.append("KS-complement (at the right: of one simulation with another; RetailSynth's own, in sample)")
+    lines.append(
+        "KS-complement (at the right: of one simulation with another; of as many real weeks before; "
+        "RetailSynth's own, in sample)"
+    )
     for key, theirs in RETAILSYNTH.items():
         values = tuple(part["ks_complement"][key] for part in both)
-        luck = " ".join(f"{part['ks_complement_of_luck'][key]:.3f}" for part in both)
-        row(f"  {key}", values, f">= {TARGETS['ks']}   {luck}; {theirs:.3f}")
+        limits = "; ".join(
+            _pair(part.get(f"ks_complement_of_{limit}", {}).get(key) for part in both)
+            for limit in ("luck", "drift")
+        )
+        row(f"  {key}", values, f">= {TARGETS['ks']}   {limits}; {theirs:.3f}")
     for key in content["ks_complement_more"]:
         row(f"  {key}", tuple(part["ks_complement_more"][key] for part in both))
-    lines.append("Base rates, simulated / real (95 % intervals over shoppers at the right)")
+    lines.append(
+        "Base rates, simulated / real (at the right: 95 % intervals over shoppers; as many real weeks before "
+        "/ real)"
+    )
     for key in content["base_rates"]:
         rates = [part["base_rates"][key] for part in both]
-        aim = f"1 +- {TARGETS['base_rate']}   {_intervals(rates)}"
+        drift = _pair(rate.get("ratio_of_drift") for rate in rates)
+        aim = f"1 +- {TARGETS['base_rate']}   {_intervals(rates)}; {drift}"
         row(f"  {key}", tuple(rate["ratio"] for rate in rates), aim)
     if "coupons" in content:
         lines.append("Share of lines that a running campaign has coupons for")
@@ -127,13 +137,13 @@ def as_text(content: dict[str, Any], *, brief: bool = False) -> str:
             for side in ("real", "simulated"):
                 row(f"  of {key}, {side}", tuple(part["coupons"][side][key] for part in both), form="{:.4f}")
     for key, label in (("co_purchase_lift", "categories"), ("co_purchase_lift_items", "items")):
-        lines.append(f"Co-purchase lift of {label}")
+        lines.append(f"Co-purchase lift of {label} (at the right: of one simulation with another)")
         row("  median, real", tuple(part[key]["real_median"] for part in both))
         row("  median, simulated", tuple(part[key]["simulated_median"] for part in both))
         row(
             "  worst decile off by",
             tuple(part[key]["worst_decile"] for part in both),
-            f"<= {TARGETS['lift']}",
+            f"<= {TARGETS['lift']}   {_pair(part[key]['worst_decile_of_luck'] for part in both)}",
         )
         row("  correlation over pairs, of logs", tuple(part[key]["correlation"] for part in both))
     lines.append("Calibration of purchase probabilities")
@@ -166,6 +176,10 @@ def as_text(content: dict[str, Any], *, brief: bool = False) -> str:
         kept = [line for line, below in pairs if line.startswith(" ") or below.startswith(" ")]
         return "\n".join([lines[0], *kept])
     return "\n".join(lines + [""] + [f"Note: {note}" for note in content["notes"]])
+
+
+def _pair(figures: Iterable[float | None]) -> str:
+    return " ".join("-" if figure is None else f"{figure:.3f}" for figure in figures)
 
 
 def _intervals(figures: list[dict[str, Any]]) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import sys
 
+import numpy as np
 import pytest
 
+from bundlegym.data import DataConfig, prepare
 from bundlegym.evaluation.cli import evaluate
 from bundlegym.user_models.fidelity.distributions import RETAILSYNTH
+from bundlegym.user_models.tape import real_tape
 
 
 @pytest.fixture
@@ -38,6 +41,25 @@ def test_the_figures_are_printed_kept_and_drawn(command, capsys, tmp_path):
         assert rivals["choice"] < rivals["popularity"]
     assert (tmp_path / "page" / "fidelity.png").read_bytes()[:4] == b"\x89PNG"
     assert "fidelity.png" in (tmp_path / "page" / "fidelity.html").read_text()
+
+
+def test_what_limits_a_figure_is_told_beside_it(command, tmp_path):
+    path = tmp_path / "fidelity.json"
+    command("--user-model", "replay", "--json", str(path))
+    figures = json.loads(path.read_text())
+    # Whoever replays the log is no further from it than one replay from another.
+    assert set(figures["ks_complement_of_luck"].values()) == {1.0}
+    assert figures["co_purchase_lift_items"]["worst_decile_of_luck"] == 0.0
+
+    dataset = prepare(DataConfig(log="synthetic"), progress=False)
+    known = np.flatnonzero(~dataset.split.held_out)
+    first, end = dataset.split.test_weeks
+    weeks = (first, end), (2 * first - end, first)
+    now, before = (real_tape(dataset, span, known).groupby("visit")["item"].size().mean() for span in weeks)
+    rates = figures["base_rates"]
+    assert rates["lines_per_visit"]["ratio_of_drift"] == pytest.approx(before / now)
+    assert rates["lines_per_visit"]["ratio"] == pytest.approx(1)
+    assert all(0 < value < 1 for value in figures["ks_complement_of_drift"].values())
 
 
 def test_a_family_without_shares_has_no_likelihood(command, capsys):
