@@ -24,6 +24,11 @@ def _slots(dataset: Dataset, shortlist: np.ndarray) -> tuple[np.ndarray, np.ndar
     return shopper[known], place[known] % shortlist.shape[1], known
 
 
+def shortlisted(dataset: Dataset, shortlist: np.ndarray) -> np.ndarray:
+    """(P,) bool: which purchases are of items on the shopper's `shortlist` (n_shoppers, L)."""
+    return _slots(dataset, shortlist)[2]
+
+
 def last_bought_by_week(dataset: Dataset, shortlist: np.ndarray) -> np.ndarray:
     """(n_weeks, n_shoppers, L) int16: the day of the last purchase before each week began, or NEVER."""
     shopper, slot, known = _slots(dataset, shortlist)

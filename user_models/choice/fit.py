@@ -22,6 +22,7 @@ from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.errors import UserError
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.recommenders.profile import deal_share
+from bundlegym.user_models.choice.tried import times_tried, tried_at_visits
 from bundlegym.user_models.taste import Taste, decay, subcategories
 
 #: Edges of (days since last bought) / (the shopper's own interval). Bin 0 is "never bought", 1 "today".
@@ -110,7 +111,8 @@ def fit_coefficients(
     progress: Callable[[str], None],
 ) -> dict[str, np.ndarray]:
     """Coefficients by name: `taste` (), `gap` (n_classes, n_bins) by familiarity, `memory` () of items bought
-    before but not shortlisted, `experience` () of all items bought before, `price` (n_departments,),
+    before but not shortlisted, `tried` () the log of what each purchase off the shortlist since tastes were
+    counted adds to the item's rate, `experience` () of all items bought before, `price` (n_departments,),
     `price_deal` (), `neighbours` (), `display` () and `mailer` () of items sold steadily and with
     `_unsteady` of the others, whose promotions are also news that the item is there, and `nll` (), nats a
     line on the fitted weeks.
@@ -130,6 +132,7 @@ def fit_coefficients(
         )
     shortlist = taste.shortlist(shortlist_size)
     last = torch.from_numpy(last_bought_at_visits(dataset, shortlist, rows))
+    tried = torch.from_numpy(tried_at_visits(dataset, shortlist, rows, cut))
     interval = torch.from_numpy(taste.interval(shortlist, (first, cut)))
     short = torch.from_numpy(shortlist)
     familiar = torch.from_numpy(familiarity(taste.count, shortlist))
@@ -152,6 +155,7 @@ def fit_coefficients(
         "taste": torch.tensor(1.0),
         "gap": torch.zeros(len(FAMILIAR_EDGES) + 1, len(GAP_EDGES) + 2),
         "memory": torch.tensor(0.0),
+        "tried": torch.tensor(-2.0),
         "experience": torch.tensor(0.0),
         "price": torch.tensor(2.0),
         "price_department": torch.zeros(int(department.max()) + 1),
@@ -180,11 +184,12 @@ def fit_coefficients(
             slope = softplus(raw["price"] + raw["price_department"])[department]
             slope = torch.where(steady, slope, softplus(raw["price_unsteady"]))
             push = rebate[w] * slope * torch.exp(raw["price_deal"] * deal[s])[:, None]
-            utility = raw["taste"] * log_share[s] + push + raw["neighbours"] * neighbours[w] + raw["drift"]
+            utility = raw["taste"] * log_share[s] + raw["memory"] * remembered[s]
+            utility = utility + raw["experience"] * experience[s, None] * known[s]
+            utility = _with_tried(utility, tried[batch], raw["tried"])
+            utility = utility + push + raw["neighbours"] * neighbours[w] + raw["drift"]
             for name, table in (("display", display), ("mailer", mailer)):
                 utility = utility + torch.where(steady, raw[name], raw[f"{name}_unsteady"]) * table[w]
-            utility = utility + raw["memory"] * remembered[s]
-            utility = utility + raw["experience"] * experience[s, None] * known[s]
             slots = short[s]
             bins = gap_bins(day[batch], last[batch], interval[s])
             utility = utility.scatter_add(1, slots, _gap(raw)[familiar[s].long(), bins])
@@ -203,7 +208,7 @@ def fit_coefficients(
         nll = torch.tensor(total / count)
         progress(f"user model: epoch {epoch + 1} of {epochs}, {nll:.4f} nats a line")
     promotions = ("display", "mailer", "display_unsteady", "mailer_unsteady")
-    of_taste = ("taste", "memory", "experience")
+    of_taste = ("taste", "memory", "tried", "experience")
     found = {name: raw[name] for name in (*of_taste, "price_deal", "neighbours", *promotions)}
     found["gap"] = _gap(raw)
     found["price"] = softplus(raw["price"] + raw["price_department"])
@@ -213,6 +218,13 @@ def fit_coefficients(
 def _gap(raw: dict[str, Tensor]) -> Tensor:
     """(n_classes, n_bins) by familiarity and time since last bought; never bought is the reference."""
     return torch.cat([torch.zeros(len(raw["gap"]), 1), raw["gap"][:, 1:]], 1)
+
+
+def _with_tried(utility: Tensor, tried: Tensor, each: Tensor) -> Tensor:
+    """Log rates (N, I), each purchase in `tried` (N, TRIED) adding exp(`each`) to its item's rate."""
+    row, item, times = times_tried(tried, utility.shape[1])
+    more = torch.logaddexp(utility[row, item], each + torch.log(times))
+    return utility.index_put((row, item), more)
 
 
 def _surprise(utility: Tensor, row: Tensor, item: Tensor) -> Tensor:
