@@ -44,6 +44,7 @@ class Tables(NamedTuple):
     memory_start: Any
     memory_cdf: Any
     memory_item: Any
+    tried_weight: Any
     mission_spread: Any
     category_level: Any
     mission_scale: Any

@@ -20,6 +20,7 @@ from bundlegym.user_models import streams
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE
 from bundlegym.user_models.choice.arrays import REBATE, SHELF_PRICE
 from bundlegym.user_models.choice.enough_kernels import lessen, still_bought
+from bundlegym.user_models.choice.offer_kernels import join, leaves_habit, takes_whole, times_tried
 from bundlegym.user_models.choice.tail import SLOTS
 from bundlegym.user_models.choice.tail_kernels import MOST_ITEMS, tail_purchases, tail_rates
 from bundlegym.user_models.choice.visit_kernels import (
@@ -28,15 +29,11 @@ from bundlegym.user_models.choice.visit_kernels import (
     first_above,
     key_of,
     multiply_by,
-    needed,
     next_visit,
     part,
-    place_of,
     pull_by,
     pull_factor,
-    push_of,
     since_last_bought,
-    unbought,
 )
 from bundlegym.user_models.draws import compiled_draw
 from bundlegym.user_models.numerics import exp32, log32
@@ -44,33 +41,6 @@ from bundlegym.user_models.prefetch import prefetch
 
 _F = np.float32
 _ONE = _F(1)
-
-
-@part
-def _takes_whole(t, s, week, offered, value, discount, bundle_pull):
-    """See `bundling.takes_whole`."""
-    whole = cherry = full_price = liking = _F(0)
-    size = 0
-    for a in range(len(offered)):
-        if offered[a] < 0:
-            continue
-        gain = gain_picked = _F(0)
-        for b in range(len(offered)):
-            if b != a and offered[b] >= 0:
-                synergy = t.synergy[t.category[offered[b]], t.category[offered[a]]]
-                gain += synergy
-                if value[b] > 0:
-                    gain_picked += synergy
-        price = t.price[week, offered[a], SHELF_PRICE]
-        slope = t.price_slope[offered[a]] * t.deal_factor[s]
-        whole += price * exp32(min(value[a] + gain, _F(20) * slope) / slope)
-        if value[a] > 0:
-            cherry += price * exp32(min(value[a] + gain_picked, _F(20) * slope) / slope) - price
-        full_price += price
-        liking += price / slope
-        size += 1
-    whole += bundle_pull * liking / max(size, 1) - (_ONE - discount) * full_price
-    return size > 0 and whole >= max(cherry, _F(0))
 
 
 @part
@@ -85,35 +55,6 @@ def _units(t, key, s, week, item):
     while units < len(cdf) and luck > cdf[units - 1]:
         units += 1
     return units
-
-
-@part
-def _leaves_habit(t, key, item):
-    """Whether an item first tried in a bundle is remembered."""
-    return compiled_draw(key_of(key, streams.TRIAL), item) < t.trial_habit[0]
-
-
-@part
-def _join(t, key, s, week, log_size, size, lift, offered, items, category, rate, need, slots):
-    """Where the offered items are among the considered: on the shortlist, or behind it, where those that are
-    not there join it for this visit."""
-    length = t.shortlist.shape[1]
-    for b in range(len(offered)):
-        item, place = offered[b], length + b
-        items[place], category[place], rate[place], need[place], slots[b] = 0, 0, 0, _ONE, -1
-        if item < 0:
-            continue
-        slots[b] = place_of(t.shortlist[s], item)
-        if slots[b] < 0:
-            items[place], slots[b] = item, place
-            category[place] = t.category[item]
-            push = push_of(t.push[week], t.deal_factor[s], item)
-            for r in range(t.campaign_member.shape[1]):
-                if t.campaign_member[s, r]:
-                    push += t.campaign_week[week, r] * t.coupon_push[r, item]
-            level = t.group_factor[size, t.group_place[t.group[item]]]
-            rate[place] = unbought(t, s, item) * lift[category[place]] * level * exp32(push + log_size)
-            need[place] = needed(key_of(key, streams.NOISE), item)
 
 
 @part
@@ -147,6 +88,23 @@ def _longer(bought, used):
 
 
 @part
+def _first_empty(tried):
+    n = 0
+    while n < len(tried) and tried[n] >= 0:
+        n += 1
+    return n
+
+
+@part
+def _append(list_, n, item):
+    """Put an item at place n of a list, if there is room: how many it holds then."""
+    if n < len(list_):
+        list_[n] = item
+        n += 1
+    return n
+
+
+@part
 def _equal(one, other):
     for i in range(len(one)):
         if one[i] != other[i]:
@@ -158,15 +116,16 @@ def _equal(one, other):
 def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
     """`ChoiceShopper.respond` of N shoppers.
 
-    luck_of: episode, visit (N,); state: shopper, day, since (N,), last (N, L); offer: items (N, B), discount
-    (N,); exposure: on the log rate of what is offered. Returns the fields of a `Response`, and `last` (N, L)
+    luck_of: episode, visit (N,); state: shopper, day, since (N,), last (N, L), tried (N, TRIED); offer: items
+    (N, B), discount (N,); exposure: on the log rate of what is offered. Returns the fields of a `Response`, `last` and `tried`
     at the door of the next visit.
     """
-    (episode, visit), (shopper, day, since, last), (offer_items, discount) = luck_of, state, offer
+    (episode, visit), (offer_items, discount) = luck_of, offer
+    shopper, day, since, last, tried = state
     (n, length), n_offered, n_categories = last.shape, offer_items.shape[1], len(t.mission_spread)
     width = length + n_offered
     choice, days, left = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.bool_)
-    after = last.copy()
+    after, after_tried = last.copy(), np.empty_like(tried)
     door_rate, rate = np.empty(length, np.float32), np.empty(width, np.float32)
     need = np.empty(width, np.float32)
     items, category = np.empty(width, np.uint32), np.empty(width, np.uint16)
@@ -210,19 +169,25 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
         if p + width + MOST_ITEMS > len(bought[0]):
             bought = _longer(bought, p)
         row, item, units, price = bought
-        if same_door and unmoved and offer_items[r].max() < 0 and _equal(last[r], last[previous]):
+        if (
+            same_door
+            and unmoved
+            and offer_items[r].max() < 0
+            and (_equal(last[r], last[previous]) and _equal(tried[r], tried[previous]))
+        ):
             start, end = p, 2 * p - start
             for q in range(start, end):
                 copied = q - end + start
                 row[q], item[q], units[q], price[q] = r, item[copied], units[copied], price[copied]
-            p, choice[r], after[r], previous = end, IGNORE, after[previous], r
+            after[r], after_tried[r] = after[previous], after_tried[previous]
+            p, choice[r], previous = end, IGNORE, r
             continue
         rate[:length] = door_rate
         since_last_bought(t, s, day[r], last[r], effect, bins, rate)
 
         # The offer comes first.
         offered, in_offer[:] = offer_items[r], False
-        _join(t, key, s, week, log_size, size, lift, offered, items, category, rate, need, slots)
+        join(t, key, s, week, log_size, size, lift, tried[r], offered, items, category, rate, need, slots)
         for b in range(n_offered):
             if slots[b] >= 0 and not in_offer[slots[b]]:
                 in_offer[slots[b]] = True
@@ -231,7 +196,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
             if slots[b] >= 0:
                 value[b] = log32(rate[slots[b]] / need[slots[b]])
         lessen(t, offered, value)
-        whole = _takes_whole(t, s, week, offered, value, discount[r], bundle_pull)
+        whole = takes_whole(t, s, week, offered, value, discount[r], bundle_pull)
 
         # Then the rest of the basket: what is bought on its own merits, and the bundle, pull or push all the
         # others.
@@ -254,7 +219,8 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
             rate[pullers[q]] = kept[q]
         start, end = p, _bought(rate, need, taken, item, p)
         end = still_bought(t, items, need, rate, taken, item, start, end, first_of)
-        tail_rates(t, tail_by_category, tail_lift, tail[-1], running)
+        n_tried = _first_empty(tried[r])
+        tail_rates(t, tail_by_category, tail_lift, tail[-1] + _F(n_tried) * t.tried_weight[0], running)
         arrivals = key_of(key, streams.TAIL)
         tail_rate = max(running[-1] * np.exp(log_size), _F(1e-9))
         time = earliest = -log32(compiled_draw(arrivals, 0)) / tail_rate
@@ -274,26 +240,46 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
             else:
                 item[end] = best
                 end += 1
+        n_new = 0
         for q in range(start, end):
             i = item[q]
             picked |= in_offer[i] and not taken[i]
             joined |= i >= length
-            if i < length and (not (taken[i] and last[r, i] < 0) or _leaves_habit(t, key, items[i])):
-                after[r, i] = day[r]
+            known = last[r, i] >= 0 if i < length else times_tried(tried[r], items[i]) > 0
+            if known or not taken[i] or leaves_habit(t, key, items[i]):
+                if i < length:
+                    after[r, i] = day[r]
+                else:
+                    n_new = _append(after_tried[r], n_new, items[i])
             item[q] = items[i]
             units[q] = _units(t, key, s, week, items[i])
             off = discount[r] if taken[i] else _F(0)
             price[q] = t.price[week, items[i], SHELF_PRICE] * (_ONE - off / units[q])
         n_found, missed = tail_purchases(
-            t, key, s, week, count, tail, tail_lift, running, offered, first_of, item[start:end], found
+            t,
+            key,
+            s,
+            week,
+            count,
+            tail,
+            tail_lift,
+            running,
+            tried[r, :n_tried],
+            offered,
+            first_of,
+            item[start:end],
+            found,
         )
         for j in range(n_found):
+            n_new = _append(after_tried[r], n_new, found[j])
             item[end], units[end] = found[j], _units(t, key, s, week, found[j])
             price[end] = t.price[week, found[j], SHELF_PRICE]
             end += 1
+        for j in range(len(tried[r]) - n_new):
+            after_tried[r, n_new + j] = tried[r, j]
         for q in range(start, end):
             first_of[t.group[item[q]]] = -1  # as the next visit must find it
         row[start:end], p = r, end
         choice[r] = TAKE if whole else CHERRY_PICK if picked else IGNORE
         previous, unmoved = r, exposure == 0 and not (whole or joined or missed)
-    return choice, row[:p], item[:p], units[:p], price[:p], days, left, after
+    return choice, row[:p], item[:p], units[:p], price[:p], days, left, after, after_tried

@@ -40,6 +40,7 @@ from bundlegym.user_models.choice import kernels
 from bundlegym.user_models.choice.arrays import Tables, tables_of
 from bundlegym.user_models.choice.enough import lessened, still_bought, still_wanted
 from bundlegym.user_models.choice.tail import arrivals, by_category, tail_items, tail_row
+from bundlegym.user_models.choice.tried import tried_at_visits, try_more
 from bundlegym.user_models.choice.utility import MOST_PULL, Visit, log_share, open_visit, week_of
 from bundlegym.user_models.choice.whole import fit_whole
 from bundlegym.user_models.draws import Draws
@@ -47,6 +48,8 @@ from bundlegym.user_models.files import load_tensors, save_tensors
 from bundlegym.user_models.rhythm import first_visit, next_visit
 from bundlegym.user_models.stages import Stages, fit_folder
 from bundlegym.user_models.units import draw_units
+
+_STATE = ("shopper", "day", "since", "last", "tried")
 
 
 class ChoiceShopper(UserModel):
@@ -112,7 +115,13 @@ class ChoiceShopper(UserModel):
             "day": day,
             "since": since,
             "last": last.flatten(0, 1).index_select(0, cell),
+            "tried": self._tried(shopper, day),
         }
+
+    def _tried(self, shopper: Tensor, day: Tensor) -> Tensor:
+        t = self.tensors
+        since = week_of(t, day) - t["tried_from"] + 1
+        return t["tried"].flatten(0, 1).index_select(0, since.clamp(min=0) * t["tried"].shape[1] + shopper)
 
     def at_visits(self, dataset: Dataset, rows: np.ndarray) -> State:
         visits = dataset.visits
@@ -121,9 +130,11 @@ class ChoiceShopper(UserModel):
             for name in ("shopper", "day")
         )
         gap = visits.groupby("shopper")["day"].diff().fillna(1_000).to_numpy()[rows].astype(np.int64)
-        last = last_bought_at_visits(dataset, self.tensors["shortlist"].cpu().numpy(), rows).astype(np.int16)
-        history = (torch.as_tensor(a, device=self.device) for a in (gap, last))
-        return dict(zip(("shopper", "day", "since", "last"), (shopper, day, *history), strict=True))
+        shortlist = self.tensors["shortlist"].cpu().numpy()
+        last = last_bought_at_visits(dataset, shortlist, rows).astype(np.int16)
+        tried = tried_at_visits(dataset, shortlist, rows, int(self.tensors["tried_from"]))
+        history = (torch.as_tensor(a, device=self.device) for a in (gap, last, tried))
+        return dict(zip(_STATE, (shopper, day, *history), strict=True))
 
     def log_share(self, state: State) -> Tensor:
         return log_share(self.tensors, state)
@@ -135,11 +146,11 @@ class ChoiceShopper(UserModel):
 
     def _compiled(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
         exposure = self.offer_exposure and self.offer_exposure * float(self.tensors["coefficient_mailer"])
-        *answer, last = kernels.respond(
+        *answer, last, tried = kernels.respond(
             self._arrays(),
             draws.seed,
             (draws.episode.numpy(), draws.visit.numpy()),
-            tuple(state[name].numpy() for name in ("shopper", "day", "since", "last")),
+            tuple(state[name].numpy() for name in _STATE),
             (offer.items.numpy(), offer.discount.numpy()),
             np.float32(exposure),
             np.float32(self.bundle_pull),
@@ -150,7 +161,7 @@ class ChoiceShopper(UserModel):
             "day": state["day"] + response.days,
             "since": response.days.clone(),
         }
-        return response, after | {"last": torch.from_numpy(last)}
+        return response, after | {"last": torch.from_numpy(last), "tried": torch.from_numpy(tried)}
 
     def _arrays(self) -> Tables:
         """The tensors as the compiled path takes them, made anew where one of them was replaced."""
@@ -188,6 +199,7 @@ class ChoiceShopper(UserModel):
         lift = torch.exp(visit.shift + pull.clamp(-MOST_PULL, MOST_PULL))
         memory = torch.ones(len(lift), 1, device=self.device)  # what is remembered is of all categories
         lift = torch.cat([lift, memory], 1)
+        weight[:, -1] += (state["tried"] >= 0).sum(1) * t["tried_weight"]
         total = weight.mul_(lift.index_select(1, t["group_category"]))[:, by_category(t)].cumsum(1)
         times = arrivals(total[:, -1] * torch.exp(visit.size), draws, streams.TAIL)
         tail = times < 1
@@ -195,22 +207,29 @@ class ChoiceShopper(UserModel):
         # Whoever came buys something: of all that was not enough, what came nearest.
         nothing = ~bought.any(1) & ~tail[:, 0]
         best = value.max(1)
-        from_tail = times[:, 0] < torch.exp(-best.values)
-        tail[:, 0] |= nothing & from_tail
-        bought[(nothing & ~from_tail).nonzero()[:, 0], best.indices[nothing & ~from_tail]] = True
+        rather = times[:, 0] < torch.exp(-best.values)
+        tail[:, 0] |= nothing & rather
+        bought[(nothing & ~rather).nonzero()[:, 0], best.indices[nothing & ~rather]] = True
 
-        purchases = self._purchases(state, visit, draws, bought, taken, offer.discount, tail, total)
+        from_tail = self._from_tail(state, visit, draws, bought, tail, total)
+        purchases = self._purchases(state, visit, draws, bought, taken, offer.discount, *from_tail)
         picked = (bought & in_offer & ~taken).any(1)
         choice = torch.where(whole, TAKE, torch.where(picked, CHERRY_PICK, IGNORE))
         days, left = next_visit(t, state["shopper"], state["day"], draws)
-        trial = taken[:, :n_short] & (state["last"] < 0)
-        habit = draws.uniform(streams.TRIAL, visit.items[:, :n_short]) < t["trial_habit"]
-        remembered = bought[:, :n_short] & (~trial | habit)
+        extra = visit.items[:, n_short:]
+        unknown = torch.cat([state["last"] < 0, (state["tried"][:, None] != extra[:, :, None]).all(2)], 1)
+        habit = draws.uniform(streams.TRIAL, visit.items) < t["trial_habit"]
+        remembered = bought & (~(taken & unknown) | habit)
+        row, slot = remembered[:, n_short:].nonzero(as_tuple=True)
+        rows = torch.cat([row, from_tail[0]])
+        items, order = torch.cat([extra[row, slot], from_tail[1]]), rows.argsort(stable=True)
+        now = state["day"][:, None].to(state["last"].dtype)
         after = {
             "shopper": state["shopper"],
             "day": state["day"] + days,
             "since": days.clone(),
-            "last": torch.where(remembered, state["day"][:, None].to(state["last"].dtype), state["last"]),
+            "last": torch.where(remembered[:, :n_short], now, state["last"]),
+            "tried": try_more(state["tried"], rows[order], items[order]),
         }
         return Response(choice, *purchases, days, left), after
 
@@ -228,21 +247,13 @@ class ChoiceShopper(UserModel):
 
     # --- what a visit leaves ------------------------------------------------------------------------------
 
-    def _purchases(
-        self,
-        state: State,
-        visit: Visit,
-        draws: Draws,
-        bought: Tensor,
-        taken: Tensor,
-        discount: Tensor,
-        tail: Tensor,
-        tail_total: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """(P,) row, item, quantity and price of everything bought."""
+    def _from_tail(
+        self, state: State, visit: Visit, draws: Draws, bought: Tensor, tail: Tensor, tail_total: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """(P,) row and item of what is bought off the shortlist and was not offered."""
         t = self.tensors
         row, slot = bought.nonzero(as_tuple=True)
-        tail_item = tail_items(t, state["shopper"], visit.week, tail_total, tail, draws)
+        tail_item = tail_items(t, state, visit.week, tail_total, tail, draws)
         # What is on the shortlist or offered was decided there already.
         n_short = state["last"].shape[1]
         short = visit.items[:, :n_short].contiguous()
@@ -251,10 +262,23 @@ class ChoiceShopper(UserModel):
         new = (tail_item >= 0) & (short.gather(1, place) != tail_item)
         new &= (offered[:, None] != tail_item[:, :, None]).all(2)
         new &= still_wanted(t, row, visit.items[row, slot], tail_item, draws)
-        tail_row = new.nonzero()[:, 0]
-        key = torch.unique(tail_row * len(t["group"]) + tail_item[new])
-        tail_row, tail_item = key // len(t["group"]), key % len(t["group"])
+        key = torch.unique(new.nonzero()[:, 0] * len(t["group"]) + tail_item[new])
+        return key // len(t["group"]), key % len(t["group"])
 
+    def _purchases(
+        self,
+        state: State,
+        visit: Visit,
+        draws: Draws,
+        bought: Tensor,
+        taken: Tensor,
+        discount: Tensor,
+        tail_row: Tensor,
+        tail_item: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """(P,) row, item, quantity and price of everything bought."""
+        t = self.tensors
+        row, slot = bought.nonzero(as_tuple=True)
         rows, items = torch.cat([row, tail_row]), torch.cat([visit.items[row, slot], tail_item])
         week = visit.week[rows]
         units = draw_units(t, state["shopper"][rows], items, week, draws.of(rows))
@@ -278,6 +302,6 @@ class ChoiceShopper(UserModel):
             UserError: a file is missing or unreadable, or an earlier version wrote it.
         """
         tensors, settings = load_tensors(folder, "choice")
-        if not {"units_cdf", "trial_habit", "enough", "deal_class", "group_level"} <= tensors.keys():
+        if not {"units_cdf", "trial_habit", "enough", "group_level", "tried"} <= tensors.keys():
             raise UserError(f"{folder}: the user model is of an earlier version; fit it anew")
         return ChoiceShopper(tensors, **settings, device=device)

@@ -21,6 +21,7 @@ from bundlegym.user_models.choice.fit import (
 from bundlegym.user_models.choice.flavours import fit_flavours
 from bundlegym.user_models.choice.tail import THINNING, memory_tables, tail_row, tail_tables
 from bundlegym.user_models.choice.trial import habit_share
+from bundlegym.user_models.choice.tried import tried_by_week
 from bundlegym.user_models.choice.utility import unbought
 from bundlegym.user_models.coupons import coupon_effect, coupon_tables, usual_push
 from bundlegym.user_models.indicator import indicator
@@ -55,7 +56,9 @@ def fit_tensors(
     `promotion_push`, `rebate`, `shelf_price` (W, I); `category`, `group` (I,), `group_category` (G,);
     `tail_weight` (S, G), `log_within` (I,): taste for items never bought; `leaning` (S, T), `trait` (I, T),
     `trait_range` (G, 2, T), `leaning_total` (S, G): what leanings make of it, see `utility.unbought`;
-    `tail_*`, `product_start` as in `tail_tables`; `product`, `follow` as in `fit_flavours`; `mission_*` and
+    `tried` (1 + W - end, S, TRIED) of no week, and of those from the end of the fit on, `tried_from` (1,);
+    `tried_weight` (1,): what each purchase in it weighs in the tail; `tail_*`, `product_start` as in
+    `tail_tables`; `product`, `follow` as in `fit_flavours`; `mission_*` and
     `synergy` as in `missions`; `category_level` (K, C), what missions cost on average; `group_level` (K, G),
     what trips of a size are for; `coupon_effect` (2,) as estimated, its standard error; `campaign_*`,
     `coupon_push` as in `coupon_tables`; `habit_share` (2,) as estimated, its standard error; `trial_habit`
@@ -137,6 +140,9 @@ def fit_tensors(
         **tail_tables(attraction * (1 - followers[flavours["product"]]), taste.group, flavours["product"]),
         **flavours,
         **memory_tables(remembered),
+        "tried": tried_by_week(dataset, shortlist, weeks[1]),
+        "tried_from": np.array([weeks[1]]),
+        "tried_weight": THINNING * np.exp(coefficients["tried"]).reshape(1),
         **missions,
         **coupon,
         **coupons,

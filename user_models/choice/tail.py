@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.user_models import streams
+from bundlegym.user_models.base import State
 from bundlegym.user_models.draws import Draws
 
 #: At most so many purchases a visit; reached once in thousands of visits.
@@ -86,7 +87,7 @@ def by_category(t: dict[str, Tensor]) -> Tensor:
 
 def tail_items(
     t: dict[str, Tensor],
-    shopper: Tensor,
+    state: State,
     week: Tensor,
     total: Tensor,
     bought: Tensor,
@@ -95,6 +96,7 @@ def tail_items(
     """(N, M (1 + FOLLOWERS)) items of the purchases that `bought` (N, SLOTS) marks, for the greatest number M
     of a shopper, and of those that follow; -1 where there is none. `total` (N, G + 1) is the running sum of
     rates by group, in the order of `by_category`."""
+    shopper = state["shopper"]
     slot = torch.arange(int(bought.sum(1).max()) if len(bought) else 0, device=total.device)
     groups = torch.searchsorted(total, draws.uniform(streams.TAIL_GROUP, slot) * total[:, -1:], right=True)
     row, place = bought[:, : len(slot)].nonzero(as_tuple=True)
@@ -104,13 +106,24 @@ def tail_items(
     new = _as_they_lean(t, who, of_tail[row], chosen.clamp(max=memory - 1), place, draws.of(row))
 
     luck = draws.uniform(streams.TAIL_ITEM, slot * TRIES)[row, place].double()
-    spot = torch.searchsorted(t["memory_cdf"], who + luck, right=True).clamp(max=len(t["memory_item"]) - 1)
-    known = t["memory_item"][spot]
+    known = _known_items(t, who, state["tried"][row], luck)
     push = torch.exp(t["deal_factor"][who] * t["price_push"][w, known] + t["promotion_push"][w, known])
     kept = draws.uniform(streams.TAIL_KEPT, slot * TRIES)[row, place] * THINNING < push
     out = torch.full((len(total), len(slot)), -1, device=total.device)
     out[row, place] = torch.where(chosen < memory, new, torch.where(kept, known, -1))
     return torch.cat([out, *_followers(t, of_tail, out, draws)], 1)
+
+
+def _known_items(t: dict[str, Tensor], shopper: Tensor, tried: Tensor, luck: Tensor) -> Tensor:
+    """(P,) items remembered, or of `tried` (P, TRIED); `luck` (P,) is float64."""
+    count, each = (tried >= 0).sum(1), t["tried_weight"].double()
+    own = t["tail_weight"][shopper, -1].double()
+    target = luck * (own + count * each)
+    of_tried = ((target - own) / each).long().clamp(min=0)
+    of_tried = torch.minimum(of_tried, (count - 1).clamp(min=0))
+    spot = torch.searchsorted(t["memory_cdf"], shopper + target / own.clamp(min=1e-30), right=True)
+    spot = spot.clamp(max=len(t["memory_item"]) - 1)
+    return torch.where(target < own, t["memory_item"][spot], tried.gather(1, of_tried[:, None])[:, 0].long())
 
 
 def _as_they_lean(

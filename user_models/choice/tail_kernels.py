@@ -61,15 +61,24 @@ def _as_they_lean(t, key, s, row, group, slot):
 
 
 @part
-def _tail_item(t, key, s, week, row, slot, tail, lift, running):
+def _known_item(t, s, memory, tried, luck):
+    """An item remembered, of the weight `memory`, or one of those `tried`."""
+    own, each = np.float64(memory), np.float64(t.tried_weight[0])
+    target = luck * (own + len(tried) * each)
+    if target >= own and len(tried) > 0:
+        return np.int64(tried[min(np.int64((target - own) / each), len(tried) - 1)])
+    start, last = t.memory_start[s], t.memory_start[s + 1] - 1
+    return np.int64(t.memory_item[first_above(t.memory_cdf, s + target / max(own, 1e-30), start, last)])
+
+
+@part
+def _tail_item(t, key, s, week, row, slot, tail, lift, running, tried):
     """Item of the tail's purchase `slot`, or -1."""
     target = compiled_draw(key_of(key, streams.TAIL_GROUP), slot) * running[-1]
     c = first_above(running, target, 0, len(lift))
     if c == len(lift):
         luck = np.float64(compiled_draw(key_of(key, streams.TAIL_ITEM), slot * TRIES))
-        item = t.memory_item[
-            first_above(t.memory_cdf, s + luck, t.memory_start[s], t.memory_start[s + 1] - 1)
-        ]
+        item = _known_item(t, s, tail[-1], tried, luck)
         push = push_of(t.push[week], t.deal_factor[s], item)
         kept = compiled_draw(key_of(key, streams.TAIL_KEPT), slot * TRIES) * _F(THINNING) < exp32(push)
         return item if kept else -1
@@ -92,14 +101,14 @@ def _next_flavour(t, row, item, luck):
 
 
 @part
-def tail_purchases(t, key, s, week, count, tail, lift, running, offered, first_of, basket, found):
+def tail_purchases(t, key, s, week, count, tail, lift, running, tried, offered, first_of, basket, found):
     """Fill `found` with the items of the tail's `count` purchases and of those that follow them, ascending,
     once each, but for those that are on the shortlist or offered, which was decided there, and those that are
     not wanted beside the `basket` (see `is_wanted`): how many they are, and whether one of those left out was
     only offered."""
     n, only_offered, row = 0, False, tail_row(t, s, week)
     for slot in range(count):
-        item = _tail_item(t, key, s, week, row, slot, tail, lift, running)
+        item = _tail_item(t, key, s, week, row, slot, tail, lift, running, tried)
         for step in range(1 + FOLLOWERS):
             if item < 0:
                 break

@@ -83,4 +83,4 @@ def try_more(tried: Tensor, row: Tensor, item: Tensor) -> Tensor:
     place = torch.arange(len(row), device=row.device) - (count.cumsum(0) - count)[row]
     now[row, place] = item.to(tried.dtype)
     both = torch.cat([now, tried], 1)
-    return both.gather(1, (both < 0).to(torch.int8).argsort(1, stable=True))[:, :TRIED].contiguous()
+    return both.gather(1, (both < 0).to(torch.int8).argsort(dim=1, stable=True))[:, :TRIED].contiguous()

@@ -14,6 +14,8 @@ from torch import Tensor
 from bundlegym.user_models import streams
 from bundlegym.user_models.base import Offer, State
 from bundlegym.user_models.choice.fit import gap_bins
+from bundlegym.user_models.choice.tail import THINNING
+from bundlegym.user_models.choice.tried import times_tried
 from bundlegym.user_models.coupons import coupon_push
 from bundlegym.user_models.draws import Draws, normal
 from bundlegym.user_models.ragged import rows_of
@@ -64,7 +66,7 @@ def open_visit(t: Tensors, state: State, offer: Offer, draws: Draws) -> Visit:
     )
     offered = torch.where(offer.items >= 0, offered, -1)
     cell = week[:, None] * len(t["category"]) + items
-    utility = torch.cat([_known(t, state, short), unbought(t, shopper, extra)], 1)
+    utility = torch.cat([_known(t, state, short), _off_shortlist(t, state, extra)], 1)
     utility = utility + _push(t, shopper, cell) + coupon_push(t, shopper, week, items)
 
     size = torch.searchsorted(t["trip_cdf"][shopper], draws.uniform(streams.TRIP)[:, None])[:, 0]
@@ -92,6 +94,22 @@ def unbought(t: Tensors, shopper: Tensor, items: Tensor) -> Tensor:
     leaning = (t["leaning"][shopper, None] * t["trait"][items]).sum(2)
     leaning = leaning - t["leaning_total"][shopper[:, None], group]
     return torch.log(t["tail_weight"][shopper[:, None], group]) + t["log_within"][items] + leaning
+
+
+def _off_shortlist(t: Tensors, state: State, items: Tensor) -> Tensor:
+    """(N, M) taste for items that are not on the shortlist, bought before or not."""
+    shopper, n_items = state["shopper"], len(t["group"])
+    rate = unbought(t, shopper, items).exp()
+    row, item, remembered = _memory(t, shopper)
+    key, asked = (
+        row * n_items + item,
+        torch.arange(len(items), device=items.device)[:, None] * n_items + items,
+    )
+    place = torch.searchsorted(key, asked).clamp(max=max(len(key) - 1, 0))
+    if len(key):
+        rate = torch.where(key[place] == asked, remembered[place], rate)
+    times = (state["tried"][:, None] == items[:, :, None]).sum(2)
+    return torch.log(rate + times * t["tried_weight"] / THINNING)
 
 
 def _memory(t: Tensors, shopper: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -129,6 +147,8 @@ def log_share(t: Tensors, state: State) -> Tensor:
     rare = (unbought(t, shopper, everything) + push).exp()
     row, item, rate = _memory(t, shopper)
     rare[row, item] = rate * push[row, item].exp()
+    row, item, times = times_tried(state["tried"], len(t["group"]))
+    rare[row, item] += times * t["tried_weight"] / THINNING * push[row, item].exp()
     items = t["shortlist"][shopper]
     known = _known(t, state, items) + push.gather(1, items) + coupon_push(t, shopper, week, items)
     known = known.exp()
