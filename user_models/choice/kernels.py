@@ -117,8 +117,8 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
     """`ChoiceShopper.respond` of N shoppers.
 
     luck_of: episode, visit (N,); state: shopper, day, since (N,), last (N, L), tried (N, TRIED); offer: items
-    (N, B), discount (N,); exposure: on the log rate of what is offered. Returns the fields of a `Response`, `last` and `tried`
-    at the door of the next visit.
+    (N, B), discount (N,); exposure: on the log rate of what is offered. Returns the fields of a `Response`,
+    and `last` and `tried` at the door of the next visit.
     """
     (episode, visit), (offer_items, discount) = luck_of, offer
     shopper, day, since, last, tried = state
