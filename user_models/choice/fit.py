@@ -151,11 +151,13 @@ def fit_coefficients(
     steady = torch.from_numpy(steadily_sold(dataset, (first, end)))
     line_item, offsets = _lines(dataset, rows)
 
+    # What a fit moves far begins near where it ends: it has few steps to get there.
     raw = {
-        "taste": torch.tensor(1.0),
+        "taste": torch.tensor(0.75),
+        "known": torch.tensor(1.0),
         "gap": torch.zeros(len(FAMILIAR_EDGES) + 1, len(GAP_EDGES) + 2),
-        "memory": torch.tensor(0.0),
-        "tried": torch.tensor(-2.0),
+        "memory": torch.tensor(1.0),
+        "tried": torch.tensor(-4.0),
         "experience": torch.tensor(0.0),
         "price": torch.tensor(2.0),
         "price_department": torch.zeros(int(department.max()) + 1),
@@ -216,8 +218,9 @@ def fit_coefficients(
 
 
 def _gap(raw: dict[str, Tensor]) -> Tensor:
-    """(n_classes, n_bins) by familiarity and time since last bought; never bought is the reference."""
-    return torch.cat([torch.zeros(len(raw["gap"]), 1), raw["gap"][:, 1:]], 1)
+    """(n_classes, n_bins) by familiarity and time since last bought; never bought is the reference. What is
+    common to all that was bought is a number of its own, which few steps move far enough."""
+    return torch.cat([torch.zeros(len(raw["gap"]), 1), raw["known"] + raw["gap"][:, 1:]], 1)
 
 
 def _with_tried(utility: Tensor, tried: Tensor, each: Tensor) -> Tensor:
