@@ -88,8 +88,8 @@ def fit_level(
 
 
 def _visits(tape: pd.DataFrame) -> dict[str, np.ndarray]:
-    """What these tensors are to bring about: mean lines by days since the last visit, scaled to a mean of that
-    of all visits, since a model's lie not quite as many days apart as the log's; and (1,) visits."""
+    """What these tensors are to bring about: mean lines by days since the last visit, scaled to a mean of
+    that of all visits, since a model's lie not quite as many days apart as the log's; and (1,) visits."""
     visits = tape.groupby("visit").agg(shopper=("shopper", "first"), day=("day", "first"), n=("item", "size"))
     visits = visits.sort_values(["shopper", "day"], kind="stable")
     by_gap = mean_by_gap(visits["n"].to_numpy(), visits.groupby("shopper")["day"].diff())
