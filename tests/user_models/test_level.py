@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bundlegym.user_models import ChoiceShopper
-from bundlegym.user_models.choice.level import _levels, _lines_by_size, _lines_in_all, fit_level
+from bundlegym.user_models.choice.level import _levels, _lines_by_size, _lines_in_all, _visits, fit_level
 from bundlegym.user_models.tape import real_tape, simulated_tape
 from bundlegym.user_models.trips import GRID, SIZE_EDGES, on_grid
 
@@ -42,6 +42,15 @@ def test_a_subcategory_of_which_little_is_known_is_like_its_category():
     level = _levels(lines, free, nested=[np.array([0, 0, 0, 1]), np.arange(4)])
     assert level[0] == pytest.approx(np.log([2, 2, 2, 1]), abs=0.03)
     assert level[1:] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_mean_baskets_by_days_since_the_last_add_up_to_that_of_all():
+    """Small baskets day by day of one shopper, big ones week by week of another."""
+    day_by_day = pd.DataFrame({"visit": np.repeat(np.arange(900), 2), "shopper": 0})
+    week_by_week = pd.DataFrame({"visit": 900 + np.repeat(np.arange(100), 20), "shopper": 1})
+    tape = pd.concat([day_by_day, week_by_week]).assign(item=0)
+    tape["day"] = np.where(tape["shopper"] == 0, tape["visit"], 7 * (tape["visit"] - 900))
+    assert _visits(tape)["trip_gap"].mean() == pytest.approx(len(tape) / 1_000)
 
 
 def test_between_classes_of_baskets_trips_lie_in_between():
