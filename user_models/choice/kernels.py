@@ -169,12 +169,8 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
         if p + width + MOST_ITEMS > len(bought[0]):
             bought = _longer(bought, p)
         row, item, units, price = bought
-        if (
-            same_door
-            and unmoved
-            and offer_items[r].max() < 0
-            and (_equal(last[r], last[previous]) and _equal(tried[r], tried[previous]))
-        ):
+        alike = same_door and unmoved and offer_items[r].max() < 0
+        if alike and _equal(last[r], last[previous]) and _equal(tried[r], tried[previous]):
             start, end = p, 2 * p - start
             for q in range(start, end):
                 copied = q - end + start
