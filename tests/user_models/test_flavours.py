@@ -11,6 +11,7 @@ from bundlegym.data import DataConfig, Dataset, Log, build_dataset
 from bundlegym.user_models import Draws
 from bundlegym.user_models.choice.flavours import fit_flavours, products
 from bundlegym.user_models.choice.tail import tail_items, tail_tables
+from bundlegym.user_models.choice.tried import NONE, TRIED
 
 SHOPPERS, WEEKS, PRODUCTS, FLAVOURS = 300, 40, 60, 8
 #: Chance of a further flavour: of even products, of odd ones.
@@ -93,14 +94,17 @@ def test_the_tail_draws_clusters_of_that_size():
         "product": torch.from_numpy(product),
         "follow": torch.full((4,), 0.3),
         "memory_item": zero[:1],
+        "tail_weight": torch.ones(1, 2),
+        "tried_weight": torch.ones(1),
         "memory_cdf": torch.ones(1, dtype=torch.float64),
         "price_push": torch.zeros(1, items),
         "promotion_push": torch.zeros(1, items),
     }
+    state = {"shopper": zero, "tried": torch.full((n, TRIED), NONE)}
     bought = torch.zeros(n, 64, dtype=torch.bool)
     bought[:, 0] = True
     total = torch.tensor([[1.0, 1.0]]).expand(n, 2).contiguous()
-    drawn = tail_items(t, zero, zero, total, bought, Draws(0, torch.arange(n), zero))
+    drawn = tail_items(t, state, zero, total, bought, Draws(0, torch.arange(n), zero))
     assert float((drawn >= 0).sum(1).float().mean()) == pytest.approx(1 / (1 - 0.3), rel=0.02)
     assert ((drawn < 0) | (drawn // 10 == drawn[:, :1] // 10)).all()
     others = drawn[:, 1][drawn[:, 1] >= 0] % 10

@@ -10,6 +10,7 @@ import torch
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset
 from bundlegym.user_models import ChoiceShopper, Draws
 from bundlegym.user_models.choice.tail import tail_items, tail_tables
+from bundlegym.user_models.choice.tried import NONE, TRIED
 from bundlegym.user_models.choice.utility import unbought
 from bundlegym.user_models.leanings import fit_leanings, trait_range, traits
 from bundlegym.user_models.taste import Taste
@@ -123,13 +124,16 @@ def first_of_tail(
         "product": zero[:items],
         "follow": torch.zeros(1),
         "memory_item": zero[:1],
+        "tail_weight": torch.ones(n, 2),
+        "tried_weight": torch.ones(1),
         "memory_cdf": torch.ones(1, dtype=torch.float64),
         "price_push": torch.zeros(1, items),
         "promotion_push": torch.zeros(1, items),
     }
     total, bought = torch.ones(n, 2), torch.ones(n, 1, dtype=torch.bool)
     everyone = torch.arange(n)
-    return tail_items(t, everyone, zero, total, bought, Draws(0, everyone, zero))[:, 0].numpy()
+    state = {"shopper": everyone, "tried": torch.full((n, TRIED), NONE)}
+    return tail_items(t, state, zero, total, bought, Draws(0, everyone, zero))[:, 0].numpy()
 
 
 def test_the_tail_draws_as_they_lean():

@@ -38,9 +38,9 @@ from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Respons
 from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice import kernels
 from bundlegym.user_models.choice.arrays import Tables, tables_of
-from bundlegym.user_models.choice.enough import lessened, still_bought, still_wanted
-from bundlegym.user_models.choice.tail import arrivals, by_category, tail_items, tail_row
-from bundlegym.user_models.choice.tried import tried_at_visits, try_more
+from bundlegym.user_models.choice.enough import lessened, still_bought
+from bundlegym.user_models.choice.tail import arrivals, bought_in_tail, by_category, tail_row
+from bundlegym.user_models.choice.tried import has_tried, tried_at_visits, try_more
 from bundlegym.user_models.choice.utility import MOST_PULL, Visit, log_share, open_visit, week_of
 from bundlegym.user_models.choice.whole import fit_whole
 from bundlegym.user_models.draws import Draws
@@ -211,25 +211,24 @@ class ChoiceShopper(UserModel):
         tail[:, 0] |= nothing & rather
         bought[(nothing & ~rather).nonzero()[:, 0], best.indices[nothing & ~rather]] = True
 
-        from_tail = self._from_tail(state, visit, draws, bought, tail, total)
+        from_tail = bought_in_tail(t, state, visit, bought, tail, total, draws)
         purchases = self._purchases(state, visit, draws, bought, taken, offer.discount, *from_tail)
         picked = (bought & in_offer & ~taken).any(1)
         choice = torch.where(whole, TAKE, torch.where(picked, CHERRY_PICK, IGNORE))
         days, left = next_visit(t, state["shopper"], state["day"], draws)
         extra = visit.items[:, n_short:]
-        unknown = torch.cat([state["last"] < 0, (state["tried"][:, None] != extra[:, :, None]).all(2)], 1)
+        unknown = torch.cat([state["last"] < 0, ~has_tried(state["tried"], extra)], 1)
         habit = draws.uniform(streams.TRIAL, visit.items) < t["trial_habit"]
         remembered = bought & (~(taken & unknown) | habit)
         row, slot = remembered[:, n_short:].nonzero(as_tuple=True)
-        rows = torch.cat([row, from_tail[0]])
-        items, order = torch.cat([extra[row, slot], from_tail[1]]), rows.argsort(stable=True)
+        new = torch.cat([row, from_tail[0]]), torch.cat([extra[row, slot], from_tail[1]])
         now = state["day"][:, None].to(state["last"].dtype)
         after = {
             "shopper": state["shopper"],
             "day": state["day"] + days,
             "since": days.clone(),
             "last": torch.where(remembered[:, :n_short], now, state["last"]),
-            "tried": try_more(state["tried"], rows[order], items[order]),
+            "tried": try_more(state["tried"], *new),
         }
         return Response(choice, *purchases, days, left), after
 
@@ -246,24 +245,6 @@ class ChoiceShopper(UserModel):
         return takes_whole(value, price, slope, here.float(), synergy, discount, self.bundle_pull)
 
     # --- what a visit leaves ------------------------------------------------------------------------------
-
-    def _from_tail(
-        self, state: State, visit: Visit, draws: Draws, bought: Tensor, tail: Tensor, tail_total: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """(P,) row and item of what is bought off the shortlist and was not offered."""
-        t = self.tensors
-        row, slot = bought.nonzero(as_tuple=True)
-        tail_item = tail_items(t, state, visit.week, tail_total, tail, draws)
-        # What is on the shortlist or offered was decided there already.
-        n_short = state["last"].shape[1]
-        short = visit.items[:, :n_short].contiguous()
-        offered = torch.where(visit.offered >= 0, visit.items[:, n_short:], -1)
-        place = torch.searchsorted(short, tail_item).clamp(max=n_short - 1)
-        new = (tail_item >= 0) & (short.gather(1, place) != tail_item)
-        new &= (offered[:, None] != tail_item[:, :, None]).all(2)
-        new &= still_wanted(t, row, visit.items[row, slot], tail_item, draws)
-        key = torch.unique(new.nonzero()[:, 0] * len(t["group"]) + tail_item[new])
-        return key // len(t["group"]), key % len(t["group"])
 
     def _purchases(
         self,

@@ -4,10 +4,13 @@ The share of an item never bought is a product of the shopper's part for its sub
 the shopper's leaning to it, so a draw is of a subcategory first, then of an item within it by the week's
 prices and promotions, which is kept as the shopper leans. Items bought before that found no place on the
 shortlist, the shopper's *memory*, count as one more subcategory of the shopper's own; there a draw is kept
-with a chance that follows the week's price and promotions. Other flavours may follow (`flavours`).
+with a chance that follows the week's price and promotions. Those bought
+off it since (`tried`) are drawn with them. Other flavours may follow (`flavours`).
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,7 +18,11 @@ from torch import Tensor
 
 from bundlegym.user_models import streams
 from bundlegym.user_models.base import State
+from bundlegym.user_models.choice.enough import still_wanted
 from bundlegym.user_models.draws import Draws
+
+if TYPE_CHECKING:
+    from bundlegym.user_models.choice.utility import Visit
 
 #: At most so many purchases a visit; reached once in thousands of visits.
 SLOTS = 64
@@ -83,6 +90,30 @@ def by_category(t: dict[str, Tensor]) -> Tensor:
     """(G + 1,) subcategories in the order of their categories, so that sums over categories find them; what
     is remembered comes last."""
     return t["group_category"].argsort(stable=True)
+
+
+def bought_in_tail(
+    t: dict[str, Tensor],
+    state: State,
+    visit: Visit,
+    bought: Tensor,
+    tail: Tensor,
+    total: Tensor,
+    draws: Draws,
+) -> tuple[Tensor, Tensor]:
+    """(P,) row and item of the purchases that `tail` (N, SLOTS) marks and of those that follow them, once
+    each, but for what is on the shortlist or offered, which was decided there, and what is not wanted beside
+    what is `bought` (N, L + B) of the considered items; `total` as in `tail_items`."""
+    item = tail_items(t, state, visit.week, total, tail, draws)
+    n_short, (row, slot) = state["last"].shape[1], bought.nonzero(as_tuple=True)
+    short = visit.items[:, :n_short].contiguous()
+    offered = torch.where(visit.offered >= 0, visit.items[:, n_short:], -1)
+    place = torch.searchsorted(short, item).clamp(max=n_short - 1)
+    new = (item >= 0) & (short.gather(1, place) != item)
+    new &= (offered[:, None] != item[:, :, None]).all(2)
+    new &= still_wanted(t, row, visit.items[row, slot], item, draws)
+    key = torch.unique(new.nonzero()[:, 0] * len(t["group"]) + item[new])
+    return key // len(t["group"]), key % len(t["group"])
 
 
 def tail_items(

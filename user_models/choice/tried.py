@@ -74,9 +74,16 @@ def times_tried(tried: Tensor, n_items: int) -> tuple[Tensor, Tensor, Tensor]:
     return key // n_items, key % n_items, times
 
 
+def has_tried(tried: Tensor, items: Tensor) -> Tensor:
+    """(N, B) bool: which `items` (N, B) are in `tried` (N, TRIED)."""
+    return (tried[:, None] == items[:, :, None]).any(2)
+
+
 def try_more(tried: Tensor, row: Tensor, item: Tensor) -> Tensor:
-    """(N, TRIED) `tried` with what is bought now before what is there: `row` (P,) in it, ascending, and
-    `item` (P,)."""
+    """(N, TRIED) `tried` with what is bought now before what is there: `row` (P,) in it and `item` (P,), of
+    each row in their order."""
+    order = row.argsort(stable=True)
+    row, item = row[order], item[order]
     count = torch.bincount(row, minlength=len(tried))
     now = torch.full((len(tried), int(count.max()) if len(tried) else 0), NONE, dtype=tried.dtype)
     now = now.to(tried.device)
