@@ -4,8 +4,8 @@ The share of an item never bought is a product of the shopper's part for its sub
 the shopper's leaning to it, so a draw is of a subcategory first, then of an item within it by the week's
 prices and promotions, which is kept as the shopper leans. Items bought before that found no place on the
 shortlist, the shopper's *memory*, count as one more subcategory of the shopper's own; there a draw is kept
-with a chance that follows the week's price and promotions. Those bought
-off it since (`tried`) are drawn with them. Other flavours may follow (`flavours`).
+with a chance that follows the week's price and promotions. Those bought off it since (`tried`) are drawn with
+them. Other flavours may follow (`flavours`).
 """
 
 from __future__ import annotations
