@@ -76,6 +76,7 @@ class Tables(NamedTuple):
     short_category: Any
     short_group: Any
     group_factor: Any
+    new_factor: Any
     purposes: Any
     spread_category: Any
     by_category: Any
@@ -87,7 +88,8 @@ class Tables(NamedTuple):
 def tables_of(tensors: dict[str, Tensor]) -> Tables:
     """`Tables` of tensors on the CPU, and beside them: `push` and `price` (W, I, 2) what a week has in store
     for each item; `short_category` (S, L) of the shortlist, `short_group` (S, L) the place of its
-    subcategories among those by category; `group_factor` (K, G + 1) exp of `group_level`; `purposes` (R, C)
+    subcategories among those by category; `group_factor` (K, G + 1) exp of `group_level`,
+    `new_factor` (K,) of `new_level`; `purposes` (R, C)
     mission loadings, `spread_category` the categories with a spread beyond; `by_category` (G,) subcategories
     by category, `group_place` (G,) each one's place among them, `category_start` (C + 1,) where each category
     begins among them, `group_start` (G + 1,) where each subcategory's items begin in `tail_item`. The columns
@@ -106,6 +108,7 @@ def tables_of(tensors: dict[str, Tensor]) -> Tables:
         "short_category": held["category"][held["shortlist"]].astype(np.uint16),
         "short_group": place[held["group"]][held["shortlist"]],
         "group_factor": np.exp(level[:, columns]),
+        "new_factor": np.exp(held["new_level"]),
         "purposes": held["mission_loading"].T,
         "spread_category": np.flatnonzero(held["mission_spread"]),
         "by_category": order,

@@ -95,7 +95,7 @@ def join(t, key, s, week, log_size, size, lift, tried, offered, items, category,
                 if t.campaign_member[s, r]:
                     push += t.campaign_week[week, r] * t.coupon_push[r, item]
             level = t.group_factor[size, t.group_place[t.group[item]]]
-            own = unbought(t, s, item)
+            own = unbought(t, s, item) * t.new_factor[size]
             remembered = _remembered(t, s, item)
             if remembered > 0:
                 own = remembered

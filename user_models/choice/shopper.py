@@ -195,7 +195,7 @@ class ChoiceShopper(UserModel):
         bought = still_bought(t, visit.items, value, taken, taken | (value > 0))
         weight = t["tail_weight"].index_select(0, state["shopper"])
         weight.mul_(t["tail_attraction"].index_select(0, tail_row(t, state["shopper"], visit.week)))
-        weight[:, :-1] *= torch.exp(visit.level)
+        weight[:, :-1] *= torch.exp(visit.new_level)
         lift = torch.exp(visit.shift + pull.clamp(-MOST_PULL, MOST_PULL))
         memory = torch.ones(len(lift), 1, device=self.device)  # what is remembered is of all categories
         lift = torch.cat([lift, memory], 1)
@@ -283,6 +283,6 @@ class ChoiceShopper(UserModel):
             UserError: a file is missing or unreadable, or an earlier version wrote it.
         """
         tensors, settings = load_tensors(folder, "choice")
-        if not {"units_cdf", "trial_habit", "enough", "group_level", "tried"} <= tensors.keys():
+        if not {"units_cdf", "trial_habit", "enough", "new_level", "tried"} <= tensors.keys():
             raise UserError(f"{folder}: the user model is of an earlier version; fit it anew")
         return ChoiceShopper(tensors, **settings, device=device)

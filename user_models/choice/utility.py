@@ -33,8 +33,8 @@ class Visit:
 
     items, log_rate: (N, L + B), log rates of -inf where an offered item is on the shortlist already; offered
     (N, B) the place of each offered item among the considered, -1 for none; week (N,); cell (N, L + B) the
-    place of item and week in a table by both, laid flat; shift (N, C) the mission by category; level
-    (N, G) of each subcategory on trips of the size; size (N,) log of the trip's rate.
+    place of item and week in a table by both, laid flat; shift (N, C) the mission by category; new_level
+    (N, G) of what is new of each subcategory on trips of the size; size (N,) log of the trip's rate.
     """
 
     items: Tensor
@@ -43,7 +43,7 @@ class Visit:
     week: Tensor
     cell: Tensor
     shift: Tensor
-    level: Tensor
+    new_level: Tensor
     size: Tensor
 
 
@@ -66,10 +66,11 @@ def open_visit(t: Tensors, state: State, offer: Offer, draws: Draws) -> Visit:
     )
     offered = torch.where(offer.items >= 0, offered, -1)
     cell = week[:, None] * len(t["category"]) + items
-    utility = torch.cat([_known(t, state, short), _off_shortlist(t, state, extra)], 1)
+    size = torch.searchsorted(t["trip_cdf"][shopper], draws.uniform(streams.TRIP)[:, None])[:, 0]
+    new = t["new_level"][size.clamp(max=len(t["new_level"]) - 1), None]
+    utility = torch.cat([_known(t, state, short), _off_shortlist(t, state, extra, new)], 1)
     utility = utility + _push(t, shopper, cell) + coupon_push(t, shopper, week, items)
 
-    size = torch.searchsorted(t["trip_cdf"][shopper], draws.uniform(streams.TRIP)[:, None])[:, 0]
     log_size = t["trip_rate"][shopper, size.clamp(max=t["trip_rate"].shape[1] - 1)]
     gap = torch.bucketize(state["since"], torch.tensor(TRIP_GAP_EDGES, device=shopper.device), right=True)
     log_size = log_size + t["trip_gap"][gap]
@@ -78,7 +79,7 @@ def open_visit(t: Tensors, state: State, offer: Offer, draws: Draws) -> Visit:
     log_rate = utility + log_size[:, None] + shift.gather(1, t["category"][items])
     log_rate = log_rate + level.gather(1, t["group"][items])
     log_rate[:, short.shape[1] :].masked_fill_(~unknown, -torch.inf)
-    return Visit(items, log_rate, offered, week, cell, shift, level, log_size)
+    return Visit(items, log_rate, offered, week, cell, shift, level + new, log_size)
 
 
 def _known(t: Tensors, state: State, items: Tensor) -> Tensor:
@@ -96,10 +97,10 @@ def unbought(t: Tensors, shopper: Tensor, items: Tensor) -> Tensor:
     return torch.log(t["tail_weight"][shopper[:, None], group]) + t["log_within"][items] + leaning
 
 
-def _off_shortlist(t: Tensors, state: State, items: Tensor) -> Tensor:
-    """(N, M) taste for items that are not on the shortlist, bought before or not."""
+def _off_shortlist(t: Tensors, state: State, items: Tensor, new: Tensor) -> Tensor:
+    """(N, M) taste for items that are not on the shortlist, bought before or `new` (N, 1)."""
     shopper, n_items = state["shopper"], len(t["group"])
-    rate = unbought(t, shopper, items).exp()
+    rate = (unbought(t, shopper, items) + new).exp()
     row, item, remembered = _memory(t, shopper)
     key, asked = (
         row * n_items + item,
@@ -139,7 +140,7 @@ def mission_shift(t: Tensors, draws: Draws, size: Tensor) -> Tensor:
 
 def log_share(t: Tensors, state: State) -> Tensor:
     """(N, n_items) log of each item's share of the lines of a visit without an offer, but for missions,
-    the levels of categories and subcategories and `enough`."""
+    levels and `enough`."""
     shopper, week = state["shopper"], week_of(t, state["day"])
     everything = torch.arange(len(t["group"]), device=shopper.device).expand(len(shopper), -1)
     first = week[:, None] * len(t["group"])

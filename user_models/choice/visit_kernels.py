@@ -137,8 +137,10 @@ def door(t, key, s, week, since, rate, need, lift, normal, tail, tail_by_categor
     for i in range(len(shortlist)):
         need[i] = needed(noise, shortlist[i])
     weight, attraction = t.tail_weight[s], t.tail_attraction[tail_row(t, s, week)]
-    for g in range(len(weight)):
-        tail[g] = weight[g] * attraction[g] * level[g]
+    new, n_groups = t.new_factor[size], len(weight) - 1
+    for g in range(n_groups):
+        tail[g] = weight[g] * attraction[g] * level[g] * new
+    tail[n_groups] = weight[n_groups]  # what is remembered
     place = 0
     for c in range(len(lift)):
         whole = _F(0)

@@ -10,13 +10,16 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
+from bundlegym.recommenders.frequency import line_counts
 from bundlegym.user_models.choice.enough import fit_enough
 from bundlegym.user_models.choice.fit import fit_coefficients
 from bundlegym.user_models.choice.level import fit_level
+from bundlegym.user_models.choice.novelty import fit_new_level
 from bundlegym.user_models.choice.tables import fit_tensors
 from bundlegym.user_models.stages import Arrays, Stages
 from bundlegym.user_models.tape import real_tape
 from bundlegym.user_models.taste import subcategories
+from bundlegym.user_models.trips import GRID
 
 _LEAST_WEEKS = 3  # of a fit: units, for one, are counted in some and seen in others
 
@@ -35,8 +38,8 @@ def fit_whole(
     seed: int,
     stages: Stages,
 ) -> dict[str, Tensor]:
-    """The tensors of `fit_tensors`, their level set as in `fit_level`, and `enough` (G,) as in `fit_enough`.
-    `model_of` makes the model that simulates of tensors."""
+    """The tensors of `fit_tensors`, their level set as in `fit_level`, and `enough` (G,) and `new_level`
+    (K,) as in `fit_enough` and `fit_new_level`. `model_of` makes the model that simulates of tensors."""
     coefficients = stages(
         "coefficients",
         lambda: fit_coefficients(
@@ -57,21 +60,25 @@ def fit_whole(
         )
         return model.tensors | _tensors(level)
 
-    def find_enough() -> Arrays:
+    def find_unseen() -> Arrays:
         """By a model of the first four fifths of the weeks, whose tastes have not seen the last fifth; no
         effect where these are too few for a model, or nobody bought anything in the last fifth. A level of
         each subcategory would take from big baskets what is the effect's to take, so there is none here."""
         first, end = weeks
         later, known = (end - max(1, (end - first) // 5), end), np.flatnonzero(shoppers)
         none = {"enough": np.zeros(subcategories(dataset).max() + 1, dtype=np.float32)}
+        none["new_level"] = np.zeros(len(GRID), dtype=np.float32)
         tape = real_tape(dataset, later, known)
         if later[0] - first < _LEAST_WEEKS or tape.empty:
             return none
         unkept = Stages(None, lambda _: None)
         model = model_of(finished((first, later[0]), none, unkept, by_category=True))
-        return {"enough": fit_enough(model, model.tensors, tape, later, known, seed)}
+        enough = fit_enough(model, model.tensors, tape, later, known, seed)
+        bought = line_counts(dataset, (first, later[0])) > 0
+        new = fit_new_level(model, model.tensors, tape, bought, later, known, seed)
+        return {"enough": enough, "new_level": new}
 
-    found = stages("enough", find_enough)
+    found = stages("unseen", find_unseen)
     rest = float(np.exp(found["enough"]).mean())
     stages.progress(f"user model: beside an item its substitutes are bought {rest:.2f} times as often")
     return finished(weeks, found, stages)

@@ -1,0 +1,40 @@
+"""How much of a basket is new: simulated baskets of each size are brought to the log's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from bundlegym.recommenders.frequency import line_counts
+from bundlegym.user_models import ChoiceShopper
+from bundlegym.user_models.choice.novelty import _new_odds, fit_new_level
+from bundlegym.user_models.tape import simulated_tape
+from bundlegym.user_models.trips import on_grid
+
+
+def test_a_simulation_with_a_level_gives_it_back(dataset):
+    last = dataset.split.train_weeks[1]
+    weeks, everyone = (last - 5, last), np.arange(dataset.n_shoppers)
+    span, options = (weeks[0] - 12, weeks[0]), {"epochs": 1, "shortlist_size": 20}  # most is in the tail
+    tensors = ChoiceShopper.fit(dataset, weeks=span, progress=lambda _: None, **options).tensors
+    wanted = torch.from_numpy(on_grid(np.array([-3.0, -1.5, 0.0, 0.0, 1.0, 1.0]))).float()
+    bought = line_counts(dataset, span) > 0
+    tape = simulated_tape(ChoiceShopper(tensors | {"new_level": wanted}), weeks, everyone, seed=9)
+    model = ChoiceShopper(tensors | {"new_level": torch.zeros_like(wanted)})
+    before = _new_odds(simulated_tape(model, weeks, everyone, seed=5), bought)
+    fit_new_level(model, model.tensors, tape, bought, weeks, everyone, seed=0)
+    after = _new_odds(simulated_tape(model, weeks, everyone, seed=5), bought)
+    real = _new_odds(tape, bought)
+    assert np.abs(after - real).mean() < 0.7 * np.abs(before - real).mean()
+
+
+def test_odds_are_of_each_size_beside_all():
+    # 1,000 baskets of one line that is known, 1,000 of two that are new.
+    visit = np.r_[np.arange(1_000), np.repeat(np.arange(1_000, 2_000), 2)]
+    item = np.r_[np.zeros(1_000, np.int64), np.tile([1, 2], 1_000)]
+    tape = pd.DataFrame({"visit": visit, "shopper": 0, "item": item})
+    odds = _new_odds(tape, np.array([[True, False, False]]))
+    assert odds[0] < -2 and odds[1] > 2
+    assert odds[2:] == pytest.approx(0.0, abs=1e-6)  # of sizes that are not there, nothing is known

@@ -1,0 +1,54 @@
+"""How much of a basket is new: the share of lines that the shopper had not bought before, by size of trip.
+
+Likelihood finds it for all visits together. In a simulation big trips hold more of it than in the log, and
+small ones less: an item is bought once a visit at most, and what else is bought on a big trip is new.
+`new_level`, by size of trip, adds to the log rates of what is new until simulated baskets of each size differ
+from those of all sizes as the log's do, in weeks that tastes have not seen: in those that they were counted
+in, all that was bought is known.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from bundlegym.user_models.base import UserModel
+from bundlegym.user_models.tape import simulated_tape
+from bundlegym.user_models.trips import SIZE_EDGES, on_grid
+
+_STEPS = 5
+_LINES = 100.0  # like all, added to those in baskets of each size
+
+
+def fit_new_level(
+    model: UserModel,
+    tensors: dict[str, Tensor],
+    tape: pd.DataFrame,
+    bought: np.ndarray,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    seed: int,
+) -> np.ndarray:
+    """(K,) float32 `new_level` by size of trip, with which a simulation of `shoppers` (codes) in `weeks`
+    holds as large a share of new lines in baskets of each size, beside that in all, as the `tape` of what
+    they bought then; `bought` (S, I) says what each had bought before. Replaces that of the model's `tensors`
+    on the way."""
+    level = tensors["new_level"].numpy()
+    real = _new_odds(tape, bought)
+    for step in range(_STEPS):
+        simulated = _new_odds(simulated_tape(model, weeks, shoppers, seed + step), bought)
+        level = level + on_grid(real - simulated).astype(np.float32) / (step + 1)
+        tensors["new_level"] = torch.from_numpy(level)
+    return level
+
+
+def _new_odds(tape: pd.DataFrame, bought: np.ndarray) -> np.ndarray:
+    """(6,) log odds that a line of a basket of each size is new, less those of any line."""
+    size = np.digitize(tape.groupby("visit")["item"].transform("size"), SIZE_EDGES)
+    known = bought[tape["shopper"], tape["item"]]
+    count = np.stack([np.bincount(size[known == k], minlength=len(SIZE_EDGES) + 1) for k in (False, True)])
+    overall = count.sum(1, keepdims=True) + 1.0
+    new, old = count + _LINES * overall / overall.sum()
+    return np.asarray(np.log(new / old) - np.log(overall[0] / overall[1]))
