@@ -42,7 +42,7 @@ def with_two_products(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tenso
     start = torch.searchsorted(ordered, torch.arange(2 * int(group.max()) + 3))
     enough = torch.linspace(-2.0, 0.0, int(group.max()) + 1)
     level = torch.linspace(-1.0, 1.0, tensors["group_level"].numel()).reshape_as(tensors["group_level"])
-    new = {"new_level": torch.linspace(-1.0, 1.0, len(tensors["new_level"]))}
+    new = {"new_level": torch.linspace(-1.0, 1.0, len(tensors["new_level"])), "new_spread": torch.ones(1)}
     more = new | {"follow": torch.full((len(start) - 1,), 0.6), "enough": enough, "group_level": level}
     return tensors | more | {"product": product, "product_start": start}
 

@@ -9,7 +9,7 @@ import torch
 
 from bundlegym.recommenders.frequency import line_counts
 from bundlegym.user_models import ChoiceShopper
-from bundlegym.user_models.choice.novelty import _new_odds, fit_new_level
+from bundlegym.user_models.choice.novelty import _alike, _new_odds, fit_new_level
 from bundlegym.user_models.tape import simulated_tape
 from bundlegym.user_models.trips import on_grid
 
@@ -38,3 +38,23 @@ def test_odds_are_of_each_size_beside_all():
     odds = _new_odds(tape, np.array([[True, False, False]]))
     assert odds[0] < -2 and odds[1] > 2
     assert odds[2:] == pytest.approx(0.0, abs=1e-6)  # of sizes that are not there, nothing is known
+
+
+def test_alike_are_pairs_of_lines_both_new_or_both_known():
+    tape = pd.DataFrame({"visit": [0, 0, 1, 1, 1, 2], "shopper": 0, "item": [0, 1, 0, 0, 1, 0]})
+    bought = np.array([[True, False]])
+    assert _alike(tape, bought) == pytest.approx((0 + 1 / 3) / 2)
+
+
+def test_a_spread_makes_baskets_of_the_usual_and_baskets_of_something_new(dataset):
+    last = dataset.split.train_weeks[1]
+    weeks, everyone = (last - 5, last), np.arange(dataset.n_shoppers)
+    span, options = (weeks[0] - 12, weeks[0]), {"epochs": 1, "shortlist_size": 20}
+    tensors = ChoiceShopper.fit(dataset, weeks=span, progress=lambda _: None, **options).tensors
+    bought = line_counts(dataset, span) > 0
+    worlds = [ChoiceShopper(tensors | {"new_spread": torch.tensor([spread])}) for spread in (0.0, 1.0)]
+    none, wide = (simulated_tape(world, weeks, everyone, seed=9) for world in worlds)
+    assert _alike(wide, bought) > _alike(none, bought) + 0.02
+    model = ChoiceShopper(tensors | {"new_spread": torch.zeros(1)})
+    found = fit_new_level(model, model.tensors, wide, bought, weeks, everyone, seed=0)
+    assert found["new_spread"] > 0.4

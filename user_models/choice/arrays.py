@@ -77,6 +77,7 @@ class Tables(NamedTuple):
     short_group: Any
     group_factor: Any
     new_factor: Any
+    new_spread: Any
     purposes: Any
     spread_category: Any
     by_category: Any

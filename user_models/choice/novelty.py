@@ -5,6 +5,10 @@ small ones less: an item is bought once a visit at most, and what else is bought
 `new_level`, by size of trip, adds to the log rates of what is new until simulated baskets of each size differ
 from those of all sizes as the log's do, in weeks that tastes have not seen: in those that they were counted
 in, all that was bought is known.
+
+Some trips are for the usual, others for something new. So the log rates of what is new differ from trip to
+trip by a normal number of standard deviation `new_spread`, with which two lines of a simulated basket are
+both new, or both known, as often as in the log.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from bundlegym.user_models.tape import simulated_tape
 from bundlegym.user_models.trips import SIZE_EDGES, on_grid
 
 _STEPS = 5
+_MOST_SPREAD = 1.5
 _LINES = 100.0  # like all, added to those in baskets of each size
 
 
@@ -30,18 +35,31 @@ def fit_new_level(
     weeks: tuple[int, int],
     shoppers: np.ndarray,
     seed: int,
-) -> np.ndarray:
-    """(K,) float32 `new_level` by size of trip, with which a simulation of `shoppers` (codes) in `weeks`
-    holds as large a share of new lines in baskets of each size, beside that in all, as the `tape` of what
-    they bought then; `bought` (S, I) says what each had bought before. Replaces that of the model's `tensors`
-    on the way."""
-    level = tensors["new_level"].numpy()
-    real = _new_odds(tape, bought)
+) -> dict[str, np.ndarray]:
+    """`new_level` (K,) float32 by size of trip and `new_spread` (1,), with which a simulation of `shoppers`
+    (codes) in `weeks` holds as large a share of new lines in baskets of each size, beside that in all, and as
+    many pairs of lines alike, as the `tape` of what they bought then; `bought` (S, I) says what each had
+    bought before. Replaces those of the model's `tensors` on the way."""
+    level, variance = tensors["new_level"].numpy(), 0.0
+    real, alike = _new_odds(tape, bought), _alike(tape, bought)
     for step in range(_STEPS):
-        simulated = _new_odds(simulated_tape(model, weeks, shoppers, seed + step), bought)
-        level = level + on_grid(real - simulated).astype(np.float32) / (step + 1)
-        tensors["new_level"] = torch.from_numpy(level)
-    return level
+        simulated = simulated_tape(model, weeks, shoppers, seed + step)
+        level = level + on_grid(real - _new_odds(simulated, bought)).astype(np.float32) / (step + 1)
+        # A share p near a half moves by p (1 - p) of the log odds, and pairs alike by twice its variance.
+        variance += (alike - _alike(simulated, bought)) / (2 * 0.25**2) / (step + 1)
+        variance = float(np.clip(variance, 0.0, _MOST_SPREAD**2))
+        spread = np.array([np.sqrt(variance)], dtype=np.float32)
+        tensors |= {"new_level": torch.from_numpy(level), "new_spread": torch.from_numpy(spread)}
+    return {"new_level": level, "new_spread": spread}
+
+
+def _alike(tape: pd.DataFrame, bought: np.ndarray) -> float:
+    """Share of baskets' pairs of lines of which both are new or both known, each basket of two lines or more
+    counting once."""
+    known = pd.Series(bought[tape["shopper"], tape["item"]]).groupby(tape["visit"].to_numpy())
+    n, k = known.size(), known.sum()
+    pairs = (k * (k - 1) + (n - k) * (n - k - 1)) / (n * (n - 1))
+    return float(pairs[n > 1].mean())
 
 
 def _new_odds(tape: pd.DataFrame, bought: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from bundlegym.user_models.choice.visit_kernels import (
     first_above,
     key_of,
     needed,
+    new_factor,
     part,
     place_of,
     push_of,
@@ -95,7 +96,7 @@ def join(t, key, s, week, log_size, size, lift, tried, offered, items, category,
                 if t.campaign_member[s, r]:
                     push += t.campaign_week[week, r] * t.coupon_push[r, item]
             level = t.group_factor[size, t.group_place[t.group[item]]]
-            own = unbought(t, s, item) * t.new_factor[size]
+            own = unbought(t, s, item) * new_factor(t, key, size)
             remembered = _remembered(t, s, item)
             if remembered > 0:
                 own = remembered

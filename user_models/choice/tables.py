@@ -60,10 +60,10 @@ def fit_tensors(
     `tried_weight` (1,): what each purchase in it weighs in the tail; `tail_*`, `product_start` as in
     `tail_tables`; `product`, `follow` as in `fit_flavours`; `mission_*` and `synergy` as in `missions`;
     `category_level` (K, C), what missions cost on average; `group_level` (K, G), what trips of a size are
-    for; `new_level` (K,) as in `fit_new_level`; `coupon_effect` (2,) as estimated, its standard error;
-    `campaign_*`, `coupon_push` as in `coupon_tables`; `habit_share` (2,) as estimated, its standard error;
-    `trial_habit` (1,), the chance that a trial leaves a habit; `trip_cdf`, `trip_rate` (S, K): chances and
-    log rates of trips; and those of `fit_rhythm` and `fit_units`.
+    for; `new_level` (K,) and `new_spread` (1,) as in `fit_new_level`; `coupon_effect` (2,) as estimated, its
+    standard error; `campaign_*`, `coupon_push` as in `coupon_tables`; `habit_share` (2,) as estimated, its
+    standard error; `trial_habit` (1,), the chance that a trial leaves a habit; `trip_cdf`, `trip_rate` (S,
+    K): chances and log rates of trips; and those of `fit_rhythm` and `fit_units`.
     """
     progress = stages.progress
     progress("user model: tastes, missions, visits, units, trips")
@@ -132,6 +132,7 @@ def fit_tensors(
         "group_category": np.append(group_category, frequency.category.max() + 1),
         "group_level": np.zeros((len(GRID), taste.group.max() + 1), dtype=np.float32),
         "new_level": np.zeros(len(GRID), dtype=np.float32),
+        "new_spread": np.zeros(1, dtype=np.float32),
         "tail_weight": np.column_stack([np.exp(power * taste.log_unbought), THINNING * remembered.sum(1)]),
         "log_within": within.astype(np.float32),
         "leaning": leaning.astype(np.float32),

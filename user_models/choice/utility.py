@@ -67,7 +67,8 @@ def open_visit(t: Tensors, state: State, offer: Offer, draws: Draws) -> Visit:
     offered = torch.where(offer.items >= 0, offered, -1)
     cell = week[:, None] * len(t["category"]) + items
     size = torch.searchsorted(t["trip_cdf"][shopper], draws.uniform(streams.TRIP)[:, None])[:, 0]
-    new = t["new_level"][size.clamp(max=len(t["new_level"]) - 1), None]
+    shock = normal(draws.uniform(streams.NOVELTY))[:, None] * t["new_spread"] - t["new_spread"].square() / 2
+    new = t["new_level"][size.clamp(max=len(t["new_level"]) - 1), None] + shock
     utility = torch.cat([_known(t, state, short), _off_shortlist(t, state, extra, new)], 1)
     utility = utility + _push(t, shopper, cell) + coupon_push(t, shopper, week, items)
 

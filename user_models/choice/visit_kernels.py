@@ -109,6 +109,14 @@ def next_visit(t, key, s, day):
 
 
 @part
+def new_factor(t, key, size):
+    """What rates of what is new are multiplied by on a trip of a size."""
+    spread = t.new_spread[0]
+    shock = spread * normal32(compiled_unit(key_of(key, streams.NOVELTY))) - spread * spread / _F(2)
+    return t.new_factor[size] * exp32(shock)
+
+
+@part
 def door(t, key, s, week, since, rate, need, lift, normal, tail, tail_by_category):
     """What does not depend on what was bought before: the log of the trip's rate, and its size; and filled
     in are of each shortlisted item its rate apart from the time since last bought and what that must exceed
@@ -137,7 +145,7 @@ def door(t, key, s, week, since, rate, need, lift, normal, tail, tail_by_categor
     for i in range(len(shortlist)):
         need[i] = needed(noise, shortlist[i])
     weight, attraction = t.tail_weight[s], t.tail_attraction[tail_row(t, s, week)]
-    new, n_groups = t.new_factor[size], len(weight) - 1
+    new, n_groups = new_factor(t, key, size), len(weight) - 1
     for g in range(n_groups):
         tail[g] = weight[g] * attraction[g] * level[g] * new
     tail[n_groups] = weight[n_groups]  # what is remembered

@@ -67,7 +67,7 @@ def fit_whole(
         first, end = weeks
         later, known = (end - max(1, (end - first) // 5), end), np.flatnonzero(shoppers)
         none = {"enough": np.zeros(subcategories(dataset).max() + 1, dtype=np.float32)}
-        none["new_level"] = np.zeros(len(GRID), dtype=np.float32)
+        none |= {"new_level": np.zeros(len(GRID), np.float32), "new_spread": np.zeros(1, np.float32)}
         tape = real_tape(dataset, later, known)
         if later[0] - first < _LEAST_WEEKS or tape.empty:
             return none
@@ -76,7 +76,7 @@ def fit_whole(
         enough = fit_enough(model, model.tensors, tape, later, known, seed)
         bought = line_counts(dataset, (first, later[0])) > 0
         new = fit_new_level(model, model.tensors, tape, bought, later, known, seed)
-        return {"enough": enough, "new_level": new}
+        return {"enough": enough, **new}
 
     found = stages("unseen", find_unseen)
     rest = float(np.exp(found["enough"]).mean())
