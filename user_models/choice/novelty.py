@@ -23,7 +23,7 @@ from bundlegym.user_models.tape import simulated_tape
 from bundlegym.user_models.trips import SIZE_EDGES, on_grid
 
 _STEPS = 5
-_MOST_SPREAD = 1.5
+_MOST_SPREAD = 1.5  # what a small log has by luck goes no further
 _LINES = 100.0  # like all, added to those in baskets of each size
 
 

@@ -103,10 +103,8 @@ def _off_shortlist(t: Tensors, state: State, items: Tensor, new: Tensor) -> Tens
     shopper, n_items = state["shopper"], len(t["group"])
     rate = (unbought(t, shopper, items) + new).exp()
     row, item, remembered = _memory(t, shopper)
-    key, asked = (
-        row * n_items + item,
-        torch.arange(len(items), device=items.device)[:, None] * n_items + items,
-    )
+    key = row * n_items + item
+    asked = torch.arange(len(items), device=items.device)[:, None] * n_items + items
     place = torch.searchsorted(key, asked).clamp(max=max(len(key) - 1, 0))
     if len(key):
         rate = torch.where(key[place] == asked, remembered[place], rate)
