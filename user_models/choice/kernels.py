@@ -20,7 +20,7 @@ from bundlegym.user_models import streams
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE
 from bundlegym.user_models.choice.arrays import REBATE, SHELF_PRICE
 from bundlegym.user_models.choice.enough_kernels import lessen, still_bought
-from bundlegym.user_models.choice.offer_kernels import join, leaves_habit, takes_whole, times_tried
+from bundlegym.user_models.choice.offer_kernels import join, leaves_habit, takes_whole, times_of
 from bundlegym.user_models.choice.tail import SLOTS
 from bundlegym.user_models.choice.tail_kernels import MOST_ITEMS, tail_purchases, tail_rates
 from bundlegym.user_models.choice.visit_kernels import (
@@ -89,6 +89,7 @@ def _longer(bought, used):
 
 @part
 def _first_empty(tried):
+    """How many purchases a shopper's history (TRIED,) holds."""
     n = 0
     while n < len(tried) and tried[n] >= 0:
         n += 1
@@ -241,7 +242,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
             i = item[q]
             picked |= in_offer[i] and not taken[i]
             joined |= i >= length
-            known = last[r, i] >= 0 if i < length else times_tried(tried[r], items[i]) > 0
+            known = last[r, i] >= 0 if i < length else times_of(tried[r], items[i]) > 0
             if known or not taken[i] or leaves_habit(t, key, items[i]):
                 if i < length:
                     after[r, i] = day[r]
@@ -251,20 +252,9 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
             units[q] = _units(t, key, s, week, items[i])
             off = discount[r] if taken[i] else _F(0)
             price[q] = t.price[week, items[i], SHELF_PRICE] * (_ONE - off / units[q])
+        history, basket = tried[r, :n_tried], item[start:end]
         n_found, missed = tail_purchases(
-            t,
-            key,
-            s,
-            week,
-            count,
-            tail,
-            tail_lift,
-            running,
-            tried[r, :n_tried],
-            offered,
-            first_of,
-            item[start:end],
-            found,
+            t, key, s, week, count, tail, tail_lift, running, history, offered, first_of, basket, found
         )
         for j in range(n_found):
             n_new = _append(after_tried[r], n_new, found[j])

@@ -52,7 +52,7 @@ def fit_level(
     Raises:
         UserError: these weeks hold no purchases.
     """
-    span, known = (weeks[1] - max(1, (weeks[1] - weeks[0]) // 5), weeks[1]), np.flatnonzero(shoppers)
+    span, known = last_fifth(weeks), np.flatnonzero(shoppers)
     tape = real_tape(dataset, span, known)
     if tape.empty:
         raise UserError(
@@ -85,6 +85,12 @@ def fit_level(
             simulated = np.mean([_visits(tape)[figure] for tape in tapes], 0)
             tensors[figure] = tensors[figure] + torch.from_numpy(np.log(wanted / simulated)).float()
     return {name: tensors[name].numpy() for name in (*real, name, *(("trip_rate",) if by_group else ()))}
+
+
+def last_fifth(weeks: tuple[int, int]) -> tuple[int, int]:
+    """The last fifth of some weeks, one at least."""
+    first, end = weeks
+    return end - max(1, (end - first) // 5), end
 
 
 def _visits(tape: pd.DataFrame) -> dict[str, np.ndarray]:

@@ -52,7 +52,7 @@ def takes_whole(t, s, week, offered, value, discount, bundle_pull):
 
 
 @part
-def times_tried(tried, item):
+def times_of(tried, item):
     """How often an item is among the purchases `tried` (TRIED,)."""
     times = 0
     for other in tried:
@@ -100,6 +100,6 @@ def join(t, key, s, week, log_size, size, lift, tried, offered, items, category,
             remembered = _remembered(t, s, item)
             if remembered > 0:
                 own = remembered
-            own += _F(times_tried(tried, item)) * t.tried_weight[0] / _F(THINNING)
+            own += _F(times_of(tried, item)) * t.tried_weight[0] / _F(THINNING)
             rate[place] = own * lift[category[place]] * level * exp32(push + log_size)
             need[place] = needed(key_of(key, streams.NOISE), item)

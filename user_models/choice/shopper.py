@@ -40,7 +40,7 @@ from bundlegym.user_models.choice import kernels
 from bundlegym.user_models.choice.arrays import Tables, tables_of
 from bundlegym.user_models.choice.enough import lessened, still_bought
 from bundlegym.user_models.choice.tail import arrivals, bought_in_tail, by_category, tail_row
-from bundlegym.user_models.choice.tried import has_tried, tried_at_visits, try_more
+from bundlegym.user_models.choice.tried import times_of, tried_at_visits, try_more
 from bundlegym.user_models.choice.utility import MOST_PULL, Visit, log_share, open_visit, week_of
 from bundlegym.user_models.choice.whole import fit_whole
 from bundlegym.user_models.draws import Draws
@@ -217,7 +217,7 @@ class ChoiceShopper(UserModel):
         choice = torch.where(whole, TAKE, torch.where(picked, CHERRY_PICK, IGNORE))
         days, left = next_visit(t, state["shopper"], state["day"], draws)
         extra = visit.items[:, n_short:]
-        unknown = torch.cat([state["last"] < 0, ~has_tried(state["tried"], extra)], 1)
+        unknown = torch.cat([state["last"] < 0, times_of(state["tried"], extra) == 0], 1)
         habit = draws.uniform(streams.TRIAL, visit.items) < t["trial_habit"]
         remembered = bought & (~(taken & unknown) | habit)
         row, slot = remembered[:, n_short:].nonzero(as_tuple=True)

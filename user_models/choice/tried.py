@@ -74,9 +74,9 @@ def times_tried(tried: Tensor, n_items: int) -> tuple[Tensor, Tensor, Tensor]:
     return key // n_items, key % n_items, times
 
 
-def has_tried(tried: Tensor, items: Tensor) -> Tensor:
-    """(N, B) bool: which `items` (N, B) are in `tried` (N, TRIED)."""
-    return (tried[:, None] == items[:, :, None]).any(2)
+def times_of(tried: Tensor, items: Tensor) -> Tensor:
+    """(N, B) how often each of `items` (N, B) is in `tried` (N, TRIED)."""
+    return (tried[:, None] == items[:, :, None]).sum(2)
 
 
 def try_more(tried: Tensor, row: Tensor, item: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from bundlegym.user_models import streams
 from bundlegym.user_models.base import Offer, State
 from bundlegym.user_models.choice.fit import gap_bins
 from bundlegym.user_models.choice.tail import THINNING
-from bundlegym.user_models.choice.tried import times_tried
+from bundlegym.user_models.choice.tried import times_of, times_tried
 from bundlegym.user_models.coupons import coupon_push
 from bundlegym.user_models.draws import Draws, normal
 from bundlegym.user_models.ragged import rows_of
@@ -108,7 +108,7 @@ def _off_shortlist(t: Tensors, state: State, items: Tensor, new: Tensor) -> Tens
     place = torch.searchsorted(key, asked).clamp(max=max(len(key) - 1, 0))
     if len(key):
         rate = torch.where(key[place] == asked, remembered[place], rate)
-    times = (state["tried"][:, None] == items[:, :, None]).sum(2)
+    times = times_of(state["tried"], items)
     return torch.log(rate + times * t["tried_weight"] / THINNING)
 
 

@@ -13,7 +13,7 @@ from bundlegym.data import Dataset
 from bundlegym.recommenders.frequency import line_counts
 from bundlegym.user_models.choice.enough import fit_enough
 from bundlegym.user_models.choice.fit import fit_coefficients
-from bundlegym.user_models.choice.level import fit_level
+from bundlegym.user_models.choice.level import fit_level, last_fifth
 from bundlegym.user_models.choice.novelty import fit_new_level
 from bundlegym.user_models.choice.tables import fit_tensors
 from bundlegym.user_models.stages import Arrays, Stages
@@ -38,8 +38,9 @@ def fit_whole(
     seed: int,
     stages: Stages,
 ) -> dict[str, Tensor]:
-    """The tensors of `fit_tensors`, their level set as in `fit_level`, and `enough` (G,) and `new_level`
-    (K,) as in `fit_enough` and `fit_new_level`. `model_of` makes the model that simulates of tensors."""
+    """The tensors of `fit_tensors`, their level set as in `fit_level`, `enough` (G,) as in `fit_enough`, and
+    `new_level` (K,) and `new_spread` (1,) as in `fit_new_level`. `model_of` makes the model that simulates of
+    tensors."""
     coefficients = stages(
         "coefficients",
         lambda: fit_coefficients(
@@ -64,8 +65,7 @@ def fit_whole(
         """By a model of the first four fifths of the weeks, whose tastes have not seen the last fifth; no
         effect where these are too few for a model, or nobody bought anything in the last fifth. A level of
         each subcategory would take from big baskets what is the effect's to take, so there is none here."""
-        first, end = weeks
-        later, known = (end - max(1, (end - first) // 5), end), np.flatnonzero(shoppers)
+        first, later, known = weeks[0], last_fifth(weeks), np.flatnonzero(shoppers)
         none = {"enough": np.zeros(subcategories(dataset).max() + 1, dtype=np.float32)}
         none |= {"new_level": np.zeros(len(GRID), np.float32), "new_spread": np.zeros(1, np.float32)}
         tape = real_tape(dataset, later, known)

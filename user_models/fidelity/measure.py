@@ -87,12 +87,12 @@ def measure(
     before = real_tape(dataset, (0, weeks[0]), shoppers)
     for level, group in (("categories", category), ("items", np.arange(dataset.n_items))):
         pairs = baskets.frequent_pairs(before, group, _PAIR_VISITS[level] * weeks[0] / n_weeks)
-        lift, *other = (baskets.lifts(tape, group, pairs) for tape in (real, simulated, *others))
-        summary = baskets.lift_summary(lift, other[0])
-        luck = [baskets.lift_summary(one, two)["worst_decile"] for one, two in combinations(other, 2)]
+        lift, *lifts = (baskets.lifts(tape, group, pairs) for tape in (real, simulated, *others))
+        summary = baskets.lift_summary(lift, lifts[0])
+        luck = [baskets.lift_summary(one, two)["worst_decile"] for one, two in combinations(lifts, 2)]
         summary["worst_decile_of_luck"] = float(np.mean(luck))
         figures["co_purchase_lift" if level == "categories" else "co_purchase_lift_items"] = summary
-        samples[f"lift_{level}"] = lift, other[0]
+        samples[f"lift_{level}"] = lift, lifts[0]
     answers = [response.promotion_response(tape, dataset, weeks) for tape in (real, simulated)]
     figures["response"] = {side: told for side, (told, _) in zip(("real", "simulated"), answers, strict=True)}
     if dataset.campaigns is not None:
