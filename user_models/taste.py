@@ -52,6 +52,7 @@ class Taste:
         item never bought.
     new_lines: (S, G) float32, b + D_sg: how many lines p(i | g, s) weighs as much as.
     log_within: (I,) float32, log p(i | g): the item's part.
+    log_popularity: (I,) float32, log of p(i) over that of the average item.
     trait, theta: (I, K), (S, K) float32, by which p(i | g, s) departs from p(i | g).
     trend: (I,) float32, log of what the item's share is multiplied by.
     """
@@ -61,6 +62,7 @@ class Taste:
     log_unbought: np.ndarray
     new_lines: np.ndarray
     log_within: np.ndarray
+    log_popularity: np.ndarray
     trait: np.ndarray
     theta: np.ndarray
     trend: np.ndarray
@@ -87,6 +89,7 @@ class Taste:
             np.log(share * new_lines / (group_count + _ITEM_WEIGHT)).astype(np.float32),
             new_lines.astype(np.float32),
             np.log(within).astype(np.float32),
+            np.log(popularity * len(popularity)).astype(np.float32),
             trait,
             fit_leanings(trait, count > 0, group, within, shoppers),
             np.zeros(len(group), dtype=np.float32),

@@ -45,6 +45,8 @@ class Tables(NamedTuple):
     memory_cdf: Any
     memory_item: Any
     tried_weight: Any
+    tried_left: Any
+    coefficient_promotion_answer: Any
     mission_spread: Any
     category_level: Any
     mission_scale: Any

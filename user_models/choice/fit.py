@@ -22,13 +22,15 @@ from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.errors import UserError
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.recommenders.profile import deal_share
-from bundlegym.user_models.choice.tried import times_tried, tried_at_visits
+from bundlegym.user_models.choice.tried import by_item, fading, tried_at_visits
 from bundlegym.user_models.taste import Taste, decay, subcategories
 
 #: Edges of (days since last bought) / (the shopper's own interval). Bin 0 is "never bought", 1 "today".
 GAP_EDGES = (1e-6, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
 #: Edges of an item's lines as a taste counts them, between classes of familiarity; class 0 is "none".
 FAMILIAR_EDGES = (0.0, 1.0, 2.0, 4.0, 8.0)
+#: Classes of familiarity of what is off the shortlist: never bought, and bought all the same.
+NEW, ONCE = 0, 1
 _BATCH, _LEARNING_RATE = 512, 0.05
 _TASTE_PART = 0.8  # of the weeks
 
@@ -111,11 +113,13 @@ def fit_coefficients(
     progress: Callable[[str], None],
 ) -> dict[str, np.ndarray]:
     """Coefficients by name: `taste` (), `gap` (n_classes, n_bins) by familiarity, `memory` () of items bought
-    before but not shortlisted, `tried` () the log of what each purchase off the shortlist since tastes were
-    counted adds to the item's rate, `experience` () of all items bought before, `price` (n_departments,),
-    `price_deal` (), `neighbours` (), `display` () and `mailer` () of items sold steadily and with
-    `_unsteady` of the others, whose promotions are also news that the item is there, and `nll` (), nats a
-    line on the fitted weeks.
+    before but not shortlisted; `tried` (), the log of what a purchase off the shortlist since tastes were
+    counted adds to the rate of an item as popular as the average, `tried_popularity` (), the power of how
+    popular it is, `tried_fade` () (see `tried`); `experience` () of all items bought before, `price`
+    (n_departments,), `price_deal` (), `neighbours` (), `display` () and `mailer` () of items sold steadily
+    and with `_unsteady` of the others, whose promotions are also news that the item is there;
+    `promotion_answer` (n_classes,), what these three are multiplied by for items of each class of
+    familiarity, 1 for the mean line; and `nll` (), nats a line on the fitted weeks.
 
     Raises:
         UserError: the weeks hold too few visits.
@@ -140,6 +144,7 @@ def fit_coefficients(
     log_share = torch.from_numpy(taste.log_share())
     known = torch.from_numpy(taste.count > 0)
     remembered = known.scatter(1, short, False)
+    log_popularity = torch.from_numpy(taste.log_popularity)
     experience = torch.from_numpy(experience_of(taste, shoppers))
     shopper, week, day = (
         torch.from_numpy(visits[name].to_numpy()[rows].astype(np.int64))
@@ -158,6 +163,8 @@ def fit_coefficients(
         "gap": torch.zeros(len(FAMILIAR_EDGES) + 1, len(GAP_EDGES) + 2),
         "memory": torch.tensor(1.0),
         "tried": torch.tensor(-4.0),
+        "tried_popularity": torch.tensor(0.3),
+        "tried_fade": torch.tensor(-4.0),
         "experience": torch.tensor(0.0),
         "price": torch.tensor(2.0),
         "price_department": torch.zeros(int(department.max()) + 1),
@@ -167,6 +174,7 @@ def fit_coefficients(
         "mailer": torch.tensor(0.0),
         "display_unsteady": torch.tensor(0.0),
         "mailer_unsteady": torch.tensor(0.0),
+        "promotion_answer": torch.zeros(len(FAMILIAR_EDGES) + 1),
         # Of no use afterwards: an item's own drift since its taste was counted, and the price response of
         # items that are not sold steadily.
         "drift": torch.zeros(dataset.n_items),
@@ -188,20 +196,24 @@ def fit_coefficients(
             push = rebate[w] * slope * torch.exp(raw["price_deal"] * deal[s])[:, None]
             utility = raw["taste"] * log_share[s] + raw["memory"] * remembered[s]
             utility = utility + raw["experience"] * experience[s, None] * known[s]
-            utility = _with_tried(utility, tried[batch], raw["tried"])
-            utility = utility + push + raw["neighbours"] * neighbours[w] + raw["drift"]
+            each = torch.exp(raw["tried"] + raw["tried_popularity"] * log_popularity)
+            again = by_item(tried[batch], each, fading(torch.exp(raw["tried_fade"])))
+            utility = _with_tried(utility, *again) + push + raw["drift"]
+            promotion = raw["neighbours"] * neighbours[w]
             for name, table in (("display", display), ("mailer", mailer)):
-                utility = utility + torch.where(steady, raw[name], raw[f"{name}_unsteady"]) * table[w]
-            slots = short[s]
-            bins = gap_bins(day[batch], last[batch], interval[s])
-            utility = utility.scatter_add(1, slots, _gap(raw)[familiar[s].long(), bins])
+                promotion = promotion + torch.where(steady, raw[name], raw[f"{name}_unsteady"]) * table[w]
+            answer, slots, class_ = torch.exp(raw["promotion_answer"]), short[s], familiar[s].long()
+            bought = remembered[s].index_put(again[:2], torch.tensor(True))
+            utility = utility + promotion * torch.where(bought, answer[ONCE], answer[NEW])
+            own = _gap(raw)[class_, gap_bins(day[batch], last[batch], interval[s])]
+            own = own + promotion.gather(1, slots) * (answer[class_] - answer[NEW])
+            utility = utility.scatter_add(1, slots, own)
             row, item = _batch_lines(batch, offsets, line_item)
             lines = offsets[batch + 1] - offsets[batch]
             loss = _surprise(utility, row, item)
-            # Departments differ by about a half, drifts by about a third.
-            prior = 0.5 * (
-                (raw["price_department"] / 0.5).square().sum() + (raw["drift"] / 0.3).square().sum()
-            )
+            # Departments, and classes, differ by about a half, drifts by about a third.
+            halves = torch.cat([raw["price_department"], raw["promotion_answer"]])
+            prior = 0.5 * ((halves / 0.5).square().sum() + (raw["drift"] / 0.3).square().sum())
             optimiser.zero_grad()
             ((loss + prior / batches) / lines.sum()).backward()
             optimiser.step()
@@ -209,10 +221,14 @@ def fit_coefficients(
             total, count = total + loss.item(), count + int(lines.sum())
         nll = torch.tensor(total / count)
         progress(f"user model: epoch {epoch + 1} of {epochs}, {nll:.4f} nats a line")
-    promotions = ("display", "mailer", "display_unsteady", "mailer_unsteady")
-    of_taste = ("taste", "memory", "tried", "experience")
-    found = {name: raw[name] for name in (*of_taste, "price_deal", "neighbours", *promotions)}
-    found["gap"] = _gap(raw)
+    answer = torch.exp(raw["promotion_answer"])
+    of_line = np.repeat(visits["shopper"].to_numpy()[rows], np.diff(offsets.numpy()))
+    usual = answer[np.searchsorted(FAMILIAR_EDGES, taste.count[of_line, line_item.numpy()])].mean()
+    of_taste = ("taste", "memory", "tried", "tried_popularity", "experience", "price_deal")
+    promotions = ("neighbours", "display", "mailer", "display_unsteady", "mailer_unsteady")
+    found = {name: raw[name] for name in of_taste} | {name: usual * raw[name] for name in promotions}
+    found["gap"], found["tried_fade"] = _gap(raw), torch.exp(raw["tried_fade"])
+    found["promotion_answer"] = answer / usual
     found["price"] = softplus(raw["price"] + raw["price_department"])
     return {name: value.detach().numpy() for name, value in (found | {"nll": nll}).items()}
 
@@ -223,11 +239,9 @@ def _gap(raw: dict[str, Tensor]) -> Tensor:
     return torch.cat([torch.zeros(len(raw["gap"]), 1), raw["known"] + raw["gap"][:, 1:]], 1)
 
 
-def _with_tried(utility: Tensor, tried: Tensor, each: Tensor) -> Tensor:
-    """Log rates (N, I), each purchase in `tried` (N, TRIED) adding exp(`each`) to its item's rate."""
-    row, item, times = times_tried(tried, utility.shape[1])
-    more = torch.logaddexp(utility[row, item], each + torch.log(times))
-    return utility.index_put((row, item), more)
+def _with_tried(utility: Tensor, row: Tensor, item: Tensor, more: Tensor) -> Tensor:
+    """Log rates (N, I), with `more` (M,) added to the rates of some items (M,) of some rows (M,)."""
+    return utility.index_put((row, item), torch.logaddexp(utility[row, item], torch.log(more)))
 
 
 def _surprise(utility: Tensor, row: Tensor, item: Tensor) -> Tensor:

@@ -20,9 +20,9 @@ from bundlegym.user_models import streams
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE
 from bundlegym.user_models.choice.arrays import REBATE, SHELF_PRICE
 from bundlegym.user_models.choice.enough_kernels import lessen, still_bought
-from bundlegym.user_models.choice.offer_kernels import join, leaves_habit, takes_whole, times_of
+from bundlegym.user_models.choice.offer_kernels import join, leaves_habit, takes_whole, tried_rate
 from bundlegym.user_models.choice.tail import SLOTS
-from bundlegym.user_models.choice.tail_kernels import MOST_ITEMS, tail_purchases, tail_rates
+from bundlegym.user_models.choice.tail_kernels import MOST_ITEMS, tail_purchases, tail_rates, tried_weight
 from bundlegym.user_models.choice.visit_kernels import (
     compiled,
     door,
@@ -217,7 +217,10 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
         start, end = p, _bought(rate, need, taken, item, p)
         end = still_bought(t, items, need, rate, taken, item, start, end, first_of)
         n_tried = _first_empty(tried[r])
-        tail_rates(t, tail_by_category, tail_lift, tail[-1] + _F(n_tried) * t.tried_weight[0], running)
+        memory = tail[-1]
+        for j in range(n_tried):
+            memory += tried_weight(t, tried[r], j)
+        tail_rates(t, tail_by_category, tail_lift, memory, running)
         arrivals = key_of(key, streams.TAIL)
         tail_rate = max(running[-1] * np.exp(log_size), _F(1e-9))
         time = earliest = -log32(compiled_draw(arrivals, 0)) / tail_rate
@@ -242,7 +245,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
             i = item[q]
             picked |= in_offer[i] and not taken[i]
             joined |= i >= length
-            known = last[r, i] >= 0 if i < length else times_of(tried[r], items[i]) > 0
+            known = last[r, i] >= 0 if i < length else tried_rate(t, tried[r], items[i]) > 0
             if known or not taken[i] or leaves_habit(t, key, items[i]):
                 if i < length:
                     after[r, i] = day[r]

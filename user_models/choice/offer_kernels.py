@@ -6,7 +6,9 @@ import numpy as np
 
 from bundlegym.user_models import streams
 from bundlegym.user_models.choice.arrays import SHELF_PRICE
+from bundlegym.user_models.choice.fit import NEW, ONCE
 from bundlegym.user_models.choice.tail import THINNING
+from bundlegym.user_models.choice.tail_kernels import tried_weight
 from bundlegym.user_models.choice.visit_kernels import (
     first_above,
     key_of,
@@ -52,12 +54,13 @@ def takes_whole(t, s, week, offered, value, discount, bundle_pull):
 
 
 @part
-def times_of(tried, item):
-    """How often an item is among the purchases `tried` (TRIED,)."""
-    times = 0
-    for other in tried:
-        times += other == item
-    return times
+def tried_rate(t, tried, item):
+    """What the purchases `tried` (TRIED,) of an item add to its rate."""
+    total = _F(0)
+    for place in range(len(tried)):
+        if tried[place] == item:
+            total += tried_weight(t, tried, place)
+    return total
 
 
 @part
@@ -91,15 +94,16 @@ def join(t, key, s, week, log_size, size, lift, tried, offered, items, category,
         if slots[b] < 0:
             items[place], slots[b] = item, place
             category[place] = t.category[item]
-            push = push_of(t.push[week], t.deal_factor[s], item)
+            remembered, again = _remembered(t, s, item), tried_rate(t, tried, item)
+            answer = t.coefficient_promotion_answer[ONCE if remembered + again > 0 else NEW]
+            push = push_of(t.push[week], t.deal_factor[s], answer, item)
             for r in range(t.campaign_member.shape[1]):
                 if t.campaign_member[s, r]:
                     push += t.campaign_week[week, r] * t.coupon_push[r, item]
             level = t.group_factor[size, t.group_place[t.group[item]]]
-            own = unbought(t, s, item) * new_factor(t, key, size)
-            remembered = _remembered(t, s, item)
-            if remembered > 0:
-                own = remembered
-            own += _F(times_of(tried, item)) * t.tried_weight[0] / _F(THINNING)
+            own = remembered
+            if remembered == 0:
+                own = unbought(t, s, item) * new_factor(t, key, size)
+            own += again / _F(THINNING)
             rate[place] = own * lift[category[place]] * level * exp32(push + log_size)
             need[place] = needed(key_of(key, streams.NOISE), item)

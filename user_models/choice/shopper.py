@@ -40,7 +40,7 @@ from bundlegym.user_models.choice import kernels
 from bundlegym.user_models.choice.arrays import Tables, tables_of
 from bundlegym.user_models.choice.enough import lessened, still_bought
 from bundlegym.user_models.choice.tail import arrivals, bought_in_tail, by_category, tail_row
-from bundlegym.user_models.choice.tried import times_of, tried_at_visits, try_more
+from bundlegym.user_models.choice.tried import of_items, tried_at_visits, try_more, weights
 from bundlegym.user_models.choice.utility import MOST_PULL, Visit, log_share, open_visit, week_of
 from bundlegym.user_models.choice.whole import fit_whole
 from bundlegym.user_models.draws import Draws
@@ -199,7 +199,8 @@ class ChoiceShopper(UserModel):
         lift = torch.exp(visit.shift + pull.clamp(-MOST_PULL, MOST_PULL))
         memory = torch.ones(len(lift), 1, device=self.device)  # what is remembered is of all categories
         lift = torch.cat([lift, memory], 1)
-        weight[:, -1] += (state["tried"] >= 0).sum(1) * t["tried_weight"]
+        again = t["tried_weight"], t["tried_left"]
+        weight[:, -1] += weights(state["tried"], *again).sum(1)
         total = weight.mul_(lift.index_select(1, t["group_category"]))[:, by_category(t)].cumsum(1)
         times = arrivals(total[:, -1] * torch.exp(visit.size), draws, streams.TAIL)
         tail = times < 1
@@ -217,7 +218,7 @@ class ChoiceShopper(UserModel):
         choice = torch.where(whole, TAKE, torch.where(picked, CHERRY_PICK, IGNORE))
         days, left = next_visit(t, state["shopper"], state["day"], draws)
         extra = visit.items[:, n_short:]
-        unknown = torch.cat([state["last"] < 0, times_of(state["tried"], extra) == 0], 1)
+        unknown = torch.cat([state["last"] < 0, of_items(state["tried"], extra, *again) == 0], 1)
         habit = draws.uniform(streams.TRIAL, visit.items) < t["trial_habit"]
         remembered = bought & (~(taken & unknown) | habit)
         row, slot = remembered[:, n_short:].nonzero(as_tuple=True)
@@ -283,6 +284,6 @@ class ChoiceShopper(UserModel):
             UserError: a file is missing or unreadable, or an earlier version wrote it.
         """
         tensors, settings = load_tensors(folder, "choice")
-        if not {"units_cdf", "trial_habit", "enough", "new_spread", "tried"} <= tensors.keys():
+        if not {"units_cdf", "trial_habit", "enough", "new_spread", "tried_left"} <= tensors.keys():
             raise UserError(f"{folder}: the user model is of an earlier version; fit it anew")
         return ChoiceShopper(tensors, **settings, device=device)

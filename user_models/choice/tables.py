@@ -11,6 +11,7 @@ from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share
 from bundlegym.user_models.choice.fit import (
+    NEW,
     Marketing,
     departments,
     experience_of,
@@ -21,7 +22,7 @@ from bundlegym.user_models.choice.fit import (
 from bundlegym.user_models.choice.flavours import fit_flavours
 from bundlegym.user_models.choice.tail import THINNING, memory_tables, tail_row, tail_tables
 from bundlegym.user_models.choice.trial import habit_share
-from bundlegym.user_models.choice.tried import tried_by_week
+from bundlegym.user_models.choice.tried import fading, tried_by_week
 from bundlegym.user_models.choice.utility import unbought
 from bundlegym.user_models.coupons import coupon_effect, coupon_tables, usual_push
 from bundlegym.user_models.indicator import indicator
@@ -57,7 +58,8 @@ def fit_tensors(
     `tail_weight` (S, G), `log_within` (I,): taste for items never bought; `leaning` (S, T), `trait` (I, T),
     `trait_range` (G, 2, T), `leaning_total` (S, G): what leanings make of it, see `utility.unbought`;
     `tried` (1 + W - end, S, TRIED) of no week, and of those from the end of the fit on, `tried_from` (1,);
-    `tried_weight` (1,): what each purchase in it weighs in the tail; `tail_*`, `product_start` as in
+    `tried_weight` (I,): what a purchase of each item in it weighs in the tail, `tried_left` (TRIED,) as in
+    `tried.fading`; `tail_*`, `product_start` as in
     `tail_tables`; `product`, `follow` as in `fit_flavours`; `mission_*` and `synergy` as in `missions`;
     `category_level` (K, C), what missions cost on average; `group_level` (K, G), what trips of a size are
     for; `new_level` (K,) and `new_spread` (1,) as in `fit_new_level`; `coupon_effect` (2,) as estimated, its
@@ -89,9 +91,11 @@ def fit_tensors(
     deal_factor = np.exp(float(coefficients["price_deal"]) * deal_share(dataset, weeks, shoppers))
     deal_class = _classes(deal_factor)
     answer = np.bincount(deal_class, deal_factor) / np.bincount(deal_class)
-    push_of_class = answer[:, None, None] * (slope * marketing.rebate) + promotion
+    push_of_class = answer[:, None, None] * (slope * marketing.rebate)
+    push_of_class = push_of_class + coefficients["promotion_answer"][NEW] * promotion
     attraction = np.exp(within + push_of_class.reshape(-1, dataset.n_items), dtype=np.float64)
 
+    again = np.exp(coefficients["tried"] + coefficients["tried_popularity"] * taste.log_popularity)
     remembered = np.exp(log_share + float(coefficients["memory"])) * (taste.count > 0)
     np.put_along_axis(remembered, shortlist, 0.0, axis=1)
 
@@ -144,7 +148,8 @@ def fit_tensors(
         **memory_tables(remembered),
         "tried": tried_by_week(dataset, shortlist, weeks[1]),
         "tried_from": np.array([weeks[1]]),
-        "tried_weight": THINNING * np.exp(coefficients["tried"]).reshape(1),
+        "tried_weight": THINNING * again,
+        "tried_left": fading(float(coefficients["tried_fade"])).numpy(),
         **missions,
         **coupon,
         **coupons,
@@ -210,17 +215,19 @@ def _trip_rates(t: dict[str, Tensor], attraction: Tensor, weeks: tuple[int, int]
     """
     first, end = weeks
     everyone = torch.arange(len(t["shortlist"]))
+    familiar, answer = t["familiarity"].long(), t["coefficient_promotion_answer"]
     rate = torch.zeros_like(t["taste"])
     tail = torch.zeros(len(everyone))
     for part in (0.7, 0.8, 0.9):
         week = int(first + part * (end - first))
         bins = gap_bins(torch.full_like(everyone, week * 7), t["last"][week].long(), t["interval"])
         push = t["deal_factor"][:, None] * t["price_push"][week][t["shortlist"]]
-        push = push + t["promotion_push"][week][t["shortlist"]]
-        rate += torch.exp(t["taste"] + t["coefficient_gap"][t["familiarity"].long(), bins] + push) / 3
+        promotion = t["promotion_push"][week][t["shortlist"]]
+        own = push + answer[familiar] * promotion
+        rate += torch.exp(t["taste"] + t["coefficient_gap"][familiar, bins] + own) / 3
         row = tail_row(t, everyone, torch.full_like(everyone, week))
         outside = (t["tail_weight"][:, :-1] * attraction[row]).sum(1)
-        inside = torch.exp(push + unbought(t, everyone, t["shortlist"]))
+        inside = torch.exp(push + answer[NEW] * promotion + unbought(t, everyone, t["shortlist"]))
         tail += (outside - inside.sum(1)).clamp(min=0) / 3 + t["memory_rate"] / 3
     target = torch.from_numpy(GRID).float().expand(len(everyone), -1)
     log_factor = torch.log(target / (rate.sum(1) + tail)[:, None])

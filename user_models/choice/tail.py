@@ -19,6 +19,8 @@ from torch import Tensor
 from bundlegym.user_models import streams
 from bundlegym.user_models.base import State
 from bundlegym.user_models.choice.enough import still_wanted
+from bundlegym.user_models.choice.fit import ONCE
+from bundlegym.user_models.choice.tried import weights
 from bundlegym.user_models.draws import Draws
 
 if TYPE_CHECKING:
@@ -138,8 +140,9 @@ def tail_items(
 
     luck = draws.uniform(streams.TAIL_ITEM, slot * TRIES)[row, place].double()
     known = _known_items(t, who, state["tried"][row], luck)
-    push = torch.exp(t["deal_factor"][who] * t["price_push"][w, known] + t["promotion_push"][w, known])
-    kept = draws.uniform(streams.TAIL_KEPT, slot * TRIES)[row, place] * THINNING < push
+    push = t["deal_factor"][who] * t["price_push"][w, known]
+    push = push + t["coefficient_promotion_answer"][ONCE] * t["promotion_push"][w, known]
+    kept = draws.uniform(streams.TAIL_KEPT, slot * TRIES)[row, place] * THINNING < torch.exp(push)
     out = torch.full((len(total), len(slot)), -1, device=total.device)
     out[row, place] = torch.where(chosen < memory, new, torch.where(kept, known, -1))
     return torch.cat([out, *_followers(t, of_tail, out, draws)], 1)
@@ -147,11 +150,11 @@ def tail_items(
 
 def _known_items(t: dict[str, Tensor], shopper: Tensor, tried: Tensor, luck: Tensor) -> Tensor:
     """(P,) items remembered, or of `tried` (P, TRIED); `luck` (P,) is float64."""
-    count, each = (tried >= 0).sum(1), t["tried_weight"].double()
+    running = weights(tried, t["tried_weight"], t["tried_left"]).double().cumsum(1)
     own = t["tail_weight"][shopper, -1].double()
-    target = luck * (own + count * each)
-    of_tried = ((target - own) / each).long().clamp(min=0)
-    of_tried = torch.minimum(of_tried, (count - 1).clamp(min=0))
+    target = luck * (own + running[:, -1])
+    of_tried = torch.searchsorted(running, (target - own)[:, None], right=True)[:, 0]
+    of_tried = torch.minimum(of_tried, ((tried >= 0).sum(1) - 1).clamp(min=0))
     spot = torch.searchsorted(t["memory_cdf"], shopper + target / own.clamp(min=1e-30), right=True)
     spot = spot.clamp(max=len(t["memory_item"]) - 1)
     return torch.where(target < own, t["memory_item"][spot], tried.gather(1, of_tried[:, None])[:, 0].long())

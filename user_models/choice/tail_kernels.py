@@ -6,6 +6,7 @@ import numpy as np
 
 from bundlegym.user_models import streams
 from bundlegym.user_models.choice.enough_kernels import is_wanted
+from bundlegym.user_models.choice.fit import ONCE
 from bundlegym.user_models.choice.tail import FOLLOWERS, SLOTS, THINNING, TRIES
 from bundlegym.user_models.choice.visit_kernels import (
     first_above,
@@ -61,12 +62,24 @@ def _as_they_lean(t, key, s, row, group, slot):
 
 
 @part
+def tried_weight(t, tried, place):
+    """What a purchase of a shopper's history adds to its item's rate."""
+    return t.tried_weight[tried[place]] * t.tried_left[place]
+
+
+@part
 def _known_item(t, s, memory, tried, luck):
     """An item remembered, of the weight `memory`, or one of those `tried`."""
-    own, each = np.float64(memory), np.float64(t.tried_weight[0])
-    target = luck * (own + len(tried) * each)
+    own, total = np.float64(memory), np.float64(0)
+    for place in range(len(tried)):
+        total += tried_weight(t, tried, place)
+    target = luck * (own + total)
     if target >= own and len(tried) > 0:
-        return np.int64(tried[min(np.int64((target - own) / each), len(tried) - 1)])
+        place, running = 0, own + tried_weight(t, tried, 0)
+        while place < len(tried) - 1 and running <= target:
+            place += 1
+            running += tried_weight(t, tried, place)
+        return np.int64(tried[place])
     start, last = t.memory_start[s], t.memory_start[s + 1] - 1
     return np.int64(t.memory_item[first_above(t.memory_cdf, s + target / max(own, 1e-30), start, last)])
 
@@ -79,7 +92,7 @@ def _tail_item(t, key, s, week, row, slot, tail, lift, running, tried):
     if c == len(lift):
         luck = np.float64(compiled_draw(key_of(key, streams.TAIL_ITEM), slot * TRIES))
         item = _known_item(t, s, tail[-1], tried, luck)
-        push = push_of(t.push[week], t.deal_factor[s], item)
+        push = push_of(t.push[week], t.deal_factor[s], t.coefficient_promotion_answer[ONCE], item)
         kept = compiled_draw(key_of(key, streams.TAIL_KEPT), slot * TRIES) * _F(THINNING) < exp32(push)
         return item if kept else -1
     place, last = t.category_start[c], t.category_start[c + 1] - 1

@@ -1,9 +1,10 @@
 """What a shopper bought off the shortlist since tastes were counted: each such purchase makes another one of
 the item likelier.
 
-Tastes know nothing of these items, or little; a constant on top of an item's own rate, the same for each of
-the latest purchases, says how often they come back. It is fitted with the other coefficients (`fit`). In a
-simulation they are drawn as what is remembered is (`tail`).
+Tastes know nothing of these items, or little. Each purchase adds to the item's own rate: more where the item
+is popular, by a power of how popular it is, and less the more has been tried since, exp(-fade) a purchase.
+The three numbers of this are fitted with the other coefficients (`fit`). In a simulation these items are
+drawn as what is remembered is (`tail`).
 """
 
 from __future__ import annotations
@@ -67,16 +68,29 @@ def _latest(
     return np.where(known, np.append(item, NONE)[np.minimum(place, len(item))], NONE).astype(np.int32)
 
 
-def times_tried(tried: Tensor, n_items: int) -> tuple[Tensor, Tensor, Tensor]:
-    """(M,) row in `tried` (N, TRIED), item and how often it is there."""
+def fading(fade: Tensor | float) -> Tensor:
+    """(TRIED,) what is left of a purchase, the latest first."""
+    return torch.exp(-fade * torch.arange(TRIED))
+
+
+def weights(tried: Tensor, weight: Tensor, left: Tensor) -> Tensor:
+    """(N, TRIED) what each purchase in `tried` (N, TRIED) adds to its item's rate: `weight` (I,) of the item
+    times what is `left` (TRIED,); 0 for none."""
+    return torch.where(tried >= 0, weight[tried.clamp(min=0)] * left, 0.0)
+
+
+def by_item(tried: Tensor, weight: Tensor, left: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(M,) row in `tried` (N, TRIED), item and what its purchases add to its rate; see `weights`."""
     row, slot = (tried >= 0).nonzero(as_tuple=True)
-    key, times = torch.unique(row * n_items + tried[row, slot], return_counts=True)
-    return key // n_items, key % n_items, times
+    key, place = torch.unique(row * len(weight) + tried[row, slot], return_inverse=True)
+    each = weights(tried, weight, left)[row, slot]
+    total = torch.zeros(len(key), device=each.device).index_add(0, place, each)
+    return key // len(weight), key % len(weight), total
 
 
-def times_of(tried: Tensor, items: Tensor) -> Tensor:
-    """(N, B) how often each of `items` (N, B) is in `tried` (N, TRIED)."""
-    return (tried[:, None] == items[:, :, None]).sum(2)
+def of_items(tried: Tensor, items: Tensor, weight: Tensor, left: Tensor) -> Tensor:
+    """(N, B) what the purchases in `tried` (N, TRIED) add to the rates of `items` (N, B); see `weights`."""
+    return weight[items] * ((tried[:, None] == items[:, :, None]) * left).sum(2)
 
 
 def try_more(tried: Tensor, row: Tensor, item: Tensor) -> Tensor:

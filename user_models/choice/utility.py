@@ -13,9 +13,9 @@ from torch import Tensor
 
 from bundlegym.user_models import streams
 from bundlegym.user_models.base import Offer, State
-from bundlegym.user_models.choice.fit import gap_bins
+from bundlegym.user_models.choice.fit import NEW, ONCE, gap_bins
 from bundlegym.user_models.choice.tail import THINNING
-from bundlegym.user_models.choice.tried import times_of, times_tried
+from bundlegym.user_models.choice.tried import by_item, of_items
 from bundlegym.user_models.coupons import coupon_push
 from bundlegym.user_models.draws import Draws, normal
 from bundlegym.user_models.ragged import rows_of
@@ -69,8 +69,10 @@ def open_visit(t: Tensors, state: State, offer: Offer, draws: Draws) -> Visit:
     size = torch.searchsorted(t["trip_cdf"][shopper], draws.uniform(streams.TRIP)[:, None])[:, 0]
     shock = normal(draws.uniform(streams.NOVELTY))[:, None] * t["new_spread"] - t["new_spread"].square() / 2
     new = t["new_level"][size.clamp(max=len(t["new_level"]) - 1), None] + shock
-    utility = torch.cat([_known(t, state, short), _off_shortlist(t, state, extra, new)], 1)
-    utility = utility + _push(t, shopper, cell) + coupon_push(t, shopper, week, items)
+    rare, bought = _off_shortlist(t, state, extra, new)
+    familiar = torch.cat([t["familiarity"][shopper].long(), torch.where(bought, ONCE, NEW)], 1)
+    utility = torch.cat([_known(t, state, short), rare], 1)
+    utility = utility + _push(t, shopper, cell, familiar) + coupon_push(t, shopper, week, items)
 
     log_size = t["trip_rate"][shopper, size.clamp(max=t["trip_rate"].shape[1] - 1)]
     gap = torch.bucketize(state["since"], torch.tensor(TRIP_GAP_EDGES, device=shopper.device), right=True)
@@ -98,18 +100,21 @@ def unbought(t: Tensors, shopper: Tensor, items: Tensor) -> Tensor:
     return torch.log(t["tail_weight"][shopper[:, None], group]) + t["log_within"][items] + leaning
 
 
-def _off_shortlist(t: Tensors, state: State, items: Tensor, new: Tensor) -> Tensor:
-    """(N, M) taste for items that are not on the shortlist, bought before or `new` (N, 1)."""
+def _off_shortlist(t: Tensors, state: State, items: Tensor, new: Tensor) -> tuple[Tensor, Tensor]:
+    """(N, M) taste for items that are not on the shortlist, bought before or `new` (N, 1), and which of them
+    were bought before."""
     shopper, n_items = state["shopper"], len(t["group"])
     rate = (unbought(t, shopper, items) + new).exp()
     row, item, remembered = _memory(t, shopper)
     key = row * n_items + item
     asked = torch.arange(len(items), device=items.device)[:, None] * n_items + items
     place = torch.searchsorted(key, asked).clamp(max=max(len(key) - 1, 0))
+    again = of_items(state["tried"], items, t["tried_weight"], t["tried_left"])
+    bought = again > 0
     if len(key):
         rate = torch.where(key[place] == asked, remembered[place], rate)
-    times = times_of(state["tried"], items)
-    return torch.log(rate + times * t["tried_weight"] / THINNING)
+        bought |= key[place] == asked
+    return torch.log(rate + again / THINNING), bought
 
 
 def _memory(t: Tensors, shopper: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -123,9 +128,11 @@ def _memory(t: Tensors, shopper: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return row, t["memory_item"][spot], share.float() * t["memory_rate"][shopper[row]]
 
 
-def _push(t: Tensors, shopper: Tensor, cell: Tensor) -> Tensor:
-    """(N, M) what price, display and mailer add to the utility of the `cell`s of a flat table."""
-    return t["deal_factor"][shopper, None] * t["price_push"].ravel()[cell] + t["promotion_push"].ravel()[cell]
+def _push(t: Tensors, shopper: Tensor, cell: Tensor, familiar: Tensor) -> Tensor:
+    """(N, M) what price, display and mailer add to the utility of the `cell`s (N, M) of a flat table, of
+    items of a class of familiarity (N, M)."""
+    promotion = t["coefficient_promotion_answer"][familiar] * t["promotion_push"].ravel()[cell]
+    return t["deal_factor"][shopper, None] * t["price_push"].ravel()[cell] + promotion
 
 
 def mission_shift(t: Tensors, draws: Draws, size: Tensor) -> Tensor:
@@ -142,16 +149,16 @@ def log_share(t: Tensors, state: State) -> Tensor:
     levels and `enough`."""
     shopper, week = state["shopper"], week_of(t, state["day"])
     everything = torch.arange(len(t["group"]), device=shopper.device).expand(len(shopper), -1)
-    first = week[:, None] * len(t["group"])
-    push = _push(t, shopper, first + everything)
-    rare = (unbought(t, shopper, everything) + push).exp()
+    cell = week[:, None] * len(t["group"]) + everything
+    new, once = (_push(t, shopper, cell, torch.full_like(cell, class_)) for class_ in (NEW, ONCE))
+    rare = (unbought(t, shopper, everything) + new).exp()
     row, item, rate = _memory(t, shopper)
-    rare[row, item] = rate * push[row, item].exp()
-    row, item, times = times_tried(state["tried"], len(t["group"]))
-    rare[row, item] += times * t["tried_weight"] / THINNING * push[row, item].exp()
+    rare[row, item] = rate * once[row, item].exp()
+    row, item, rate = by_item(state["tried"], t["tried_weight"], t["tried_left"])
+    rare[row, item] += rate / THINNING * once[row, item].exp()
     items = t["shortlist"][shopper]
-    known = _known(t, state, items) + push.gather(1, items) + coupon_push(t, shopper, week, items)
-    known = known.exp()
+    push = _push(t, shopper, cell.gather(1, items), t["familiarity"][shopper].long())
+    known = (_known(t, state, items) + push + coupon_push(t, shopper, week, items)).exp()
     # An item is on a visit once at most, which costs favourites of their share in big trips.
     chance = torch.diff(
         t["trip_cdf"][shopper], dim=1, prepend=torch.zeros(len(shopper), 1, device=shopper.device)

@@ -51,9 +51,10 @@ def first_above(ascending, x, first, end):
 
 
 @part
-def push_of(push, deal_factor, item):
-    """What the price, display and mailer of a week (`Tables.push`) add to an item's log rate."""
-    return deal_factor * push[item, PRICE_PUSH] + push[item, PROMOTION_PUSH]
+def push_of(push, deal_factor, answer, item):
+    """What the price, display and mailer of a week (`Tables.push`) add to an item's log rate; `answer` is
+    that of the item's familiarity to promotions."""
+    return deal_factor * push[item, PRICE_PUSH] + answer * push[item, PROMOTION_PUSH]
 
 
 @part
@@ -130,9 +131,9 @@ def door(t, key, s, week, since, rate, need, lift, normal, tail, tail_by_categor
     _mission(t, key, size, lift, normal)
     # Each loop touches few arrays: the compiler makes vector code where it can tell that they do not overlap.
     shortlist, taste, push, deal_factor = t.shortlist[s], t.taste[s], t.push[week], t.deal_factor[s]
-    level = t.group_factor[size]
+    level, familiarity, answer = t.group_factor[size], t.familiarity[s], t.coefficient_promotion_answer
     for i in range(len(shortlist)):
-        rate[i] = push_of(push, deal_factor, shortlist[i])
+        rate[i] = push_of(push, deal_factor, answer[familiarity[i]], shortlist[i])
     for r in range(t.campaign_member.shape[1]):
         if t.campaign_member[s, r] and t.campaign_week[week, r] > 0:
             for i in range(len(shortlist)):
