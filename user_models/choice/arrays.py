@@ -47,6 +47,9 @@ class Tables(NamedTuple):
     tried_weight: Any
     tried_left: Any
     coefficient_promotion_answer: Any
+    coefficient_new_gap: Any
+    category_department: Any
+    department_spread: Any
     mission_spread: Any
     category_level: Any
     mission_scale: Any

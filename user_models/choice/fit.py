@@ -24,6 +24,7 @@ from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.recommenders.profile import deal_share
 from bundlegym.user_models.choice.tried import by_item, fading, tried_at_visits
 from bundlegym.user_models.taste import Taste, decay, subcategories
+from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
 
 #: Edges of (days since last bought) / (the shopper's own interval). Bin 0 is "never bought", 1 "today".
 GAP_EDGES = (1e-6, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
@@ -118,6 +119,7 @@ def fit_coefficients(
     popular it is, `tried_fade` () (see `tried`); `experience` () of all items bought before, `price`
     (n_departments,), `price_deal` (), `neighbours` (), `display` () and `mailer` () of items sold steadily
     and with `_unsteady` of the others, whose promotions are also news that the item is there;
+    `new_gap` (6,) of items neither shortlisted nor bought before, by days since the last visit;
     `promotion_answer` (n_classes,), what these three are multiplied by for items of each class of
     familiarity, 1 for the mean line; and `nll` (), nats a line on the fitted weeks.
 
@@ -150,6 +152,8 @@ def fit_coefficients(
         torch.from_numpy(visits[name].to_numpy()[rows].astype(np.int64))
         for name in ("shopper", "week", "day")
     )
+    since = visits.groupby("shopper")["day"].diff().fillna(TRIP_GAP_EDGES[-1]).to_numpy()[rows]
+    gap = torch.from_numpy(np.digitize(since, TRIP_GAP_EDGES))
     marketing = Marketing.of(dataset, (first, cut))
     rebate, display, mailer, neighbours = (torch.from_numpy(table) for table in vars(marketing).values())
     department = torch.from_numpy(departments(dataset))
@@ -175,6 +179,7 @@ def fit_coefficients(
         "display_unsteady": torch.tensor(0.0),
         "mailer_unsteady": torch.tensor(0.0),
         "promotion_answer": torch.zeros(len(FAMILIAR_EDGES) + 1),
+        "new_gap": torch.zeros(len(TRIP_GAP_EDGES) + 1),
         # Of no use afterwards: an item's own drift since its taste was counted, and the price response of
         # items that are not sold steadily.
         "drift": torch.zeros(dataset.n_items),
@@ -205,6 +210,8 @@ def fit_coefficients(
             answer, slots, class_ = torch.exp(raw["promotion_answer"]), short[s], familiar[s].long()
             bought = remembered[s].index_put(again[:2], torch.tensor(True))
             utility = utility + promotion * torch.where(bought, answer[ONCE], answer[NEW])
+            new = ~bought.scatter(1, slots, True)
+            utility = utility + raw["new_gap"][gap[batch], None] * new
             own = _gap(raw)[class_, gap_bins(day[batch], last[batch], interval[s])]
             own = own + promotion.gather(1, slots) * (answer[class_] - answer[NEW])
             utility = utility.scatter_add(1, slots, own)
@@ -212,7 +219,7 @@ def fit_coefficients(
             lines = offsets[batch + 1] - offsets[batch]
             loss = _surprise(utility, row, item)
             # Departments, and classes, differ by about a half, drifts by about a third.
-            halves = torch.cat([raw["price_department"], raw["promotion_answer"]])
+            halves = torch.cat([raw["price_department"], raw["promotion_answer"], raw["new_gap"]])
             prior = 0.5 * ((halves / 0.5).square().sum() + (raw["drift"] / 0.3).square().sum())
             optimiser.zero_grad()
             ((loss + prior / batches) / lines.sum()).backward()
@@ -224,7 +231,7 @@ def fit_coefficients(
     answer = torch.exp(raw["promotion_answer"])
     of_line = np.repeat(visits["shopper"].to_numpy()[rows], np.diff(offsets.numpy()))
     usual = answer[np.searchsorted(FAMILIAR_EDGES, taste.count[of_line, line_item.numpy()])].mean()
-    of_taste = ("taste", "memory", "tried", "tried_popularity", "experience", "price_deal")
+    of_taste = ("taste", "memory", "tried", "tried_popularity", "experience", "new_gap", "price_deal")
     promotions = ("neighbours", "display", "mailer", "display_unsteady", "mailer_unsteady")
     found = {name: raw[name] for name in of_taste} | {name: usual * raw[name] for name in promotions}
     found["gap"], found["tried_fade"] = _gap(raw), torch.exp(raw["tried_fade"])

@@ -135,7 +135,8 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
     in_offer, taken, kept = np.zeros(width, np.bool_), np.zeros(width, np.bool_), np.empty(width, np.float32)
     lift, pull = np.empty(n_categories, np.float32), np.empty(n_categories, np.float32)
     pulled, tail_lift = np.empty(n_categories, np.float32), np.empty(n_categories, np.float32)
-    bins, normal = np.empty(length, np.int32), np.empty(len(t.purposes) + len(t.spread_category), np.float32)
+    bins, n_departments = np.empty(length, np.int32), t.department_spread.shape[1]
+    normal = np.empty(max(len(t.purposes) + len(t.spread_category), n_departments), np.float32)
     first_of = np.full(len(t.enough), -1)
     tail, tail_by_category = np.empty(t.tail_weight.shape[1], np.float32), np.empty(n_categories, np.float32)
     running = np.empty(n_categories + 1, np.float32)
@@ -143,7 +144,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
     effect = np.exp(t.coefficient_gap).ravel()
     bought, p = _room(12 * n + width + MOST_ITEMS), 0
     half, opened, previous, start = (n + 1) // 2, -1, -1, 0
-    log_size, size, wait, gone, unmoved = _F(0), 0, 0, False, False
+    log_size, size, new, wait, gone, unmoved = _F(0), 0, _ONE, 0, False, False
     for step in range(2 * half):
         r = step // 2 + step % 2 * half  # a shopper, then the twin
         if r >= n:
@@ -162,7 +163,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
                 )  # fmt: skip
                 prefetch(own, shopper[r + 1])
             room = door_rate, need, lift, normal, tail, tail_by_category
-            log_size, size = door(t, key, s, week, since[r], *room)
+            log_size, size, new = door(t, key, s, week, since[r], *room)
             wait, gone = next_visit(t, key, s, day[r])
             items[:length], category[:length] = t.shortlist[s], t.short_category[s]
             opened = r
@@ -184,7 +185,9 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
 
         # The offer comes first.
         offered, in_offer[:] = offer_items[r], False
-        join(t, key, s, week, log_size, size, lift, tried[r], offered, items, category, rate, need, slots)
+        join(
+            t, key, s, week, log_size, size, new, lift, tried[r], offered, items, category, rate, need, slots
+        )
         for b in range(n_offered):
             if slots[b] >= 0 and not in_offer[slots[b]]:
                 in_offer[slots[b]] = True

@@ -13,7 +13,6 @@ from bundlegym.user_models.choice.visit_kernels import (
     first_above,
     key_of,
     needed,
-    new_factor,
     part,
     place_of,
     push_of,
@@ -81,7 +80,7 @@ def leaves_habit(t, key, item):
 
 
 @part
-def join(t, key, s, week, log_size, size, lift, tried, offered, items, category, rate, need, slots):
+def join(t, key, s, week, log_size, size, new, lift, tried, offered, items, category, rate, need, slots):
     """Where the offered items are among the considered: on the shortlist, or behind it, where those that are
     not there join it for this visit."""
     length = t.shortlist.shape[1]
@@ -103,7 +102,7 @@ def join(t, key, s, week, log_size, size, lift, tried, offered, items, category,
             level = t.group_factor[size, t.group_place[t.group[item]]]
             own = remembered
             if remembered == 0:
-                own = unbought(t, s, item) * new_factor(t, key, size)
+                own = unbought(t, s, item) * new
             own += again / _F(THINNING)
             rate[place] = own * lift[category[place]] * level * exp32(push + log_size)
             need[place] = needed(key_of(key, streams.NOISE), item)

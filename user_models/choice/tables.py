@@ -55,6 +55,7 @@ def fit_tensors(
     (W, S, L); `price_slope` (I,), `deal_factor` (S,): slope of utility in log price;
     `deal_class` (S,): in which of `_CLASSES` of that factor, all as large, they are; `price_push`,
     `promotion_push`, `rebate`, `shelf_price` (W, I); `category`, `group` (I,), `group_category` (G,);
+    `category_department` (C,); `department_spread` (K, D) as in `purposes`;
     `tail_weight` (S, G), `log_within` (I,): taste for items never bought; `leaning` (S, T), `trait` (I, T),
     `trait_range` (G, 2, T), `leaning_total` (S, G): what leanings make of it, see `utility.unbought`;
     `tried` (1 + W - end, S, TRIED) of no week, and of those from the end of the fit on, `tried_from` (1,);
@@ -118,6 +119,8 @@ def fit_tensors(
     habit = np.clip(_told(share, error), 0.0, 1.0)
     group_category = np.zeros(taste.group.max() + 1, dtype=np.int64)
     group_category[taste.group] = frequency.category
+    category_department = np.zeros(frequency.category.max() + 1, dtype=np.int64)
+    category_department[frequency.category] = departments(dataset)
     arrays: dict[str, np.ndarray] = {
         "shortlist": shortlist,
         "taste": np.take_along_axis(log_share, shortlist, 1) - usual_push(coupons, shortlist, weeks),
@@ -132,8 +135,10 @@ def fit_tensors(
         "rebate": marketing.rebate,
         "shelf_price": dataset.shelf_price.T.copy(),
         "category": frequency.category,
+        "category_department": category_department,
         "group": taste.group,
         "group_category": np.append(group_category, frequency.category.max() + 1),
+        "department_spread": np.zeros((len(GRID), category_department.max() + 1), dtype=np.float32),
         "group_level": np.zeros((len(GRID), taste.group.max() + 1), dtype=np.float32),
         "new_level": np.zeros(len(GRID), dtype=np.float32),
         "new_spread": np.zeros(1, dtype=np.float32),

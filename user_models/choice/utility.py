@@ -52,6 +52,11 @@ def week_of(t: Tensors, day: Tensor) -> Tensor:
     return (day // 7).clamp(0, len(t["shelf_price"]) - 1)
 
 
+def gap_of(since: Tensor) -> Tensor:
+    """(N,) class of the days since the last visit (N,)."""
+    return torch.bucketize(since, torch.tensor(TRIP_GAP_EDGES, device=since.device), right=True)
+
+
 def open_visit(t: Tensors, state: State, offer: Offer, draws: Draws) -> Visit:
     """Where N shoppers stand at the door, with an offer and luck, before anything is decided."""
     shopper = state["shopper"]
@@ -67,15 +72,16 @@ def open_visit(t: Tensors, state: State, offer: Offer, draws: Draws) -> Visit:
     offered = torch.where(offer.items >= 0, offered, -1)
     cell = week[:, None] * len(t["category"]) + items
     size = torch.searchsorted(t["trip_cdf"][shopper], draws.uniform(streams.TRIP)[:, None])[:, 0]
+    gap = gap_of(state["since"])
     shock = normal(draws.uniform(streams.NOVELTY))[:, None] * t["new_spread"] - t["new_spread"].square() / 2
     new = t["new_level"][size.clamp(max=len(t["new_level"]) - 1), None] + shock
+    new = new + t["coefficient_new_gap"][gap, None]
     rare, bought = _off_shortlist(t, state, extra, new)
     familiar = torch.cat([t["familiarity"][shopper].long(), torch.where(bought, ONCE, NEW)], 1)
     utility = torch.cat([_known(t, state, short), rare], 1)
     utility = utility + _push(t, shopper, cell, familiar) + coupon_push(t, shopper, week, items)
 
     log_size = t["trip_rate"][shopper, size.clamp(max=t["trip_rate"].shape[1] - 1)]
-    gap = torch.bucketize(state["since"], torch.tensor(TRIP_GAP_EDGES, device=shopper.device), right=True)
     log_size = log_size + t["trip_gap"][gap]
     size = size.clamp(max=len(t["mission_scale"]) - 1)
     shift, level = mission_shift(t, draws, size), t["group_level"][size]
@@ -136,12 +142,16 @@ def _push(t: Tensors, shopper: Tensor, cell: Tensor, familiar: Tensor) -> Tensor
 
 
 def mission_shift(t: Tensors, draws: Draws, size: Tensor) -> Tensor:
-    """(N, C) what the purpose of a trip of `size` (N,) in the grid adds to log rates by category, and the
+    """(N, C) what the purposes of a trip of `size` (N,) in the grid add to log rates by category, and the
     category's level on such trips."""
     categories, purposes = (torch.arange(n, device=size.device) for n in t["mission_loading"].shape)
     shift = product(normal(draws.uniform(streams.MISSION, purposes)), t["mission_loading"])
     shift = shift + normal(draws.uniform(streams.CATEGORY, categories)) * t["mission_spread"]
-    return t["mission_scale"][size, None] * shift + t["category_level"][size]
+    shift = t["mission_scale"][size, None] * shift + t["category_level"][size]
+    spread = t["department_spread"][size]
+    departments = torch.arange(spread.shape[1], device=size.device)
+    purpose = normal(draws.uniform(streams.DEPARTMENT, departments)) * spread - spread.square() / 2
+    return shift + purpose.index_select(1, t["category_department"])
 
 
 def log_share(t: Tensors, state: State) -> Tensor:
@@ -151,6 +161,7 @@ def log_share(t: Tensors, state: State) -> Tensor:
     everything = torch.arange(len(t["group"]), device=shopper.device).expand(len(shopper), -1)
     cell = week[:, None] * len(t["group"]) + everything
     new, once = (_push(t, shopper, cell, torch.full_like(cell, class_)) for class_ in (NEW, ONCE))
+    new = new + t["coefficient_new_gap"][gap_of(state["since"]), None]
     rare = (unbought(t, shopper, everything) + new).exp()
     row, item, rate = _memory(t, shopper)
     rare[row, item] = rate * once[row, item].exp()

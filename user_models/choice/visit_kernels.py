@@ -65,7 +65,7 @@ def tail_row(t, s, week):
 
 @part
 def _mission(t, key, size, lift, normal):
-    """Fill `lift` (C,): what the purpose of a trip of a size multiplies rates by in each category."""
+    """Fill `lift` (C,): what the purposes of a trip of a size multiply rates by in each category."""
     of_mission, of_category = key_of(key, streams.MISSION), key_of(key, streams.CATEGORY)
     purposes, own = len(t.purposes), len(t.spread_category)
     for r in range(purposes):
@@ -80,8 +80,12 @@ def _mission(t, key, size, lift, normal):
     for i in range(own):
         c = t.spread_category[i]
         lift[c] += normal[purposes + i] * t.mission_spread[c]
+    of_department, spread = key_of(key, streams.DEPARTMENT), t.department_spread[size]
+    for d in range(len(spread)):
+        normal[d] = spread[d] * normal32(compiled_draw(of_department, d)) - spread[d] * spread[d] / _F(2)
     for c in range(len(lift)):
-        lift[c] = exp32(t.mission_scale[size] * lift[c] + t.category_level[size, c])
+        purpose = normal[t.category_department[c]]
+        lift[c] = exp32(t.mission_scale[size] * lift[c] + t.category_level[size, c] + purpose)
 
 
 @part
@@ -110,24 +114,26 @@ def next_visit(t, key, s, day):
 
 
 @part
-def new_factor(t, key, size):
-    """What rates of what is new are multiplied by on a trip of a size."""
+def _new_factor(t, key, size, gap):
+    """What rates of what is new are multiplied by on a trip of a size, some days after the last."""
     spread = t.new_spread[0]
     shock = spread * normal32(compiled_unit(key_of(key, streams.NOVELTY))) - spread * spread / _F(2)
-    return t.new_factor[size] * exp32(shock)
+    return t.new_factor[size] * exp32(shock + t.coefficient_new_gap[gap])
 
 
 @part
 def door(t, key, s, week, since, rate, need, lift, normal, tail, tail_by_category):
-    """What does not depend on what was bought before: the log of the trip's rate, and its size; and filled
-    in are of each shortlisted item its rate apart from the time since last bought and what that must exceed
-    (L,), of each category what the mission multiplies by (C,), of each subcategory its rate in the tail apart
-    from that (G + 1,), and the sums of these by category (C,)."""
+    """What does not depend on what was bought before: the log of the trip's rate, its size, and what it
+    multiplies rates of what is new by; and filled in are of each shortlisted item its rate apart from the
+    time since last bought and what that must exceed (L,), of each category what the purposes multiply by
+    (C,), of each subcategory its rate in the tail apart from that (G + 1,), and the sums of these by category
+    (C,)."""
     chance, size = compiled_unit(key_of(key, streams.TRIP)), 0
     while size < t.trip_cdf.shape[1] - 1 and t.trip_cdf[s, size] < chance:
         size += 1
     log_size = t.trip_rate[s, size]
-    log_size += t.trip_gap[first_above(_TRIP_GAPS, since, 0, len(_TRIP_GAPS))]
+    gap = first_above(_TRIP_GAPS, since, 0, len(_TRIP_GAPS))
+    log_size += t.trip_gap[gap]
     _mission(t, key, size, lift, normal)
     # Each loop touches few arrays: the compiler makes vector code where it can tell that they do not overlap.
     shortlist, taste, push, deal_factor = t.shortlist[s], t.taste[s], t.push[week], t.deal_factor[s]
@@ -146,7 +152,7 @@ def door(t, key, s, week, since, rate, need, lift, normal, tail, tail_by_categor
     for i in range(len(shortlist)):
         need[i] = needed(noise, shortlist[i])
     weight, attraction = t.tail_weight[s], t.tail_attraction[tail_row(t, s, week)]
-    new, n_groups = new_factor(t, key, size), len(weight) - 1
+    new, n_groups = _new_factor(t, key, size, gap), len(weight) - 1
     for g in range(n_groups):
         tail[g] = weight[g] * attraction[g] * level[g] * new
     tail[n_groups] = weight[n_groups]  # what is remembered
@@ -157,7 +163,7 @@ def door(t, key, s, week, since, rate, need, lift, normal, tail, tail_by_categor
             whole += tail[place]
             place += 1
         tail_by_category[c] = whole
-    return log_size, size
+    return log_size, size, new
 
 
 @part

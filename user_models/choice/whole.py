@@ -12,9 +12,10 @@ from torch import Tensor
 from bundlegym.data import Dataset
 from bundlegym.recommenders.frequency import line_counts
 from bundlegym.user_models.choice.enough import fit_enough
-from bundlegym.user_models.choice.fit import fit_coefficients
+from bundlegym.user_models.choice.fit import departments, fit_coefficients
 from bundlegym.user_models.choice.level import fit_level, last_fifth
 from bundlegym.user_models.choice.novelty import fit_new_level
+from bundlegym.user_models.choice.purposes import fit_department_spread
 from bundlegym.user_models.choice.tables import fit_tensors
 from bundlegym.user_models.stages import Arrays, Stages
 from bundlegym.user_models.tape import real_tape
@@ -38,8 +39,9 @@ def fit_whole(
     seed: int,
     stages: Stages,
 ) -> dict[str, Tensor]:
-    """The tensors of `fit_tensors`, their level set as in `fit_level`, `enough` (G,) as in `fit_enough`, and
-    `new_level` (K,) and `new_spread` (1,) as in `fit_new_level`. `model_of` makes the model that simulates of
+    """The tensors of `fit_tensors`, their level set as in `fit_level`, `enough` (G,) as in `fit_enough`,
+    `department_spread` (K, D) as in `fit_department_spread`, and `new_level` (K,) and `new_spread` (1,) as in
+    `fit_new_level`. `model_of` makes the model that simulates of
     tensors."""
     coefficients = stages(
         "coefficients",
@@ -68,15 +70,18 @@ def fit_whole(
         first, later, known = weeks[0], last_fifth(weeks), np.flatnonzero(shoppers)
         none = {"enough": np.zeros(subcategories(dataset).max() + 1, dtype=np.float32)}
         none |= {"new_level": np.zeros(len(GRID), np.float32), "new_spread": np.zeros(1, np.float32)}
+        none["department_spread"] = np.zeros((len(GRID), departments(dataset).max() + 1), np.float32)
         tape = real_tape(dataset, later, known)
         if later[0] - first < _LEAST_WEEKS or tape.empty:
             return none
         unkept = Stages(None, lambda _: None)
         model = model_of(finished((first, later[0]), none, unkept, by_category=True))
         enough = fit_enough(model, model.tensors, tape, later, known, seed)
+        all_weeks = real_tape(dataset, weeks, known)
+        spread = fit_department_spread(model, model.tensors, all_weeks, later, known, seed)
         bought = line_counts(dataset, (first, later[0])) > 0
         new = fit_new_level(model, model.tensors, tape, bought, later, known, seed)
-        return {"enough": enough, **new}
+        return {"enough": enough, "department_spread": spread, **new}
 
     found = stages("unseen", find_unseen)
     rest = float(np.exp(found["enough"]).mean())
