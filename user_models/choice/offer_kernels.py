@@ -96,7 +96,7 @@ def join(t, key, s, week, log_size, size, lift, tried, offered, items, category,
                 if t.campaign_member[s, r]:
                     push += t.campaign_week[week, r] * t.coupon_push[r, item]
             level = t.group_factor[size, t.group_place[t.group[item]]]
-            own = unbought(t, s, item) * new_factor(t, key, size)
+            own = unbought(t, s, item) * new_factor(t, key, size) * exp32(t.drift_of_rest[week, item])
             remembered = _remembered(t, s, item)
             if remembered > 0:
                 own = remembered

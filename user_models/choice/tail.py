@@ -18,6 +18,7 @@ from torch import Tensor
 
 from bundlegym.user_models import streams
 from bundlegym.user_models.base import State
+from bundlegym.user_models.choice.drift import NEAR
 from bundlegym.user_models.choice.enough import still_wanted
 from bundlegym.user_models.draws import Draws
 
@@ -56,6 +57,17 @@ def tail_tables(attraction: np.ndarray, group: np.ndarray, product: np.ndarray) 
         "tail_start": row + start / total[:, -1:],
         "tail_attraction": np.diff(start, axis=1, append=start[:, -1:] + 1).astype(np.float32),
     }
+
+
+def tail_with(t: dict[str, Tensor], push: Tensor) -> dict[str, Tensor]:
+    """The tables of `tail_tables` with `push` (W, I) added to the log of attraction."""
+    cdf, total = t["tail_cdf"].numpy(), t["tail_attraction"][:, :-1].numpy().sum(1, keepdims=True)
+    attraction = np.empty_like(cdf)
+    share = np.diff(cdf, axis=1, prepend=np.arange(len(cdf))[:, None])
+    attraction[:, t["tail_item"].numpy()] = share * total
+    attraction *= np.exp(np.tile(push.numpy(), (len(cdf) // len(push), 1)))
+    tables = tail_tables(attraction, t["group"].numpy(), t["product"].numpy())
+    return {name: torch.from_numpy(table) for name, table in tables.items()}
 
 
 def tail_row(t: dict[str, Tensor], shopper: Tensor, week: Tensor) -> Tensor:
@@ -138,7 +150,8 @@ def tail_items(
 
     luck = draws.uniform(streams.TAIL_ITEM, slot * TRIES)[row, place].double()
     known = _known_items(t, who, state["tried"][row], luck)
-    push = torch.exp(t["deal_factor"][who] * t["price_push"][w, known] + t["promotion_push"][w, known])
+    push = t["deal_factor"][who] * t["price_push"][w, known] + t["promotion_push"][w, known]
+    push = torch.exp(push + t["drift"][NEAR, w, known])
     kept = draws.uniform(streams.TAIL_KEPT, slot * TRIES)[row, place] * THINNING < push
     out = torch.full((len(total), len(slot)), -1, device=total.device)
     out[row, place] = torch.where(chosen < memory, new, torch.where(kept, known, -1))
