@@ -28,7 +28,7 @@ def test_planted_factors_are_recovered(expected):
     generator, variance = np.random.default_rng(0), np.array([[0.1], [0.4]])
     mean = np.array([[0.95], [1.1]])
     factor = mean * generator.gamma(1 / variance, variance, expected.shape)
-    found = fit_drift(expected, generator.poisson(expected * factor))
+    found = fit_drift(expected, expected, generator.poisson(expected * factor))
     size = np.bincount(np.searchsorted(2.0 ** np.arange(-2, 4), expected.sum(0) / expected.sum(0).mean()))
     for kind in (NEAR, REST):
         large = size > 300
@@ -37,7 +37,7 @@ def test_planted_factors_are_recovered(expected):
 
 
 def test_there_is_none_where_lines_are_as_expected(expected):
-    found = fit_drift(expected, np.random.default_rng(0).poisson(expected))
+    found = fit_drift(expected, expected, np.random.default_rng(0).poisson(expected))
     np.testing.assert_allclose(found["drift_mean"], 1.0, atol=0.05)
     assert found["drift_variance"].max() < 0.02
 
@@ -61,7 +61,9 @@ def test_the_tail_follows_a_push():
     product = generator.integers(0, 9, 40)
     attraction, group = generator.random((6, 40)), product // 3
     push = generator.normal(size=(3, 40))
-    tables = {name: torch.from_numpy(table) for name, table in tail_tables(attraction, group, product).items()}
+    tables = {
+        name: torch.from_numpy(table) for name, table in tail_tables(attraction, group, product).items()
+    }
     tables |= {"group": torch.from_numpy(group), "product": torch.from_numpy(product)}
     wanted = tail_tables(attraction * np.exp(np.tile(push, (2, 1))), group, product)
     for name, table in tail_with(tables, torch.from_numpy(push)).items():

@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.special import gammaln
 from torch import Tensor
@@ -41,23 +42,33 @@ def no_drift(n_weeks: int, n_items: int) -> dict[str, np.ndarray]:
     return {"drift": np.zeros((2, n_weeks, n_items), dtype=np.float32)}
 
 
-def fit_drift(expected: np.ndarray, lines: np.ndarray) -> dict[str, np.ndarray]:
-    """`drift_mean` and `drift_variance` (2, C) float32 by kind and class, from the lines `expected` of each
-    item and those in the log, as in `lines_by_kind`: the mean by moments, so that a class keeps its lines,
-    and the variance about it by likelihood, which the few items that are suddenly in season do not rule."""
+def fit_drift(expected: np.ndarray, simulated: np.ndarray, lines: np.ndarray) -> dict[str, np.ndarray]:
+    """`drift_mean` and `drift_variance` (2, C) float32 by kind and class, from the lines of each item (2, I)
+    that are `expected` as in `expected_lines`, those `simulated`, in any unit, and those in the log.
+
+    The mean is what a class has more in the log than in simulations, which hold more than forecasts do; the
+    variance about it is found by likelihood, which the few items that are suddenly in season do not rule."""
     code, n = _classes(expected), len(_EDGES) + 1
     size = np.bincount(code, minlength=n).clip(min=1)
+    simulated = simulated * (lines.sum() / simulated.sum().clip(min=1.0))
     mean, variance = np.empty((2, 2, n))
     for kind in (NEAR, REST):
-        seen, wanted = (np.bincount(code, table[kind], minlength=n) for table in (lines, expected))
-        overall = (lines[kind].sum() + 1.0) / (expected[kind].sum() + 1.0)
-        more = _ITEMS * (wanted / size).clip(min=1e-6)
-        mean[kind] = (seen + more * overall) / (wanted + more)
-        likelihood = _log_likelihood(lines[kind], mean[kind, code] * expected[kind])
+        seen, wanted, free = (
+            np.bincount(code, table[kind], minlength=n) for table in (lines, expected, simulated)
+        )
+        mean[kind] = _ratios(seen, free, size)
+        likelihood = _log_likelihood(lines[kind], _ratios(seen, wanted, size)[code] * expected[kind])
         by_class = np.stack([np.bincount(code, row, minlength=n) for row in likelihood])
         by_class += _ITEMS * likelihood.mean(1, keepdims=True)
         variance[kind] = _VARIANCES[by_class.argmax(0)]
     return {"drift_mean": mean.astype(np.float32), "drift_variance": variance.astype(np.float32)}
+
+
+def _ratios(lines: np.ndarray, expected: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """(C,) of `lines` to those `expected` in each class of `size` items; all (C,)."""
+    overall = (lines.sum() + 1.0) / (expected.sum() + 1.0)
+    more = _ITEMS * (expected / size).clip(min=1e-6)
+    return np.asarray((lines + more * overall) / (expected + more))
 
 
 def no_effect() -> dict[str, np.ndarray]:
@@ -68,7 +79,7 @@ def no_effect() -> dict[str, np.ndarray]:
 
 def draw_drift(t: dict[str, Tensor], expected: np.ndarray, seed: int) -> Tensor:
     """`drift` (2, W, I), the log of a factor of each kind and item in the weeks from the end of the fit on, 0
-    before. `expected` (2, I) as in `lines_by_kind`, in any unit: of all lines together the factors make
+    before. `expected` (2, I) as in `expected_lines`, in any unit: of all lines together the factors make
     neither more nor less."""
     if not t["drift_variance"].any():
         return t["drift"]
@@ -88,23 +99,26 @@ def near_items(t: dict[str, Tensor], bought: np.ndarray) -> np.ndarray:
     return near
 
 
-def lines_by_kind(
-    model: ChoiceShopper, dataset: Dataset, rows: np.ndarray, near: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """(2, I) lines of each item expected at the visits in `rows`, given how many each holds, and (2, I) those
-    in the log; of those to whom it is `near` (S, I) and of the rest."""
-    lines, place = lines_of(dataset, rows)
-    item, shopper = dataset.purchases["item"].to_numpy()[lines], dataset.visits["shopper"].to_numpy()[rows]
-    held = np.bincount(place, minlength=len(rows))
-    expected, real = np.zeros((2, 2, dataset.n_items))
-    np.add.at(real, (np.where(near[shopper[place], item], NEAR, REST), item), 1.0)
+def lines_by_kind(tape: pd.DataFrame, near: np.ndarray) -> np.ndarray:
+    """(2, I) lines of each item on a tape, by those to whom it is `near` (S, I) and by the rest."""
+    lines = np.zeros((2, near.shape[1]))
+    np.add.at(lines, (np.where(near[tape["shopper"], tape["item"]], NEAR, REST), tape["item"]), 1.0)
+    return lines
+
+
+def expected_lines(model: ChoiceShopper, dataset: Dataset, rows: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """(2, I) lines of each item expected at the visits in `rows`, given how many each holds; of those to whom
+    it is `near` (S, I) and of the rest."""
+    shopper = dataset.visits["shopper"].to_numpy()[rows]
+    held = np.bincount(lines_of(dataset, rows)[1], minlength=len(rows))
+    expected = np.zeros((2, dataset.n_items))
     for first in range(0, len(rows), _CHUNK):
         chunk = slice(first, first + _CHUNK)
         share = model.log_share(model.at_visits(dataset, rows[chunk])).exp().numpy()
         own = near[shopper[chunk]]
         expected[NEAR] += held[chunk] @ (share * own)
         expected[REST] += held[chunk] @ (share * ~own)
-    return expected, real
+    return expected
 
 
 def _classes(expected: np.ndarray) -> np.ndarray:

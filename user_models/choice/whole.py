@@ -14,6 +14,7 @@ from bundlegym.recommenders.frequency import line_counts
 from bundlegym.user_models.choice.drift import (
     REST,
     draw_drift,
+    expected_lines,
     fit_drift,
     lines_by_kind,
     near_items,
@@ -26,11 +27,12 @@ from bundlegym.user_models.choice.novelty import fit_new_level
 from bundlegym.user_models.choice.tables import fit_tensors
 from bundlegym.user_models.choice.tail import tail_with
 from bundlegym.user_models.stages import Arrays, Stages
-from bundlegym.user_models.tape import real_tape
+from bundlegym.user_models.tape import real_tape, simulated_tape
 from bundlegym.user_models.taste import subcategories
 from bundlegym.user_models.trips import GRID
 
 _LEAST_WEEKS = 3  # of a fit: units, for one, are counted in some and seen in others
+_SIMULATIONS = 4  # that say what all parts make of classes of items
 _VISITS = 2_048  # so many say how much is expected of an item beside others
 
 if TYPE_CHECKING:
@@ -90,7 +92,10 @@ def fit_whole(
         enough = fit_enough(model, model.tensors, tape, later, known, seed)
         bought = line_counts(dataset, (first, later[0])) > 0
         new = fit_new_level(model, model.tensors, tape, bought, later, known, seed)
-        drift = fit_drift(*lines_by_kind(model, dataset, rows, near_items(model.tensors, bought)))
+        near = near_items(model.tensors, bought)
+        tapes = [tape] + [simulated_tape(model, later, known, seed + i) for i in range(_SIMULATIONS)]
+        lines, *simulated = (lines_by_kind(tape, near) for tape in tapes)
+        drift = fit_drift(expected_lines(model, dataset, rows, near), np.sum(simulated, 0), lines)
         return {"enough": enough, **new, **drift}
 
     found = stages("unseen", find_unseen)
@@ -99,7 +104,7 @@ def fit_whole(
     tensors = finished(weeks, found, stages)
     near = near_items(tensors, line_counts(dataset, weeks) > 0)
     some = rows[:: max(1, len(rows) // _VISITS)]
-    drift = draw_drift(tensors, lines_by_kind(model_of(tensors), dataset, some, near)[0], seed)
+    drift = draw_drift(tensors, expected_lines(model_of(tensors), dataset, some, near), seed)
     return tensors | {"drift": drift} | tail_with(tensors, drift[REST])
 
 
