@@ -50,7 +50,7 @@ def test_a_draw_moves_lines_and_makes_no_more_of_them(expected):
     drift = draw_drift(t, expected, seed=0)
     assert not drift[:, :5].any() and torch.equal(drift[:, 5], drift[:, 7])
     factor = drift[:, 5].double().exp().numpy()
-    assert (expected * factor).sum() == pytest.approx(expected.sum(), rel=1e-5)
+    assert (expected * factor).sum(1) == pytest.approx(expected.sum(1), rel=1e-5)
     assert factor.var() == pytest.approx(0.2, abs=0.02)
     assert torch.equal(drift, draw_drift(t, expected, seed=0))
     assert not torch.equal(drift, draw_drift(t, expected, seed=1))

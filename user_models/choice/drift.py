@@ -9,7 +9,7 @@ v mu^2: negative binomial (Greenwood and Yule 1920). What shoppers buy of items 
 shortlists or remembered, has another f than what is bought by the *rest*, to whom the item is new: in the log
 the second varies some three times as much, and the two go together little. mu and v, by kind and by class of
 items by the lines expected of them, are found in weeks that tastes have not seen (the stage `unseen`). Drift
-moves purchases between items and makes no more of them.
+moves purchases between items of a kind and makes no more of them.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ def fit_drift(expected: np.ndarray, simulated: np.ndarray, lines: np.ndarray) ->
     """`drift_mean` and `drift_variance` (2, C) float32 by kind and class, from the lines of each item (2, I)
     that are `expected` as in `expected_lines`, those `simulated`, in any unit, and those in the log.
 
-    The mean is what a class has more in the log than in simulations, which hold more than forecasts do; the
-    variance about it is found by likelihood, which the few items that are suddenly in season do not rule."""
+    The mean is that of a class in the log beside simulations, in which missions, levels and the like make of
+    it what no forecast says; the variance about it is found by likelihood, which the few items that are
+    suddenly in season do not rule."""
     code, n = _classes(expected), len(_EDGES) + 1
     size = np.bincount(code, minlength=n).clip(min=1)
-    simulated = simulated * (lines.sum() / simulated.sum().clip(min=1.0))
     mean, variance = np.empty((2, 2, n))
     for kind in (NEAR, REST):
         seen, wanted, free = (
             np.bincount(code, table[kind], minlength=n) for table in (lines, expected, simulated)
         )
-        mean[kind] = _ratios(seen, free, size)
+        mean[kind] = _ratios(seen, free * (seen.sum() / free.sum().clip(min=1.0)), size)
         likelihood = _log_likelihood(lines[kind], _ratios(seen, wanted, size)[code] * expected[kind])
         by_class = np.stack([np.bincount(code, row, minlength=n) for row in likelihood])
         by_class += _ITEMS * likelihood.mean(1, keepdims=True)
@@ -79,14 +79,14 @@ def no_effect() -> dict[str, np.ndarray]:
 
 def draw_drift(t: dict[str, Tensor], expected: np.ndarray, seed: int) -> Tensor:
     """`drift` (2, W, I), the log of a factor of each kind and item in the weeks from the end of the fit on, 0
-    before. `expected` (2, I) as in `expected_lines`, in any unit: of all lines together the factors make
-    neither more nor less."""
+    before. `expected` (2, I) as in `expected_lines`, in any unit: of the lines of a kind the factors
+    make neither more nor less."""
     if not t["drift_variance"].any():
         return t["drift"]
     code = _classes(expected)
     mean, variance = (t[name].double().numpy()[:, code] for name in ("drift_mean", "drift_variance"))
     factor = (mean * np.random.default_rng(seed).gamma(1 / variance, variance)).clip(_LEAST)
-    factor *= expected.sum() / (expected * factor).sum()
+    factor *= (expected.sum(1) / (expected * factor).sum(1))[:, None]
     later = torch.arange(t["drift"].shape[1]) >= t["tried_from"]
     return later[:, None] * torch.from_numpy(np.log(factor)).float()[:, None]
 
