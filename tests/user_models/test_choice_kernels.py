@@ -8,6 +8,8 @@ import torch
 
 from bundlegym.user_models import ChoiceShopper, Draws, Offer
 from bundlegym.user_models.base import Response
+from bundlegym.user_models.choice.drift import REST
+from bundlegym.user_models.choice.tail import tail_with
 from bundlegym.user_models.draws import normal
 from bundlegym.user_models.numerics import exp32, log32, normal32
 
@@ -58,6 +60,12 @@ def with_coupons_and_habit(tensors: dict[str, torch.Tensor]) -> dict[str, torch.
     return tensors | campaigns | {"trial_habit": torch.tensor([0.5])}
 
 
+def with_drift(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """In all weeks, of each its own."""
+    drift = torch.randn(tensors["drift"].shape, generator=torch.Generator().manual_seed(0)) / 2
+    return tensors | {"drift": drift} | tail_with(tensors, drift[REST])
+
+
 @pytest.fixture(scope="module")
 def user_model(dataset) -> ChoiceShopper:
     """With a shortlist that leaves some of the items to the tail."""
@@ -68,7 +76,9 @@ def user_model(dataset) -> ChoiceShopper:
 @pytest.mark.parametrize("options", [{}, {"offer_exposure": 1.0, "bundle_pull": 0.5}])
 def test_both_paths_decide_alike(user_model, options, more):
     tensors = user_model.tensors
-    model = ChoiceShopper(with_coupons_and_habit(with_two_products(tensors)) if more else tensors, **options)
+    if more:
+        tensors = with_drift(with_coupons_and_habit(with_two_products(tensors)))
+    model = ChoiceShopper(tensors, **options)
     shopper = (torch.arange(N) % len(model.tensors["shortlist"])).repeat(2)
     state = model.reset(shopper, (torch.arange(N) % 100 + 30).repeat(2))
     offer, episode = offers(model, shopper), torch.arange(N).repeat(2)

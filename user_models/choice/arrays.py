@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from bundlegym.user_models.choice.drift import NEAR, REST
 from bundlegym.user_models.prefetch import LINE
 
 #: Columns of `Tables.push`.
@@ -77,6 +78,7 @@ class Tables(NamedTuple):
     campaign_week: Any
     coupon_push: Any
     push: Any
+    drift_of_rest: Any
     price: Any
     short_category: Any
     short_group: Any
@@ -93,7 +95,8 @@ class Tables(NamedTuple):
 
 def tables_of(tensors: dict[str, Tensor]) -> Tables:
     """`Tables` of tensors on the CPU, and beside them: `push` and `price` (W, I, 2) what a week has in store
-    for each item; `short_category` (S, L) of the shortlist, `short_group` (S, L) the place of its
+    for each item, `push` with its drift where it is near, and `drift_of_rest` (W, I) what that of the rest
+    has more; `short_category` (S, L) of the shortlist, `short_group` (S, L) the place of its
     subcategories among those by category; `group_factor` (K, G + 1) exp of `group_level`,
     `new_factor` (K,) of `new_level`; `purposes` (R, C)
     mission loadings, `spread_category` the categories with a spread beyond; `by_category` (G,) subcategories
@@ -109,7 +112,8 @@ def tables_of(tensors: dict[str, Tensor]) -> Tables:
     made = {
         "tail_weight": held["tail_weight"][:, columns],
         "tail_attraction": held["tail_attraction"][:, columns],
-        "push": np.stack([held["price_push"], held["promotion_push"]], 2),
+        "push": np.stack([held["price_push"], held["promotion_push"] + held["drift"][NEAR]], 2),
+        "drift_of_rest": held["drift"][REST] - held["drift"][NEAR],
         "price": np.stack([held["rebate"], held["shelf_price"]], 2),
         "short_category": held["category"][held["shortlist"]].astype(np.uint16),
         "short_group": place[held["group"]][held["shortlist"]],

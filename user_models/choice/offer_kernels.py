@@ -102,7 +102,7 @@ def join(t, key, s, week, log_size, size, new, lift, tried, offered, items, cate
             level = t.group_factor[size, t.group_place[t.group[item]]]
             own = remembered
             if remembered == 0:
-                own = unbought(t, s, item) * new
+                own = unbought(t, s, item) * new * exp32(t.drift_of_rest[week, item])
             own += again / _F(THINNING)
             rate[place] = own * lift[category[place]] * level * exp32(push + log_size)
             need[place] = needed(key_of(key, streams.NOISE), item)

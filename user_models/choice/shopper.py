@@ -284,6 +284,6 @@ class ChoiceShopper(UserModel):
             UserError: a file is missing or unreadable, or an earlier version wrote it.
         """
         tensors, settings = load_tensors(folder, "choice")
-        if not {"units_cdf", "trial_habit", "enough", "new_spread", "tried_left"} <= tensors.keys():
+        if not {"units_cdf", "trial_habit", "enough", "new_spread", "tried_left", "drift"} <= tensors.keys():
             raise UserError(f"{folder}: the user model is of an earlier version; fit it anew")
         return ChoiceShopper(tensors, **settings, device=device)

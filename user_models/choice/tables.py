@@ -10,6 +10,7 @@ from bundlegym.data import Dataset
 from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share
+from bundlegym.user_models.choice.drift import no_drift
 from bundlegym.user_models.choice.fit import (
     NEW,
     Marketing,
@@ -63,10 +64,11 @@ def fit_tensors(
     `tried.fading`; `tail_*`, `product_start` as in
     `tail_tables`; `product`, `follow` as in `fit_flavours`; `mission_*` and `synergy` as in `missions`;
     `category_level` (K, C), what missions cost on average; `group_level` (K, G), what trips of a size are
-    for; `new_level` (K,) and `new_spread` (1,) as in `fit_new_level`; `coupon_effect` (2,) as estimated, its
-    standard error; `campaign_*`, `coupon_push` as in `coupon_tables`; `habit_share` (2,) as estimated, its
-    standard error; `trial_habit` (1,), the chance that a trial leaves a habit; `trip_cdf`, `trip_rate` (S,
-    K): chances and log rates of trips; and those of `fit_rhythm` and `fit_units`.
+    for; `new_level` (K,) and `new_spread` (1,) as in `fit_new_level`; `drift` (2, W, I), none as
+    yet; `coupon_effect` (2,) as estimated, its standard error; `campaign_*`, `coupon_push` as in
+    `coupon_tables`; `habit_share` (2,) as estimated, its standard error; `trial_habit` (1,), the chance that
+    a trial leaves a habit; `trip_cdf`, `trip_rate` (S, K): chances and log rates of trips; and those of
+    `fit_rhythm` and `fit_units`.
     """
     progress = stages.progress
     progress("user model: tastes, missions, visits, units, trips")
@@ -151,6 +153,7 @@ def fit_tensors(
         **tail_tables(attraction * (1 - followers[flavours["product"]]), taste.group, flavours["product"]),
         **flavours,
         **memory_tables(remembered),
+        **no_drift(*marketing.rebate.shape),
         "tried": tried_by_week(dataset, shortlist, weeks[1]),
         "tried_from": np.array([weeks[1]]),
         "tried_weight": THINNING * again,

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from bundlegym.user_models import streams
 from bundlegym.user_models.base import State
+from bundlegym.user_models.choice.drift import NEAR
 from bundlegym.user_models.choice.enough import still_wanted
 from bundlegym.user_models.choice.fit import ONCE
 from bundlegym.user_models.choice.tried import weights
@@ -58,6 +59,17 @@ def tail_tables(attraction: np.ndarray, group: np.ndarray, product: np.ndarray) 
         "tail_start": row + start / total[:, -1:],
         "tail_attraction": np.diff(start, axis=1, append=start[:, -1:] + 1).astype(np.float32),
     }
+
+
+def tail_with(t: dict[str, Tensor], push: Tensor) -> dict[str, Tensor]:
+    """The tables of `tail_tables` with `push` (W, I) added to the log of attraction."""
+    cdf, total = t["tail_cdf"].numpy(), t["tail_attraction"][:, :-1].numpy().sum(1, keepdims=True)
+    attraction = np.empty_like(cdf)
+    share = np.diff(cdf, axis=1, prepend=np.arange(len(cdf))[:, None])
+    attraction[:, t["tail_item"].numpy()] = share * total
+    attraction *= np.exp(np.tile(push.numpy(), (len(cdf) // len(push), 1)))
+    tables = tail_tables(attraction, t["group"].numpy(), t["product"].numpy())
+    return {name: torch.from_numpy(table) for name, table in tables.items()}
 
 
 def tail_row(t: dict[str, Tensor], shopper: Tensor, week: Tensor) -> Tensor:
@@ -140,7 +152,7 @@ def tail_items(
 
     luck = draws.uniform(streams.TAIL_ITEM, slot * TRIES)[row, place].double()
     known = _known_items(t, who, state["tried"][row], luck)
-    push = t["deal_factor"][who] * t["price_push"][w, known]
+    push = t["deal_factor"][who] * t["price_push"][w, known] + t["drift"][NEAR, w, known]
     push = push + t["coefficient_promotion_answer"][ONCE] * t["promotion_push"][w, known]
     kept = draws.uniform(streams.TAIL_KEPT, slot * TRIES)[row, place] * THINNING < torch.exp(push)
     out = torch.full((len(total), len(slot)), -1, device=total.device)

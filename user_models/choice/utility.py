@@ -1,7 +1,7 @@
 """What each item is worth to a `ChoiceShopper` at a visit: log rates of purchase.
 
-log rate = trip size + taste + time since last bought + price, display, mailer and coupons + the trip's
-mission + what trips of a size are for.
+log rate = trip size + taste + time since last bought + price, display, mailer and coupons + the item's drift
++ the trip's mission + what trips of a size are for.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from bundlegym.user_models import streams
 from bundlegym.user_models.base import Offer, State
+from bundlegym.user_models.choice.drift import NEAR, REST
 from bundlegym.user_models.choice.fit import NEW, ONCE, gap_bins
 from bundlegym.user_models.choice.tail import THINNING
 from bundlegym.user_models.choice.tried import by_item, of_items
@@ -76,10 +77,12 @@ def open_visit(t: Tensors, state: State, offer: Offer, draws: Draws) -> Visit:
     shock = normal(draws.uniform(streams.NOVELTY))[:, None] * t["new_spread"] - t["new_spread"].square() / 2
     new = t["new_level"][size.clamp(max=len(t["new_level"]) - 1), None] + shock
     new = new + t["coefficient_new_gap"][gap, None]
-    rare, bought = _off_shortlist(t, state, extra, new)
+    near, rest = (t["drift"][kind].ravel()[cell] for kind in (NEAR, REST))
+    new_extra = new + (rest - near)[:, short.shape[1] :]
+    rare, bought = _off_shortlist(t, state, extra, new_extra)
     familiar = torch.cat([t["familiarity"][shopper].long(), torch.where(bought, ONCE, NEW)], 1)
     utility = torch.cat([_known(t, state, short), rare], 1)
-    utility = utility + _push(t, shopper, cell, familiar) + coupon_push(t, shopper, week, items)
+    utility = utility + _push(t, shopper, cell, familiar) + near + coupon_push(t, shopper, week, items)
 
     log_size = t["trip_rate"][shopper, size.clamp(max=t["trip_rate"].shape[1] - 1)]
     log_size = log_size + t["trip_gap"][gap]
@@ -107,8 +110,8 @@ def unbought(t: Tensors, shopper: Tensor, items: Tensor) -> Tensor:
 
 
 def _off_shortlist(t: Tensors, state: State, items: Tensor, new: Tensor) -> tuple[Tensor, Tensor]:
-    """(N, M) taste for items that are not on the shortlist, bought before or `new` (N, 1), and which of them
-    were bought before."""
+    """(N, M) taste for items that are not on the shortlist, bought before, or not, to whose log rates `new`
+    (N, M) is added; and which of them were bought before."""
     shopper, n_items = state["shopper"], len(t["group"])
     rate = (unbought(t, shopper, items) + new).exp()
     row, item, remembered = _memory(t, shopper)
@@ -156,7 +159,7 @@ def mission_shift(t: Tensors, draws: Draws, size: Tensor) -> Tensor:
 
 def log_share(t: Tensors, state: State) -> Tensor:
     """(N, n_items) log of each item's share of the lines of a visit without an offer, but for missions,
-    levels and `enough`."""
+    levels, drift and `enough`."""
     shopper, week = state["shopper"], week_of(t, state["day"])
     everything = torch.arange(len(t["group"]), device=shopper.device).expand(len(shopper), -1)
     cell = week[:, None] * len(t["group"]) + everything

@@ -1,5 +1,5 @@
-"""All that a `ChoiceShopper` is made of: its tables, of which substitutes one is enough, and the level that
-all parts reach together."""
+"""All that a `ChoiceShopper` is made of: its tables, of which substitutes one is enough, the level that all
+parts reach together, and the drift of items after the fit."""
 
 from __future__ import annotations
 
@@ -9,20 +9,32 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bundlegym.data import Dataset
+from bundlegym.data import Dataset, visit_rows
 from bundlegym.recommenders.frequency import line_counts
+from bundlegym.user_models.choice.drift import (
+    REST,
+    draw_drift,
+    expected_lines,
+    fit_drift,
+    lines_by_kind,
+    near_items,
+    no_effect,
+)
 from bundlegym.user_models.choice.enough import fit_enough
 from bundlegym.user_models.choice.fit import departments, fit_coefficients
 from bundlegym.user_models.choice.level import fit_level, last_fifth
 from bundlegym.user_models.choice.novelty import fit_new_level
 from bundlegym.user_models.choice.purposes import fit_department_spread
 from bundlegym.user_models.choice.tables import fit_tensors
+from bundlegym.user_models.choice.tail import tail_with
 from bundlegym.user_models.stages import Arrays, Stages
-from bundlegym.user_models.tape import real_tape
+from bundlegym.user_models.tape import real_tape, simulated_tape
 from bundlegym.user_models.taste import subcategories
 from bundlegym.user_models.trips import GRID
 
 _LEAST_WEEKS = 3  # of a fit: units, for one, are counted in some and seen in others
+_SIMULATIONS = 4  # that say what all parts make of classes of items
+_VISITS = 2_048  # so many say how much is expected of an item beside others
 
 if TYPE_CHECKING:
     from bundlegym.user_models.choice.shopper import ChoiceShopper
@@ -40,9 +52,12 @@ def fit_whole(
     stages: Stages,
 ) -> dict[str, Tensor]:
     """The tensors of `fit_tensors`, their level set as in `fit_level`, `enough` (G,) as in `fit_enough`,
-    `department_spread` (K, D) as in `fit_department_spread`, and `new_level` (K,) and `new_spread` (1,) as in
-    `fit_new_level`. `model_of` makes the model that simulates of
-    tensors."""
+    `department_spread` (K, D) as in `fit_department_spread`, `new_level` (K,) and `new_spread` (1,) as in
+    `fit_new_level`, `drift_mean` and `drift_variance` (2, C) as in `fit_drift`, and `drift` as in
+    `draw_drift`. `model_of` makes the model that simulates of tensors."""
+    later, known = last_fifth(weeks), np.flatnonzero(shoppers)
+    rows = visit_rows(dataset, later, shoppers)
+
     coefficients = stages(
         "coefficients",
         lambda: fit_coefficients(
@@ -67,10 +82,11 @@ def fit_whole(
         """By a model of the first four fifths of the weeks, whose tastes have not seen the last fifth; no
         effect where these are too few for a model, or nobody bought anything in the last fifth. A level of
         each subcategory would take from big baskets what is the effect's to take, so there is none here."""
-        first, later, known = weeks[0], last_fifth(weeks), np.flatnonzero(shoppers)
+        first = weeks[0]
         none = {"enough": np.zeros(subcategories(dataset).max() + 1, dtype=np.float32)}
         none |= {"new_level": np.zeros(len(GRID), np.float32), "new_spread": np.zeros(1, np.float32)}
         none["department_spread"] = np.zeros((len(GRID), departments(dataset).max() + 1), np.float32)
+        none |= no_effect()
         tape = real_tape(dataset, later, known)
         if later[0] - first < _LEAST_WEEKS or tape.empty:
             return none
@@ -81,12 +97,20 @@ def fit_whole(
         spread = fit_department_spread(model, model.tensors, all_weeks, later, known, seed)
         bought = line_counts(dataset, (first, later[0])) > 0
         new = fit_new_level(model, model.tensors, tape, bought, later, known, seed)
-        return {"enough": enough, "department_spread": spread, **new}
+        near = near_items(model.tensors, bought)
+        tapes = [tape] + [simulated_tape(model, later, known, seed + i) for i in range(_SIMULATIONS)]
+        lines, *simulated = (lines_by_kind(tape, near) for tape in tapes)
+        drift = fit_drift(expected_lines(model, dataset, rows, near), np.sum(simulated, 0), lines)
+        return {"enough": enough, "department_spread": spread, **new, **drift}
 
     found = stages("unseen", find_unseen)
     rest = float(np.exp(found["enough"]).mean())
     stages.progress(f"user model: beside an item its substitutes are bought {rest:.2f} times as often")
-    return finished(weeks, found, stages)
+    tensors = finished(weeks, found, stages)
+    near = near_items(tensors, line_counts(dataset, weeks) > 0)
+    some = rows[:: max(1, len(rows) // _VISITS)]
+    drift = draw_drift(tensors, expected_lines(model_of(tensors), dataset, some, near), seed)
+    return tensors | {"drift": drift} | tail_with(tensors, drift[REST])
 
 
 def _tensors(arrays: Arrays) -> dict[str, Tensor]:
