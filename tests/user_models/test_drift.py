@@ -54,6 +54,7 @@ def test_a_draw_moves_lines_and_makes_no_more_of_them(expected):
     assert (expected * factor).sum(1) == pytest.approx(expected.sum(1), rel=1e-5)
     assert factor.var() == pytest.approx(0.2, abs=0.02)
     assert torch.equal(drift, draw_drift(t, expected, seed=0))
+    assert draw_drift(t, expected * [[1], [0]], seed=0).isfinite().all()  # all items are near
     assert not torch.equal(drift, draw_drift(t, expected, seed=1))
 
 

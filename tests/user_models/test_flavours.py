@@ -101,6 +101,7 @@ def test_the_tail_draws_clusters_of_that_size():
         "memory_cdf": torch.ones(1, dtype=torch.float64),
         "price_push": torch.zeros(1, items),
         "promotion_push": torch.zeros(1, items),
+        "drift": torch.zeros(2, 1, items),
     }
     state = {"shopper": zero, "tried": torch.full((n, TRIED), NONE)}
     bought = torch.zeros(n, 64, dtype=torch.bool)

@@ -131,6 +131,7 @@ def first_of_tail(
         "memory_cdf": torch.ones(1, dtype=torch.float64),
         "price_push": torch.zeros(1, items),
         "promotion_push": torch.zeros(1, items),
+        "drift": torch.zeros(2, 1, items),
     }
     total, bought = torch.ones(n, 2), torch.ones(n, 1, dtype=torch.bool)
     everyone = torch.arange(n)

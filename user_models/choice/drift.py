@@ -33,6 +33,7 @@ NEAR, REST = range(2)
 _EDGES = 2.0 ** np.arange(-2, 4)
 _VARIANCES = np.geomspace(1e-3, 8.0, 80)
 _ITEMS = 20.0  # like all, added to those of each class
+_LITTLE = 1e-9  # of a line
 _LEAST = 1e-3  # a factor; of an item that is gone
 _CHUNK = 512  # visits whose shares of all items are in memory at once
 
@@ -86,7 +87,8 @@ def draw_drift(t: dict[str, Tensor], expected: np.ndarray, seed: int) -> Tensor:
     code = _classes(expected)
     mean, variance = (t[name].double().numpy()[:, code] for name in ("drift_mean", "drift_variance"))
     factor = (mean * np.random.default_rng(seed).gamma(1 / variance, variance)).clip(_LEAST)
-    factor *= (expected.sum(1) / (expected * factor).sum(1))[:, None]
+    wanted, drawn = expected.sum(1) + _LITTLE, (expected * factor).sum(1) + _LITTLE  # all may be near
+    factor *= (wanted / drawn)[:, None]
     later = torch.arange(t["drift"].shape[1]) >= t["tried_from"]
     return later[:, None] * torch.from_numpy(np.log(factor)).float()[:, None]
 
