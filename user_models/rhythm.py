@@ -1,9 +1,10 @@
 """When shoppers come: a hazard of a visit for each day since the last one.
 
 logit h = level + effect of days since the last visit + effect of those days in units of the shopper's own
-mean interval + a log(own rate) + b log(own weekday share) + frailty, fitted as a logistic regression of days
-with a visit (discrete-time survival, Cox 1972). Frailty is normal, drawn once an episode: how far a shopper's
-coming weeks are busier or quieter than the past ones. Coming again on the same day has a chance of its own.
+mean interval + effect of the own rate, linear in its log between knots + b log(own weekday share) + frailty,
+fitted as a logistic regression of days with a visit (discrete-time survival, Cox 1972). Frailty is normal,
+drawn once an episode: how far a shopper's coming weeks are busier or quieter than the past ones. Coming again
+on the same day has a chance of its own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from bundlegym.user_models.draws import Draws, normal
 HORIZON = 70
 DAY_EDGES = (2, 3, 4, 5, 6, 7, 8, 10, 14, 15, 21, 28, 42)
 RATIO_EDGES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+#: Visit days a day at which the effect of the log of a shopper's own rate bends.
+_RATE_KNOTS = (0.05, 0.1, 0.2, 0.3, 0.4)
 _HALF_LIFE = 13.0  # weeks, of a past day's weight in a shopper's own rate
 _PRIOR_DAYS, _PRIOR_VISITS = 14.0, 15.0  # weight of the average shopper: in days of rate, in visits
 
@@ -29,9 +32,9 @@ def fit_rhythm(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -
     """Arrays by name, all float32 but `last_visit`:
 
     `visit_rate` (S,) visit days a day; `weekday` (S, 7) log share of visits over 1/7; `again` (S,) chance
-    that a visit is followed by another on its day; `hazard_day`, `hazard_ratio`, `hazard_slope` (2,)
-    coefficients, `hazard_level` (1,) on top; `frailty` () its spread; `last_visit` (n_weeks, S) int32, day of
-    the last visit before a week, -1 for none.
+    that a visit is followed by another on its day; `hazard_day`, `hazard_ratio`, `hazard_weekday` (1,)
+    coefficients, `hazard_own` (S,) what the own rate adds, `hazard_level` (1,) on top; `frailty` () its
+    spread; `last_visit` (n_weeks, S) int32, day of the last visit before a week, -1 for none.
 
     Rates and weekdays are measured before the days on which the coefficients are fitted, and again on all
     `weeks`.
@@ -47,12 +50,14 @@ def fit_rhythm(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -
     surprise = np.bincount(shopper, weights=y - p, minlength=len(shoppers))
     spread = np.bincount(shopper, weights=p * (1 - p), minlength=len(shoppers))
     excess = (surprise**2 - spread).sum() / max((spread**2).sum(), 1e-9)
+    pattern = _own_pattern(came, weeks, shoppers)
     return {
-        **_own_pattern(came, weeks, shoppers),
+        **pattern,
         "again": _again(dataset, weeks, shoppers),
         "hazard_day": beta[:n_day].astype(np.float32),
         "hazard_ratio": beta[n_day : n_day + n_ratio].astype(np.float32),
-        "hazard_slope": beta[n_day + n_ratio :].astype(np.float32),
+        "hazard_own": (_bent(pattern["visit_rate"]) @ beta[n_day + n_ratio : -1]).astype(np.float32),
+        "hazard_weekday": beta[-1:].astype(np.float32),
         "hazard_level": np.array([0.0], dtype=np.float32),
         "frailty": np.array(np.sqrt(max(excess, 0.0)), dtype=np.float32),
         "last_visit": _last_visit(came, dataset.n_weeks),
@@ -69,8 +74,7 @@ def hazards(t: dict[str, Tensor], shopper: Tensor, day: Tensor, since: Tensor, f
     score = t["hazard_day"][torch.bucketize(away, _edges(DAY_EDGES, away), right=True)]
     ratio = away * rate[:, None]
     score = score + t["hazard_ratio"][torch.bucketize(ratio, _edges(RATIO_EDGES, ratio), right=True)]
-    score = score + t["hazard_level"]
-    score = score + t["hazard_slope"][0] * torch.log(rate)[:, None] + t["hazard_slope"][1] * weekday
+    score = score + t["hazard_level"] + t["hazard_own"][shopper, None] + t["hazard_weekday"] * weekday
     return torch.sigmoid(score + frailty[:, None])
 
 
@@ -147,8 +151,14 @@ def _days_at_risk(
     rate = pattern["visit_rate"][shopper].astype(np.float64)
     bins = np.digitize(away, DAY_EDGES), np.digitize(away * rate, RATIO_EDGES)
     blocks = [np.eye(len(e) + 1)[b] for e, b in zip((DAY_EDGES, RATIO_EDGES), bins, strict=True)]
-    x = np.column_stack([*blocks, np.log(rate), pattern["weekday"][shopper, day % 7]])
+    x = np.column_stack([*blocks, _bent(rate), pattern["weekday"][shopper, day % 7]])
     return x, came[shopper, day].astype(np.float64), shopper
+
+
+def _bent(rate: np.ndarray) -> np.ndarray:
+    """(R, F) log of rates (R,), and how far it is above that of each knot."""
+    log_rate = np.log(rate)[:, None]
+    return np.hstack([log_rate, (log_rate - np.log(_RATE_KNOTS)).clip(min=0)])
 
 
 def _logistic(x: np.ndarray, y: np.ndarray, ridge: float = 1.0) -> np.ndarray:

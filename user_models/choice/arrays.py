@@ -50,6 +50,7 @@ class Tables(NamedTuple):
     mission_scale: Any
     synergy: Any
     trip_gap: Any
+    usual_trip: Any
     trip_cdf: Any
     trip_rate: Any
     visit_rate: Any
@@ -57,7 +58,8 @@ class Tables(NamedTuple):
     again: Any
     hazard_day: Any
     hazard_ratio: Any
-    hazard_slope: Any
+    hazard_own: Any
+    hazard_weekday: Any
     hazard_level: Any
     frailty: Any
     extra_units: Any
