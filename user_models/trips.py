@@ -27,6 +27,7 @@ LOG_GRID = np.log(GRID).astype(np.float32)
 #: Log of a trip's lines over the shopper's own mean, between classes of trips; and the class of no trip.
 LAST_EDGES = np.log([0.3, 0.8, 1.5, 2.5]).astype(np.float32)
 _USUAL = 2
+_SOON = 3  # bins of days in which the last trip is still felt
 #: Lines of a basket between classes that differ in what is bought, and the trip that stands for each class.
 SIZE_EDGES = (2, 4, 8, 13, 21)
 _SIZES = (0.8, 2.5, 6.0, 10.0, 16.0, 28.0)
@@ -39,12 +40,28 @@ def _gap_bins(gap: pd.Series) -> np.ndarray:
     return np.where(gap.isna(), len(GAP_EDGES), np.digitize(gap.fillna(0), GAP_EDGES))
 
 
-def mean_by_gap(lines: np.ndarray, gap: pd.Series) -> np.ndarray:
-    """(6,) mean lines of visits by days since the last visit (NaN: not known)."""
-    bins, n = _gap_bins(gap), len(GAP_EDGES) + 1
-    total, count = np.bincount(bins, lines, minlength=n), np.bincount(bins, minlength=n)
-    average = lines.mean()  # of few visits the mean says little
-    return (total + _BIN_VISITS * average) / (count + _BIN_VISITS)
+def size_factors(lines: np.ndarray, usual: np.ndarray, gap: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """(6,) lines of visits, in order, over the log `usual` ones (V,) of their shoppers, by days since the
+    last visit (NaN: not known); and (5, 6) what they are times that by class of the last visit, in the first
+    days."""
+    bins, own, average = _gap_bins(gap), np.exp(usual), lines.mean()
+    of_few = _BIN_VISITS * average  # few visits say little
+    by_gap = _ratios(bins, lines, own * average / own.mean(), len(GAP_EDGES) + 1, of_few)
+    by_gap *= average / own.mean()
+    before, soon = np.roll(size_class(lines, usual), 1), bins < _SOON
+    by_class = _ratios(before[soon], lines[soon], (own * by_gap[bins])[soon], len(LAST_EDGES) + 1, of_few)
+    return by_gap, np.where(np.arange(len(by_gap)) < _SOON, by_class[:, None], 1.0)
+
+
+def _ratios(code: np.ndarray, seen: np.ndarray, expected: np.ndarray, n: int, weight: float) -> np.ndarray:
+    """(n,) what was seen by code over what was expected, shrunk to 1."""
+    total, wanted = (np.bincount(code, x, minlength=n) for x in (seen, expected))
+    return (total + weight) / (wanted + weight)
+
+
+def size_class(lines: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """(V,) int64 class of visits of so many lines (V,), by the log `usual` ones (V,) of their shoppers."""
+    return np.digitize(np.log(lines.clip(min=1)) - usual, LAST_EDGES)
 
 
 def on_grid(by_size: np.ndarray) -> np.ndarray:
@@ -64,7 +81,7 @@ def fit_trips(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) ->
     lines = np.bincount(lines_of(dataset, rows)[1], minlength=len(rows))
     shopper = visits["shopper"].to_numpy()
     known = shoppers[shopper]
-    usual = _usual_trip(lines, shopper, shoppers)
+    usual = usual_trip(dataset, weeks, shoppers)
     gap = visits.groupby("shopper")["day"].diff()
     bins = trips_before(dataset, usual)[rows], _gap_bins(gap)
     shape = len(LAST_EDGES) + 1, len(GAP_EDGES) + 1
@@ -102,9 +119,25 @@ def fit_trips(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) ->
     }
 
 
+def usual_trip(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> np.ndarray:
+    """(S,) float32 log mean lines of each shopper's visits, shrunk to that of all."""
+    rows = visit_rows(dataset, weeks)
+    lines = np.bincount(lines_of(dataset, rows)[1], minlength=len(rows))
+    shopper = dataset.visits["shopper"].to_numpy()[rows]
+    total, visits = (np.bincount(shopper, w, minlength=len(shoppers)) for w in (lines, None))
+    mean = total[shoppers].sum() / max(visits[shoppers].sum(), 1)
+    return np.log((total + _PRIOR_VISITS * mean) / (visits + _PRIOR_VISITS)).astype(np.float32)
+
+
+def trip_classes(dataset: Dataset, usual: np.ndarray) -> np.ndarray:
+    """(V,) int64 class of each visit of the log; `usual` (S,) log mean lines."""
+    lines = np.bincount(dataset.purchases["visit"], minlength=len(dataset.visits))
+    return size_class(lines, usual[dataset.visits["shopper"]])
+
+
 def trips_before(dataset: Dataset, usual: np.ndarray) -> np.ndarray:
     """(V,) int64 class of the shopper's visit before each one of the log; `usual` (S,) log mean lines."""
-    before = np.roll(_classes(dataset, usual), 1)
+    before = np.roll(trip_classes(dataset, usual), 1)
     return np.where(dataset.visits["shopper"].diff() == 0, before, _USUAL)
 
 
@@ -119,22 +152,9 @@ def trip_class(t: dict[str, Tensor], shopper: Tensor, log_size: Tensor) -> Tenso
     return torch.bucketize(over_mean, torch.from_numpy(LAST_EDGES).to(over_mean.device), right=True)
 
 
-def _usual_trip(lines: np.ndarray, shopper: np.ndarray, shoppers: np.ndarray) -> np.ndarray:
-    """(S,) float32 log mean lines of each shopper's visits, shrunk to that of all."""
-    total, visits = (np.bincount(shopper, w, minlength=len(shoppers)) for w in (lines, None))
-    mean = total[shoppers].sum() / visits[shoppers].sum()
-    return np.log((total + _PRIOR_VISITS * mean) / (visits + _PRIOR_VISITS)).astype(np.float32)
-
-
-def _classes(dataset: Dataset, usual: np.ndarray) -> np.ndarray:
-    """(V,) int64 class of each visit of the log."""
-    lines = np.bincount(dataset.purchases["visit"], minlength=len(dataset.visits))
-    return np.digitize(np.log(lines.clip(min=1)) - usual[dataset.visits["shopper"]], LAST_EDGES)
-
-
 def _last_trip(dataset: Dataset, usual: np.ndarray) -> np.ndarray:
     """(n_weeks, S) int64 class of the last visit before each week."""
-    visits, everyone, classes = dataset.visits, np.arange(len(usual)), _classes(dataset, usual)
+    visits, everyone, classes = dataset.visits, np.arange(len(usual)), trip_classes(dataset, usual)
     shopper = visits["shopper"].to_numpy(np.int64)
     key = shopper * dataset.n_weeks + visits["week"].to_numpy()
     week = np.arange(dataset.n_weeks)[:, None]

@@ -56,8 +56,10 @@ class Tables(NamedTuple):
     visit_rate: Any
     weekday: Any
     again: Any
+    irregular: Any
     hazard_day: Any
     hazard_ratio: Any
+    hazard_irregular: Any
     hazard_own: Any
     hazard_weekday: Any
     hazard_level: Any

@@ -164,7 +164,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
                 prefetch(own, shopper[r + 1])
             room = door_rate, need, lift, normal, tail, tail_by_category
             log_size, size, trip = door(t, key, s, week, since[r], last_trip[r], *room)
-            wait, gone = next_visit(t, key, s, day[r])
+            wait, gone = next_visit(t, key, s, day[r], trip)
             items[:length], category[:length] = t.shortlist[s], t.short_category[s]
             opened = r
         days[r], left[r], after_trip[r] = wait, gone, trip

@@ -219,7 +219,7 @@ class ChoiceShopper(UserModel):
         purchases = self._purchases(state, visit, draws, bought, taken, offer.discount, *from_tail)
         picked = (bought & in_offer & ~taken).any(1)
         choice = torch.where(whole, TAKE, torch.where(picked, CHERRY_PICK, IGNORE))
-        days, left = next_visit(t, state["shopper"], state["day"], draws)
+        days, left = next_visit(t, state["shopper"], state["day"], visit.trip, draws)
         extra = visit.items[:, n_short:]
         unknown = torch.cat([state["last"] < 0, times_of(state["tried"], extra) == 0], 1)
         habit = draws.uniform(streams.TRIAL, visit.items) < t["trial_habit"]

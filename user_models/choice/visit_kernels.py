@@ -85,8 +85,8 @@ def _mission(t, key, size, lift, normal):
 
 
 @part
-def next_visit(t, key, s, day):
-    """Days until the next visit, and whether there is none."""
+def next_visit(t, key, s, day, trip):
+    """Days from a visit of a class until the next, and whether there is none."""
     seed, episode, _ = key
     if compiled_unit(key_of(key, streams.AGAIN)) < t.again[s]:
         return 0, False
@@ -102,7 +102,8 @@ def next_visit(t, key, s, day):
         while by_ratio < len(_RATIOS) and _F(away) * t.visit_rate[s] >= _RATIOS[by_ratio]:
             by_ratio += 1
         score = own + t.hazard_weekday[0] * t.weekday[s, (day + away) % 7]
-        score += t.hazard_day[by_day] + t.hazard_ratio[by_ratio]
+        score += t.hazard_day[trip, by_day]
+        score += t.hazard_ratio[by_ratio] + t.irregular[s] * t.hazard_irregular[by_ratio]
         stays_away /= _ONE + exp32(score)
         if stays_away < luck:
             return ahead + 1, False

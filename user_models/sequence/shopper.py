@@ -166,7 +166,7 @@ class SequenceShopper(UserModel):
         trip = trip.clamp(max=t["trip_rate"].shape[1] - 1)
         factor = gap_factor(t, state["last_trip"], state["since"])
         size = torch.exp(t["trip_rate"][shopper].gather(1, trip) + factor[:, None])
-        planned = torch.from_numpy(LOG_GRID).to(self.device)[trip[:, 0]] + factor
+        planned = trip_class(t, shopper, torch.from_numpy(LOG_GRID).to(self.device)[trip[:, 0]] + factor)
         # The purpose of a trip says what it holds, its size how much.
         mission = mission_shift(t, draws, trip[:, 0])
         share = torch.softmax(self._utility(state).add_(mission.index_select(1, t["category"])), 1)
@@ -193,7 +193,7 @@ class SequenceShopper(UserModel):
         units = draw_units(t, shopper[row], item, week[row], draws.of(row))
         off = offer.discount[row] * taken[row, item] / units
         picked = (own.gather(1, offered) & here).any(1)
-        days, left = next_visit(t, shopper, state["day"], draws)
+        days, left = next_visit(t, shopper, state["day"], planned, draws)
         response = Response(
             choice=torch.where(whole, TAKE, torch.where(picked, CHERRY_PICK, IGNORE)),
             row=row,
@@ -203,7 +203,7 @@ class SequenceShopper(UserModel):
             days=days,
             left=left,
         )
-        return response, self._after(state, own, taken, days, trip_class(t, shopper, planned))
+        return response, self._after(state, own, taken, days, planned)
 
     def _after(self, state: State, own: Tensor, taken: Tensor, days: Tensor, trip: Tensor) -> State:
         short = self.tensors["shortlist"][state["shopper"]]
