@@ -1,11 +1,11 @@
 """When shoppers come: a hazard of a visit for each day since the last one.
 
-logit h = level + effect of days since the last visit, in the first of them by how large that was (`trips`) +
-effect of those days in units of the shopper's own mean interval, more of it the less regular the shopper's
-intervals are + effect of the own rate, linear in its log between knots + b log(own weekday share) + frailty,
-fitted as a logistic regression of days with a visit (discrete-time survival, Cox 1972). Frailty is normal,
-drawn once an episode: how far a shopper's coming weeks are busier or quieter than the past ones. Coming again
-on the same day has a chance of its own.
+logit h = level + effect of days since the last visit, in the first week by how large that was (`trips`) +
+effect of those days in units of the shopper's own mean interval, with a second one times how irregular the
+own intervals are + effect of the own rate, linear in its log between knots + b log(own weekday share) +
+frailty, fitted as a logistic regression of days with a visit (discrete-time survival, Cox 1972). Frailty is
+normal, drawn once an episode: how far a shopper's coming weeks are busier or quieter than the past ones.
+Coming again on the same day has a chance of its own.
 """
 
 from __future__ import annotations
@@ -28,9 +28,12 @@ RATIO_EDGES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 _SIZE_EDGES = (2, 4, 7)
 #: Visit days a day at which the effect of the log of a shopper's own rate bends.
 _RATE_KNOTS = (0.05, 0.1, 0.2, 0.3, 0.4)
+_DAYS, _RATIOS, _CLASSES = len(DAY_EDGES) + 1, len(RATIO_EDGES) + 1, len(LAST_EDGES) + 1
+#: How many coefficients each part of the hazard has, but for the last one, of weekdays.
+_PARTS = (_DAYS, len(_SIZE_EDGES) * _CLASSES, _RATIOS, _RATIOS, len(_RATE_KNOTS) + 1)
 _HALF_LIFE = 13.0  # weeks, of a past day's weight in a shopper's own rate
 _PRIOR_DAYS, _PRIOR_VISITS = 14.0, 15.0  # weight of the average shopper: in days of rate, in visits
-_PRIOR_INTERVALS = 8.0
+_PRIOR_INTERVALS = 8.0  # weight of the average shopper in how irregular one's own are
 
 
 def fit_rhythm(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> dict[str, np.ndarray]:
@@ -55,8 +58,9 @@ def fit_rhythm(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -
     trip[dataset.visits["shopper"], dataset.visits["day"]] = trip_classes(dataset, usual)
     x, y, shopper = _days_at_risk(came, trip, early, (cut, end), shoppers)
     beta = _logistic(x, y)
-    day, size, ratio, irregular, own, weekday = np.split(beta, np.cumsum(_WIDTHS))
-    by_size = np.append(size.reshape(-1, len(LAST_EDGES) + 1), np.zeros((1, len(LAST_EDGES) + 1)), 0)
+    day, size, ratio, irregular, own, weekday = np.split(beta, np.cumsum(_PARTS))
+    by_size = np.append(size, np.zeros(_CLASSES)).reshape(-1, _CLASSES)
+    size_of_day = by_size[np.digitize((1, *DAY_EDGES), _SIZE_EDGES)]
     p = 1 / (1 + np.exp(-x @ beta))
     surprise = np.bincount(shopper, weights=y - p, minlength=len(shoppers))
     spread = np.bincount(shopper, weights=p * (1 - p), minlength=len(shoppers))
@@ -65,7 +69,7 @@ def fit_rhythm(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -
     return {
         **pattern,
         "again": _again(dataset, weeks, shoppers),
-        "hazard_day": (day + by_size[np.digitize(_FIRST_DAYS, _SIZE_EDGES)].T).astype(np.float32),
+        "hazard_day": (day + size_of_day.T).astype(np.float32),
         "hazard_ratio": ratio.astype(np.float32),
         "hazard_irregular": irregular.astype(np.float32),
         "hazard_own": (_bent(pattern["visit_rate"]) @ own).astype(np.float32),
@@ -172,19 +176,6 @@ def _irregular(came: np.ndarray, shoppers: np.ndarray) -> np.ndarray:
     return np.log(variance / mean if mean > 0 else np.ones(len(came))).astype(np.float32)
 
 
-#: How many coefficients the parts of the hazard have, but for the weekday's.
-_N_RATIO = len(RATIO_EDGES) + 1
-_WIDTHS = (
-    len(DAY_EDGES) + 1,
-    len(_SIZE_EDGES) * (len(LAST_EDGES) + 1),
-    _N_RATIO,
-    _N_RATIO,
-    len(_RATE_KNOTS) + 1,
-)
-#: A day of each bin of `DAY_EDGES`.
-_FIRST_DAYS = (1, *DAY_EDGES)
-
-
 def _days_at_risk(
     came: np.ndarray,
     trip: np.ndarray,
@@ -203,15 +194,13 @@ def _days_at_risk(
     day = days[place]
     away = day - before[shopper, place]
     rate = pattern["visit_rate"][shopper].astype(np.float64)
-    by_day = np.eye(len(DAY_EDGES) + 1)[np.digitize(away, DAY_EDGES)]
-    n_classes = len(LAST_EDGES) + 1
-    size = np.digitize(away, _SIZE_EDGES) * n_classes + trip[shopper, day - away]
-    by_size = np.eye((len(_SIZE_EDGES) + 1) * n_classes)[size][:, :-n_classes]
-    by_ratio = np.eye(_N_RATIO)[np.digitize(away * rate, RATIO_EDGES)]
-    uneven = by_ratio * pattern["irregular"][shopper, None]
-    x = np.column_stack(
-        [by_day, by_size, by_ratio, uneven, _bent(rate), pattern["weekday"][shopper, day % 7]]
-    )
+    by_day = np.eye(_DAYS)[np.digitize(away, DAY_EDGES)]
+    size = np.digitize(away, _SIZE_EDGES) * _CLASSES + trip[shopper, day - away]
+    by_size = np.eye((len(_SIZE_EDGES) + 1) * _CLASSES)[size][:, :-_CLASSES]
+    by_ratio = np.eye(_RATIOS)[np.digitize(away * rate, RATIO_EDGES)]
+    irregular = by_ratio * pattern["irregular"][shopper, None]
+    weekday = pattern["weekday"][shopper, day % 7]
+    x = np.column_stack([by_day, by_size, by_ratio, irregular, _bent(rate), weekday])
     return x, came[shopper, day].astype(np.float64), shopper
 
 

@@ -27,7 +27,7 @@ LOG_GRID = np.log(GRID).astype(np.float32)
 #: Log of a trip's lines over the shopper's own mean, between classes of trips; and the class of no trip.
 LAST_EDGES = np.log([0.3, 0.8, 1.5, 2.5]).astype(np.float32)
 _USUAL = 2
-_SOON = 3  # bins of days in which the last trip is still felt
+_SOON = 3  # bins of days in which a simulated last trip is still felt as the log's is
 #: Lines of a basket between classes that differ in what is bought, and the trip that stands for each class.
 SIZE_EDGES = (2, 4, 8, 13, 21)
 _SIZES = (0.8, 2.5, 6.0, 10.0, 16.0, 28.0)
@@ -44,10 +44,10 @@ def size_factors(lines: np.ndarray, usual: np.ndarray, gap: pd.Series) -> tuple[
     """(6,) lines of visits, in order, over the log `usual` ones (V,) of their shoppers, by days since the
     last visit (NaN: not known); and (5, 6) what they are times that by class of the last visit, in the first
     days."""
-    bins, own, average = _gap_bins(gap), np.exp(usual), lines.mean()
-    of_few = _BIN_VISITS * average  # few visits say little
-    by_gap = _ratios(bins, lines, own * average / own.mean(), len(GAP_EDGES) + 1, of_few)
-    by_gap *= average / own.mean()
+    bins, own = _gap_bins(gap), np.exp(usual)
+    of_few = _BIN_VISITS * lines.mean()  # few visits say little
+    average = lines.mean() / own.mean()
+    by_gap = average * _ratios(bins, lines, own * average, len(GAP_EDGES) + 1, of_few)
     before, soon = np.roll(size_class(lines, usual), 1), bins < _SOON
     by_class = _ratios(before[soon], lines[soon], (own * by_gap[bins])[soon], len(LAST_EDGES) + 1, of_few)
     return by_gap, np.where(np.arange(len(by_gap)) < _SOON, by_class[:, None], 1.0)
@@ -82,10 +82,9 @@ def fit_trips(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) ->
     shopper = visits["shopper"].to_numpy()
     known = shoppers[shopper]
     usual = usual_trip(dataset, weeks, shoppers)
-    gap = visits.groupby("shopper")["day"].diff()
-    bins = trips_before(dataset, usual)[rows], _gap_bins(gap)
     shape = len(LAST_EDGES) + 1, len(GAP_EDGES) + 1
-    bins = np.ravel_multi_index(bins, shape)
+    by_days = _gap_bins(visits.groupby("shopper")["day"].diff())
+    bins = np.ravel_multi_index((trips_before(dataset, usual)[rows], by_days), shape)
     # Few cells hold all visits: likelihoods are taken once a cell.
     cell, first, back = np.unique(lines * 100 + bins, return_index=True, return_inverse=True)
     size, factor = lines[first][:, None], np.ones(shape)
@@ -109,7 +108,7 @@ def fit_trips(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) ->
             for w in (held, GRID)
         )
         by_gap = (observed.sum(0) + _BIN_LINES) / (expected.sum(0) + _BIN_LINES)
-        factor = (observed + _BIN_LINES * by_gap) / (expected + _BIN_LINES)
+        factor = (observed + _BIN_LINES * by_gap) / (expected + _BIN_LINES)  # of few lines like that of all
         factor /= by_gap[-2]  # sizes and factors have a scale in common: f is 1 after a week
     return {
         "trip_share": share.astype(np.float32),

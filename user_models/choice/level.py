@@ -44,8 +44,9 @@ def fit_level(
 ) -> dict[str, np.ndarray]:
     """`trip_gap`, `hazard_level`, `group_level` and `trip_rate`, or of a model that has no `group_level`
     `category_level`, with which a simulation of `shoppers` (mask) has as large a mean basket after each time
-    since the last visit, as many visits, and as large a share of each subcategory, or category, in baskets of
-    each size as the log. With `by_category` subcategories of one category have one level.
+    since the last visit and, soon after it, by how large that was, as many visits, and as large a share of
+    each subcategory, or category, in baskets of each size as the log. With `by_category` subcategories of one
+    category have one level.
 
     Replaces those of the model's `tensors` on the way.
 

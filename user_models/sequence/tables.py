@@ -33,8 +33,7 @@ def sequence_tensors(
     state, the shortlist's history and the week add; `push`, `rebate`, `shelf_price` (W, I); `price_slope`
     (I,); `calling`, `hearing` (I, H) embeddings; `within` (I,); `frequency`, `weight` (), `gap` (11,) and
     `cell_*` of the network; `trip_cdf`, `trip_rate` (S, K), `trip_gap` (5, 6), `usual_trip` (S,),
-    `last_trip` (W, S); those of `fit_rhythm`, `fit_units`,
-    `mission_tables`; `group`, `category` (I,).
+    `last_trip` (W, S); those of `fit_rhythm`, `fit_units`, `mission_tables`; `group`, `category` (I,).
     """
     marketing = Marketing.of(dataset, weeks)
     slope = net.slope()
