@@ -1,40 +1,67 @@
 """How much a visit holds: each shopper's own mixture of small and big trips.
 
 A trip of size m holds max(1, N) lines, for who has come buys something; N is Poisson of mean m f, where f
-depends on the days since the last visit. Sizes lie on a grid, and each shopper's weights on it are a mode
-under a Dirichlet prior centred on all shoppers' weights: a non-parametric mixture (Laird 1978), shrunk. Both
-are found by expectation maximisation: whoever comes often makes small trips, which is no effect of the days.
+depends on the days since the last visit and on how large that was, in classes of its lines over the shopper's
+own mean: soon after a big trip little is needed. Sizes lie on a grid, and each shopper's weights on it are a
+mode under a Dirichlet prior centred on all shoppers' weights: a non-parametric mixture (Laird 1978), shrunk.
+Both are found by expectation maximisation: whoever comes often makes small trips, which is no effect of the
+days. In a simulation the last trip is as large as it was planned, m f, whatever was bought then: an offer
+taken does not make the next trip another one.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.sparse import csr_matrix
 from scipy.stats import poisson
+from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 
 #: Days since the last visit at which the size of a trip changes; the last bin is also for a first visit.
 GAP_EDGES = (1, 2, 4, 7, 10)
 GRID = np.geomspace(0.4, 100.0, 24)
+LOG_GRID = np.log(GRID).astype(np.float32)
+#: Log of a trip's lines over the shopper's own mean, between classes of trips; and the class of no trip.
+LAST_EDGES = np.log([0.3, 0.8, 1.5, 2.5]).astype(np.float32)
+_USUAL = 2
+_SOON = 3  # bins of days in which a simulated last trip is still felt as the log's is
 #: Lines of a basket between classes that differ in what is bought, and the trip that stands for each class.
 SIZE_EDGES = (2, 4, 8, 13, 21)
 _SIZES = (0.8, 2.5, 6.0, 10.0, 16.0, 28.0)
 _PRIOR_VISITS, _STEPS = 8.0, 60
 _BIN_VISITS = 20.0
+_BIN_LINES = 50.0  # weight of the factor of all trips after so many days in that of a class of them
 
 
 def _gap_bins(gap: pd.Series) -> np.ndarray:
     return np.where(gap.isna(), len(GAP_EDGES), np.digitize(gap.fillna(0), GAP_EDGES))
 
 
-def mean_by_gap(lines: np.ndarray, gap: pd.Series) -> np.ndarray:
-    """(6,) mean lines of visits by days since the last visit (NaN: not known)."""
-    bins, n = _gap_bins(gap), len(GAP_EDGES) + 1
-    total, count = np.bincount(bins, lines, minlength=n), np.bincount(bins, minlength=n)
-    average = lines.mean()  # of few visits the mean says little
-    return (total + _BIN_VISITS * average) / (count + _BIN_VISITS)
+def size_factors(lines: np.ndarray, usual: np.ndarray, gap: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """(6,) lines of visits, in order, over the log `usual` ones (V,) of their shoppers, by days since the
+    last visit (NaN: not known); and (5, 6) what they are times that by class of the last visit, in the first
+    days."""
+    bins, own = _gap_bins(gap), np.exp(usual)
+    of_few = _BIN_VISITS * lines.mean()  # few visits say little
+    average = lines.mean() / own.mean()
+    by_gap = average * _ratios(bins, lines, own * average, len(GAP_EDGES) + 1, of_few)
+    before, soon = np.roll(size_class(lines, usual), 1), bins < _SOON
+    by_class = _ratios(before[soon], lines[soon], (own * by_gap[bins])[soon], len(LAST_EDGES) + 1, of_few)
+    return by_gap, np.where(np.arange(len(by_gap)) < _SOON, by_class[:, None], 1.0)
+
+
+def _ratios(code: np.ndarray, seen: np.ndarray, expected: np.ndarray, n: int, weight: float) -> np.ndarray:
+    """(n,) what was seen by code over what was expected, shrunk to 1."""
+    total, wanted = (np.bincount(code, x, minlength=n) for x in (seen, expected))
+    return (total + weight) / (wanted + weight)
+
+
+def size_class(lines: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """(V,) int64 class of visits of so many lines (V,), by the log `usual` ones (V,) of their shoppers."""
+    return np.digitize(np.log(lines.clip(min=1)) - usual, LAST_EDGES)
 
 
 def on_grid(by_size: np.ndarray) -> np.ndarray:
@@ -46,23 +73,27 @@ def on_grid(by_size: np.ndarray) -> np.ndarray:
 
 
 def fit_trips(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> dict[str, np.ndarray]:
-    """`trip_share` (S, K) chances of the sizes in `GRID`, `trip_gap` (6,) factor f by days since the last
-    visit."""
+    """`trip_share` (S, K) chances of the sizes in `GRID`; `trip_gap` (5, 6) factor f by class of the last
+    visit and days since; `usual_trip` (S,) log of the shopper's own mean lines; `last_trip` (n_weeks, S)
+    int64 class of the last visit before a week."""
     rows = visit_rows(dataset, weeks)
     visits = dataset.visits.iloc[rows]
     lines = np.bincount(lines_of(dataset, rows)[1], minlength=len(rows))
     shopper = visits["shopper"].to_numpy()
-    bins = _gap_bins(visits.groupby("shopper")["day"].diff())
     known = shoppers[shopper]
+    usual = usual_trip(dataset, weeks, shoppers)
+    shape = len(LAST_EDGES) + 1, len(GAP_EDGES) + 1
+    by_days = _gap_bins(visits.groupby("shopper")["day"].diff())
+    bins = np.ravel_multi_index((trips_before(dataset, usual)[rows], by_days), shape)
     # Few cells hold all visits: likelihoods are taken once a cell.
-    cell, first, back = np.unique(lines * 10 + bins, return_index=True, return_inverse=True)
-    size, factor = lines[first][:, None], np.ones(len(GAP_EDGES) + 1)
+    cell, first, back = np.unique(lines * 100 + bins, return_index=True, return_inverse=True)
+    size, factor = lines[first][:, None], np.ones(shape)
     by_shopper = csr_matrix((np.ones(len(rows), np.float32), (shopper, np.arange(len(rows)))))
     by_cell = csr_matrix((known.astype(np.float32), (back, np.arange(len(rows)))))
 
     share = np.full((dataset.n_shoppers, len(GRID)), 1 / len(GRID))
     for _ in range(_STEPS):
-        mean = GRID * factor[bins[first]][:, None]
+        mean = GRID * factor.ravel()[bins[first]][:, None]
         none = np.where(size == 1, np.exp(-mean), 0.0)
         likelihood = none + poisson.pmf(size, mean) + 1e-300
         responsibility = share[shopper] * likelihood[back]
@@ -73,8 +104,63 @@ def fit_trips(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) ->
         # One line is none that a push at the door made one, in so many cases.
         seen, held = by_cell @ responsibility, size - none / likelihood
         observed, expected = (
-            np.bincount(bins[first], weights=(seen * w).sum(1), minlength=len(factor)) for w in (held, mean)
+            np.bincount(bins[first], weights=(seen * w).sum(1), minlength=factor.size).reshape(shape)
+            for w in (held, GRID)
         )
-        factor *= (observed + 50) / (expected + 50)
-        factor /= factor[-2]  # sizes and factors have a scale in common: f is 1 after a week
-    return {"trip_share": share.astype(np.float32), "trip_gap": factor.astype(np.float32)}
+        by_gap = (observed.sum(0) + _BIN_LINES) / (expected.sum(0) + _BIN_LINES)
+        factor = (observed + _BIN_LINES * by_gap) / (expected + _BIN_LINES)  # of few lines like that of all
+        factor /= by_gap[-2]  # sizes and factors have a scale in common: f is 1 after a week
+    return {
+        "trip_share": share.astype(np.float32),
+        "trip_gap": factor.astype(np.float32),
+        "usual_trip": usual,
+        "last_trip": _last_trip(dataset, usual),
+    }
+
+
+def usual_trip(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> np.ndarray:
+    """(S,) float32 log mean lines of each shopper's visits, shrunk to that of all."""
+    rows = visit_rows(dataset, weeks)
+    lines = np.bincount(lines_of(dataset, rows)[1], minlength=len(rows))
+    shopper = dataset.visits["shopper"].to_numpy()[rows]
+    total, visits = (np.bincount(shopper, w, minlength=len(shoppers)) for w in (lines, None))
+    mean = total[shoppers].sum() / max(visits[shoppers].sum(), 1)
+    return np.log((total + _PRIOR_VISITS * mean) / (visits + _PRIOR_VISITS)).astype(np.float32)
+
+
+def trip_classes(dataset: Dataset, usual: np.ndarray) -> np.ndarray:
+    """(V,) int64 class of each visit of the log; `usual` (S,) log mean lines."""
+    lines = np.bincount(dataset.purchases["visit"], minlength=len(dataset.visits))
+    return size_class(lines, usual[dataset.visits["shopper"]])
+
+
+def trips_before(dataset: Dataset, usual: np.ndarray) -> np.ndarray:
+    """(V,) int64 class of the shopper's visit before each one of the log; `usual` (S,) log mean lines."""
+    before = np.roll(trip_classes(dataset, usual), 1)
+    return np.where(dataset.visits["shopper"].diff() == 0, before, _USUAL)
+
+
+def gap_of(since: Tensor) -> Tensor:
+    """(N,) class of days since the last visit (N,)."""
+    return torch.bucketize(since, since.new_tensor(GAP_EDGES), right=True)
+
+
+def gap_factor(t: dict[str, Tensor], last_trip: Tensor, since: Tensor) -> Tensor:
+    """(N,) log of the factor on trips `since` (N,) days after a trip of a class (N,)."""
+    return t["trip_gap"][last_trip, gap_of(since)]
+
+
+def trip_class(t: dict[str, Tensor], shopper: Tensor, log_size: Tensor) -> Tensor:
+    """(N,) class of planned trips of a size, log m f (N,)."""
+    over_mean = log_size.clamp(min=0) - t["usual_trip"][shopper]
+    return torch.bucketize(over_mean, torch.from_numpy(LAST_EDGES).to(over_mean.device), right=True)
+
+
+def _last_trip(dataset: Dataset, usual: np.ndarray) -> np.ndarray:
+    """(n_weeks, S) int64 class of the last visit before each week."""
+    visits, everyone, classes = dataset.visits, np.arange(len(usual)), trip_classes(dataset, usual)
+    shopper = visits["shopper"].to_numpy(np.int64)
+    key = shopper * dataset.n_weeks + visits["week"].to_numpy()
+    week = np.arange(dataset.n_weeks)[:, None]
+    place = np.searchsorted(key, everyone * dataset.n_weeks + week) - 1
+    return np.where((place >= 0) & (shopper[place] == everyone), classes[place], _USUAL)

@@ -93,7 +93,7 @@ def test_both_paths_decide_alike(user_model, options, more):
         assert all(one[k] == pytest.approx(other[k], rel=1e-5) for k in one.keys() & other.keys())
         differ, bought = differ + len(one.keys() ^ other.keys()), bought + len(one)
         assert set(wanted) == set(state)
-        for name in ("shopper", "day", "since"):
+        for name in ("shopper", "day", "since", "last_trip"):
             assert torch.equal(wanted[name], state[name]), name
         assert (wanted["last"] != state["last"]).sum() <= 2
         assert (wanted["tried"] != state["tried"]).any(1).sum() <= differ

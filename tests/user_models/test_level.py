@@ -45,12 +45,13 @@ def test_a_subcategory_of_which_little_is_known_is_like_its_category():
 
 
 def test_mean_baskets_by_days_since_the_last_add_up_to_that_of_all():
-    """Small baskets day by day of one shopper, big ones week by week of another."""
+    """Small baskets day by day of one shopper, big ones week by week of another: both as large as usual."""
     day_by_day = pd.DataFrame({"visit": np.repeat(np.arange(900), 2), "shopper": 0})
     week_by_week = pd.DataFrame({"visit": 900 + np.repeat(np.arange(100), 20), "shopper": 1})
     tape = pd.concat([day_by_day, week_by_week]).assign(item=0)
     tape["day"] = np.where(tape["shopper"] == 0, tape["visit"], 7 * (tape["visit"] - 900))
-    assert _visits(tape)["trip_gap"].mean() == pytest.approx(len(tape) / 1_000)
+    factor = _visits(tape, np.log([2.0, 20.0]))["trip_gap"]
+    assert factor == pytest.approx(np.full_like(factor, len(tape) / 1_000))
 
 
 def test_between_classes_of_baskets_trips_lie_in_between():

@@ -56,14 +56,18 @@ class Tables(NamedTuple):
     mission_scale: Any
     synergy: Any
     trip_gap: Any
+    usual_trip: Any
     trip_cdf: Any
     trip_rate: Any
     visit_rate: Any
     weekday: Any
     again: Any
+    irregular: Any
     hazard_day: Any
     hazard_ratio: Any
-    hazard_slope: Any
+    hazard_irregular: Any
+    hazard_own: Any
+    hazard_weekday: Any
     hazard_level: Any
     frailty: Any
     extra_units: Any

@@ -117,16 +117,16 @@ def _equal(one, other):
 def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
     """`ChoiceShopper.respond` of N shoppers.
 
-    luck_of: episode, visit (N,); state: shopper, day, since (N,), last (N, L), tried (N, TRIED); offer: items
-    (N, B), discount (N,); exposure: on the log rate of what is offered. Returns the fields of a `Response`,
-    and `last` and `tried` at the door of the next visit.
+    luck_of: episode, visit (N,); state: shopper, day, since, last_trip (N,), last (N, L), tried (N, TRIED);
+    offer: items (N, B), discount (N,); exposure: on the log rate of what is offered. Returns the fields of a
+    `Response`, and `last_trip`, `last` and `tried` at the door of the next visit.
     """
     (episode, visit), (offer_items, discount) = luck_of, offer
-    shopper, day, since, last, tried = state
+    shopper, day, since, last_trip, last, tried = state
     (n, length), n_offered, n_categories = last.shape, offer_items.shape[1], len(t.mission_spread)
     width = length + n_offered
     choice, days, left = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.bool_)
-    after, after_tried = last.copy(), np.empty_like(tried)
+    after, after_tried, after_trip = last.copy(), np.empty_like(tried), np.empty(n, np.int64)
     door_rate, rate = np.empty(length, np.float32), np.empty(width, np.float32)
     need = np.empty(width, np.float32)
     items, category = np.empty(width, np.uint32), np.empty(width, np.uint16)
@@ -144,7 +144,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
     effect = np.exp(t.coefficient_gap).ravel()
     bought, p = _room(12 * n + width + MOST_ITEMS), 0
     half, opened, previous, start = (n + 1) // 2, -1, -1, 0
-    log_size, size, new, wait, gone, unmoved = _F(0), 0, _ONE, 0, False, False
+    log_size, size, trip, new, wait, gone, unmoved = _F(0), 0, 0, _ONE, 0, False, False
     for step in range(2 * half):
         r = step // 2 + step % 2 * half  # a shopper, then the twin
         if r >= n:
@@ -153,7 +153,8 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
         week = min(max(day[r] // 7, 0), len(t.price) - 1)
         same_door = (
             opened >= 0 and s == shopper[opened] and day[r] == day[opened] and since[r] == since[opened]
-            and episode[r] == episode[opened] and visit[r] == visit[opened]
+            and last_trip[r] == last_trip[opened] and episode[r] == episode[opened]
+            and visit[r] == visit[opened]
         )  # fmt: skip
         if not same_door:
             if r + 1 < half:
@@ -163,11 +164,11 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
                 )  # fmt: skip
                 prefetch(own, shopper[r + 1])
             room = door_rate, need, lift, normal, tail, tail_by_category
-            log_size, size, new = door(t, key, s, week, since[r], *room)
-            wait, gone = next_visit(t, key, s, day[r])
+            log_size, size, trip, new = door(t, key, s, week, since[r], last_trip[r], *room)
+            wait, gone = next_visit(t, key, s, day[r], trip)
             items[:length], category[:length] = t.shortlist[s], t.short_category[s]
             opened = r
-        days[r], left[r] = wait, gone
+        days[r], left[r], after_trip[r] = wait, gone, trip
         if p + width + MOST_ITEMS > len(bought[0]):
             bought = _longer(bought, p)
         row, item, units, price = bought
@@ -274,4 +275,4 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
         row[start:end], p = r, end
         choice[r] = TAKE if whole else CHERRY_PICK if picked else IGNORE
         previous, unmoved = r, exposure == 0 and not (whole or joined or missed)
-    return choice, row[:p], item[:p], units[:p], price[:p], days, left, after, after_tried
+    return choice, row[:p], item[:p], units[:p], price[:p], days, left, after_trip, after, after_tried

@@ -23,7 +23,7 @@ from bundlegym.errors import UserError
 from bundlegym.user_models.base import UserModel
 from bundlegym.user_models.choice.utility import log_share
 from bundlegym.user_models.tape import real_tape, simulated_tape
-from bundlegym.user_models.trips import SIZE_EDGES, mean_by_gap, on_grid
+from bundlegym.user_models.trips import SIZE_EDGES, on_grid, size_factors
 
 #: Of each step. More steps follow the luck of the log; all that is found rests on the last one, and a single
 #: simulation's visits and lines are out by a hundredth each, for who is busy in it is so all along.
@@ -44,8 +44,9 @@ def fit_level(
 ) -> dict[str, np.ndarray]:
     """`trip_gap`, `hazard_level`, `group_level` and `trip_rate`, or of a model that has no `group_level`
     `category_level`, with which a simulation of `shoppers` (mask) has as large a mean basket after each time
-    since the last visit, as many visits, and as large a share of each subcategory, or category, in baskets of
-    each size as the log. With `by_category` subcategories of one category have one level.
+    since the last visit and, soon after it, by how large that was, as many visits, and as large a share of
+    each subcategory, or category, in baskets of each size as the log. With `by_category` subcategories of one
+    category have one level.
 
     Replaces those of the model's `tensors` on the way.
 
@@ -70,7 +71,8 @@ def fit_level(
     )
     start, trip_rate, level = tensors[name], tensors["trip_rate"], np.zeros_like(lines)
     share = _shares(model, tensors, 7 * span[0]) if by_group else None
-    real = _visits(tape)
+    usual = tensors["usual_trip"].numpy()
+    real = _visits(tape, usual)
     for step, n in enumerate(_SIMULATIONS):
         first = seed + sum(_SIMULATIONS[:step])
         tapes = [simulated_tape(model, span, known, first + i) for i in range(n)]
@@ -82,7 +84,7 @@ def fit_level(
         if share is not None:
             tensors["trip_rate"] = trip_rate - torch.log(share @ change.exp().T)
         for figure, wanted in real.items():
-            simulated = np.mean([_visits(tape)[figure] for tape in tapes], 0)
+            simulated = np.mean([_visits(tape, usual)[figure] for tape in tapes], 0)
             tensors[figure] = tensors[figure] + torch.from_numpy(np.log(wanted / simulated)).float()
     return {name: tensors[name].numpy() for name in (*real, name, *(("trip_rate",) if by_group else ()))}
 
@@ -93,14 +95,16 @@ def last_fifth(weeks: tuple[int, int]) -> tuple[int, int]:
     return end - max(1, (end - first) // 5), end
 
 
-def _visits(tape: pd.DataFrame) -> dict[str, np.ndarray]:
-    """What these tensors are to bring about: mean lines by days since the last visit, scaled to a mean of
-    that of all visits, since a model's lie not quite as many days apart as the log's; and (1,) visits."""
+def _visits(tape: pd.DataFrame, usual: np.ndarray) -> dict[str, np.ndarray]:
+    """What these tensors are to bring about: lines by days since the last visit, and how large that was, over
+    the shopper's own log mean ones, `usual` (S,), for who comes when is not to show in it; scaled to a mean
+    of that of all visits, since a model's lie not quite as many days apart as the log's; and (1,) visits."""
     visits = tape.groupby("visit").agg(shopper=("shopper", "first"), day=("day", "first"), n=("item", "size"))
     visits = visits.sort_values(["shopper", "day"], kind="stable")
-    by_gap = mean_by_gap(visits["n"].to_numpy(), visits.groupby("shopper")["day"].diff())
+    gap = visits.groupby("shopper")["day"].diff()
+    by_gap, by_class = size_factors(visits["n"].to_numpy(), usual[visits["shopper"]], gap)
     return {
-        "trip_gap": by_gap * (visits["n"].mean() / by_gap.mean()),
+        "trip_gap": by_class * by_gap * (visits["n"].mean() / by_gap.mean()),
         "hazard_level": np.array([max(len(visits), 1.0)]),
     }
 

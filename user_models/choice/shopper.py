@@ -47,9 +47,10 @@ from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.files import load_tensors, save_tensors
 from bundlegym.user_models.rhythm import first_visit, next_visit
 from bundlegym.user_models.stages import Stages, fit_folder
+from bundlegym.user_models.trips import trips_before
 from bundlegym.user_models.units import draw_units
 
-_STATE = ("shopper", "day", "since", "last", "tried")
+_STATE = ("shopper", "day", "since", "last_trip", "last", "tried")
 
 
 class ChoiceShopper(UserModel):
@@ -114,6 +115,7 @@ class ChoiceShopper(UserModel):
             "shopper": shopper,
             "day": day,
             "since": since,
+            "last_trip": self.tensors["last_trip"].flatten().index_select(0, cell),
             "last": last.flatten(0, 1).index_select(0, cell),
             "tried": self._tried(shopper, day),
         }
@@ -133,7 +135,8 @@ class ChoiceShopper(UserModel):
         shortlist = self.tensors["shortlist"].cpu().numpy()
         last = last_bought_at_visits(dataset, shortlist, rows).astype(np.int16)
         tried = tried_at_visits(dataset, shortlist, rows, int(self.tensors["tried_from"]))
-        history = (torch.as_tensor(a, device=self.device) for a in (gap, last, tried))
+        trip = trips_before(dataset, self.tensors["usual_trip"].cpu().numpy())[rows]
+        history = (torch.as_tensor(a, device=self.device) for a in (gap, trip, last, tried))
         return dict(zip(_STATE, (shopper, day, *history), strict=True))
 
     def log_share(self, state: State) -> Tensor:
@@ -146,7 +149,7 @@ class ChoiceShopper(UserModel):
 
     def _compiled(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
         exposure = self.offer_exposure and self.offer_exposure * float(self.tensors["coefficient_mailer"])
-        *answer, last, tried = kernels.respond(
+        *answer, trip, last, tried = kernels.respond(
             self._arrays(),
             draws.seed,
             (draws.episode.numpy(), draws.visit.numpy()),
@@ -160,6 +163,7 @@ class ChoiceShopper(UserModel):
             "shopper": state["shopper"],
             "day": state["day"] + response.days,
             "since": response.days.clone(),
+            "last_trip": torch.from_numpy(trip),
         }
         return response, after | {"last": torch.from_numpy(last), "tried": torch.from_numpy(tried)}
 
@@ -216,7 +220,7 @@ class ChoiceShopper(UserModel):
         purchases = self._purchases(state, visit, draws, bought, taken, offer.discount, *from_tail)
         picked = (bought & in_offer & ~taken).any(1)
         choice = torch.where(whole, TAKE, torch.where(picked, CHERRY_PICK, IGNORE))
-        days, left = next_visit(t, state["shopper"], state["day"], draws)
+        days, left = next_visit(t, state["shopper"], state["day"], visit.trip, draws)
         extra = visit.items[:, n_short:]
         unknown = torch.cat([state["last"] < 0, of_items(state["tried"], extra, *again) == 0], 1)
         habit = draws.uniform(streams.TRIAL, visit.items) < t["trial_habit"]
@@ -228,6 +232,7 @@ class ChoiceShopper(UserModel):
             "shopper": state["shopper"],
             "day": state["day"] + days,
             "since": days.clone(),
+            "last_trip": visit.trip,
             "last": torch.where(remembered[:, :n_short], now, state["last"]),
             "tried": try_more(state["tried"], *new),
         }
@@ -284,6 +289,7 @@ class ChoiceShopper(UserModel):
             UserError: a file is missing or unreadable, or an earlier version wrote it.
         """
         tensors, settings = load_tensors(folder, "choice")
-        if not {"units_cdf", "trial_habit", "enough", "new_spread", "tried_left", "drift"} <= tensors.keys():
+        added = {"units_cdf", "trial_habit", "enough", "new_spread", "tried_left", "drift", "last_trip"}
+        if not added <= tensors.keys():
             raise UserError(f"{folder}: the user model is of an earlier version; fit it anew")
         return ChoiceShopper(tensors, **settings, device=device)

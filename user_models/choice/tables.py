@@ -64,11 +64,11 @@ def fit_tensors(
     `tried.fading`; `tail_*`, `product_start` as in
     `tail_tables`; `product`, `follow` as in `fit_flavours`; `mission_*` and `synergy` as in `missions`;
     `category_level` (K, C), what missions cost on average; `group_level` (K, G), what trips of a size are
-    for; `new_level` (K,) and `new_spread` (1,) as in `fit_new_level`; `drift` (2, W, I), none as
-    yet; `coupon_effect` (2,) as estimated, its standard error; `campaign_*`, `coupon_push` as in
-    `coupon_tables`; `habit_share` (2,) as estimated, its standard error; `trial_habit` (1,), the chance that
-    a trial leaves a habit; `trip_cdf`, `trip_rate` (S, K): chances and log rates of trips; and those of
-    `fit_rhythm` and `fit_units`.
+    for; `new_level` (K,) and `new_spread` (1,) as in `fit_new_level`; `drift` (2, W, I), none as yet;
+    `coupon_effect` (2,) as estimated, its standard error; `campaign_*`, `coupon_push` as in `coupon_tables`;
+    `habit_share` (2,) as estimated, its standard error; `trial_habit` (1,), the chance that a trial leaves a
+    habit; `trip_cdf`, `trip_rate` (S, K): chances and log rates of trips; `trip_gap` (5, 6) log of that of
+    `fit_trips`, `usual_trip`, `last_trip` as there; and those of `fit_rhythm` and `fit_units`.
     """
     progress = stages.progress
     progress("user model: tastes, missions, visits, units, trips")
@@ -173,6 +173,7 @@ def fit_tensors(
     trips = stages("trips", lambda: fit_trips(dataset, weeks, shoppers))
     tensors["trip_gap"] = torch.from_numpy(np.log(trips["trip_gap"]))
     tensors["trip_cdf"] = torch.from_numpy(trips["trip_share"].cumsum(1))
+    tensors |= {name: torch.from_numpy(trips[name]) for name in ("usual_trip", "last_trip")}
     outside = torch.from_numpy(attraction @ indicator(taste.group)).float()
     tensors["trip_rate"] = _trip_rates(tensors, outside, weeks)
     return tensors

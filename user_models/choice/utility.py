@@ -21,7 +21,7 @@ from bundlegym.user_models.coupons import coupon_push
 from bundlegym.user_models.draws import Draws, normal
 from bundlegym.user_models.ragged import rows_of
 from bundlegym.user_models.rowwise import product
-from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
+from bundlegym.user_models.trips import LOG_GRID, gap_factor, gap_of, trip_class
 
 #: What a `ChoiceShopper` looks up; see `whole.fit_whole`.
 Tensors = dict[str, Tensor]
@@ -35,7 +35,8 @@ class Visit:
     items, log_rate: (N, L + B), log rates of -inf where an offered item is on the shortlist already; offered
     (N, B) the place of each offered item among the considered, -1 for none; week (N,); cell (N, L + B) the
     place of item and week in a table by both, laid flat; shift (N, C) the mission by category; new_level
-    (N, G) of what is new of each subcategory on trips of the size; size (N,) log of the trip's rate.
+    (N, G) of what is new of each subcategory on trips of the size; size (N,) log of the trip's rate; trip
+    (N,) its class, as planned.
     """
 
     items: Tensor
@@ -46,16 +47,12 @@ class Visit:
     shift: Tensor
     new_level: Tensor
     size: Tensor
+    trip: Tensor
 
 
 def week_of(t: Tensors, day: Tensor) -> Tensor:
     """(N,) week of days (N,), the log's last one for later days."""
     return (day // 7).clamp(0, len(t["shelf_price"]) - 1)
-
-
-def gap_of(since: Tensor) -> Tensor:
-    """(N,) class of the days since the last visit (N,)."""
-    return torch.bucketize(since, torch.tensor(TRIP_GAP_EDGES, device=since.device), right=True)
 
 
 def open_visit(t: Tensors, state: State, offer: Offer, draws: Draws) -> Visit:
@@ -73,10 +70,9 @@ def open_visit(t: Tensors, state: State, offer: Offer, draws: Draws) -> Visit:
     offered = torch.where(offer.items >= 0, offered, -1)
     cell = week[:, None] * len(t["category"]) + items
     size = torch.searchsorted(t["trip_cdf"][shopper], draws.uniform(streams.TRIP)[:, None])[:, 0]
-    gap = gap_of(state["since"])
     shock = normal(draws.uniform(streams.NOVELTY))[:, None] * t["new_spread"] - t["new_spread"].square() / 2
     new = t["new_level"][size.clamp(max=len(t["new_level"]) - 1), None] + shock
-    new = new + t["coefficient_new_gap"][gap, None]
+    new = new + t["coefficient_new_gap"][gap_of(state["since"]), None]
     near, rest = (t["drift"][kind].ravel()[cell] for kind in (NEAR, REST))
     new_extra = new + (rest - near)[:, short.shape[1] :]
     rare, bought = _off_shortlist(t, state, extra, new_extra)
@@ -85,13 +81,15 @@ def open_visit(t: Tensors, state: State, offer: Offer, draws: Draws) -> Visit:
     utility = utility + _push(t, shopper, cell, familiar) + near + coupon_push(t, shopper, week, items)
 
     log_size = t["trip_rate"][shopper, size.clamp(max=t["trip_rate"].shape[1] - 1)]
-    log_size = log_size + t["trip_gap"][gap]
+    factor = gap_factor(t, state["last_trip"], state["since"])
+    log_size = log_size + factor
     size = size.clamp(max=len(t["mission_scale"]) - 1)
+    trip = trip_class(t, shopper, torch.from_numpy(LOG_GRID).to(shopper.device)[size] + factor)
     shift, level = mission_shift(t, draws, size), t["group_level"][size]
     log_rate = utility + log_size[:, None] + shift.gather(1, t["category"][items])
     log_rate = log_rate + level.gather(1, t["group"][items])
     log_rate[:, short.shape[1] :].masked_fill_(~unknown, -torch.inf)
-    return Visit(items, log_rate, offered, week, cell, shift, level + new, log_size)
+    return Visit(items, log_rate, offered, week, cell, shift, level + new, log_size, trip)
 
 
 def _known(t: Tensors, state: State, items: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from bundlegym.user_models.draws import compiled_draw, compiled_key, compiled_un
 from bundlegym.user_models.numerics import exp32, log32, normal32
 from bundlegym.user_models.rhythm import DAY_EDGES, HORIZON, RATIO_EDGES
 from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
+from bundlegym.user_models.trips import LAST_EDGES, LOG_GRID
 
 _F = np.float32
 _ONE, _PULL = _F(1), _F(MOST_PULL)
@@ -89,15 +90,15 @@ def _mission(t, key, size, lift, normal):
 
 
 @part
-def next_visit(t, key, s, day):
-    """Days until the next visit, and whether there is none."""
+def next_visit(t, key, s, day, trip):
+    """Days from a visit of a class until the next, and whether there is none."""
     seed, episode, _ = key
     if compiled_unit(key_of(key, streams.AGAIN)) < t.again[s]:
         return 0, False
     luck = compiled_unit(key_of(key, streams.WAIT))
     frailty = normal32(compiled_unit(compiled_key(seed, episode, 0, streams.FRAILTY)))
     own = t.frailty[0] * frailty
-    own += t.hazard_level[0] + t.hazard_slope[0] * log32(t.visit_rate[s])
+    own += t.hazard_level[0] + t.hazard_own[s]
     stays_away, by_day, by_ratio = _ONE, 0, 0
     for ahead in range(HORIZON):
         away = 1 + ahead
@@ -105,8 +106,9 @@ def next_visit(t, key, s, day):
             by_day += 1
         while by_ratio < len(_RATIOS) and _F(away) * t.visit_rate[s] >= _RATIOS[by_ratio]:
             by_ratio += 1
-        score = own + t.hazard_slope[1] * t.weekday[s, (day + away) % 7]
-        score += t.hazard_day[by_day] + t.hazard_ratio[by_ratio]
+        score = own + t.hazard_weekday[0] * t.weekday[s, (day + away) % 7]
+        score += t.hazard_day[trip, by_day]
+        score += t.hazard_ratio[by_ratio] + t.irregular[s] * t.hazard_irregular[by_ratio]
         stays_away /= _ONE + exp32(score)
         if stays_away < luck:
             return ahead + 1, False
@@ -122,18 +124,21 @@ def _new_factor(t, key, size, gap):
 
 
 @part
-def door(t, key, s, week, since, rate, need, lift, normal, tail, tail_by_category):
-    """What does not depend on what was bought before: the log of the trip's rate, its size, and what it
-    multiplies rates of what is new by; and filled in are of each shortlisted item its rate apart from the
-    time since last bought and what that must exceed (L,), of each category what the purposes multiply by
-    (C,), of each subcategory its rate in the tail apart from that (G + 1,), and the sums of these by category
-    (C,)."""
+def door(t, key, s, week, since, last_trip, rate, need, lift, normal, tail, tail_by_category):
+    """What does not depend on what was bought before: the log of the trip's rate, its size, its class as
+    planned, and what it multiplies rates of what is new by; and filled in are of each shortlisted item its
+    rate apart from the time since last bought and what that must exceed (L,), of each category what the
+    purposes multiply by (C,), of each subcategory its rate in the tail apart from that (G + 1,), and the sums
+    of these by category (C,)."""
     chance, size = compiled_unit(key_of(key, streams.TRIP)), 0
     while size < t.trip_cdf.shape[1] - 1 and t.trip_cdf[s, size] < chance:
         size += 1
     log_size = t.trip_rate[s, size]
     gap = first_above(_TRIP_GAPS, since, 0, len(_TRIP_GAPS))
-    log_size += t.trip_gap[gap]
+    factor = t.trip_gap[last_trip, gap]
+    log_size += factor
+    over_mean = max(LOG_GRID[size] + factor, _F(0)) - t.usual_trip[s]
+    trip = first_above(LAST_EDGES, over_mean, 0, len(LAST_EDGES))
     _mission(t, key, size, lift, normal)
     # Each loop touches few arrays: the compiler makes vector code where it can tell that they do not overlap.
     shortlist, taste, push, deal_factor = t.shortlist[s], t.taste[s], t.push[week], t.deal_factor[s]
@@ -163,7 +168,7 @@ def door(t, key, s, week, since, rate, need, lift, normal, tail, tail_by_categor
             whole += tail[place]
             place += 1
         tail_by_category[c] = whole
-    return log_size, size, new
+    return log_size, size, trip, new
 
 
 @part

@@ -39,7 +39,7 @@ from bundlegym.user_models.rhythm import first_visit, next_visit
 from bundlegym.user_models.rowwise import product
 from bundlegym.user_models.sequence.fit import fit_net, own_interval
 from bundlegym.user_models.sequence.tables import sequence_tensors
-from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
+from bundlegym.user_models.trips import LOG_GRID, gap_factor, trip_class, trips_before
 from bundlegym.user_models.units import draw_units
 
 _ROWS = 512  # shoppers whose tables over all items are in memory at once
@@ -91,6 +91,7 @@ class SequenceShopper(UserModel):
             "shopper": shopper,
             "day": day,
             "since": torch.where(last_visit >= 0, day - last_visit, _FIRST_GAP),
+            "last_trip": t["last_trip"][week, shopper],
             "hidden": t["hidden"][week, shopper],
             "count": t["count"][week, shopper].float(),
             "last": t["last"][week, shopper].long(),
@@ -126,14 +127,17 @@ class SequenceShopper(UserModel):
             bought = short[shopper[mine]][who] == what[:, None]
             count[mine] += torch.zeros_like(count[mine]).index_add(0, who, bought.float())
         last = last_bought_at_visits(dataset, short.cpu().numpy(), rows).astype(np.int64)
-        now = {"day": day, "since": torch.as_tensor(gap[rows]), "last": torch.as_tensor(last)}
+        trip = trips_before(dataset, self.tensors["usual_trip"].cpu().numpy())[rows]
+        history = {"since": gap[rows], "last_trip": trip, "last": last}
+        now = {"day": day} | {name: torch.as_tensor(value) for name, value in history.items()}
         return {**state, **{k: v.to(self.device) for k, v in now.items()}, "hidden": hidden, "count": count}
 
     def log_share(self, state: State) -> Tensor:
         t, shopper = self.tensors, state["shopper"]
         share = torch.softmax(self._utility(state), 1)
         chance = torch.diff(t["trip_cdf"][shopper], dim=1, prepend=torch.zeros_like(shopper)[:, None])
-        size = _factor((t["trip_rate"][shopper] + self._trip_gap(state)[:, None]).exp(), share)
+        factor = gap_factor(t, state["last_trip"], state["since"])[:, None]
+        size = _factor((t["trip_rate"][shopper] + factor).exp(), share)
         # An item is on a visit once at most, which costs favourites of their share in big trips.
         known = share.gather(1, t["shortlist"][shopper])
         known = (chance[:, None] * -torch.expm1(-known[:, :, None] * size[:, None])).sum(2)
@@ -160,7 +164,9 @@ class SequenceShopper(UserModel):
         t, shopper, week = self.tensors, state["shopper"], self._week(state["day"])
         trip = torch.searchsorted(t["trip_cdf"][shopper], draws.uniform(streams.TRIP)[:, None])
         trip = trip.clamp(max=t["trip_rate"].shape[1] - 1)
-        size = torch.exp(t["trip_rate"][shopper].gather(1, trip) + self._trip_gap(state)[:, None])
+        factor = gap_factor(t, state["last_trip"], state["since"])
+        size = torch.exp(t["trip_rate"][shopper].gather(1, trip) + factor[:, None])
+        planned = trip_class(t, shopper, torch.from_numpy(LOG_GRID).to(self.device)[trip[:, 0]] + factor)
         # The purpose of a trip says what it holds, its size how much.
         mission = mission_shift(t, draws, trip[:, 0])
         share = torch.softmax(self._utility(state).add_(mission.index_select(1, t["category"])), 1)
@@ -187,7 +193,7 @@ class SequenceShopper(UserModel):
         units = draw_units(t, shopper[row], item, week[row], draws.of(row))
         off = offer.discount[row] * taken[row, item] / units
         picked = (own.gather(1, offered) & here).any(1)
-        days, left = next_visit(t, shopper, state["day"], draws)
+        days, left = next_visit(t, shopper, state["day"], planned, draws)
         response = Response(
             choice=torch.where(whole, TAKE, torch.where(picked, CHERRY_PICK, IGNORE)),
             row=row,
@@ -197,9 +203,9 @@ class SequenceShopper(UserModel):
             days=days,
             left=left,
         )
-        return response, self._after(state, own, taken, days)
+        return response, self._after(state, own, taken, days, planned)
 
-    def _after(self, state: State, own: Tensor, taken: Tensor, days: Tensor) -> State:
+    def _after(self, state: State, own: Tensor, taken: Tensor, days: Tensor, trip: Tensor) -> State:
         short = self.tensors["shortlist"][state["shopper"]]
         bought = own.gather(1, short)
         recent = bought | (taken.gather(1, short) & (state["count"] > 0))
@@ -211,6 +217,7 @@ class SequenceShopper(UserModel):
             "shopper": state["shopper"],
             "day": state["day"] + days,
             "since": days.clone(),
+            "last_trip": trip,
             "hidden": torch.where(heard[:, None], hidden, state["hidden"]),
             "count": state["count"] + bought,
             "last": torch.where(recent, state["day"][:, None], state["last"]),
@@ -240,10 +247,6 @@ class SequenceShopper(UserModel):
         kept = (product(hidden, t["cell_weight_hh"]) + t["cell_bias_hh"]).chunk(3, 1)
         reset, update = torch.sigmoid(heard[0] + kept[0]), torch.sigmoid(heard[1] + kept[1])
         return (1 - update) * torch.tanh(heard[2] + reset * kept[2]) + update * hidden
-
-    def _trip_gap(self, state: State) -> Tensor:
-        edges = torch.tensor(TRIP_GAP_EDGES, device=self.device)
-        return self.tensors["trip_gap"][torch.bucketize(state["since"], edges, right=True)]
 
     def _week(self, day: Tensor) -> Tensor:
         return (day // 7).clamp(0, len(self.tensors["shelf_price"]) - 1)

@@ -32,8 +32,8 @@ def sequence_tensors(
     before each week; `joined` (S,) day of the first visit; `taste` (S, I): log rates but for what the hidden
     state, the shortlist's history and the week add; `push`, `rebate`, `shelf_price` (W, I); `price_slope`
     (I,); `calling`, `hearing` (I, H) embeddings; `within` (I,); `frequency`, `weight` (), `gap` (11,) and
-    `cell_*` of the network; `trip_cdf`, `trip_rate` (S, K), `trip_gap`; those of `fit_rhythm`, `fit_units`,
-    `mission_tables`; `group`, `category` (I,).
+    `cell_*` of the network; `trip_cdf`, `trip_rate` (S, K), `trip_gap` (5, 6), `usual_trip` (S,),
+    `last_trip` (W, S); those of `fit_rhythm`, `fit_units`, `mission_tables`; `group`, `category` (I,).
     """
     marketing = Marketing.of(dataset, weeks)
     slope = net.slope()
@@ -60,6 +60,8 @@ def sequence_tensors(
         "shelf_price": dataset.shelf_price.T,
         "trip_cdf": trips["trip_share"].cumsum(1),
         "trip_gap": np.log(trips["trip_gap"]),
+        "usual_trip": trips["usual_trip"],
+        "last_trip": trips["last_trip"],
         "trip_rate": np.tile(np.log(GRID).astype(np.float32), (dataset.n_shoppers, 1)),
     }
     tensors = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
