@@ -19,7 +19,7 @@ from bundlegym.user_models.tape import simulated_tape
 from bundlegym.user_models.trips import SIZE_EDGES, on_grid
 
 _STEPS = 6
-_PAIRS = 50.0  # weight of no need to change a variance
+_PAIRS = 50.0  # weight of no variance
 _MOST = 3.0  # variance; no log tells from pairs how far a purpose goes beyond
 
 
@@ -57,11 +57,10 @@ def fit_department_spread(
     spread = np.zeros_like(variance)
     for step in range(_STEPS):
         simulated = department_pairs(simulated_tape(model, weeks, shoppers, seed + step), department)
-        expected = real[1] * (simulated[0] + _PAIRS) / (simulated[1] + _PAIRS)
-        variance += np.log((real[0] + _PAIRS) / (expected + _PAIRS))
+        free = real[1] * (simulated[0] + _PAIRS) / (simulated[1] + _PAIRS) / np.exp(variance)
+        variance = np.log((real[0] + _PAIRS) / (free + _PAIRS)).clip(0.0, _MOST)
         # Baskets of one line hold no pairs: what brings them is taken to be as in those of the next class.
         variance[0] = variance[1]
-        variance = variance.clip(0.0, _MOST)
         spread = on_grid(np.sqrt(variance)).astype(np.float32)
         tensors["department_spread"] = torch.from_numpy(spread)
     return spread

@@ -1,7 +1,7 @@
 """What each item is worth to a `ChoiceShopper` at a visit: log rates of purchase.
 
 log rate = trip size + taste + time since last bought + price, display, mailer and coupons + the item's drift
-+ the trip's mission + what trips of a size are for.
++ the trip's purposes + what trips of a size are for.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Visit:
 
     items, log_rate: (N, L + B), log rates of -inf where an offered item is on the shortlist already; offered
     (N, B) the place of each offered item among the considered, -1 for none; week (N,); cell (N, L + B) the
-    place of item and week in a table by both, laid flat; shift (N, C) the mission by category; new_level
+    place of item and week in a table by both, laid flat; shift (N, C) the purposes by category; new_level
     (N, G) of what is new of each subcategory on trips of the size; size (N,) log of the trip's rate; trip
     (N,) its class, as planned.
     """
@@ -85,7 +85,8 @@ def open_visit(t: Tensors, state: State, offer: Offer, draws: Draws) -> Visit:
     log_size = log_size + factor
     size = size.clamp(max=len(t["mission_scale"]) - 1)
     trip = trip_class(t, shopper, torch.from_numpy(LOG_GRID).to(shopper.device)[size] + factor)
-    shift, level = mission_shift(t, draws, size), t["group_level"][size]
+    shift = mission_shift(t, draws, size) + department_shift(t, draws, size)
+    level = t["group_level"][size]
     log_rate = utility + log_size[:, None] + shift.gather(1, t["category"][items])
     log_rate = log_rate + level.gather(1, t["group"][items])
     log_rate[:, short.shape[1] :].masked_fill_(~unknown, -torch.inf)
@@ -143,16 +144,21 @@ def _push(t: Tensors, shopper: Tensor, cell: Tensor, familiar: Tensor) -> Tensor
 
 
 def mission_shift(t: Tensors, draws: Draws, size: Tensor) -> Tensor:
-    """(N, C) what the purposes of a trip of `size` (N,) in the grid add to log rates by category, and the
+    """(N, C) what the mission of a trip of `size` (N,) in the grid adds to log rates by category, and the
     category's level on such trips."""
     categories, purposes = (torch.arange(n, device=size.device) for n in t["mission_loading"].shape)
     shift = product(normal(draws.uniform(streams.MISSION, purposes)), t["mission_loading"])
     shift = shift + normal(draws.uniform(streams.CATEGORY, categories)) * t["mission_spread"]
-    shift = t["mission_scale"][size, None] * shift + t["category_level"][size]
+    return t["mission_scale"][size, None] * shift + t["category_level"][size]
+
+
+def department_shift(t: Tensors, draws: Draws, size: Tensor) -> Tensor:
+    """(N, C) what being for one department adds to log rates by category on a trip of `size` (N,) in the
+    grid."""
     spread = t["department_spread"][size]
     departments = torch.arange(spread.shape[1], device=size.device)
-    purpose = normal(draws.uniform(streams.DEPARTMENT, departments)) * spread - spread.square() / 2
-    return shift + purpose.index_select(1, t["category_department"])
+    shift = normal(draws.uniform(streams.DEPARTMENT, departments)) * spread - spread.square() / 2
+    return shift.index_select(1, t["category_department"])
 
 
 def log_share(t: Tensors, state: State) -> Tensor:
