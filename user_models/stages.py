@@ -28,10 +28,13 @@ class Stages:
     Args:
         folder: of the files, `NAME.safetensors` each; None keeps nothing.
         progress: told of every stage that is not made again.
+        given: arrays of stages by name that are neither made nor kept.
     """
 
-    def __init__(self, folder: Path | None, progress: Callable[[str], None]) -> None:
-        self.folder, self.progress = folder, progress
+    def __init__(
+        self, folder: Path | None, progress: Callable[[str], None], given: dict[str, Arrays] | None = None
+    ) -> None:
+        self.folder, self.progress, self.given = folder, progress, given or {}
 
     def __call__(self, name: str, make: Callable[[], Arrays]) -> Arrays:
         """The arrays of a stage.
@@ -39,6 +42,8 @@ class Stages:
         Raises:
             UserError: the folder cannot be written.
         """
+        if name in self.given:
+            return self.given[name]
         if self.folder is None:
             return make()
         path = self.folder / f"{name}.safetensors"

@@ -21,11 +21,17 @@ def test_a_simulation_with_a_level_gives_it_back(dataset):
     tensors = ChoiceShopper.fit(dataset, weeks=span, progress=lambda _: None, **options).tensors
     wanted = torch.from_numpy(on_grid(np.array([-3.0, -1.5, 0.0, 0.0, 1.0, 1.0]))).float()
     bought = line_counts(dataset, span) > 0
-    tape = simulated_tape(ChoiceShopper(tensors | {"new_level": wanted}), weeks, everyone, seed=9)
+
+    def lived(model: ChoiceShopper, seed: int) -> pd.DataFrame:
+        """Several simulations on one tape: a single one holds few lines that are new."""
+        tapes = [simulated_tape(model, weeks, everyone, seed + i) for i in range(6)]
+        return pd.concat([tape.assign(visit=tape["visit"] + 1_000_000 * i) for i, tape in enumerate(tapes)])
+
+    tape = lived(ChoiceShopper(tensors | {"new_level": wanted}), 90)
     model = ChoiceShopper(tensors | {"new_level": torch.zeros_like(wanted)})
-    before = _new_odds(simulated_tape(model, weeks, everyone, seed=5), bought)
+    before = _new_odds(lived(model, 50), bought)
     fit_new_level(model, model.tensors, tape, bought, weeks, everyone, seed=0)
-    after = _new_odds(simulated_tape(model, weeks, everyone, seed=5), bought)
+    after = _new_odds(lived(model, 50), bought)
     real = _new_odds(tape, bought)
     assert np.abs(after - real).mean() < 0.7 * np.abs(before - real).mean()
 

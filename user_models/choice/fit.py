@@ -208,13 +208,15 @@ def fit_coefficients(
             for name, table in (("display", display), ("mailer", mailer)):
                 promotion = promotion + torch.where(steady, raw[name], raw[f"{name}_unsteady"]) * table[w]
             answer, slots, class_ = torch.exp(raw["promotion_answer"]), short[s], familiar[s].long()
-            bought = remembered[s].index_put(again[:2], torch.tensor(True))
-            utility = utility + promotion * torch.where(bought, answer[ONCE], answer[NEW])
-            new = ~bought.scatter(1, slots, True)
-            utility = utility + raw["new_gap"][gap[batch], None] * new
-            own = _gap(raw)[class_, gap_bins(day[batch], last[batch], interval[s])]
+            utility = utility + answer[NEW] * promotion
+            # What is new is most of the shop, so what differs is told of the rest: shares are the same.
+            less = raw["new_gap"][gap[batch]]
+            own = _gap(raw)[class_, gap_bins(day[batch], last[batch], interval[s])] - less[:, None]
             own = own + promotion.gather(1, slots) * (answer[class_] - answer[NEW])
             utility = utility.scatter_add(1, slots, own)
+            who, what = remembered[s].index_put(again[:2], torch.tensor(True)).nonzero(as_tuple=True)
+            own = promotion[who, what] * (answer[ONCE] - answer[NEW]) - less[who]
+            utility = utility.index_put((who, what), own, accumulate=True)
             row, item = _batch_lines(batch, offsets, line_item)
             lines = offsets[batch + 1] - offsets[batch]
             loss = _surprise(utility, row, item)

@@ -108,6 +108,12 @@ def unbought(t: Tensors, shopper: Tensor, items: Tensor) -> Tensor:
     return torch.log(t["tail_weight"][shopper[:, None], group]) + t["log_within"][items] + leaning
 
 
+def _unbought_of_all(t: Tensors, shopper: Tensor) -> Tensor:
+    """(N, n_items) as `unbought` of all items."""
+    of_group = torch.log(t["tail_weight"][shopper, :-1]) - t["leaning_total"][shopper]
+    return of_group.index_select(1, t["group"]) + t["log_within"] + t["leaning"][shopper] @ t["trait"].T
+
+
 def _off_shortlist(t: Tensors, state: State, items: Tensor, new: Tensor) -> tuple[Tensor, Tensor]:
     """(N, M) taste for items that are not on the shortlist, bought before, or not, to whose log rates `new`
     (N, M) is added; and which of them were bought before."""
@@ -165,17 +171,21 @@ def log_share(t: Tensors, state: State) -> Tensor:
     """(N, n_items) log of each item's share of the lines of a visit without an offer, but for missions,
     levels, drift and `enough`."""
     shopper, week = state["shopper"], week_of(t, state["day"])
-    everything = torch.arange(len(t["group"]), device=shopper.device).expand(len(shopper), -1)
-    cell = week[:, None] * len(t["group"]) + everything
-    new, once = (_push(t, shopper, cell, torch.full_like(cell, class_)) for class_ in (NEW, ONCE))
-    new = new + t["coefficient_new_gap"][gap_of(state["since"]), None]
-    rare = (unbought(t, shopper, everything) + new).exp()
+    # Whole rows of tables: to look up each item by itself would take longer.
+    price = t["deal_factor"][shopper, None] * t["price_push"].index_select(0, week)
+    promotion, answer = t["promotion_push"].index_select(0, week), t["coefficient_promotion_answer"]
+    new = t["coefficient_new_gap"][gap_of(state["since"]), None]
+    rare = (_unbought_of_all(t, shopper) + new + price + answer[NEW] * promotion).exp()
+
+    def once(row: Tensor, item: Tensor) -> Tensor:
+        return torch.exp(price[row, item] + answer[ONCE] * promotion[row, item])
+
     row, item, rate = _memory(t, shopper)
-    rare[row, item] = rate * once[row, item].exp()
+    rare[row, item] = rate * once(row, item)
     row, item, rate = by_item(state["tried"], t["tried_weight"], t["tried_left"])
-    rare[row, item] += rate / THINNING * once[row, item].exp()
+    rare[row, item] += rate / THINNING * once(row, item)
     items = t["shortlist"][shopper]
-    push = _push(t, shopper, cell.gather(1, items), t["familiarity"][shopper].long())
+    push = price.gather(1, items) + answer[t["familiarity"][shopper].long()] * promotion.gather(1, items)
     known = (_known(t, state, items) + push + coupon_push(t, shopper, week, items)).exp()
     # An item is on a visit once at most, which costs favourites of their share in big trips.
     chance = torch.diff(

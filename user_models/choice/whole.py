@@ -90,7 +90,8 @@ def fit_whole(
         tape = real_tape(dataset, later, known)
         if later[0] - first < _LEAST_WEEKS or tape.empty:
             return none
-        unkept = Stages(None, lambda _: None)
+        # Nobody is made an offer, so no habit of a trial is looked for.
+        unkept = Stages(None, lambda _: None, {"trial": {"habit_share": np.array([0.0, np.inf])}})
         model = model_of(finished((first, later[0]), none, unkept, by_category=True))
         enough = fit_enough(model, model.tensors, tape, later, known, seed)
         all_weeks = real_tape(dataset, weeks, known)
