@@ -77,7 +77,8 @@ def familiarity(count: np.ndarray, shortlist: np.ndarray) -> np.ndarray:
     """(S, L) int8 class of familiarity of each item of `shortlist` (S, L); `count` (S, I) as in `Taste`.
 
     A favourite is bought again when it is used up. Of an item bought once, another purchase soon after says
-    that it is liked: what the time since last bought does differs by class.
+    that it is liked: what the time since last bought does differs by class. So does the answer to promotions,
+    which are news to who does not know the item.
     """
     return np.searchsorted(FAMILIAR_EDGES, np.take_along_axis(count, shortlist, 1)).astype(np.int8)
 

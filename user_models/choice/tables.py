@@ -53,22 +53,21 @@ def fit_tensors(
     traits:
 
     `coefficient_*` as in `fit_coefficients`; `shortlist`, `taste`, `familiarity`, `interval` (S, L); `last`
-    (W, S, L); `price_slope` (I,), `deal_factor` (S,): slope of utility in log price;
-    `deal_class` (S,): in which of `_CLASSES` of that factor, all as large, they are; `price_push`,
-    `promotion_push`, `rebate`, `shelf_price` (W, I); `category`, `group` (I,), `group_category` (G,);
-    `category_department` (C,); `department_spread` (K, D) as in `purposes`;
-    `tail_weight` (S, G), `log_within` (I,): taste for items never bought; `leaning` (S, T), `trait` (I, T),
-    `trait_range` (G, 2, T), `leaning_total` (S, G): what leanings make of it, see `utility.unbought`;
-    `tried` (1 + W - end, S, TRIED) of no week, and of those from the end of the fit on, `tried_from` (1,);
-    `tried_weight` (I,): what a purchase of each item in it weighs in the tail, `tried_left` (TRIED,) as in
-    `tried.fading`; `tail_*`, `product_start` as in
-    `tail_tables`; `product`, `follow` as in `fit_flavours`; `mission_*` and `synergy` as in `missions`;
-    `category_level` (K, C), what missions cost on average; `group_level` (K, G), what trips of a size are
-    for; `new_level` (K,) and `new_spread` (1,) as in `fit_new_level`; `drift` (2, W, I), none as yet;
-    `coupon_effect` (2,) as estimated, its standard error; `campaign_*`, `coupon_push` as in `coupon_tables`;
-    `habit_share` (2,) as estimated, its standard error; `trial_habit` (1,), the chance that a trial leaves a
-    habit; `trip_cdf`, `trip_rate` (S, K): chances and log rates of trips; `trip_gap` (5, 6) log of that of
-    `fit_trips`, `usual_trip`, `last_trip` as there; and those of `fit_rhythm` and `fit_units`.
+    (W, S, L); `price_slope` (I,), `deal_factor` (S,): slope of utility in log price; `deal_class` (S,): in
+    which of `_CLASSES` of that factor, all as large, they are; `price_push`, `promotion_push`, `rebate`,
+    `shelf_price` (W, I); `category`, `group` (I,), `group_category` (G,), `category_department` (C,);
+    `department_spread` (K, D) as in `fit_department_spread`, none as yet; `tail_weight` (S, G), `log_within`
+    (I,): taste for items never bought; `leaning` (S, T), `trait` (I, T), `trait_range` (G, 2, T),
+    `leaning_total` (S, G): what leanings make of it, see `utility.unbought`; `tried` (1 + W - end, S, TRIED)
+    of no week, and of those from the end of the fit on, `tried_from` (1,); `tried_weight` (I,): what a
+    purchase of each item in it weighs in the tail, `tried_left` (TRIED,) as in `tried.fading`; `tail_*`,
+    `product_start` as in `tail_tables`; `product`, `follow` as in `fit_flavours`; `mission_*` and `synergy`
+    as in `missions`; `category_level` (K, C), what missions cost on average; `group_level` (K, G), what trips
+    of a size are for; `new_level` (K,) and `new_spread` (1,) as in `fit_new_level`; `drift` (2, W, I), none
+    as yet; `coupon_effect` (2,) as estimated, its standard error; `campaign_*`, `coupon_push` as in
+    `coupon_tables`; `habit_share` (2,) as estimated, its standard error; `trial_habit` (1,), the chance that
+    a trial leaves a habit; `trip_cdf`, `trip_rate` (S, K): chances and log rates of trips; `trip_gap` (5, 6)
+    log of that of `fit_trips`, `usual_trip`, `last_trip` as there; and those of `fit_rhythm` and `fit_units`.
     """
     progress = stages.progress
     progress("user model: tastes, missions, visits, units, trips")
