@@ -26,9 +26,9 @@ are off, as the test weeks were in no fit, and so is the checkout item, which no
 ends when visits of the validation weeks, kept out of it, get no better, or after `--minutes`; the best epoch
 counts. Seconds are of CPU, without those of validation.
 
-`--own-fit` also calls the package's own `AleaCarta.fit` for one epoch, in batches of 32 lines, its default
-(its graph grows with the batch), and measures what that came to. Seconds are then those of one epoch, not of
-a fit that has converged.
+`--own-fit RATE` also fits AleaCarta by the package's own `AleaCarta.fit` in batches of 32 lines, its default
+(its graph grows with the batch), at a learning rate for such batches, epoch by epoch until it gets no better
+or after `--own-minutes`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ def nats(log_shares: Iterator[np.ndarray], item: np.ndarray, start: np.ndarray) 
 class Peer:
     """One of choice-learn's models on the exported split."""
 
-    def __init__(self, name: str, data: Any, latent: int, price: int, negatives: int, rate: float) -> None:
+    def __init__(self, name: str, data: Any, *, latent: int, price: int, negatives: int, rate: float) -> None:
         import tensorflow as tf
         from choice_learn.basket_models import AleaCarta, Shopper
 
@@ -218,13 +218,21 @@ def _log_share(utility: np.ndarray) -> np.ndarray:
     return utility - top - np.log(np.exp(utility - top).sum(-1, keepdims=True))
 
 
-def run(name: str, data: Any, minutes: float, **settings: Any) -> dict[str, Any]:
-    """Fit one model until validation gets no better or the time is spent; measure its best epoch."""
+def run(
+    name: str,
+    data: Any,
+    minutes: float,
+    epochs: Callable[[Peer], Callable[[np.random.Generator, float], None]] = lambda peer: peer.epoch,
+    **settings: Any,
+) -> dict[str, Any]:
+    """Fit one model, epoch by epoch, until validation gets no better or the time is spent; measure its best
+    epoch."""
     peer, rng = Peer(name, data, **settings), np.random.default_rng(0)
+    epoch = epochs(peer)
     spent, curve, best, since_best = 0.0, [], (np.inf, []), 0
     while spent < 60 * minutes and since_best < _PATIENCE:
         begin = time.process_time()
-        peer.epoch(rng, begin + 60 * minutes - spent)
+        epoch(rng, begin + 60 * minutes - spent)
         spent += time.process_time() - begin
         validation = peer.before("validation")["before"]
         curve.append({"cpu_seconds": round(spent, 1), "validation": round(validation, 4)})
@@ -234,23 +242,20 @@ def run(name: str, data: Any, minutes: float, **settings: Any) -> dict[str, Any]
             best, since_best = (validation, [w.numpy() for w in peer.model.trainable_weights]), 0
     for weight, value in zip(peer.model.trainable_weights, best[1], strict=True):
         weight.assign(value)
-    line = {"model": name, "cpu_seconds": spent, "converged": since_best == _PATIENCE, **peer.measures()}
+    line = {"cpu_seconds": spent, "converged": since_best == _PATIENCE, **peer.measures()}
     return line | {"settings": settings, "curve": curve}
 
 
-def own_epoch(data: Any, **settings: Any) -> dict[str, Any]:
-    """One epoch of `AleaCarta.fit` as the package ships it."""
+def own_epochs(peer: Peer) -> Callable[[np.random.Generator, float], None]:
+    """Epochs of AleaCarta by the package's own `fit`; each is gone through to its end."""
     from choice_learn.basket_models.data import Trip, TripDataset
 
-    peer = Peer("AleaCarta", data, **settings)
+    data = peer.data
     baskets = np.split(data["train_item"], data["train_start"][1:-1])
     context = zip(baskets, data["train_shopper"], data["train_week"], strict=True)
     trips = [Trip(basket, peer.price[week], 0, int(shopper), int(week)) for basket, shopper, week in context]
     dataset = TripDataset(trips, np.ones((1, peer.n_items)))
-    begin = time.process_time()
-    peer.model.fit(dataset)
-    spent = time.process_time() - begin
-    return {"model": "AleaCarta, 1 epoch", "cpu_seconds": spent, **peer.measures(), "settings": settings}
+    return lambda rng, until: peer.model.fit(dataset)
 
 
 def show(line: dict[str, Any]) -> None:
@@ -265,9 +270,12 @@ def main() -> None:
     )
     parser.add_argument("step", choices=("export", "run"))
     parser.add_argument("file", type=Path)
-    parser.add_argument("--models", nargs="+", default=["SHOPPER", "AleaCarta"])
-    parser.add_argument("--own-fit", action="store_true", help="also one epoch of AleaCarta's own fit")
+    parser.add_argument("--models", nargs="*", default=["SHOPPER", "AleaCarta"])
     parser.add_argument("--minutes", type=float, default=12.0, help="of CPU at most for a fit")
+    parser.add_argument(
+        "--own-fit", type=float, metavar="RATE", help="also AleaCarta's own fit, at this rate"
+    )
+    parser.add_argument("--own-minutes", type=float, default=90.0, help="of CPU at most for that one")
     parser.add_argument("--latent", type=int, default=50, help="size of taste vectors")
     parser.add_argument("--price", type=int, default=10, help="size of price vectors")
     parser.add_argument("--negatives", type=int, default=20, help="negative samples a line")
@@ -281,11 +289,13 @@ def main() -> None:
         data = dict(file)
     settings = {name: getattr(options, name) for name in ("latent", "price", "negatives", "rate")}
     lines = [json.loads(str(data["ours"]))]
-    fits = [partial(run, name, data, options.minutes) for name in options.models]
+    fits = {name: partial(run, name, data, options.minutes, **settings) for name in options.models}
     if options.own_fit:
-        fits.append(partial(own_epoch, data))
-    for fit in fits:
-        lines.append(fit(**settings))
+        own = settings | {"rate": options.own_fit}
+        own_fit = partial(run, "AleaCarta", data, options.own_minutes, epochs=own_epochs, **own)
+        fits["AleaCarta, own fit"] = own_fit
+    for label, fit in fits.items():
+        lines.append({"model": label} | fit())
         if options.json:
             part = options.json.with_name(options.json.name + ".part")
             part.write_text(json.dumps({"rows": lines}, indent=2) + "\n")

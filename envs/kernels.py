@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
+from bundlegym.compiling import njit
 from bundlegym.envs.base import CANDIDATE_FEATURES, FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
 from bundlegym.user_models.draws import compiled_draw, compiled_key, compiled_unit
 from bundlegym.user_models.numerics import log32
@@ -47,12 +47,12 @@ class Board(NamedTuple):
     visit: Any
 
 
-@numba.njit(cache=True, inline="always")
+@njit(inline="always")
 def _clip(x):
     return min(max(np.float32(x), -_LIMIT), _LIMIT)
 
 
-@numba.njit(cache=True, inline="always")
+@njit(inline="always")
 def _describe(b, n, visits, min_size, max_size):
     """Context and mask of row n."""
     k, size = b.candidates.shape[1], b.n_picks[n]
@@ -73,7 +73,7 @@ def _describe(b, n, visits, min_size, max_size):
     b.context[n, 4] = _clip(lift / np.float32(4))
 
 
-@numba.njit(cache=True)
+@njit()
 def begin(which, ahead, key, days, shoppers, last_by_week, episode, visit, shopper, day, last):
     """Go `ahead` to other episodes in the slots of the mask `which` (N,): draw a shopper out of `shoppers`
     (P,) and a first day for each, and give the shop its records of them. (M,) slot, shopper and day.
@@ -96,7 +96,7 @@ def begin(which, ahead, key, days, shoppers, last_by_week, episode, visit, shopp
     return rows, who, when
 
 
-@numba.njit(cache=True)
+@njit()
 def pick(action, b, synergy, category, visits, min_size, max_size):
     """Add the candidates that `action` (N,) names: the first row whose action is illegal, or -1, and the
     rows (M,) that make an offer. Nothing is changed where an action is illegal."""
@@ -125,7 +125,7 @@ def pick(action, b, synergy, category, visits, min_size, max_size):
     return -1, offers[:made]
 
 
-@numba.njit(cache=True)
+@njit()
 def _bound(bits, k):
     """A number that k of `bits` (L,) int32, none of them negative, do not exceed, found by halving; or, where
     some are alike and none is just right, the least number that more than k do not exceed."""
@@ -141,7 +141,7 @@ def _bound(bits, k):
     return low
 
 
-@numba.njit(cache=True)
+@njit()
 def _least(rank, found, slots):
     """Fill `slots` (K,) with the places of the least of `rank` (L,), none of them negative, ascending; of
     equals the earlier. `found` (L + 1,) int64 is room to work in.
@@ -161,7 +161,7 @@ def _least(rank, found, slots):
             slots[lesser] = found[i] & 0xFFFFFFFF
 
 
-@numba.njit(cache=True)
+@njit()
 def _retrieve(rows, key, shopper, b, m):
     """(M, K) int64, where in their shortlists the candidates of `rows` (M,) are, the likeliest first."""
     seed, episode, stream = key
@@ -178,20 +178,20 @@ def _retrieve(rows, key, shopper, b, m):
     return slots
 
 
-@numba.njit(cache=True, inline="always")
+@njit(inline="always")
 def _six(x):
     """Features of an item in a week, read as one: all of them before the first is written, since what is
     written might lie upon the table for all that the compiler knows."""
     return x[0], x[1], x[2], x[3], x[4], x[5]
 
 
-@numba.njit(cache=True, inline="always")
+@njit(inline="always")
 def _nine(x):
     """Features of an item, as in `_six`."""
     return x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def open_visits(rows, key, shopper, day, last, b, m, visits, min_size, max_size):
     """Retrieve candidates for `rows` and describe them.
 
@@ -224,7 +224,7 @@ def open_visits(rows, key, shopper, day, last, b, m, visits, min_size, max_size)
         _describe(b, n, visits, min_size, max_size)
 
 
-@numba.njit(cache=True)
+@njit()
 def offers(rows, action, episode, shopper, day, b, discounts):
     """What M visits in the slots `rows` are made of, of shoppers, then of their twins: items (2M, B) and
     discount (2M,) of the offers, episode and visit (2M,); and shopper, day, size of the offer (M,)."""
@@ -242,7 +242,7 @@ def offers(rows, action, episode, shopper, day, b, discounts):
     return items, discount, episodes, visits, who, when, size
 
 
-@numba.njit(cache=True)
+@njit()
 def earnings(m, row, item, quantity, price, unit_cost):
     """(m,) revenue, margin, and the twins' margin of the purchases (P,) of m shoppers and their twins."""
     revenue, margin = np.zeros(2 * m, dtype=np.float32), np.zeros(2 * m, dtype=np.float32)
@@ -253,7 +253,7 @@ def earnings(m, row, item, quantity, price, unit_cost):
     return revenue[:m], margin[:m], margin[m:]
 
 
-@numba.njit(cache=True)
+@njit()
 def told(rows, reward, left, visit, visits):
     """(N,) reward, terminated and truncated, after `reward` and `left` (M,) of the visits in the slots `rows`
     that ended, `visit` (N,) of `visits`; zero in the other slots."""
@@ -266,7 +266,7 @@ def told(rows, reward, left, visit, visits):
     return rewards, over, late
 
 
-@numba.njit(cache=True, inline="always")
+@njit(inline="always")
 def _last_up_to(ascending, x):
     """The last place whose value is not above x, or 0. It takes no branch that depends on the values: one
     that cannot be foretold costs more than a look at a value."""
@@ -278,7 +278,7 @@ def _last_up_to(ascending, x):
     return place
 
 
-@numba.njit(cache=True)
+@njit()
 def note(rows, row, item, days, visit, shopper, day, last, shortlist):
     """The shop notes what its M shoppers in the slots `rows` bought, and when they come again; purchases
     (P,) and `days` of later rows, the twins', it does not see."""

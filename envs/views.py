@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from gymnasium import spaces
 from torch import Tensor
 
+from bundlegym.compiling import njit
 from bundlegym.envs.base import FEATURE_LIMIT, METRICS, VisitRecord
 from bundlegym.envs.core import BundleCore
 from bundlegym.user_models.base import CHERRY_PICK, TAKE
@@ -40,7 +40,7 @@ def figures_of(record: VisitRecord | None, n: int) -> tuple[np.ndarray, np.ndarr
     return figures, known
 
 
-@numba.njit(cache=True)
+@njit()
 def _put(figures, known, slot, choice, size, discount, revenue, margin, twin_margin):
     """What `VisitRecord.metrics` says; a test holds both together."""
     for i in range(len(slot)):

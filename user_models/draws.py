@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
+
+from bundlegym.compiling import njit
 
 _MASK = (1 << 64) - 1
 
@@ -42,7 +43,7 @@ def mix(x: Tensor) -> Tensor:
     return x ^ _shift(x, 31)
 
 
-@numba.njit(cache=True, inline="always")
+@njit(inline="always")
 def compiled_mix(x):
     """`mix` of one uint64."""
     x = (x ^ (x >> np.uint64(30))) * _U_M1
@@ -50,26 +51,26 @@ def compiled_mix(x):
     return x ^ (x >> np.uint64(31))
 
 
-@numba.njit(cache=True, inline="always")
+@njit(inline="always")
 def compiled_key(seed, episode, visit, stream):
     """What the draws of one shopper, visit and stream have in common."""
     key = compiled_mix(np.uint64(episode) * _U_GAMMA + np.uint64(seed))
     return compiled_mix(key + np.uint64(visit) * _U_GAMMA + np.uint64(stream) * _U_M1)
 
 
-@numba.njit(cache=True, inline="always")
+@njit(inline="always")
 def compiled_unit(key):
     """A hash as a float32 strictly inside (0, 1)."""
     return (np.float32(key >> np.uint64(41)) + np.float32(0.5)) * np.float32(1 / (1 << 23))
 
 
-@numba.njit(cache=True, inline="always")
+@njit(inline="always")
 def compiled_draw(key, index):
     """The draw of one index, as in `Draws.uniform`."""
     return compiled_unit(compiled_mix(key + (np.uint64(index) + np.uint64(1)) * _U_GAMMA))
 
 
-@numba.njit(cache=True)
+@njit()
 def _fill(seed, episode, visit, stream, index, out):
     for n in range(out.shape[0]):
         key = compiled_key(seed, episode[n], visit[n], stream)
@@ -78,7 +79,7 @@ def _fill(seed, episode, visit, stream, index, out):
             out[n, i] = compiled_draw(key, line[i])
 
 
-@numba.njit(cache=True)
+@njit()
 def _fill_one(seed, episode, visit, stream, out):
     for n in range(out.shape[0]):
         out[n] = compiled_unit(compiled_key(seed, episode[n], visit[n], stream))

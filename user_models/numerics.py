@@ -5,8 +5,9 @@ None of them branches, so that a loop over them becomes vector code, unlike one 
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from bundlegym.compiling import njit
 
 _F = np.float32
 _LOG2_E, _LN2_HIGH, _LN2_LOW = _F(1.44269504), _F(0.693359375), _F(-2.12194440e-4)
@@ -34,7 +35,7 @@ _T0, _T1, _T2, _T3, _T4, _T5, _T6, _T7, _T8 = (
 )  # fmt: skip
 
 
-@numba.njit(cache=True, inline="always")
+@njit(inline="always")
 def exp32(x):
     """exp of a float32, to the last digit or two (Cephes' expf).
 
@@ -48,7 +49,7 @@ def exp32(x):
     return (y * r * r + r + _F(1)) * np.int32(power).view(np.float32)
 
 
-@numba.njit(cache=True, inline="always")
+@njit(inline="always")
 def log32(x):
     """log of a positive, normal float32, to the last digit or two (Cephes' logf)."""
     bits = _F(x).view(np.int32)
@@ -61,7 +62,7 @@ def log32(x):
     return y + power * _LN2_LOW + r + power * _LN2_HIGH
 
 
-@numba.njit(cache=True, inline="always")
+@njit(inline="always")
 def normal32(p):
     """The standard normal's quantile at a float32 p in (0, 1) (Giles 2010, "Approximating the erfinv
     function"); `draws.normal` says the same in torch."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
+from bundlegym.compiling import njit
 from bundlegym.user_models import streams
 from bundlegym.user_models.choice.arrays import PRICE_PUSH, PROMOTION_PUSH
 from bundlegym.user_models.choice.fit import GAP_EDGES
@@ -26,11 +26,11 @@ _GAPS, _TRIP_GAPS = np.array(GAP_EDGES, dtype=np.float32), np.array(TRIP_GAP_EDG
 _GAP_BINS = np.int32(len(GAP_EDGES) + 2)
 _DAYS, _RATIOS = np.array(DAY_EDGES), np.array(RATIO_EDGES, dtype=np.float32)
 
-_OPTIONS: Any = {"cache": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
-compiled = numba.njit(nogil=True, **_OPTIONS)
+_OPTIONS: Any = {"error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
+compiled = njit(nogil=True, **_OPTIONS)
 #: A part of a visit. It allocates nothing, so that it need not count references: to count those of all tables
 #: costs more than most parts do.
-part = numba.njit(**_OPTIONS | {"forceinline": True, "_nrt": False})
+part = njit(**_OPTIONS | {"forceinline": True, "_nrt": False})
 
 
 @part

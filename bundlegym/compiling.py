@@ -1,0 +1,88 @@
+"""Functions compiled for the CPU, kept from one process to the next as long as nothing in them changes."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core.caching import FunctionCache
+from numba.core.dispatcher import Dispatcher
+
+_CONSTANTS = (int, float, str, tuple, np.generic, np.ndarray)
+
+
+def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """`numba.njit(**options)`, whose result is kept beside the source file.
+
+    numba's own `cache=True` looks at that file alone (numba issue 1833): what was compiled goes on being used
+    when a function of another file that went into it has changed, or a constant. Here it is then compiled
+    anew.
+    """
+
+    def compiled(function: Callable[..., Any]) -> Any:
+        dispatcher: Any = numba.njit(cache=True, **options)(function)
+        if dispatcher is not function:  # as it is where NUMBA_DISABLE_JIT is set
+            dispatcher._cache = _Kept(dispatcher)
+        return dispatcher
+
+    return compiled
+
+
+class _Kept(FunctionCache):
+    def __init__(self, dispatcher: Any) -> None:
+        super().__init__(dispatcher.py_func)
+        self._dispatcher = dispatcher
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        return *super()._index_key(sig, codegen), fingerprint(self._dispatcher)
+
+
+def fingerprint(dispatcher: Any) -> str:
+    """Hash of what a compiled function is made of: its options, its source, the constants that it names, and
+    the same of each compiled function that it calls."""
+    found: dict[Any, str] = {dispatcher: ""}
+    todo = [dispatcher]
+    while todo:
+        caller = todo.pop()
+        parts = [inspect.getsource(caller.py_func), _said(caller.targetoptions)]
+        for name, value in _named(caller.py_func):
+            if isinstance(value, Dispatcher):
+                if value not in found:
+                    found[value] = ""
+                    todo.append(value)
+            elif isinstance(value, _CONSTANTS):
+                parts.append(f"{name} {_said(value)}")
+            elif str(getattr(value, "__module__", "")).startswith("bundlegym."):
+                # Neither compiled nor a constant, as an intrinsic is: its file says what it is.
+                parts.append(inspect.getsource(sys.modules[value.__module__]))
+        found[caller] = "\0".join(parts)
+    return hashlib.sha256("\0".join(sorted(found.values())).encode()).hexdigest()
+
+
+def _named(function: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
+    """Names of a function's module that it uses, with their values; of another module's, as in
+    `streams.UNITS`, all that may be meant."""
+    names, known = function.__code__.co_names, function.__globals__
+    for name in names:
+        value = known.get(name)
+        if isinstance(value, ModuleType):
+            yield from ((f"{name}.{of}", getattr(value, of)) for of in names if hasattr(value, of))
+        else:
+            yield name, value
+
+
+def _said(value: Any) -> str:
+    """A constant in words that are the same in every process."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.tolist()}"
+    if isinstance(value, set):
+        return repr(sorted(value))
+    if isinstance(value, dict):
+        return repr({key: _said(value[key]) for key in sorted(value)})
+    return repr(value)

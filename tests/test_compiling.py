@@ -1,0 +1,61 @@
+"""What numba keeps on disk is used as long as nothing in it has changed, in whatever file."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+INNER = """
+from bundlegym.compiling import njit
+
+RATE = {rate}
+
+@njit(inline="always")
+def grown(x):
+    return x * {factor}
+"""
+OUTER = """
+import inner
+from bundlegym.compiling import njit
+from inner import grown
+
+@njit()
+def answer(x):
+    return grown(x) + inner.RATE
+
+print(answer(10), sum(answer.stats.cache_hits.values()))
+"""
+
+
+@pytest.fixture
+def answer(tmp_path: Path):
+    (tmp_path / "outer.py").write_text(OUTER)
+
+    def run(**inner: int) -> tuple[int, int]:
+        (tmp_path / "inner.py").write_text(INNER.format(**inner))
+        command = [sys.executable, "-B", "outer.py"]
+        done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+        value, hits = done.stdout.split()
+        return int(value), int(hits)
+
+    return run
+
+
+def test_what_did_not_change_is_not_compiled_again(answer) -> None:
+    assert answer(rate=1, factor=2) == (21, 0)
+    assert answer(rate=1, factor=2) == (21, 1)
+
+
+@pytest.mark.parametrize("changed", [{"factor": 3}, {"rate": 11}])
+def test_a_change_in_another_file_is_seen(answer, changed: dict[str, int]) -> None:
+    assert answer(rate=1, factor=2) == (21, 0)
+    assert answer(**{"rate": 1, "factor": 2} | changed) == (31, 0)
+
+
+def test_options_of_a_function_count(answer, tmp_path: Path) -> None:
+    assert answer(rate=1, factor=2) == (21, 0)
+    options = 'njit(inline="always", error_model="numpy")'
+    assert answer(rate=1, factor=f"2\n\ngrown = {options}(grown.py_func)") == (21, 0)
