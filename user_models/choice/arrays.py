@@ -12,6 +12,8 @@ from bundlegym.user_models.prefetch import LINE
 
 #: Columns of `Tables.push`.
 PRICE_PUSH, PROMOTION_PUSH = range(2)
+#: Missions that are gone through at once.
+TOGETHER = 4
 #: Columns of `Tables.price`.
 REBATE, SHELF_PRICE = range(2)
 
@@ -102,15 +104,15 @@ def tables_of(tensors: dict[str, Tensor]) -> Tables:
     for each item, `push` with its drift where it is near, and `drift_of_rest` (W, I) what that of the rest
     has more; `short_category` (S, L) of the shortlist, `short_group` (S, L) the place of its
     subcategories among those by category; `group_factor` (K, G + 1) exp of `group_level`,
-    `new_factor` (K,) of `new_level`; `purposes` (R, C)
-    mission loadings, `spread_category` the categories with a spread beyond; `by_category` (G,) subcategories
+    `new_factor` (K,) of `new_level`; `purposes` (R, C) mission loadings and, to go through them `TOGETHER`,
+    rows of 0, `spread_category` the categories with a spread beyond; `by_category` (G,) subcategories
     by category, `group_place` (G,) each one's place among them, `category_start` (C + 1,) where each category
     begins among them, `group_start` (G + 1,) where each subcategory's items begin in `tail_item`. The columns
     of `tail_weight`, `tail_attraction` and `group_factor` are by category too; what is remembered comes
     last."""
     held = {name: np.atleast_1d(tensor.numpy()) for name, tensor in tensors.items()}
     of_group, n_categories = held["group_category"][:-1], len(held["mission_spread"])
-    order = np.argsort(of_group, kind="stable")
+    n_missions, order = held["mission_loading"].shape[1], np.argsort(of_group, kind="stable")
     columns, place = np.append(order, len(order)), np.argsort(order)
     level = np.pad(held["group_level"], ((0, 0), (0, 1)))
     made = {
@@ -123,7 +125,7 @@ def tables_of(tensors: dict[str, Tensor]) -> Tables:
         "short_group": place[held["group"]][held["shortlist"]],
         "group_factor": np.exp(level[:, columns]),
         "new_factor": np.exp(held["new_level"]),
-        "purposes": held["mission_loading"].T,
+        "purposes": np.pad(held["mission_loading"].T, ((0, -n_missions % TOGETHER), (0, 0))),
         "spread_category": np.flatnonzero(held["mission_spread"]),
         "by_category": order,
         "group_place": place,

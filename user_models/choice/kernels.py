@@ -160,7 +160,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
             if r + 1 < half:
                 own = (
                     t.shortlist, t.short_category, t.short_group, t.taste, t.familiarity, t.interval,
-                    t.tail_weight,
+                    t.tail_weight, t.trip_cdf,
                 )  # fmt: skip
                 prefetch(own, shopper[r + 1])
             room = door_rate, need, lift, normal, tail, tail_by_category

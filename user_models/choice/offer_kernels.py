@@ -55,10 +55,13 @@ def takes_whole(t, s, week, offered, value, discount, bundle_pull):
 @part
 def tried_rate(t, tried, item):
     """What the purchases `tried` (TRIED,) of an item add to its rate."""
-    total = _F(0)
-    for place in range(len(tried)):
-        if tried[place] == item:
-            total += tried_weight(t, tried, place)
+    times, total = 0, _F(0)
+    for other in tried:
+        times += other == item
+    if times > 0:  # seldom
+        for place in range(len(tried)):
+            if tried[place] == item:
+                total += tried_weight(t, tried, place)
     return total
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from bundlegym.compiling import njit
 from bundlegym.user_models import streams
-from bundlegym.user_models.choice.arrays import PRICE_PUSH, PROMOTION_PUSH
+from bundlegym.user_models.choice.arrays import PRICE_PUSH, PROMOTION_PUSH, TOGETHER
 from bundlegym.user_models.choice.fit import GAP_EDGES
 from bundlegym.user_models.choice.utility import MOST_PULL
 from bundlegym.user_models.draws import compiled_draw, compiled_key, compiled_unit
@@ -74,19 +74,25 @@ def _mission(t, key, size, lift, normal):
     for i in range(own):
         normal[purposes + i] = normal32(compiled_draw(of_category, t.spread_category[i]))
     lift[:] = 0
-    for r in range(purposes):
-        z = normal[r]
+    for r in range(0, purposes, TOGETHER):
+        # Some at a time: to read and write `lift` takes longer than to multiply.
         for c in range(len(lift)):
-            lift[c] += z * t.purposes[r, c]
+            more = _F(0)
+            for q in range(r, r + TOGETHER):
+                more += normal[q] * t.purposes[q, c]
+            lift[c] += more
     for i in range(own):
         c = t.spread_category[i]
         lift[c] += normal[purposes + i] * t.mission_spread[c]
     of_department, spread = key_of(key, streams.DEPARTMENT), t.department_spread[size]
     for d in range(len(spread)):
         normal[d] = spread[d] * normal32(compiled_draw(of_department, d)) - spread[d] * spread[d] / _F(2)
+    level, scale = t.category_level[size], t.mission_scale[size]
+    # Apart from the exponentials, since no vector code is made of a loop that looks up.
     for c in range(len(lift)):
-        purpose = normal[t.category_department[c]]
-        lift[c] = exp32(t.mission_scale[size] * lift[c] + t.category_level[size, c] + purpose)
+        lift[c] = scale * lift[c] + normal[t.category_department[c]]
+    for c in range(len(lift)):
+        lift[c] = exp32(lift[c] + level[c])
 
 
 @part
