@@ -25,7 +25,8 @@ from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.threads import one_thread
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.bundling import takes_whole
-from bundlegym.user_models.choice.fit import departments, fit_coefficients
+from bundlegym.user_models.choice.features import departments
+from bundlegym.user_models.choice.fit import fit_coefficients
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.files import load_tensors, save_tensors
 from bundlegym.user_models.ragged import rows_of

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset
-from bundlegym.user_models.choice.fit import familiarity, fit_coefficients
+from bundlegym.user_models.choice.features import familiarity
+from bundlegym.user_models.choice.fit import fit_coefficients
 from tests.user_models.logs import weekly_lines
 
 SHOPPERS, ITEMS, WEEKS, FAVOURITES = 400, 60, 40, 3

@@ -10,7 +10,8 @@ import pytest
 
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset
 from bundlegym.recommenders import PersonalFrequency, category_synergy
-from bundlegym.user_models.choice.fit import Marketing, fit_coefficients
+from bundlegym.user_models.choice.features import Marketing
+from bundlegym.user_models.choice.fit import fit_coefficients
 from bundlegym.user_models.missions import synergy_share
 from bundlegym.user_models.taste import Taste
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from bundlegym.user_models import streams
 from bundlegym.user_models.choice.arrays import SHELF_PRICE
-from bundlegym.user_models.choice.fit import NEW, ONCE
+from bundlegym.user_models.choice.features import NEW, ONCE
 from bundlegym.user_models.choice.tail import THINNING
 from bundlegym.user_models.choice.tail_kernels import tried_weight
 from bundlegym.user_models.choice.visit_kernels import (

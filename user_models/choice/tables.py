@@ -11,7 +11,7 @@ from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share
 from bundlegym.user_models.choice.drift import no_drift
-from bundlegym.user_models.choice.fit import (
+from bundlegym.user_models.choice.features import (
     NEW,
     Marketing,
     departments,

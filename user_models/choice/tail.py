@@ -20,7 +20,7 @@ from bundlegym.user_models import streams
 from bundlegym.user_models.base import State
 from bundlegym.user_models.choice.drift import NEAR
 from bundlegym.user_models.choice.enough import still_wanted
-from bundlegym.user_models.choice.fit import ONCE
+from bundlegym.user_models.choice.features import ONCE
 from bundlegym.user_models.choice.tried import weights
 from bundlegym.user_models.draws import Draws
 

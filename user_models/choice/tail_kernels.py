@@ -6,7 +6,7 @@ import numpy as np
 
 from bundlegym.user_models import streams
 from bundlegym.user_models.choice.enough_kernels import is_wanted
-from bundlegym.user_models.choice.fit import ONCE
+from bundlegym.user_models.choice.features import ONCE
 from bundlegym.user_models.choice.tail import FOLLOWERS, SLOTS, THINNING, TRIES
 from bundlegym.user_models.choice.visit_kernels import (
     first_above,

@@ -14,7 +14,7 @@ from torch import Tensor
 from bundlegym.user_models import streams
 from bundlegym.user_models.base import Offer, State
 from bundlegym.user_models.choice.drift import NEAR, REST
-from bundlegym.user_models.choice.fit import NEW, ONCE, gap_bins
+from bundlegym.user_models.choice.features import NEW, ONCE, gap_bins
 from bundlegym.user_models.choice.tail import THINNING
 from bundlegym.user_models.choice.tried import by_item, of_items
 from bundlegym.user_models.coupons import coupon_push

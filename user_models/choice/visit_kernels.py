@@ -12,7 +12,7 @@ import numpy as np
 from bundlegym.compiling import njit
 from bundlegym.user_models import streams
 from bundlegym.user_models.choice.arrays import PRICE_PUSH, PROMOTION_PUSH, TOGETHER
-from bundlegym.user_models.choice.fit import GAP_EDGES
+from bundlegym.user_models.choice.features import GAP_EDGES
 from bundlegym.user_models.choice.utility import MOST_PULL
 from bundlegym.user_models.draws import compiled_draw, compiled_key, compiled_unit
 from bundlegym.user_models.numerics import exp32, log32, normal32

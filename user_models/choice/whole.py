@@ -21,7 +21,8 @@ from bundlegym.user_models.choice.drift import (
     no_effect,
 )
 from bundlegym.user_models.choice.enough import fit_enough
-from bundlegym.user_models.choice.fit import departments, fit_coefficients
+from bundlegym.user_models.choice.features import departments
+from bundlegym.user_models.choice.fit import fit_coefficients
 from bundlegym.user_models.choice.level import fit_level, last_fifth
 from bundlegym.user_models.choice.novelty import fit_new_level
 from bundlegym.user_models.choice.purposes import fit_department_spread

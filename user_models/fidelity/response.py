@@ -23,7 +23,7 @@ import torch
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.user_models.base import Offer, UserModel
-from bundlegym.user_models.choice.fit import mean_of_others, steadily_sold
+from bundlegym.user_models.choice.features import mean_of_others, steadily_sold
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.taste import subcategories
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.errors import UserError
-from bundlegym.user_models.choice.fit import Marketing, departments, gap_bins, steadily_sold
+from bundlegym.user_models.choice.features import Marketing, departments, gap_bins, steadily_sold
 from bundlegym.user_models.sequence.net import BasketNet, basket_loss
 from bundlegym.user_models.taste import subcategories
 

@@ -30,7 +30,7 @@ from bundlegym.threads import one_thread
 from bundlegym.user_models import streams
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.bundling import takes_whole
-from bundlegym.user_models.choice.fit import gap_bins
+from bundlegym.user_models.choice.features import gap_bins
 from bundlegym.user_models.choice.level import fit_level
 from bundlegym.user_models.choice.utility import mission_shift
 from bundlegym.user_models.draws import Draws

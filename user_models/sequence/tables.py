@@ -10,7 +10,7 @@ from bundlegym.data import Dataset, visit_rows
 from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.frequency import line_counts
 from bundlegym.recommenders.history import last_bought_by_week
-from bundlegym.user_models.choice.fit import Marketing, gap_bins
+from bundlegym.user_models.choice.features import Marketing, gap_bins
 from bundlegym.user_models.missions import LIFT_PSEUDO_COUNT, mission_tables
 from bundlegym.user_models.rhythm import fit_rhythm
 from bundlegym.user_models.sequence.fit import Visits, hidden_after, own_interval
