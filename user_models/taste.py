@@ -21,7 +21,7 @@ weeks over what their tastes say, (n_i + m) / (E_i + m).
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -55,6 +55,7 @@ class Taste:
     log_popularity: (I,) float32, log of p(i) over that of the average item.
     trait, theta: (I, K), (S, K) float32, by which p(i | g, s) departs from p(i | g).
     trend: (I,) float32, log of what the item's share is multiplied by.
+    log_share: (S, I) float32, log p(i | s). Trends leave each one's sum near 1, and that over all shoppers.
     """
 
     count: np.ndarray
@@ -66,6 +67,7 @@ class Taste:
     trait: np.ndarray
     theta: np.ndarray
     trend: np.ndarray
+    log_share: np.ndarray
 
     @staticmethod
     def fit(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> Taste:
@@ -83,32 +85,17 @@ class Taste:
         for level, weight in _LEVELS.items():
             share = _nearer(share, group_count, _level_of_groups(dataset, group, level), weight)
         new_lines = np.minimum(count, _DISCOUNT) @ one_hot + _ITEM_WEIGHT
-        taste = Taste(
-            count,
-            group,
-            np.log(share * new_lines / (group_count + _ITEM_WEIGHT)).astype(np.float32),
-            new_lines.astype(np.float32),
-            np.log(within).astype(np.float32),
-            np.log(popularity * len(popularity)).astype(np.float32),
-            trait,
-            fit_leanings(trait, count > 0, group, within, shoppers),
-            np.zeros(len(group), dtype=np.float32),
+        log_unbought = np.log(share * new_lines / (group_count + _ITEM_WEIGHT)).astype(np.float32)
+        log_within, new_lines = np.log(within).astype(np.float32), new_lines.astype(np.float32)
+        theta = fit_leanings(trait, count > 0, group, within, shoppers)
+        log_share = _log_share(count, group, log_unbought, new_lines, log_within, trait, theta)
+        expected = recent.sum(1) @ np.exp(log_share[shoppers])
+        trend = np.log((sold + _TREND_LINES) / (expected + _TREND_LINES)).astype(np.float32)
+        log_share += trend
+        log_popularity = np.log(popularity * len(popularity)).astype(np.float32)
+        return Taste(
+            count, group, log_unbought, new_lines, log_within, log_popularity, trait, theta, trend, log_share
         )
-        expected = recent.sum(1) @ np.exp(taste.log_share(np.flatnonzero(shoppers)))
-        trend = np.log((sold + _TREND_LINES) / (expected + _TREND_LINES))
-        return replace(taste, trend=trend.astype(np.float32))
-
-    def log_share(self, shopper: np.ndarray | None = None) -> np.ndarray:
-        """(N, I) float32, log p(i | s) of some shoppers; of all without any given. Trends leave each one's
-        sum near 1, and that over all shoppers."""
-        chosen = slice(None) if shopper is None else shopper
-        theta = self.theta[chosen]
-        within = theta @ self.trait.T + self.log_within
-        within -= log_total(theta, self.trait, self.group, self.log_within)[:, self.group]
-        # What having bought the item adds.
-        bought = np.maximum(self.count[chosen] - _DISCOUNT, 0.0)
-        bought = np.log1p(bought / (self.new_lines[chosen][:, self.group] * np.exp(within)))
-        return np.asarray(self.log_unbought[chosen][:, self.group] + within + bought + self.trend)
 
     def interval(self, shortlist: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
         """(S, L) float32 days between a shopper's purchases of the items of `shortlist` (S, L), at least
@@ -119,9 +106,8 @@ class Taste:
 
     def shortlist(self, size: int) -> np.ndarray:
         """(S, size) int64, each shopper's most likely items in ascending code order."""
-        score = self.log_share()
-        size = min(size, score.shape[1])
-        return np.sort(np.argpartition(-score, size - 1, axis=1)[:, :size], axis=1).astype(np.int64)
+        size = min(size, self.log_share.shape[1])
+        return np.sort(np.argpartition(-self.log_share, size - 1, axis=1)[:, :size], axis=1).astype(np.int64)
 
 
 def subcategories(dataset: Dataset) -> np.ndarray:
@@ -147,6 +133,26 @@ def _decayed_lines(dataset: Dataset, weeks: tuple[int, int], half_life: float) -
     size = dataset.n_shoppers * dataset.n_items
     count = np.bincount(flat, weights=0.5 ** (age / half_life), minlength=size)
     return count.astype(np.float32).reshape(dataset.n_shoppers, dataset.n_items)
+
+
+def _log_share(
+    count: np.ndarray,
+    group: np.ndarray,
+    log_unbought: np.ndarray,
+    new_lines: np.ndarray,
+    log_within: np.ndarray,
+    trait: np.ndarray,
+    theta: np.ndarray,
+) -> np.ndarray:
+    """(S, I) float32, log p(i | s) but for trends; see `Taste`."""
+    within = theta @ trait.T + log_within
+    within -= log_total(theta, trait, group, log_within)[:, group]
+    log_share = log_unbought[:, group] + within
+    # What having bought the item adds: few have bought any one.
+    row, item = np.nonzero(count > _DISCOUNT)
+    like = new_lines[row, group[item]] * np.exp(within[row, item])
+    log_share[row, item] += np.log1p((count[row, item] - _DISCOUNT) / like)
+    return log_share
 
 
 def _level_of_groups(dataset: Dataset, group: np.ndarray, level: str) -> np.ndarray:

@@ -88,7 +88,7 @@ def test_traits_are_apart_from_the_subcategory_and_of_brands_beside_the_greatest
 
 def test_shares_lean_in_subcategories_where_nothing_was_bought(leaning_log):
     taste = Taste.fit(leaning_log, (0, 20), EVERYONE)
-    share = np.exp(taste.log_share())
+    share = np.exp(taste.log_share)
     assert share.sum(1) == pytest.approx(1.0, abs=0.02)  # trends add to one shopper's and take from another's
     price = np.log(leaning_log.list_price.mean(1))
     new = taste.count == 0
@@ -180,6 +180,6 @@ def test_an_item_on_its_way_out_is_liked_less_by_all_who_bought_it():
     dataset = build_dataset(log, DataConfig(log="drawn", min_purchases=1))
     taste = Taste.fit(dataset, (0, 40), np.ones(400, dtype=bool))
     often = taste.count[:, 0] > 2
-    share, before = np.exp(taste.log_share())[often, 0], np.exp(taste.log_share() - taste.trend)[often, 0]
+    share, before = np.exp(taste.log_share)[often, 0], np.exp(taste.log_share - taste.trend)[often, 0]
     assert taste.trend[0] < -0.4 and np.abs(taste.trend[1:]).max() < 0.2
     assert share.mean() < 0.7 * before.mean()

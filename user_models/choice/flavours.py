@@ -78,7 +78,7 @@ def _pairs(
     item, shopper = dataset.purchases["item"].to_numpy()[line], dataset.visits["shopper"].to_numpy()[rows]
     size = np.bincount(place, minlength=len(rows)).astype(float)
     drawn = np.bincount(shopper, size * (size - 1), minlength=dataset.n_shoppers)
-    share = np.exp(taste.log_share())
+    share = np.exp(taste.log_share)
     share /= share.sum(1, keepdims=True)
     np.put_along_axis(share, taste.shortlist(shortlist_size), 0.0, axis=1)
     tail = share[shopper[place], item] > 0

@@ -128,7 +128,7 @@ class Given:
             "tried": tried_at_visits(dataset, shortlist, rows, cut),
             "experience": experience_of(taste, shoppers),
             "deal": deal_share(dataset, before, shoppers),
-            "log_share": taste.log_share(),
+            "log_share": taste.log_share,
             "log_popularity": taste.log_popularity,
             "department": departments(dataset),
             "steady": steadily_sold(dataset, weeks),

@@ -83,7 +83,7 @@ def fit_tensors(
     promotion = promotion + coefficients["neighbours"] * marketing.neighbours
     push = slope * marketing.rebate + promotion
     power = float(coefficients["taste"])
-    log_share = power * taste.log_share()
+    log_share = power * taste.log_share
     experience = float(coefficients["experience"]) * experience_of(taste, shoppers)
     log_share += experience[:, None] * (taste.count > 0)
     within, leaning = power * (taste.log_within + taste.trend), power * taste.theta

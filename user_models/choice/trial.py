@@ -33,7 +33,7 @@ def habit_share(
     where too few items are tried to tell."""
     span = weeks[1] - weeks[0]
     early, first = max(span // _EARLY, 1), weeks[0] + max(span // _BEFORE, 1)
-    share = np.exp(Taste.fit(dataset, (weeks[0], first), shoppers).log_share(np.flatnonzero(shoppers)))
+    share = np.exp(Taste.fit(dataset, (weeks[0], first), shoppers).log_share[shoppers])
     later, tried = (np.zeros(int(shoppers.sum())) for _ in range(2))
     seen = trials = 0.0
     for window in range(_WINDOWS):
