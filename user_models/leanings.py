@@ -12,6 +12,8 @@ one of them again is a habit.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -40,6 +42,18 @@ def traits(dataset: Dataset, weeks: tuple[int, int], group: np.ndarray, populari
     return (apart / np.maximum(deviation, 1e-6)).clip(-_MOST, _MOST).astype(np.float32)
 
 
+class _Bought(NamedTuple):
+    """Of a subcategory's n items: p(i | g) (n,), traits (n, K) and their products (n, K * K); of the N
+    shoppers who have bought any: who they are (N,), how many items (N, 1), the sum of their traits (N, K)."""
+
+    within: np.ndarray
+    trait: np.ndarray
+    squares: np.ndarray
+    who: np.ndarray
+    number: np.ndarray
+    total: np.ndarray
+
+
 def fit_leanings(
     trait: np.ndarray, bought: np.ndarray, group: np.ndarray, within: np.ndarray, shoppers: np.ndarray
 ) -> np.ndarray:
@@ -47,33 +61,40 @@ def fit_leanings(
     (S, I) bool, `group` (I,), and `within` (I,), p(i | g)."""
     theta = np.zeros((len(bought), trait.shape[1]))
     variance = np.full(trait.shape[1], _VARIANCE)
+    parts = _by_subcategory(trait.astype(np.float64), bought, group, within)
     for _ in range(_STEPS):
-        score, information = _derivatives(theta, trait, bought, group, within)
+        score, information = _derivatives(theta, parts)
         curvature = np.linalg.inv(information + np.diag(1 / variance))
         theta += np.einsum("sij,sj->si", curvature, score - theta / variance)
         variance = (theta**2 + curvature.diagonal(axis1=1, axis2=2))[shoppers].mean(0)
     return theta.astype(np.float32)
 
 
-def _derivatives(
-    theta: np.ndarray, trait: np.ndarray, bought: np.ndarray, group: np.ndarray, within: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _by_subcategory(
+    trait: np.ndarray, bought: np.ndarray, group: np.ndarray, within: np.ndarray
+) -> list[_Bought]:
+    order = np.argsort(group, kind="stable")
+    parts = []
+    for items in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
+        held, x = bought[:, items], trait[items]
+        who = np.flatnonzero(held.any(1))
+        held = held[who].astype(np.float64)
+        squares = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)
+        parts.append(_Bought(within[items], x, squares, who, held.sum(1, keepdims=True), held @ x))
+    return parts
+
+
+def _derivatives(theta: np.ndarray, parts: list[_Bought]) -> tuple[np.ndarray, np.ndarray]:
     """(S, K) gradient and (S, K, K) negative Hessian of the log likelihood of what each shopper has
     bought."""
-    n_traits = trait.shape[1]
-    score, information = np.zeros_like(theta), np.zeros((*theta.shape, n_traits))
-    order = np.argsort(group, kind="stable")
-    for items in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
-        held, x = bought[:, items], trait[items].astype(np.float64)
-        who = np.flatnonzero(held.any(1))
-        held, number = held[who].astype(np.float64), held[who].sum(1)[:, None]
-        chance = within[items] * np.exp(theta[who] @ x.T)
+    score, information = np.zeros_like(theta), np.zeros((*theta.shape, theta.shape[1]))
+    for part in parts:
+        chance = part.within * np.exp(theta[part.who] @ part.trait.T)
         chance /= chance.sum(1, keepdims=True)
-        mean = chance @ x
-        squares = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)
-        second = (chance @ squares).reshape(len(who), n_traits, n_traits)
-        score[who] += held @ x - number * mean
-        information[who] += number[:, :, None] * (second - mean[:, :, None] * mean[:, None, :])
+        mean = chance @ part.trait
+        second = (chance @ part.squares).reshape(len(mean), *information.shape[1:])
+        score[part.who] += part.total - part.number * mean
+        information[part.who] += part.number[:, :, None] * (second - mean[:, :, None] * mean[:, None, :])
     return score, information
 
 
