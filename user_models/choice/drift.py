@@ -112,14 +112,14 @@ def expected_lines(model: ChoiceShopper, dataset: Dataset, rows: np.ndarray, nea
     """(2, I) lines of each item expected at the visits in `rows`, given how many each holds; of those to whom
     it is `near` (S, I) and of the rest."""
     shopper = dataset.visits["shopper"].to_numpy()[rows]
-    held = np.bincount(lines_of(dataset, rows)[1], minlength=len(rows))
-    expected = np.zeros((2, dataset.n_items))
+    held = np.bincount(lines_of(dataset, rows)[1], minlength=len(rows)).astype(np.float32)  # as shares are
+    state, expected = model.at_visits(dataset, rows), np.zeros((2, dataset.n_items))
     for first in range(0, len(rows), _CHUNK):
         chunk = slice(first, first + _CHUNK)
-        share = model.log_share(model.at_visits(dataset, rows[chunk])).exp().numpy()
-        own = near[shopper[chunk]]
-        expected[NEAR] += held[chunk] @ (share * own)
-        expected[REST] += held[chunk] @ (share * ~own)
+        share = model.log_share({name: value[chunk] for name, value in state.items()}).exp().numpy()
+        own = np.where(near[shopper[chunk]], share, 0)
+        expected[NEAR] += held[chunk] @ own
+        expected[REST] += held[chunk] @ (share - own)
     return expected
 
 
