@@ -83,8 +83,9 @@ def fit_level(
         tensors[name] = start + change
         if share is not None:
             tensors["trip_rate"] = trip_rate - torch.log(share @ change.exp().T)
+        visits = [_visits(tape, usual) for tape in tapes]
         for figure, wanted in real.items():
-            simulated = np.mean([_visits(tape, usual)[figure] for tape in tapes], 0)
+            simulated = np.mean([of_tape[figure] for of_tape in visits], 0)
             tensors[figure] = tensors[figure] + torch.from_numpy(np.log(wanted / simulated)).float()
     return {name: tensors[name].numpy() for name in (*real, name, *(("trip_rate",) if by_group else ()))}
 
