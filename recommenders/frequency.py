@@ -75,14 +75,17 @@ class PersonalFrequency:
         category_weight: float = 60.0,
         item_weight: float = 15.0,
         shoppers: np.ndarray | None = None,
+        category: np.ndarray | None = None,
     ) -> PersonalFrequency:
         """Count in `weeks`. Averages come from `shoppers` (mask (n_shoppers,), by default those who are not
-        held out); any other shopper's shares add that shopper's own lines only."""
+        held out); any other shopper's shares add that shopper's own lines only. `category` (n_items,) holds
+        codes, by default of the catalogue's categories."""
         counts = line_counts(dataset, weeks)
         shoppers = ~dataset.split.held_out if shoppers is None else shoppers
         popularity = counts[shoppers].sum(0, dtype=np.float64) + FLOOR
         popularity /= popularity.sum()
-        _, category = np.unique(dataset.items["category"].astype(str).to_numpy(), return_inverse=True)
+        if category is None:
+            _, category = np.unique(dataset.items["category"].astype(str).to_numpy(), return_inverse=True)
         one_hot = np.zeros((dataset.n_items, category.max() + 1), dtype=np.float32)
         one_hot[np.arange(dataset.n_items), category] = 1.0
         share, category_share = dirichlet_share(

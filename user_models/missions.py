@@ -10,6 +10,9 @@ They are told apart by promotions, which move the one and have no business with 
 of category b to the purchases of a that a's promotions bring, as a share of R_ab. Every mean by week, basket
 size and category and by shopper and category is taken out first, so that what is left compares shoppers who
 like a more with those who like it less in weeks when a is promoted (a shift-share instrument).
+
+A subcategory that holds many of all lines counts as a category of its own: single bottles of a soft drink
+and packs of twelve, or eggs of two sizes, are not bought for one purpose.
 """
 
 from __future__ import annotations
@@ -17,17 +20,34 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from bundlegym.data import Dataset, visit_rows
+from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.copurchase import category_baskets
+from bundlegym.user_models.indicator import indicator
+from bundlegym.user_models.taste import subcategories
 from bundlegym.user_models.trips import SIZE_EDGES, on_grid
 
+#: Share of lines from which a subcategory is a category of its own, unless it is nearly all of its category.
+_OWN_SHARE, _NEARLY_ALL = 0.005, 0.95
 #: One purpose for so many categories, and at most so many.
 _CATEGORIES_A_MISSION, _MOST_MISSIONS = 5, 40
 _SIZE_EDGES = (2, 4, 8, 14, 22, 35)  # lines of a basket
 #: Weight, in pairs of lines, of no lift: smaller than that of a recommender's features, which need no scale.
 LIFT_PSEUDO_COUNT = 5.0
 _LEAST_VARIANCE = 0.15  # of a category's log rate between visits, so that it can take part in a mission
+
+
+def shares_by_category(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> PersonalFrequency:
+    """Personal frequency with the categories that missions tell apart, by the lines of `shoppers` (mask)."""
+    bought = lines_of(dataset, visit_rows(dataset, weeks, shoppers))[0]
+    lines = np.bincount(dataset.purchases["item"].to_numpy()[bought], minlength=dataset.n_items)
+    _, category = np.unique(dataset.items["category"].astype(str).to_numpy(), return_inverse=True)
+    group = subcategories(dataset)
+    of_group, of_category = (lines @ indicator(code) for code in (group, category))
+    own = (of_group >= _OWN_SHARE * lines.sum())[group]
+    own &= of_group[group] < _NEARLY_ALL * of_category[category]
+    _, code = np.unique(np.where(own, category.max() + 1 + group, category), return_inverse=True)
+    return PersonalFrequency.fit(dataset, weeks, shoppers=shoppers, category=code)
 
 
 def mission_tables(

@@ -28,7 +28,12 @@ from bundlegym.user_models.choice.utility import unbought
 from bundlegym.user_models.coupons import coupon_effect, coupon_tables, usual_push
 from bundlegym.user_models.indicator import indicator
 from bundlegym.user_models.leanings import log_total, trait_range
-from bundlegym.user_models.missions import LIFT_PSEUDO_COUNT, mission_tables, synergy_share
+from bundlegym.user_models.missions import (
+    LIFT_PSEUDO_COUNT,
+    mission_tables,
+    shares_by_category,
+    synergy_share,
+)
 from bundlegym.user_models.rhythm import fit_rhythm
 from bundlegym.user_models.stages import Stages
 from bundlegym.user_models.taste import Taste
@@ -101,7 +106,7 @@ def fit_tensors(
     remembered = np.exp(log_share + float(coefficients["memory"])) * (taste.count > 0)
     np.put_along_axis(remembered, shortlist, 0.0, axis=1)
 
-    frequency = PersonalFrequency.fit(dataset, weeks, shoppers=shoppers)
+    frequency = shares_by_category(dataset, weeks, shoppers)
     missions = stages("missions", lambda: _fit_missions(dataset, frequency, push, weeks, shoppers, seed))
     share, error = missions.pop("synergy_share")
     progress(f"user model: synergy is {share:.2f} (standard error {error:.2g}) of the log lift after taste")

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset, visit_rows
-from bundlegym.recommenders import PersonalFrequency, category_synergy
+from bundlegym.recommenders import category_synergy
 from bundlegym.recommenders.frequency import line_counts
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.user_models.choice.features import Marketing, gap_bins
-from bundlegym.user_models.missions import LIFT_PSEUDO_COUNT, mission_tables
+from bundlegym.user_models.missions import LIFT_PSEUDO_COUNT, mission_tables, shares_by_category
 from bundlegym.user_models.rhythm import fit_rhythm
 from bundlegym.user_models.sequence.fit import Visits, hidden_after, own_interval
 from bundlegym.user_models.sequence.net import BasketNet
@@ -45,7 +45,7 @@ def sequence_tensors(
     joined[torch.unique_consecutive(everything.shopper)] = everything.day[everything.bounds()[:-1]]
     taste, shortlist = _taste(net, dataset, weeks, joined, shortlist_size)
     trips = fit_trips(dataset, weeks, shoppers)
-    frequency = PersonalFrequency.fit(dataset, weeks, shoppers=shoppers)
+    frequency = shares_by_category(dataset, weeks, shoppers)
     lift = category_synergy(dataset, frequency, weeks, LIFT_PSEUDO_COUNT, shoppers=shoppers)
     arrays = {
         **fit_rhythm(dataset, weeks, shoppers),
