@@ -83,7 +83,7 @@ class Taste:
         within, trait = popularity / group_share[group], traits(dataset, weeks, group, popularity)
         share = _FACTOR_SHARE * _low_rank(group_count, shoppers) + (1 - _FACTOR_SHARE) * group_share
         for level, weight in _LEVELS.items():
-            share = _nearer(share, group_count, _level_of_groups(dataset, group, level), weight)
+            share = _nearer(share, group_count, level_of_groups(dataset, group, level), weight)
         new_lines = np.minimum(count, _DISCOUNT) @ one_hot + _ITEM_WEIGHT
         log_unbought = np.log(share * new_lines / (group_count + _ITEM_WEIGHT)).astype(np.float32)
         log_within, new_lines = np.log(within).astype(np.float32), new_lines.astype(np.float32)
@@ -155,7 +155,7 @@ def _log_share(
     return log_share
 
 
-def _level_of_groups(dataset: Dataset, group: np.ndarray, level: str) -> np.ndarray:
+def level_of_groups(dataset: Dataset, group: np.ndarray, level: str) -> np.ndarray:
     """(G,) code of each subcategory's department, category or own."""
     code = np.zeros(group.max() + 1, dtype=np.int64)
     code[group] = group if level == "subcategory" else pd.factorize(dataset.items[level].astype(str))[0]

@@ -118,6 +118,17 @@ def fit_trips(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) ->
     }
 
 
+def gap_shares(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> np.ndarray:
+    """(S, 6) share of each shopper's visits that come so many days after the last one, shrunk to that of
+    all."""
+    visits = dataset.visits.iloc[visit_rows(dataset, weeks)]
+    count = np.zeros((len(shoppers), len(GAP_EDGES) + 1))
+    np.add.at(count, (visits["shopper"], _gap_bins(visits.groupby("shopper")["day"].diff())), 1.0)
+    total = count[shoppers].sum(0) + 1.0
+    count += _PRIOR_VISITS * total / total.sum()
+    return np.asarray(count / count.sum(1, keepdims=True))
+
+
 def usual_trip(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> np.ndarray:
     """(S,) float32 log mean lines of each shopper's visits, shrunk to that of all."""
     rows = visit_rows(dataset, weeks)

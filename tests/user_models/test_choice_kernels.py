@@ -61,9 +61,12 @@ def with_coupons_and_habit(tensors: dict[str, torch.Tensor]) -> dict[str, torch.
 
 
 def with_drift(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """In all weeks, of each its own."""
+    """In all weeks, of each item its own; and an answer to promotions that is no part of it."""
     drift = torch.randn(tensors["drift"].shape, generator=torch.Generator().manual_seed(0)) / 2
-    return tensors | {"drift": drift} | tail_with(tensors, drift[REST])
+    answer = torch.linspace(1.5, 0.3, len(tensors["coefficient_promotion_answer"]))
+    return (
+        tensors | {"drift": drift, "coefficient_promotion_answer": answer} | tail_with(tensors, drift[REST])
+    )
 
 
 @pytest.fixture(scope="module")

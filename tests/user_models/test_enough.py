@@ -15,7 +15,7 @@ from bundlegym.user_models.tape import simulated_tape
 from bundlegym.user_models.taste import subcategories
 from tests.user_models.logs import weekly_lines
 
-SHOPPERS, WEEKS, GROUPS, ITEMS = 600, 80, 12, 6  # items of each group
+SHOPPERS, WEEKS, GROUPS, ITEMS = 600, 40, 12, 6  # items of each group
 ENOUGH = -1.2  # of odd groups, none of even ones
 
 

@@ -18,7 +18,7 @@ def test_pairs_are_counted_by_size_of_basket_beside_shares() -> None:
     # 100 baskets of two lines of department 0, 100 of two of department 1, 100 of one line of each.
     visit = np.repeat(np.arange(300), 2)
     item = np.r_[np.tile([0, 1], 100), np.tile([2, 3], 100), np.tile([0, 2], 100)]
-    pairs = department_pairs(pd.DataFrame({"visit": visit, "item": item}), np.array([0, 0, 1, 1]))
+    pairs = department_pairs(pd.DataFrame({"visit": visit, "item": item}), np.array([0, 0, 1, 1]), 2)
     assert pairs[0, 1].tolist() == [200, 200]  # ordered pairs in baskets of two or three lines
     assert pairs[1, 1] == pytest.approx([600 / 4, 600 / 4])
     assert not pairs[:, [0, 2, 3, 4, 5]].any()

@@ -11,7 +11,7 @@ from bundlegym.user_models.choice.drift import NEAR, REST
 from bundlegym.user_models.prefetch import LINE
 
 #: Columns of `Tables.push`.
-PRICE_PUSH, PROMOTION_PUSH = range(2)
+PRICE_PUSH, PROMOTION_PUSH, DRIFT = range(3)
 #: Missions that are gone through at once.
 TOGETHER = 4
 #: Columns of `Tables.price`.
@@ -100,9 +100,9 @@ class Tables(NamedTuple):
 
 
 def tables_of(tensors: dict[str, Tensor]) -> Tables:
-    """`Tables` of tensors on the CPU, and beside them: `push` and `price` (W, I, 2) what a week has in store
-    for each item, `push` with its drift where it is near, and `drift_of_rest` (W, I) what that of the rest
-    has more; `short_category` (S, L) of the shortlist, `short_group` (S, L) the place of its
+    """`Tables` of tensors on the CPU, and beside them: `push` (W, I, 3) and `price` (W, I, 2) what a week has
+    in store for each item, with its drift where it is near, `drift_of_rest` (W, I) what that of the rest has
+    more; `short_category` (S, L) of the shortlist, `short_group` (S, L) the place of its
     subcategories among those by category; `group_factor` (K, G + 1) exp of `group_level`,
     `new_factor` (K,) of `new_level`; `purposes` (R, C) mission loadings and, to go through them `TOGETHER`,
     rows of 0, `spread_category` the categories with a spread beyond; `by_category` (G,) subcategories
@@ -118,7 +118,7 @@ def tables_of(tensors: dict[str, Tensor]) -> Tables:
     made = {
         "tail_weight": held["tail_weight"][:, columns],
         "tail_attraction": held["tail_attraction"][:, columns],
-        "push": np.stack([held["price_push"], held["promotion_push"] + held["drift"][NEAR]], 2),
+        "push": np.stack([held["price_push"], held["promotion_push"], held["drift"][NEAR]], 2),
         "drift_of_rest": held["drift"][REST] - held["drift"][NEAR],
         "price": np.stack([held["rebate"], held["shelf_price"]], 2),
         "short_category": held["category"][held["shortlist"]].astype(np.uint16),

@@ -118,8 +118,9 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
     """`ChoiceShopper.respond` of N shoppers.
 
     luck_of: episode, visit (N,); state: shopper, day, since, last_trip (N,), last (N, L), tried (N, TRIED);
-    offer: items (N, B), discount (N,); exposure: on the log rate of what is offered. Returns the fields of a
-    `Response`, and `last_trip`, `last` and `tried` at the door of the next visit.
+    offer: items (N, B), discount (N,); exposure: on the log rate of what is offered, times its answer to
+    promotions. Returns the fields of a `Response`, and `last_trip`, `last` and `tried` at the door of the
+    next visit.
     """
     (episode, visit), (offer_items, discount) = luck_of, offer
     shopper, day, since, last_trip, last, tried = state
@@ -140,7 +141,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
     first_of = np.full(len(t.enough), -1)
     tail, tail_by_category = np.empty(t.tail_weight.shape[1], np.float32), np.empty(n_categories, np.float32)
     running = np.empty(n_categories + 1, np.float32)
-    value, boost = np.empty(n_offered, np.float32), np.exp(_F(exposure))
+    value, answer = np.empty(n_offered, np.float32), np.empty(n_offered, np.float32)
     effect = np.exp(t.coefficient_gap).ravel()
     bought, p = _room(12 * n + width + MOST_ITEMS), 0
     half, opened, previous, start = (n + 1) // 2, -1, -1, 0
@@ -186,13 +187,13 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
 
         # The offer comes first.
         offered, in_offer[:] = offer_items[r], False
-        join(
-            t, key, s, week, log_size, size, new, lift, tried[r], offered, items, category, rate, need, slots
-        )
+        considered = items, category, rate, need
+        join(t, key, s, week, log_size, size, new, lift, tried[r], offered, considered, slots, answer)
         for b in range(n_offered):
             if slots[b] >= 0 and not in_offer[slots[b]]:
                 in_offer[slots[b]] = True
-                rate[slots[b]] *= boost
+                if exposure != 0:
+                    rate[slots[b]] *= exp32(exposure * answer[b])
         for b in range(n_offered):
             if slots[b] >= 0:
                 value[b] = log32(rate[slots[b]] / need[slots[b]])

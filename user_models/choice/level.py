@@ -23,6 +23,7 @@ from bundlegym.errors import UserError
 from bundlegym.user_models.base import UserModel
 from bundlegym.user_models.choice.utility import log_share
 from bundlegym.user_models.tape import real_tape, simulated_tape
+from bundlegym.user_models.taste import level_of_groups
 from bundlegym.user_models.trips import SIZE_EDGES, on_grid, size_factors
 
 #: Of each step. More steps follow the luck of the log; all that is found rests on the last one, and a single
@@ -64,7 +65,7 @@ def fit_level(
     name, code = ("group_level", tensors["group"]) if by_group else ("category_level", tensors["category"])
     nested = [np.arange(int(code.max()) + 1)]  # from the coarsest
     if by_group:
-        category = tensors["group_category"][:-1].numpy()
+        category = level_of_groups(dataset, code.numpy(), "category")
         nested = [category] if by_category else [category, *nested]
     lines = _lines_in_all(
         *(_lines_by_size(t, code.numpy()) for t in (real_tape(dataset, weeks, known), tape))

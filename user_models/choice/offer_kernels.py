@@ -83,9 +83,10 @@ def leaves_habit(t, key, item):
 
 
 @part
-def join(t, key, s, week, log_size, size, new, lift, tried, offered, items, category, rate, need, slots):
-    """Where the offered items are among the considered: on the shortlist, or behind it, where those that are
-    not there join it for this visit."""
+def join(t, key, s, week, log_size, size, new, lift, tried, offered, considered, slots, answer):
+    """Where the offered items are among the `considered` (items, category, rate, need): on the shortlist, or
+    behind it, where those that are not there join it for this visit; and their `answer` to promotions."""
+    items, category, rate, need = considered
     length = t.shortlist.shape[1]
     for b in range(len(offered)):
         item, place = offered[b], length + b
@@ -93,12 +94,14 @@ def join(t, key, s, week, log_size, size, new, lift, tried, offered, items, cate
         if item < 0:
             continue
         slots[b] = place_of(t.shortlist[s], item)
-        if slots[b] < 0:
+        if slots[b] >= 0:
+            answer[b] = t.coefficient_promotion_answer[t.familiarity[s, slots[b]]]
+        else:
             items[place], slots[b] = item, place
             category[place] = t.category[item]
             remembered, again = _remembered(t, s, item), tried_rate(t, tried, item)
-            answer = t.coefficient_promotion_answer[ONCE if remembered + again > 0 else NEW]
-            push = push_of(t.push[week], t.deal_factor[s], answer, item)
+            answer[b] = t.coefficient_promotion_answer[ONCE if remembered + again > 0 else NEW]
+            push = push_of(t.push[week], t.deal_factor[s], answer[b], item)
             for r in range(t.campaign_member.shape[1]):
                 if t.campaign_member[s, r]:
                     push += t.campaign_week[week, r] * t.coupon_push[r, item]

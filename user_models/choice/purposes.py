@@ -23,11 +23,11 @@ _PAIRS = 50.0  # weight of no variance
 _MOST = 3.0  # variance; no log tells from pairs how far a purpose goes beyond
 
 
-def department_pairs(tape: pd.DataFrame, department: np.ndarray) -> np.ndarray:
-    """(2, 6, D) ordered pairs of lines of one department (I,) in baskets of each class of `SIZE_EDGES`, and
-    how many there would be by the departments' shares of lines in it."""
+def department_pairs(tape: pd.DataFrame, department: np.ndarray, n: int) -> np.ndarray:
+    """(2, 6, n) ordered pairs of lines of one department (I,) of `n` in baskets of each class of
+    `SIZE_EDGES`, and how many there would be by the departments' shares of lines in it."""
     visit = pd.factorize(tape["visit"])[0]
-    lines = np.zeros((visit.max() + 1, department.max() + 1))
+    lines = np.zeros((visit.max() + 1, n))
     np.add.at(lines, (visit, department[tape["item"]]), 1.0)
     size = lines.sum(1)
     pairs = np.zeros((2, len(SIZE_EDGES) + 1, lines.shape[1]))
@@ -52,11 +52,12 @@ def fit_department_spread(
     `weeks` holds as many pairs of lines of one department, as a multiple of what shares of lines say, as the
     `tape` of some of their baskets. Replaces that of the model's `tensors`, 0 to begin with, on the way."""
     department = tensors["category_department"][tensors["category"]].numpy()
-    real = department_pairs(tape, department)
+    n = tensors["department_spread"].shape[1]
+    real = department_pairs(tape, department, n)
     variance = np.zeros(real.shape[1:])
     spread = np.zeros_like(variance)
     for step in range(_STEPS):
-        simulated = department_pairs(simulated_tape(model, weeks, shoppers, seed + step), department)
+        simulated = department_pairs(simulated_tape(model, weeks, shoppers, seed + step), department, n)
         free = real[1] * (simulated[0] + _PAIRS) / (simulated[1] + _PAIRS) / np.exp(variance)
         variance = np.log((real[0] + _PAIRS) / (free + _PAIRS)).clip(0.0, _MOST)
         # Baskets of one line hold no pairs: what brings them is taken to be as in those of the next class.

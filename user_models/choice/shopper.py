@@ -184,7 +184,7 @@ class ChoiceShopper(UserModel):
         in_offer = torch.zeros_like(value, dtype=torch.int8)
         in_offer = in_offer.scatter_add_(1, offered.clamp(min=0), (offered >= 0).to(torch.int8)) > 0
         if self.offer_exposure:
-            value = value + self.offer_exposure * t["coefficient_mailer"] * in_offer
+            value = value + self.offer_exposure * t["coefficient_mailer"] * visit.answer * in_offer
         whole = self._takes_whole(state["shopper"], visit, value, offer.discount)
         taken = in_offer & whole[:, None]
 

@@ -37,7 +37,7 @@ from bundlegym.user_models.missions import (
 from bundlegym.user_models.rhythm import fit_rhythm
 from bundlegym.user_models.stages import Stages
 from bundlegym.user_models.taste import Taste
-from bundlegym.user_models.trips import GRID, fit_trips
+from bundlegym.user_models.trips import GRID, fit_trips, gap_shares
 from bundlegym.user_models.units import fit_units
 
 #: Of shoppers, by how they answer to a price, in the tail, whose tables are of all items and weeks.
@@ -144,7 +144,7 @@ def fit_tensors(
         "category_department": category_department,
         "group": taste.group,
         "group_category": np.append(group_category, frequency.category.max() + 1),
-        "department_spread": np.zeros((len(GRID), category_department.max() + 1), dtype=np.float32),
+        "department_spread": np.zeros((len(GRID), departments(dataset).max() + 1), dtype=np.float32),
         "group_level": np.zeros((len(GRID), taste.group.max() + 1), dtype=np.float32),
         "new_level": np.zeros(len(GRID), dtype=np.float32),
         "new_spread": np.zeros(1, dtype=np.float32),
@@ -179,7 +179,8 @@ def fit_tensors(
     tensors["trip_cdf"] = torch.from_numpy(trips["trip_share"].cumsum(1))
     tensors |= {name: torch.from_numpy(trips[name]) for name in ("usual_trip", "last_trip")}
     outside = torch.from_numpy(attraction @ indicator(taste.group)).float()
-    tensors["trip_rate"] = _trip_rates(tensors, outside, weeks)
+    new = torch.from_numpy(gap_shares(dataset, weeks, shoppers) @ np.exp(coefficients["new_gap"])).float()
+    tensors["trip_rate"] = _trip_rates(tensors, outside, new, weeks)
     return tensors
 
 
@@ -218,10 +219,10 @@ def _fit_missions(
     }
 
 
-def _trip_rates(t: dict[str, Tensor], attraction: Tensor, weeks: tuple[int, int]) -> Tensor:
+def _trip_rates(t: dict[str, Tensor], attraction: Tensor, new: Tensor, weeks: tuple[int, int]) -> Tensor:
     """(S, K) log factor on exp(utility) with which a shopper's visit holds each size of `GRID` on average;
     `attraction` (R, G), in the rows of `tail_row`, is that of each subcategory's items outside the shortlist,
-    followers included.
+    followers included; `new` (S,) the mean factor on what is new.
 
     The average is over three weeks with each shopper's real history; so a promotion raises the basket instead
     of only shifting it.
@@ -241,7 +242,7 @@ def _trip_rates(t: dict[str, Tensor], attraction: Tensor, weeks: tuple[int, int]
         row = tail_row(t, everyone, torch.full_like(everyone, week))
         outside = (t["tail_weight"][:, :-1] * attraction[row]).sum(1)
         inside = torch.exp(push + answer[NEW] * promotion + unbought(t, everyone, t["shortlist"]))
-        tail += (outside - inside.sum(1)).clamp(min=0) / 3 + t["memory_rate"] / 3
+        tail += new * (outside - inside.sum(1)).clamp(min=0) / 3 + t["memory_rate"] / 3
     target = torch.from_numpy(GRID).float().expand(len(everyone), -1)
     log_factor = torch.log(target / (rate.sum(1) + tail)[:, None])
     for _ in range(6):  # an item is bought once at most, so the mean falls short of the sum of rates

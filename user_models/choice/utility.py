@@ -32,7 +32,8 @@ MOST_PULL = 2.0  # of a basket on an item's log rate: few baskets tell how far i
 class Visit:
     """Where N shoppers stand at one visit; the items considered are the shortlist's L and the offer's B.
 
-    items, log_rate: (N, L + B), log rates of -inf where an offered item is on the shortlist already; offered
+    items, log_rate: (N, L + B), log rates of -inf where an offered item is on the shortlist already; answer
+    (N, L + B) to promotions, by how familiar the item is; offered
     (N, B) the place of each offered item among the considered, -1 for none; week (N,); cell (N, L + B) the
     place of item and week in a table by both, laid flat; shift (N, C) the purposes by category; new_level
     (N, G) of what is new of each subcategory on trips of the size; size (N,) log of the trip's rate; trip
@@ -41,6 +42,7 @@ class Visit:
 
     items: Tensor
     log_rate: Tensor
+    answer: Tensor
     offered: Tensor
     week: Tensor
     cell: Tensor
@@ -77,8 +79,9 @@ def open_visit(t: Tensors, state: State, offer: Offer, draws: Draws) -> Visit:
     new_extra = new + (rest - near)[:, short.shape[1] :]
     rare, bought = _off_shortlist(t, state, extra, new_extra)
     familiar = torch.cat([t["familiarity"][shopper].long(), torch.where(bought, ONCE, NEW)], 1)
+    answer = t["coefficient_promotion_answer"][familiar]
     utility = torch.cat([_known(t, state, short), rare], 1)
-    utility = utility + _push(t, shopper, cell, familiar) + near + coupon_push(t, shopper, week, items)
+    utility = utility + _push(t, shopper, cell, answer) + near + coupon_push(t, shopper, week, items)
 
     log_size = t["trip_rate"][shopper, size.clamp(max=t["trip_rate"].shape[1] - 1)]
     factor = gap_factor(t, state["last_trip"], state["since"])
@@ -90,7 +93,7 @@ def open_visit(t: Tensors, state: State, offer: Offer, draws: Draws) -> Visit:
     log_rate = utility + log_size[:, None] + shift.gather(1, t["category"][items])
     log_rate = log_rate + level.gather(1, t["group"][items])
     log_rate[:, short.shape[1] :].masked_fill_(~unknown, -torch.inf)
-    return Visit(items, log_rate, offered, week, cell, shift, level + new, log_size, trip)
+    return Visit(items, log_rate, answer, offered, week, cell, shift, level + new, log_size, trip)
 
 
 def _known(t: Tensors, state: State, items: Tensor) -> Tensor:
@@ -142,11 +145,11 @@ def _memory(t: Tensors, shopper: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return row, t["memory_item"][spot], share.float() * t["memory_rate"][shopper[row]]
 
 
-def _push(t: Tensors, shopper: Tensor, cell: Tensor, familiar: Tensor) -> Tensor:
+def _push(t: Tensors, shopper: Tensor, cell: Tensor, answer: Tensor) -> Tensor:
     """(N, M) what price, display and mailer add to the utility of the `cell`s (N, M) of a flat table, of
-    items of a class of familiarity (N, M)."""
-    promotion = t["coefficient_promotion_answer"][familiar] * t["promotion_push"].ravel()[cell]
-    return t["deal_factor"][shopper, None] * t["price_push"].ravel()[cell] + promotion
+    items with an `answer` (N, M) to promotions."""
+    price = t["deal_factor"][shopper, None] * t["price_push"].ravel()[cell]
+    return price + answer * t["promotion_push"].ravel()[cell]
 
 
 def mission_shift(t: Tensors, draws: Draws, size: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import numpy as np
 
 from bundlegym.compiling import njit
 from bundlegym.user_models import streams
-from bundlegym.user_models.choice.arrays import PRICE_PUSH, PROMOTION_PUSH, TOGETHER
+from bundlegym.user_models.choice.arrays import DRIFT, PRICE_PUSH, PROMOTION_PUSH, TOGETHER
 from bundlegym.user_models.choice.features import GAP_EDGES
 from bundlegym.user_models.choice.utility import MOST_PULL
 from bundlegym.user_models.draws import compiled_draw, compiled_key, compiled_unit
@@ -53,9 +53,9 @@ def first_above(ascending, x, first, end):
 
 @part
 def push_of(push, deal_factor, answer, item):
-    """What the price, display and mailer of a week (`Tables.push`) add to an item's log rate; `answer` is
-    that of the item's familiarity to promotions."""
-    return deal_factor * push[item, PRICE_PUSH] + answer * push[item, PROMOTION_PUSH]
+    """What the price, display, mailer and drift of a week (`Tables.push`) add to an item's log rate; `answer`
+    is that of the item's familiarity to promotions."""
+    return deal_factor * push[item, PRICE_PUSH] + answer * push[item, PROMOTION_PUSH] + push[item, DRIFT]
 
 
 @part

@@ -94,9 +94,12 @@ def fit_whole(
         # Nobody is made an offer, so no habit of a trial is looked for.
         unkept = Stages(None, lambda _: None, {"trial": {"habit_share": np.array([0.0, np.inf])}})
         model = model_of(finished((first, later[0]), none, unkept, by_category=True))
-        enough = fit_enough(model, model.tensors, tape, later, known, seed)
+        fit_enough(model, model.tensors, tape, later, known, seed)
         all_weeks = real_tape(dataset, weeks, known)
         spread = fit_department_spread(model, model.tensors, all_weeks, later, known, seed)
+        # Purposes make more substitutes meet than met when g was found without them.
+        model.tensors["enough"] = torch.from_numpy(none["enough"])
+        enough = fit_enough(model, model.tensors, tape, later, known, seed)
         bought = line_counts(dataset, (first, later[0])) > 0
         new = fit_new_level(model, model.tensors, tape, bought, later, known, seed)
         near = near_items(model.tensors, bought)

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
+from bundlegym.errors import UserError
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.threads import one_thread
 from bundlegym.user_models import streams
@@ -257,8 +258,15 @@ class SequenceShopper(UserModel):
 
     @staticmethod
     def load(folder: Path, device: torch.device | str = "cpu") -> SequenceShopper:
-        """Read what `save` wrote; raises `UserError` where it is not there."""
-        return SequenceShopper(load_tensors(folder, "sequence")[0], device)
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: a file is missing or unreadable, or an earlier version wrote it.
+        """
+        tensors, _ = load_tensors(folder, "sequence")
+        if not {"last_trip", "usual_trip", "hazard_own"} <= tensors.keys():
+            raise UserError(f"{folder}: the user model is of an earlier version; fit it anew")
+        return SequenceShopper(tensors, device)
 
 
 def _factor(size: Tensor, share: Tensor) -> Tensor:
