@@ -275,7 +275,7 @@ def main() -> None:
     parser.add_argument(
         "--own-fit", type=float, metavar="RATE", help="also AleaCarta's own fit, at this rate"
     )
-    parser.add_argument("--own-minutes", type=float, default=90.0, help="of CPU at most for that one")
+    parser.add_argument("--own-minutes", type=float, default=150.0, help="of CPU at most for that one")
     parser.add_argument("--latent", type=int, default=50, help="size of taste vectors")
     parser.add_argument("--price", type=int, default=10, help="size of price vectors")
     parser.add_argument("--negatives", type=int, default=20, help="negative samples a line")

@@ -29,7 +29,7 @@ def test_planted_factors_are_recovered(expected):
     relative = expected.sum(0) / expected.sum(0).mean()
     mean = np.where(relative > 1.0, 1.2, 0.8)
     lines = generator.poisson(expected * mean * generator.gamma(1 / variance, variance, expected.shape))
-    found = fit_drift(expected, expected, lines)
+    found = fit_drift(expected, generator.poisson(expected, (4, *expected.shape)), lines)
     size = np.bincount(np.searchsorted(2.0 ** np.arange(-2, 4), relative))
     for kind in (NEAR, REST):
         of_class = found["drift_mean"][kind]
@@ -37,8 +37,17 @@ def test_planted_factors_are_recovered(expected):
         np.testing.assert_allclose(found["drift_variance"][kind, size > 300], variance[kind, 0], rtol=0.35)
 
 
+def test_what_simulations_do_by_themselves_is_no_drift(expected):
+    generator = np.random.default_rng(0)
+    own = expected * generator.gamma(1 / 0.2, 0.2, (5, *expected.shape))
+    lines = generator.poisson(own[0] * generator.gamma(1 / 0.3, 0.3, expected.shape))
+    found = fit_drift(expected, generator.poisson(own[1:]), lines)
+    assert found["drift_variance"].mean() == pytest.approx(0.3, rel=0.2)
+
+
 def test_there_is_none_where_lines_are_as_expected(expected):
-    found = fit_drift(expected, expected, np.random.default_rng(0).poisson(expected))
+    lines, *simulated = np.random.default_rng(0).poisson(expected, (5, *expected.shape))
+    found = fit_drift(expected, np.stack(simulated), lines)
     np.testing.assert_allclose(found["drift_mean"], 1.0, atol=0.05)
     assert found["drift_variance"].max() < 0.02
 

@@ -91,7 +91,7 @@ class Tables(NamedTuple):
     group_factor: Any
     new_factor: Any
     new_spread: Any
-    purposes: Any
+    missions: Any
     spread_category: Any
     by_category: Any
     group_place: Any
@@ -104,7 +104,7 @@ def tables_of(tensors: dict[str, Tensor]) -> Tables:
     in store for each item, with its drift where it is near, `drift_of_rest` (W, I) what that of the rest has
     more; `short_category` (S, L) of the shortlist, `short_group` (S, L) the place of its
     subcategories among those by category; `group_factor` (K, G + 1) exp of `group_level`,
-    `new_factor` (K,) of `new_level`; `purposes` (R, C) mission loadings and, to go through them `TOGETHER`,
+    `new_factor` (K,) of `new_level`; `missions` (R, C) mission loadings and, to go through them `TOGETHER`,
     rows of 0, `spread_category` the categories with a spread beyond; `by_category` (G,) subcategories
     by category, `group_place` (G,) each one's place among them, `category_start` (C + 1,) where each category
     begins among them, `group_start` (G + 1,) where each subcategory's items begin in `tail_item`. The columns
@@ -125,7 +125,7 @@ def tables_of(tensors: dict[str, Tensor]) -> Tables:
         "short_group": place[held["group"]][held["shortlist"]],
         "group_factor": np.exp(level[:, columns]),
         "new_factor": np.exp(held["new_level"]),
-        "purposes": np.pad(held["mission_loading"].T, ((0, -n_missions % TOGETHER), (0, 0))),
+        "missions": np.pad(held["mission_loading"].T, ((0, -n_missions % TOGETHER), (0, 0))),
         "spread_category": np.flatnonzero(held["mission_spread"]),
         "by_category": order,
         "group_place": place,

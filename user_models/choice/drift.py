@@ -8,8 +8,9 @@ Lines of an item of which m are expected are Poisson with mean m f, where f is g
 v mu^2: negative binomial (Greenwood and Yule 1920). What shoppers buy of items *near* them, those on their
 shortlists or remembered, has another f than what is bought by the *rest*, to whom the item is new: in the log
 the second varies some three times as much, and the two go together little. mu and v, by kind and by class of
-items by the lines expected of them, are found in weeks that tastes have not seen (the stage `unseen`). Drift
-moves purchases between items of a kind and makes no more of them.
+items by the lines expected of them, are found in weeks that tastes have not seen (the stage `unseen`); the
+part of v by which simulations without drift differ from each other, since who tries an item buys it again, is
+left out. Drift moves purchases between items of a kind and makes no more of them.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ def no_drift(n_weeks: int, n_items: int) -> dict[str, np.ndarray]:
 
 def fit_drift(expected: np.ndarray, simulated: np.ndarray, lines: np.ndarray) -> dict[str, np.ndarray]:
     """`drift_mean` and `drift_variance` (2, C) float32 by kind and class, from the lines of each item (2, I)
-    that are `expected` as in `expected_lines`, those `simulated`, in any unit, and those in the log.
+    that are `expected` as in `expected_lines`, in any unit, those of some that were `simulated` (N, 2, I),
+    and those in the log.
 
     The mean is that of a class in the log beside simulations, in which missions, levels and the like make of
     it what no forecast says; the variance about it is found by likelihood, which the few items that are
@@ -55,13 +57,14 @@ def fit_drift(expected: np.ndarray, simulated: np.ndarray, lines: np.ndarray) ->
     mean, variance = np.empty((2, 2, n))
     for kind in (NEAR, REST):
         seen, wanted, free = (
-            np.bincount(code, table[kind], minlength=n) for table in (lines, expected, simulated)
+            np.bincount(code, table[kind], minlength=n) for table in (lines, expected, simulated.sum(0))
         )
         mean[kind] = _ratios(seen, free * (seen.sum() / free.sum().clip(min=1.0)), size)
         likelihood = _log_likelihood(lines[kind], _ratios(seen, wanted, size)[code] * expected[kind])
         by_class = np.stack([np.bincount(code, row, minlength=n) for row in likelihood])
         by_class += _ITEMS * likelihood.mean(1, keepdims=True)
-        variance[kind] = _VARIANCES[by_class.argmax(0)]
+        whole, own = _VARIANCES[by_class.argmax(0)], _own_variance(simulated[:, kind], code, size)
+        variance[kind] = ((whole - own) / (1 + own)).clip(min=_VARIANCES[0])
     return {"drift_mean": mean.astype(np.float32), "drift_variance": variance.astype(np.float32)}
 
 
@@ -70,6 +73,17 @@ def _ratios(lines: np.ndarray, expected: np.ndarray, size: np.ndarray) -> np.nda
     overall = (lines.sum() + 1.0) / (expected.sum() + 1.0)
     more = _ITEMS * (expected / size).clip(min=1e-6)
     return np.asarray((lines + more * overall) / (expected + more))
+
+
+def _own_variance(simulated: np.ndarray, code: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """(C,) variance, as a share of the squared mean and beyond that of a Poisson law, between simulations of
+    the lines (N, I) of an item of each class, of `size` items."""
+    mean, variance = simulated.mean(0), simulated.var(0, ddof=1)
+    beyond, square = (
+        np.bincount(code, x, minlength=len(size)) + _ITEMS * x.mean()
+        for x in (variance - mean, mean**2 - variance / len(simulated))
+    )
+    return np.asarray((beyond / square.clip(min=_LITTLE)).clip(min=0.0))
 
 
 def no_effect() -> dict[str, np.ndarray]:

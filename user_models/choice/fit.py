@@ -40,8 +40,8 @@ def fit_coefficients(
     (n_departments,), `price_deal` (), `neighbours` (), `display` () and `mailer` () of items sold steadily
     and with `_unsteady` of the others, whose promotions are also news that the item is there;
     `new_gap` (6,) of items neither shortlisted nor bought before, by days since the last visit;
-    `promotion_answer` (n_classes,), what these three are multiplied by for items of each class of
-    familiarity, 1 for the mean line; and `nll` (), nats a line on the fitted weeks.
+    `promotion_answer` (n_classes,), what display, mailer and neighbours are multiplied by for items of each
+    class of familiarity, 1 for the mean line; and `nll` (), nats a line on the fitted weeks.
 
     Raises:
         UserError: the weeks hold too few visits.
@@ -96,17 +96,17 @@ def _start(given: Given) -> dict[str, Tensor]:
         "mailer_unsteady": torch.tensor(0.0),
         "promotion_answer": torch.zeros(len(FAMILIAR_EDGES) + 1),
         "new_gap": torch.zeros(len(TRIP_GAP_EDGES) + 1),
-        # Of no use afterwards: an item's own drift since its taste was counted, and the price response of
+        # Of no use afterwards: an item's own trend since its taste was counted, and the price response of
         # items that are not sold steadily.
-        "drift": torch.zeros(len(given.log_popularity)),
+        "own_trend": torch.zeros(len(given.log_popularity)),
         "price_unsteady": torch.tensor(2.0),
     }
 
 
 def _prior(raw: dict[str, Tensor]) -> Tensor:
-    """() departments, and classes, differ by about a half, drifts by about a third."""
+    """() departments, and classes, differ by about a half, own trends by about a third."""
     halves = torch.cat([raw["price_department"], raw["promotion_answer"], raw["new_gap"]])
-    return 0.5 * ((halves / 0.5).square().sum() + (raw["drift"] / 0.3).square().sum())
+    return 0.5 * ((halves / 0.5).square().sum() + (raw["own_trend"] / 0.3).square().sum())
 
 
 def _found(raw: dict[str, Tensor], given: Given) -> dict[str, Tensor]:

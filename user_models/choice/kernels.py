@@ -137,7 +137,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull):
     lift, pull = np.empty(n_categories, np.float32), np.empty(n_categories, np.float32)
     pulled, tail_lift = np.empty(n_categories, np.float32), np.empty(n_categories, np.float32)
     bins, n_departments = np.empty(length, np.int32), t.department_spread.shape[1]
-    normal = np.empty(max(len(t.purposes) + len(t.spread_category), n_departments), np.float32)
+    normal = np.empty(max(len(t.missions) + len(t.spread_category), n_departments), np.float32)
     first_of = np.full(len(t.enough), -1)
     tail, tail_by_category = np.empty(t.tail_weight.shape[1], np.float32), np.empty(n_categories, np.float32)
     running = np.empty(n_categories + 1, np.float32)

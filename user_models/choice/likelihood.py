@@ -153,7 +153,7 @@ def log_rates(given: Given, raw: dict[str, Tensor], batch: Tensor) -> Tensor:
     promotion, answer = _promotion(given, raw), torch.exp(raw["promotion_answer"])
     slope = softplus(raw["price"] + raw["price_department"])[given.department]
     slope = torch.where(given.steady, slope, softplus(raw["price_unsteady"]))
-    by_week = torch.cat([answer[NEW] * promotion + raw["drift"], given.rebate * slope])
+    by_week = torch.cat([answer[NEW] * promotion + raw["own_trend"], given.rebate * slope])
     in_week = one_hot(week, len(promotion)).float()
     deal = torch.exp(raw["price_deal"] * given.deal[shopper])
     spread = torch.cat([in_week, deal[:, None] * in_week], 1)

@@ -33,11 +33,10 @@ class Visit:
     """Where N shoppers stand at one visit; the items considered are the shortlist's L and the offer's B.
 
     items, log_rate: (N, L + B), log rates of -inf where an offered item is on the shortlist already; answer
-    (N, L + B) to promotions, by how familiar the item is; offered
-    (N, B) the place of each offered item among the considered, -1 for none; week (N,); cell (N, L + B) the
-    place of item and week in a table by both, laid flat; shift (N, C) the purposes by category; new_level
-    (N, G) of what is new of each subcategory on trips of the size; size (N,) log of the trip's rate; trip
-    (N,) its class, as planned.
+    (N, L + B) to promotions, by how familiar the item is; offered (N, B) the place of each offered item among
+    the considered, -1 for none; week (N,); cell (N, L + B) the place of item and week in a table by both,
+    laid flat; shift (N, C) missions and purposes by category; new_level (N, G) of what is new of each
+    subcategory on trips of the size; size (N,) log of the trip's rate; trip (N,) its class, as planned.
     """
 
     items: Tensor
@@ -155,8 +154,8 @@ def _push(t: Tensors, shopper: Tensor, cell: Tensor, answer: Tensor) -> Tensor:
 def mission_shift(t: Tensors, draws: Draws, size: Tensor) -> Tensor:
     """(N, C) what the mission of a trip of `size` (N,) in the grid adds to log rates by category, and the
     category's level on such trips."""
-    categories, purposes = (torch.arange(n, device=size.device) for n in t["mission_loading"].shape)
-    shift = product(normal(draws.uniform(streams.MISSION, purposes)), t["mission_loading"])
+    categories, missions = (torch.arange(n, device=size.device) for n in t["mission_loading"].shape)
+    shift = product(normal(draws.uniform(streams.MISSION, missions)), t["mission_loading"])
     shift = shift + normal(draws.uniform(streams.CATEGORY, categories)) * t["mission_spread"]
     return t["mission_scale"][size, None] * shift + t["category_level"][size]
 
@@ -172,7 +171,7 @@ def department_shift(t: Tensors, draws: Draws, size: Tensor) -> Tensor:
 
 def log_share(t: Tensors, state: State) -> Tensor:
     """(N, n_items) log of each item's share of the lines of a visit without an offer, but for missions,
-    levels, drift and `enough`."""
+    purposes, levels, `novelty`, drift, `enough`, and what the last visit does to the size of this one."""
     shopper, week = state["shopper"], week_of(t, state["day"])
     # Whole rows of tables: to look up each item by itself would take longer.
     price = t["deal_factor"][shopper, None] * t["price_push"].index_select(0, week)

@@ -66,24 +66,24 @@ def tail_row(t, s, week):
 
 @part
 def _mission(t, key, size, lift, normal):
-    """Fill `lift` (C,): what the purposes of a trip of a size multiply rates by in each category."""
+    """Fill `lift` (C,): what missions and purposes of a trip of a size multiply rates by in each category."""
     of_mission, of_category = key_of(key, streams.MISSION), key_of(key, streams.CATEGORY)
-    purposes, own = len(t.purposes), len(t.spread_category)
-    for r in range(purposes):
+    missions, own = len(t.missions), len(t.spread_category)
+    for r in range(missions):
         normal[r] = normal32(compiled_draw(of_mission, r))
     for i in range(own):
-        normal[purposes + i] = normal32(compiled_draw(of_category, t.spread_category[i]))
+        normal[missions + i] = normal32(compiled_draw(of_category, t.spread_category[i]))
     lift[:] = 0
-    for r in range(0, purposes, TOGETHER):
+    for r in range(0, missions, TOGETHER):
         # Some at a time: to read and write `lift` takes longer than to multiply.
         for c in range(len(lift)):
             more = _F(0)
             for q in range(r, r + TOGETHER):
-                more += normal[q] * t.purposes[q, c]
+                more += normal[q] * t.missions[q, c]
             lift[c] += more
     for i in range(own):
         c = t.spread_category[i]
-        lift[c] += normal[purposes + i] * t.mission_spread[c]
+        lift[c] += normal[missions + i] * t.mission_spread[c]
     of_department, spread = key_of(key, streams.DEPARTMENT), t.department_spread[size]
     for d in range(len(spread)):
         normal[d] = spread[d] * normal32(compiled_draw(of_department, d)) - spread[d] * spread[d] / _F(2)

@@ -105,7 +105,7 @@ def fit_whole(
         near = near_items(model.tensors, bought)
         tapes = [tape] + [simulated_tape(model, later, known, seed + i) for i in range(_SIMULATIONS)]
         lines, *simulated = (lines_by_kind(tape, near) for tape in tapes)
-        drift = fit_drift(expected_lines(model, dataset, rows, near), np.sum(simulated, 0), lines)
+        drift = fit_drift(expected_lines(model, dataset, rows, near), np.stack(simulated), lines)
         return {"enough": enough, "department_spread": spread, **new, **drift}
 
     found = stages("unseen", find_unseen)
