@@ -62,11 +62,12 @@ def sweep(
 
 
 def like_a_coupon(tensors: Tensors) -> float | None:
-    """`offer_exposure` under which an offer adds to an item's log rate the most that a coupon of the log may
-    add, two standard errors above the estimate: of all that a log records, a coupon comes nearest to an offer
-    made to one shopper. None where the log has no coupons, or no mailer effect to count in."""
+    """`offer_exposure` under which an offer adds to the log rate of what the shopper buys most as much as a
+    coupon of the log may add at most, two standard errors above the estimate: of all that a log records, a
+    coupon comes nearest to an offer made to one shopper. None where the log has no coupons, or no mailer
+    effect to count in."""
     effect, error = tensors["coupon_effect"].tolist()
-    mailer = float(tensors["coefficient_mailer"])
+    mailer = float(tensors["coefficient_mailer"] * tensors["coefficient_promotion_answer"][-1])
     most = effect + 2 * error
     return most / mailer if mailer > 0 and 0 < most < float("inf") else None
 

@@ -138,6 +138,7 @@ def test_lines_of_couponed_items_are_counted_by_who_holds_a_coupon() -> None:
 
 def test_the_most_that_a_coupon_may_do_is_told_in_mailers() -> None:
     tensors = {"coupon_effect": torch.tensor([0.02, 0.04]), "coefficient_mailer": torch.tensor([0.2])}
-    assert like_a_coupon(tensors) == pytest.approx(0.5)
+    tensors |= {"coefficient_promotion_answer": torch.tensor([1.5, 0.8, 0.5])}
+    assert like_a_coupon(tensors) == pytest.approx(1.0)  # of a favourite, which answers half as much
     assert like_a_coupon(tensors | {"coupon_effect": torch.tensor([0.0, float("inf")])}) is None
     assert like_a_coupon(tensors | {"coefficient_mailer": torch.tensor([0.0])}) is None
