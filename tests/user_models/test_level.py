@@ -99,4 +99,4 @@ def test_what_small_trips_are_for_is_found(dataset, user_model):
     real, before = tilt(real_tape(dataset, weeks, known)), simulated()
     fit_level(model, model.tensors, dataset, weeks, ~dataset.split.held_out, seed=0)
     after = simulated()
-    assert abs(before - real) > 0.2 and abs(after - real) < 0.25 * abs(before - real)
+    assert abs(before - real) > 0.2 and abs(after - real) < 0.3 * abs(before - real)

@@ -28,7 +28,8 @@ from bundlegym.user_models.tape import real_tape, simulated_tape
 _PAIR_VISITS = {"categories": 40.0, "items": 3.0}
 _SOME_VISITS = 3000  # that are simulated several times
 _SEED = 5_000_011  # of the first simulation: not the luck by which a model's level was set
-_SIMULATIONS, _NEXT_SEED = 4, 100_003  # all of them for the base rates, the first for everything else
+#: KS-complements of the eight, base rates and lifts are means over all of them, the rest is of the first.
+_SIMULATIONS, _NEXT_SEED = 4, 100_003
 
 
 @dataclass
@@ -57,9 +58,8 @@ def measure(
     simulated, *others = (
         simulated_tape(model, weeks, shoppers, _SEED + seed + n * _NEXT_SEED) for n in range(_SIMULATIONS)
     )
-    eight, twice = (
-        [distributions.eight(tape, dataset, weeks, shoppers) for tape in pair]
-        for pair in ((real, simulated), (simulated, others[0]))
+    eight, *eights = (
+        distributions.eight(tape, dataset, weeks, shoppers) for tape in (real, simulated, *others)
     )
     mean = np.mean([rates.totals(tape, dataset, weeks, shoppers) for tape in (simulated, *others)], axis=0)
     totals = rates.totals(real, dataset, weeks, shoppers)
@@ -67,8 +67,10 @@ def measure(
     figures: dict[str, Any] = {
         "weeks": list(weeks),
         "shoppers": len(shoppers),
-        "ks_complement": distributions.ks_complements(*eight),
-        "ks_complement_of_luck": distributions.ks_complements(*twice),
+        "ks_complement": _mean([distributions.ks_complements(eight, one) for one in eights]),
+        "ks_complement_of_luck": _mean(
+            [distributions.ks_complements(one, two) for one, two in combinations(eights, 2)]
+        ),
         "ks_complement_more": distributions.ks_complements(*more),
         "base_rates": rates.base_rates(totals, mean, seed),
     }
@@ -76,10 +78,10 @@ def measure(
     past = real_tape(dataset, earlier, shoppers) if earlier[0] > 0 else None  # a past needs one of its own
     if past is not None:
         drift = distributions.eight(past, dataset, earlier, shoppers)
-        figures["ks_complement_of_drift"] = distributions.ks_complements(eight[0], drift)
+        figures["ks_complement_of_drift"] = distributions.ks_complements(eight, drift)
         for rate, found in rates.base_rates(totals, rates.totals(past, dataset, earlier, shoppers)).items():
             figures["base_rates"][rate]["ratio_of_drift"] = found["ratio"]
-    samples = {what: (eight[0][what], eight[1][what]) for what in eight[0]}
+    samples = {what: (eight[what], eights[0][what]) for what in eight}
     samples |= {what: (more[0][what], more[1][what]) for what in more[0]}
 
     progress("fidelity: co-purchases, prices and promotions")
@@ -88,7 +90,7 @@ def measure(
     for level, group in (("categories", category), ("items", np.arange(dataset.n_items))):
         pairs = baskets.frequent_pairs(before, group, _PAIR_VISITS[level] * weeks[0] / n_weeks)
         lift, *lifts = (baskets.lifts(tape, group, pairs) for tape in (real, simulated, *others))
-        summary = baskets.lift_summary(lift, lifts[0])
+        summary = _mean([baskets.lift_summary(lift, one) for one in lifts])
         luck = [baskets.lift_summary(one, two)["worst_decile"] for one, two in combinations(lifts, 2)]
         summary["worst_decile_of_luck"] = float(np.mean(luck))
         figures["co_purchase_lift" if level == "categories" else "co_purchase_lift_items"] = summary
@@ -125,3 +127,8 @@ def measure(
     progress("fidelity: likelihood")
     figures["nll_per_item"] = {name: likelihood.model_nll(model, dataset, rows)}
     return Fidelity(figures, samples)
+
+
+def _mean(figures: list[dict[str, Any]]) -> dict[str, Any]:
+    """The mean of each figure, or list of figures, over simulations."""
+    return {name: np.mean([one[name] for one in figures], axis=0).tolist() for name in figures[0]}
