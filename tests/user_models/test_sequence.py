@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from bundlegym.data import visit_rows
+from bundlegym.errors import UserError
 from bundlegym.user_models import Draws, Offer, SequenceShopper
 from bundlegym.user_models.base import TAKE
 from bundlegym.user_models.sequence import shopper as sequence
@@ -133,3 +134,9 @@ def test_the_fit_sees_nothing_of_later_weeks_and_other_shoppers(dataset):
     ]
     for one, two in zip(*(net.parameters() for net in nets), strict=True):
         assert torch.equal(one, two)
+
+
+def test_loading_what_an_earlier_version_wrote_is_a_clear_error(model, tmp_path):
+    SequenceShopper({k: v for k, v in model.tensors.items() if k != "last_trip"}).save(tmp_path)
+    with pytest.raises(UserError, match="earlier version"):
+        SequenceShopper.load(tmp_path)

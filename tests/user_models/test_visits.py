@@ -16,6 +16,7 @@ from bundlegym.user_models.trips import (
     LAST_EDGES,
     LOG_GRID,
     fit_trips,
+    gap_shares,
     size_factors,
     trip_class,
     trips_before,
@@ -134,3 +135,11 @@ def test_levels_know_the_trip_before(world: World):
     _, by_class = size_factors(lines, usual, visits.groupby("shopper")["day"].diff())
     assert by_class[3:, 0] / by_class[1, 0] == pytest.approx(AFTER_BIG, rel=0.15)
     assert (by_class[:, 3:] == 1).all()
+
+
+def test_days_since_the_last_visit_are_those_of_the_shopper(world):
+    share = gap_shares(world.dataset, (0, WEEKS), np.ones(SHOPPERS, bool))
+    assert share.sum(1) == pytest.approx(np.ones(SHOPPERS))
+    next_day = share[:, 1]  # one day, as two on a day there are none
+    assert next_day[world.heavy].mean() == pytest.approx(0.7, abs=0.05)
+    assert next_day[~world.heavy].mean() < 0.25
