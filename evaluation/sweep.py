@@ -76,13 +76,13 @@ def as_text(rows: list[dict[str, Any]]) -> str:
     """The rows as a table for people."""
     lines = [
         "Assumptions: what the shopper buys most, two items at 10 % off, to held-out shoppers in test weeks",
-        f"{'':40}{'taken':>10}{'cherry-picked':>16}   incremental margin a visit [95 %]",
+        f"{'':44}{'taken':>10}{'cherry-picked':>16}   incremental margin a visit [95 %]",
     ]
     for row in rows:
         taken, picked, gain = (row[name] for name in _FIGURES)
         source = f" ({row['source']})" if row["source"] else ""
         lines.append(
-            f"  {row['knob']} {row['value']:.3g}{source}".ljust(40)
+            f"  {row['knob']} {row['value']:.3g}{source}".ljust(44)
             + f"{taken['mean']:>10.3f}{picked['mean']:>16.3f}"
             f"   {gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
         )
