@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,21 @@ def save_tensors(folder: Path, name: str, tensors: dict[str, Tensor], settings: 
         os.replace(folder / f"{file}.part", folder / file)
 
 
-def load_tensors(folder: Path, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `save_tensors` wrote.
+def load_tensors(
+    folder: Path, name: str, needed: Collection[str] = ()
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `save_tensors` wrote. `needed` names tensors that earlier versions did not write.
 
     Raises:
-        UserError: a file is missing or unreadable.
+        UserError: a file is missing or unreadable, or an earlier version wrote it.
     """
     try:
         settings = json.loads((folder / f"{name}.json").read_text())
-        return load_file(str(folder / f"{name}.safetensors")), settings
+        tensors = load_file(str(folder / f"{name}.safetensors"))
     except Exception as error:
         raise UserError(
             f"{folder}: no readable user model {name!r} ({name}.json, {name}.safetensors): {error}"
         ) from error
+    if not set(needed) <= tensors.keys():
+        raise UserError(f"{folder}: the user model is of an earlier version; fit it anew")
+    return tensors, settings

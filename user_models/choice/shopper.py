@@ -30,7 +30,6 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
-from bundlegym.errors import UserError
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.threads import one_thread
 from bundlegym.user_models import streams
@@ -288,8 +287,6 @@ class ChoiceShopper(UserModel):
         Raises:
             UserError: a file is missing or unreadable, or an earlier version wrote it.
         """
-        tensors, settings = load_tensors(folder, "choice")
         added = {"units_cdf", "trial_habit", "enough", "new_spread", "tried_left", "drift", "last_trip"}
-        if not added <= tensors.keys():
-            raise UserError(f"{folder}: the user model is of an earlier version; fit it anew")
+        tensors, settings = load_tensors(folder, "choice", added)
         return ChoiceShopper(tensors, **settings, device=device)

@@ -25,7 +25,6 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
-from bundlegym.errors import UserError
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.threads import one_thread
 from bundlegym.user_models import streams
@@ -263,10 +262,8 @@ class SequenceShopper(UserModel):
         Raises:
             UserError: a file is missing or unreadable, or an earlier version wrote it.
         """
-        tensors, _ = load_tensors(folder, "sequence")
-        if not {"last_trip", "usual_trip", "hazard_own"} <= tensors.keys():
-            raise UserError(f"{folder}: the user model is of an earlier version; fit it anew")
-        return SequenceShopper(tensors, device)
+        added = {"last_trip", "usual_trip", "hazard_own"}
+        return SequenceShopper(load_tensors(folder, "sequence", added)[0], device)
 
 
 def _factor(size: Tensor, share: Tensor) -> Tensor:
