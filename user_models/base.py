@@ -77,6 +77,30 @@ class Response:
         )
 
 
+@dataclass(frozen=True)
+class Appraisal:
+    """What M items each are worth to N shoppers at one visit, beside what they buy there without an offer.
+
+    All (N, M) unless said otherwise; `bundling` says what an offer of them does.
+
+    Attributes:
+        wanted: bool, bought at the visit without an offer.
+        quantity: int64, units that are bought without an offer, 0 where not wanted.
+        value: float, utility that an item lacks, below 0, to be bought at the shelf price; 0 where wanted.
+        slope: float, > 0, utility in minus log price.
+        exposure: float, utility that being offered adds by itself.
+        pair: (N, M, M) float, what having item j adds to the value of item i, at [n, i, j], where neither is
+            wanted and both are bought; 0 on the diagonal.
+    """
+
+    wanted: Tensor
+    quantity: Tensor
+    value: Tensor
+    slope: Tensor
+    exposure: Tensor
+    pair: Tensor
+
+
 class UserModel(ABC):
     """A population of simulated shoppers; see the module's docstring."""
 
@@ -100,6 +124,11 @@ class UserModel(ABC):
 
     def log_share(self, state: State) -> Tensor | None:
         """(N, n_items) log of each item's share of the lines of a visit without an offer, or None."""
+        return None
+
+    def appraise(self, state: State, items: Tensor, draws: Draws) -> Appraisal | None:
+        """What `items` (N, M), int64 codes without repeats in a row, are worth at the visit that `respond`
+        would play with the same `state` and `draws`; None where a model cannot tell."""
         return None
 
     @abstractmethod
