@@ -32,7 +32,7 @@ from bundlegym.envs.views import to_numpy
 from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.config import TrainConfig, from_json, to_json
-from bundlegym.evaluation.judge import estimate, play
+from bundlegym.evaluation.judge import check_figures, estimate, play
 from bundlegym.evaluation.rivals import Contender, heuristics, oracle
 from bundlegym.evaluation.side_by_side import train_side_by_side
 from bundlegym.evaluation.table import example_offers, format_table
@@ -44,6 +44,7 @@ from bundlegym.recommenders import (
     load_recommender,
     make_recommender,
 )
+from bundlegym.terminal import show_what_it_can
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 from bundlegym.user_models.build import FAMILIES
@@ -72,11 +73,13 @@ class Experiment:
         # Before the folder is made: a wrong class or a missing extra leaves none behind.
         for name in filter(None, (config.candidates, config.embeddings, *config.greedy)):
             check_installed(name)
+        #: What cannot be learned or judged, in sentences; known before any fit.
+        self.limits = population.limits(config, self.dataset)
         plugged = population.plugged(config, self.dataset, self.device)
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "config.json").exists():
             write_json(self.folder / "config.json", to_json(config))
-            (self.folder / "command.txt").write_text(shlex.join(sys.argv) + "\n")
+            (self.folder / "command.txt").write_text(shlex.join(sys.argv) + "\n", encoding="utf-8")
         write_json(self.folder / "data_report.json", self.dataset.report)
         self.user_model: UserModel = plugged or population.trained_on(
             self.folder, config, self.dataset, self.device
@@ -208,6 +211,7 @@ class Experiment:
         judges = {
             f"{family}, judge": population.judge(self.folder, family, config, self.dataset, self.device)
             for family in config.judges
+            if not population.judge_lacks(family, self.dataset)
         }
         return {
             "rows": self._table(contenders, config.user_model, self.user_model),
@@ -215,7 +219,7 @@ class Experiment:
             "seeds": config.seeds,
             "episodes": config.episodes,
             "log": self.dataset.name,
-            "notes": list(self.dataset.notes),
+            "notes": [*self.dataset.notes, *self.limits],
         }
 
     def _table(self, contenders: list[Contender], name: str, user_model: UserModel) -> list[dict[str, Any]]:
@@ -226,6 +230,7 @@ class Experiment:
             weeks = self.dataset.split.test_weeks
             core = self.core(n, held_out=True, weeks=weeks, seed=0, judge=user_model)
             figures = estimate([play(core, policy, _JUDGE_SEED) for policy in rival.policies])
+            check_figures(f"policy {rival.name} judged by user model {name}", figures)
             who = {"policy": rival.name, "kind": rival.kind, "user_model": name, "episodes": n}
             rows.append(who | figures)
         return rows
@@ -254,6 +259,7 @@ class Experiment:
 @one_thread()
 def train_one(folder: Path, agent: str, seed: int, line: int) -> None:
     """Train one agent of an existing run, in a process of its own."""
+    show_what_it_can()
     Experiment.open(folder).train(agent, seed, line)
 
 
@@ -277,7 +283,7 @@ def read_config(folder: Path) -> TrainConfig:
     """
     path = folder / "config.json"
     try:
-        config = from_json(json.loads(path.read_text()))
+        config = from_json(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder}: not the folder of a run, no readable config.json ({error})") from error
     return dataclasses.replace(config, runs=folder.resolve().parent, name=folder.resolve().name)
