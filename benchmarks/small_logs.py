@@ -4,7 +4,7 @@ Each log is drawn at random: 1 to 60 shoppers, 1 to 40 items, 1 to 30 weeks, con
 nothing bought twice, who joins late, and so on. A run is what `train.py --log FILE` does (read, fit, train
 for a few steps, judge, tell fidelity and example offers), and then what `evaluate.py --fidelity` does. It
 must end in a table or in one sentence, a `UserError`. What ends in anything else is printed, and the exit
-code is 1.
+code is 1; so it is where a fit ends in numbers that are not finite.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from bundlegym.envs import EnvConfig
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment, summary
+from bundlegym.user_models.fidelity.page import write_page
 from bundlegym.user_models.fidelity.report import as_json, as_text, fidelity
 
 START = pd.Timestamp("2024-01-01")
@@ -149,7 +150,8 @@ def whole_run(table: pd.DataFrame, seed: int, folder: Path) -> str:
     if "NaN" in text or "Infinity" in text:
         raise ValueError("the table holds a number that is not finite")
     found = fidelity(family, experiment.dataset, cache=folder / "cache", progress=lambda _: None)
-    print(as_text(as_json(family, experiment.dataset, found)))
+    content = as_json(family, experiment.dataset, found)
+    write_page(folder / "page", content, found["known"].samples, as_text(content))
     return "a table and fidelity"
 
 
@@ -163,7 +165,10 @@ def outcome(seed: int) -> dict[str, Any]:
         try:
             end = {"end": whole_run(table, seed, Path(folder))}
         except UserError as error:
-            end = {"end": "a sentence", "sentence": str(error).replace(folder, "")}
+            sentence = str(error).replace(folder, "")
+            # A sentence too, but every log here has sound prices and quantities.
+            what = "numbers that are not finite" if "not finite" in sentence else "a sentence"
+            end = {"end": what, "sentence": sentence}
         except Exception:
             end = {"end": "a traceback", "traceback": traceback.format_exc()}
         end["table"] = (Path(folder) / "run" / "results.json").exists()
@@ -187,7 +192,7 @@ def main() -> None:
             write_json(options.json, {"rows": rows})
     ends = collections.Counter(row["end"] for row in rows)
     print("; ".join(f"{end}: {count}" for end, count in ends.most_common()))
-    raise SystemExit(1 if ends["a traceback"] else 0)
+    raise SystemExit(1 if ends["a traceback"] or ends["numbers that are not finite"] else 0)
 
 
 if __name__ == "__main__":

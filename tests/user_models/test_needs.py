@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset
 from bundlegym.errors import UserError
@@ -13,6 +14,7 @@ from bundlegym.user_models.build import FAMILIES, fit_family
 from bundlegym.user_models.fidelity.report import fidelity
 from bundlegym.user_models.missions import _sums
 from bundlegym.user_models.needs import cannot_learn, lacking
+from bundlegym.user_models.rowwise import product
 from bundlegym.user_models.taste import Taste
 from bundlegym.user_models.trips import GRID, fit_trips
 from tests.user_models.logs import weekly_lines
@@ -53,6 +55,13 @@ def test_tastes_of_fewer_shoppers_than_factors(late):
     few = np.arange(late.n_shoppers) < 4
     taste = Taste.fit(late, late.split.train_weeks, few)
     assert np.isfinite(taste.log_share).all()
+
+
+@pytest.mark.parametrize("n, m, h", [(40, 3, 0), (0, 3, 2), (5, 0, 2), (40, 3, 2)])
+def test_products_of_any_size(n, m, h):
+    """A shop of one category has no missions, so no columns."""
+    x, weight = torch.randn(n, h), torch.randn(m, h)
+    torch.testing.assert_close(product(x, weight), x @ weight.T)
 
 
 def one_visit_each() -> Dataset:

@@ -27,13 +27,13 @@ def lifts(tape: pd.DataFrame, group: np.ndarray, pairs: np.ndarray) -> np.ndarra
     """(P,) lift n_ab n / (n_a n_b) over visits of the pairs (P, 2) of groups; `group` (n_items,). NaN where
     the two would meet less than once by chance."""
     visit, _ = pd.factorize(tape["visit"])
-    n = int(visit.max()) + 1
+    n = int(visit.max(initial=-1)) + 1
     held = csr_matrix((np.ones(len(tape)), (visit, group[tape["item"]])), (n, int(group.max()) + 1))
     held.data[:] = 1.0
     together = np.asarray((held.T @ held).todense())
     a, b = pairs.T
     both = together[a, b] + 0.5  # half a visit, so that a pair never seen together has a logarithm
-    by_chance = together[a, a] * together[b, b] / n
+    by_chance = together[a, a] * together[b, b] / max(n, 1)
     return both / np.where(by_chance >= 1, by_chance, np.nan)
 
 

@@ -197,4 +197,4 @@ def _pair(figures: Iterable[float | None]) -> str:
 def _intervals(figures: list[dict[str, Any]]) -> str:
     """The intervals of figures with `low` and `high`, in words."""
     known = [(f["low"], f["high"]) for f in figures]
-    return " ".join("-" if low is None else f"[{low:.3f}, {high:.3f}]" for low, high in known)
+    return " ".join("-" if None in pair else "[{:.3f}, {:.3f}]".format(*pair) for pair in known)
