@@ -128,7 +128,9 @@ class Experiment:
         workers = min(len(jobs), config.workers or (os.cpu_count() or 1 if self.device.type == "cpu" else 1))
         if workers > 1:
             train_side_by_side(train_one, self.folder, jobs, workers)
-        agents = {agent: [learned(self.train(agent, seed)) for seed in seeds] for agent in config.agents}
+        for agent, seed in jobs:
+            self.train(agent, seed)
+        agents = {agent: [learned(self.trained(agent, seed)) for seed in seeds] for agent in config.agents}
         results = self._judge(agents)
         write_json(self.folder / "results.json", results)
         return results
@@ -157,15 +159,29 @@ class Experiment:
         env = VecMonitor(BundleVecEnv(core, on_visits))
         return _MAKERS[agent](env, seed=seed, device=self.device, gamma=self.config.gamma)
 
-    def train(self, agent: str, seed: int, line: int = 0) -> Any:
-        """The trained model; what its checkpoint holds already is not trained again.
+    def checkpoint(self, agent: str, seed: int) -> Path:
+        """The file that an agent is kept in."""
+        return self.folder / f"{agent}-{seed}" / "checkpoint.safetensors"
+
+    def trained(self, agent: str, seed: int) -> Any:
+        """The model of an agent as its checkpoint holds it: what is judged is what is kept.
+
+        Raises:
+            UserError: there is no readable checkpoint.
+        """
+        model = self.model(agent, seed)
+        load_checkpoint(model, self.checkpoint(agent, seed))
+        return model
+
+    def train(self, agent: str, seed: int, line: int = 0) -> None:
+        """Train an agent and keep it; what its checkpoint holds already is not trained again.
 
         Args:
             line: of the progress bar, where several stand below each other.
         """
-        config, folder = self.config, self.folder / f"{agent}-{seed}"
+        config, checkpoint, steps = self.config, self.checkpoint(agent, seed), self.config.steps_of(agent)
+        folder = checkpoint.parent
         folder.mkdir(exist_ok=True)
-        checkpoint, steps = folder / "checkpoint.safetensors", config.steps_of(agent)
         episodes = min(_EVAL_EPISODES, config.episodes)
 
         @cache  # not made for an agent that is trained already
@@ -186,7 +202,7 @@ class Experiment:
             model.get_env().seed(seed + model.num_timesteps)  # not the luck of the first part again
         done = model.num_timesteps
         if done >= steps:
-            return model
+            return
         part = f"-{done}" if done else ""  # what is resumed goes on in a file of its own, progress-STEPS.csv
         formats = [make_output_format(kind, str(folder), part) for kind in ("tensorboard", "csv")]
         model.set_logger(Logger(str(folder), formats))
@@ -195,7 +211,6 @@ class Experiment:
         if interrupted():
             print(f"\nto continue: python train.py --resume {self.folder}", file=sys.stderr)
             raise KeyboardInterrupt
-        return model
 
     def _judge(self, agents: dict[str, list[Policy]]) -> dict[str, Any]:
         config, split = self.config, self.dataset.split
@@ -240,15 +255,13 @@ class Experiment:
             Interactions.from_dataset(self.dataset, self.dataset.split.train_weeks)
         )
         model.save(folder)
-        return model
+        return load_recommender(folder)
 
     def examples(self, count: int = 5) -> str:
         """Example offers of the first trained agent, in words."""
-        agent, seed = self.config.agents[0], self.config.seed
-        model = self.model(agent, seed)
-        load_checkpoint(model, self.folder / f"{agent}-{seed}" / "checkpoint.safetensors")
+        policy = learned(self.trained(self.config.agents[0], self.config.seed))
         core = self.core(count, held_out=True, weeks=self.dataset.split.test_weeks, seed=0)
-        return example_offers(core, learned(model), self.dataset, _JUDGE_SEED, count)
+        return example_offers(core, policy, self.dataset, _JUDGE_SEED, count)
 
 
 @one_thread()
