@@ -10,6 +10,7 @@ from torch import Tensor
 
 from bundlegym.envs.base import FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
 from bundlegym.envs.kernels import Board, Shop
+from bundlegym.user_models.base import IGNORE, TAKE
 from bundlegym.user_models.draws import Draws
 
 
@@ -117,6 +118,16 @@ def offers(
     discount = torch.cat([discount, torch.zeros_like(discount)])
     episodes, visits = episode[rows].repeat(2), b.visit[rows].repeat(2)
     return items, discount, episodes, visits, shopper[rows], day[rows], b.n_picks[rows]
+
+
+def sound(
+    n: int, n_items: int, choice: Tensor, row: Tensor, item: Tensor, quantity: Tensor, price: Tensor,
+    days: Tensor,
+) -> bool:  # fmt: skip
+    """See `kernels.sound`."""
+    lines = (row >= 0) & (row < n) & (item >= 0) & (item < n_items) & (quantity >= 1)
+    lines = lines & (price >= 0) & torch.isfinite(price)
+    return bool(lines.all() & ((days >= 0) & (choice >= IGNORE) & (choice <= TAKE)).all())
 
 
 def earnings(

@@ -11,6 +11,7 @@ import numpy as np
 
 from bundlegym.compiling import njit
 from bundlegym.envs.base import CANDIDATE_FEATURES, FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
+from bundlegym.user_models.base import IGNORE, TAKE
 from bundlegym.user_models.draws import compiled_draw, compiled_key, compiled_unit
 from bundlegym.user_models.numerics import log32
 
@@ -240,6 +241,18 @@ def offers(rows, action, episode, shopper, day, b, discounts):
         visits[i] = visits[i + m] = b.visit[n]
         who[i], when[i], size[i] = shopper[n], day[n], b.n_picks[n]
     return items, discount, episodes, visits, who, when, size
+
+
+@njit()
+def sound(n, n_items, choice, row, item, quantity, price, days):
+    """Whether all of an answer (N,), (P,) of n shoppers is in range, as in `answers.out_of_range`."""
+    for p in range(len(row)):
+        if not (0 <= row[p] < n and 0 <= item[p] < n_items and quantity[p] >= 1 and 0 <= price[p] < np.inf):
+            return False
+    for i in range(len(days)):
+        if days[i] < 0 or not IGNORE <= choice[i] <= TAKE:
+            return False
+    return True
 
 
 @njit()
