@@ -6,16 +6,16 @@ was fitted. The rate is the trip's size times exp(utility): taste, time since la
 mailer, and the trip's mission. Whoever came buys something: if nothing clears the bar, what came nearest to
 it.
 
-The response to an offer is mixed bundling (`bundling`). What is bought on its own merits, and the bundle,
-then shift the log rates of everything else by their synergy. Items outside the shortlist come from a process
-of their own (`tail`), unless they are offered. Of substitutes one may be enough (`enough`).
+The response to an offer is mixed bundling (`bundling`), decided beside what is bought without the offer
+(`offers`). What an offer adds to the basket then shifts the log rates of everything else by its synergy. Items
+outside the shortlist come from a process of their own (`tail`). Of substitutes one may be enough (`enough`).
 
 Named assumptions, knobs of the constructor and neutral by default, since no public log has randomised
 offers: `offer_exposure`, the share of the log's own mailer effect that being offered has on an item (1: an
-offer is a mailer to one shopper); `bundle_pull`, utility of taking a bundle as such. Neither reaches the
-twin, who is offered nothing. An item first tried in a bundle taken whole leaves a habit with the chance that
-repeats after a first purchase are its effect, and not that of the liking that led to it (`trial`); none where
-the log does not tell that chance from none.
+offer is a mailer to one shopper), which wears out from week to week (`exposures`); `bundle_pull`, utility of
+taking a bundle as such. Neither reaches the twin, who is offered nothing. An item first tried in a bundle
+taken whole leaves a habit with the chance that repeats after a first purchase are its effect, and not that of
+the liking that led to it (`trial`); none where the log does not tell that chance from none.
 """
 
 from __future__ import annotations
