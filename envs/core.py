@@ -150,7 +150,7 @@ class BundleCore:
         self._table = board, shop, *limits
         self._pick = board, shop.synergy, shop.category, *limits
         self._episode, self._records = take(self.episode), tuple(map(take, vars(self.records).values()))
-        self._discounts, self._unit_cost = take(self.discounts), take(m.unit_cost)
+        self._discounts, self._money = take(self.discounts), (take(m.unit_cost), take(m.list_price))
 
     def reseed(self, seed: int | Sequence[int]) -> None:
         """Start over: `reset` must follow.
@@ -269,13 +269,12 @@ class BundleCore:
             state = {name: value.index_select(0, both) for name, value in state.items()}
         response, after = self.user_model.respond(state, offer, draws)
         self._move(both, after)
-        record = VisitRecord(
-            rows, shopper, today, Offer(items[:m], discount[:m]), size, **self._outcome(response)
-        )
+        offered = Offer(items[:m], discount[:m])
+        record = VisitRecord(rows, shopper, today, offered, size, **self._outcome(response, today))
         rewards = [self._rewarded(record)]
         for other in range(1, self.config.reward_draws):
             might, _ = self.user_model.respond(state, offer, draws.other(other))
-            rewards.append(self._rewarded(replace(record, **self._outcome(might))))
+            rewards.append(self._rewarded(replace(record, **self._outcome(might, today))))
         noted = map(self._take, (response.row, response.item, response.days))
         self._ops.note(slots, *noted, board.visit, *self._records, shop.shortlist)
         return record, rewards[0] if len(rewards) == 1 else torch.stack(rewards).mean(0)
@@ -287,13 +286,13 @@ class BundleCore:
             raise UserError(f"reward: its shape is {tuple(reward.shape)}; it must be ({m},), one a visit")
         return reward.expand(m)
 
-    def _outcome(self, both: Response) -> dict[str, Any]:
-        """The fields of a `VisitRecord` that the answers of M shoppers, then of their twins, decide."""
-        m = len(both.choice) // 2
-        bought = (both.row, both.item, both.quantity, both.price)
-        earned = self._ops.earnings(m, *map(self._take, bought), self._unit_cost)
-        revenue, margin, twin_margin = map(self._give, earned)
-        return {"both": both, "revenue": revenue, "margin": margin, "twin_margin": twin_margin}
+    def _outcome(self, both: Response, day: Tensor) -> dict[str, Any]:
+        """The fields of a `VisitRecord` that the answers of M shoppers, then of their twins, on `day` (M,)
+        decide."""
+        bought = (day, both.row, both.item, both.quantity, both.price)
+        earned = map(self._give, self._ops.earnings(*map(self._take, bought), *self._money))
+        names = ("revenue", "margin", "twin_margin", "incremental_list_value")
+        return {"both": both, **dict(zip(names, earned, strict=True))}
 
 
 def _itself(tensor: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ from bundlegym.evaluation.config import TrainConfig, from_json, to_json
 from bundlegym.evaluation.judge import estimate, play
 from bundlegym.evaluation.rivals import Contender, heuristics, oracle
 from bundlegym.evaluation.side_by_side import train_side_by_side
-from bundlegym.evaluation.table import example_offers, format_table
+from bundlegym.evaluation.table import MARGIN_LEGEND, example_offers, format_table
 from bundlegym.recommenders import (
     Interactions,
     Recommender,
@@ -291,5 +291,6 @@ def summary(results: dict[str, Any]) -> str:
     parts.append(f"Shoppers: {trained_on}, the model trained on\n\n{format_table(results['rows'])}")
     for name, rows in itertools.groupby(results["judges"], lambda row: row["user_model"]):
         parts.append(f"Shoppers: {name}, fitted on held-out shoppers\n\n{format_table(list(rows))}")
+    parts.append(MARGIN_LEGEND)
     parts += [f"Note: {note}" for note in results["notes"]]
     return "\n\n".join(parts)
