@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from bundlegym.data import DataConfig, Dataset, build_dataset, prepare, synthetic_log
+from bundlegym.devices import device_of
 from bundlegym.envs.base import EnvConfig, Reward
 from bundlegym.envs.core import BundleCore
 from bundlegym.envs.custom import Block
@@ -65,6 +66,7 @@ def make_core(
         weeks: 'train', 'validation', 'test', or a half-open range.
         reward: a component's name, `module:name`, or a function; by default the incremental margin.
         blocks: further observation blocks by name.
+        device: auto, cpu, cuda, or one of torch's.
         config: the offers; instead of options.
         options: fields of `EnvConfig` (n_candidates, visits, ...) and of `DataConfig` (log, map, ...).
 
@@ -86,7 +88,7 @@ def make_core(
         data: dict[str, Any] = {k: v for k, v in chosen.items() if k in _DATA}
         dataset = _prepared(DataConfig(**data | {"map": tuple(data.get("map", ()))}))
     source = load(candidates, "source") if isinstance(candidates, str) else candidates
-    model = shared_user_model(user_model, dataset, user_model_args, device)
+    model = shared_user_model(user_model, dataset, user_model_args, device_of(device))
     return BundleCore(
         shared_market(dataset, model.device, source),
         model,

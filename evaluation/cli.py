@@ -12,6 +12,7 @@ from typing import Any
 import tyro
 
 from bundlegym.data import DataConfig, prepare
+from bundlegym.data.config import default_cache_dir
 from bundlegym.data.files import write_json
 from bundlegym.errors import UserError
 from bundlegym.evaluation import sweep
@@ -34,21 +35,25 @@ def guarded(main: Callable[[], None]) -> None:
         sys.exit(130)
 
 
+_RESUME = (
+    "`train.py --resume runs/NAME` goes on with a run that was interrupted; `--resume --help` says more."
+)
+
+
 @one_thread()
 def train() -> None:
     """`train.py [options]` or `train.py --resume runs/NAME`."""
-    arguments = sys.argv[1:]
-    if arguments[:1] == ["--resume"]:
-        if len(arguments) != 2:
-            raise UserError("--resume takes the folder of a run and no other option")
-        config = read_config(Path(arguments[1]))
+    if any(argument.split("=")[0] == "--resume" for argument in sys.argv[1:]):
+        config = _resumed()
     else:
-        config = tyro.cli(TrainConfig, config=(tyro.conf.OmitArgPrefixes,))
+        about = f"{TrainConfig.__doc__} {_RESUME}"
+        config = tyro.cli(TrainConfig, description=about, config=(tyro.conf.OmitArgPrefixes,))
         if (config.folder / "results.json").exists():
             raise UserError(f"{config.folder} holds a finished run; choose another --name, or remove it")
-        if (config.folder / "config.json").exists() and read_config(config.folder) != read_config_like(
-            config
-        ):
+        # The code of the run that is there is not imported: it is compared, and what was asked for is run.
+        if (config.folder / "config.json").exists() and read_config(
+            config.folder, trust_code=True, cache_dir=config.data.cache_dir
+        ) != read_config_like(config):
             raise UserError(
                 f"{config.folder} holds a run with other options; choose another --name, or --resume it"
             )
@@ -57,6 +62,29 @@ def train() -> None:
     results = experiment.run()
     print(summary(results))
     print(f"\nExample offers:\n{experiment.examples()}\n\nThe run is in {config.folder}")
+
+
+def _resumed() -> TrainConfig:
+    """The configuration of the run that --resume names."""
+    parser = argparse.ArgumentParser(description="Go on with a run as it was begun.", allow_abbrev=False)
+    parser.add_argument("--resume", type=Path, required=True, help="folder of the run, such as runs/NAME")
+    _add_run_options(parser)
+    options, others = parser.parse_known_args()
+    if others:
+        raise UserError(f"--resume goes on with the run's own options; it takes no {others[0]}")
+    return read_config(options.resume, trust_code=options.trust_code, cache_dir=options.cache_dir)
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    """What a run's own configuration does not decide."""
+    parser.add_argument(
+        "--trust-code",
+        action="store_true",
+        help="import the modules that the run names; give it only if you trust whoever made the run",
+    )
+    parser.add_argument(
+        "--cache-dir", type=Path, default=default_cache_dir(), help="where logs are kept (%(default)s)"
+    )
 
 
 def read_config_like(config: TrainConfig) -> TrainConfig:
@@ -73,6 +101,7 @@ def evaluate() -> None:
     )
     parser.add_argument("run", type=Path, nargs="?", help="folder of a finished run, such as runs/NAME")
     parser.add_argument("--offers", type=int, default=5, help="how many example offers to tell (5)")
+    _add_run_options(parser)
     parser.add_argument("--fidelity", action="store_true", help="fit a user model and judge it")
     parser.add_argument("--log", default=DataConfig.log, help="log for --fidelity (%(default)s)")
     parser.add_argument("--user-model", default="choice", help=f"for --fidelity: {', '.join(FAMILIES)}")
@@ -90,12 +119,17 @@ def evaluate() -> None:
             raise UserError(f"--{name} goes with --fidelity")
     if options.run is None:
         raise UserError("give the folder of a run, such as runs/NAME, or --fidelity")
-    print(summary(read_results(options.run)))
-    if options.offers > 0:
-        print(f"\nExample offers:\n{Experiment.open(options.run).examples(options.offers)}")
+    results = read_results(options.run)
+    if options.offers < 1:
+        return print(summary(results))
+    config = read_config(options.run, trust_code=options.trust_code, cache_dir=options.cache_dir)
+    print(summary(results))
+    print(f"\nExample offers:\n{Experiment(config).examples(options.offers)}")
 
 
 def _fidelity(options: argparse.Namespace) -> None:
+    if options.seed < 0:
+        raise UserError(f"--seed: {options.seed} is less than 0")
     if options.user_model not in FAMILIES:
         known = ", ".join(FAMILIES)
         raise UserError(f"--user-model: unknown user model {options.user_model!r}; known are {known}")
@@ -105,7 +139,7 @@ def _fidelity(options: argparse.Namespace) -> None:
     from bundlegym.user_models.fidelity.page import write_page
     from bundlegym.user_models.fidelity.report import as_json, as_text, fidelity
 
-    data = DataConfig(log=options.log)
+    data = DataConfig(log=options.log, cache_dir=options.cache_dir)
     dataset = prepare(data)
     how: Any = {
         "seed": options.seed,

@@ -25,9 +25,12 @@ from bundlegym.agents.dqn import make_dqn
 from bundlegym.agents.interrupt import interrupts_noted
 from bundlegym.agents.ppo import make_ppo
 from bundlegym.data import Dataset, prepare
+from bundlegym.data.config import default_cache_dir
 from bundlegym.data.files import write_json
+from bundlegym.devices import device_of
 from bundlegym.envs import BundleCore, BundleVecEnv, Market, build_market, recommended
 from bundlegym.envs.base import EMBEDDING_SIZE
+from bundlegym.envs.custom import blocks_of, reward_of
 from bundlegym.envs.views import to_numpy
 from bundlegym.errors import UserError
 from bundlegym.evaluation import population
@@ -55,24 +58,23 @@ _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024
 _JUDGE_SEED, _EVAL_SEED = 1_000_003, 3_000_017
 
 
-def pick_device(name: str) -> torch.device:
-    """`auto` takes a GPU where there is one."""
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: torch sees no GPU here; use auto or cpu")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
 class Experiment:
-    """Data, shoppers and market of one run folder; `run` does all of it."""
+    """Data, shoppers and market of one run folder; `run` does all of it.
 
-    def __init__(self, config: TrainConfig) -> None:
+    Args:
+        check: that shoppers of the user's own keep the contract of a user model.
+    """
+
+    def __init__(self, config: TrainConfig, *, check: bool = True) -> None:
         self.config, self.folder = config, config.folder
-        self.device = pick_device(config.device)
+        self.device = device_of(config.device, "--device")
         self.dataset: Dataset = prepare(config.data)
         # Before the folder is made: a wrong class or a missing extra leaves none behind.
         for name in filter(None, (config.candidates, config.embeddings, *config.greedy)):
             check_installed(name)
-        plugged = population.plugged(config, self.dataset, self.device)
+        reward_of(config.env.reward)
+        blocks_of(config.env, None)
+        plugged = population.plugged(config, self.dataset, self.device, check=check)
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "config.json").exists():
             write_json(self.folder / "config.json", to_json(config))
@@ -84,13 +86,9 @@ class Experiment:
         self.market: Market = self._market()
 
     @staticmethod
-    def open(folder: Path) -> Experiment:
-        """An existing run.
-
-        Raises:
-            UserError: the folder holds no readable config.json.
-        """
-        return Experiment(read_config(folder))
+    def open(folder: Path, *, trust_code: bool = False, cache_dir: Path | None = None) -> Experiment:
+        """An existing run; see `read_config`."""
+        return Experiment(read_config(folder, trust_code=trust_code, cache_dir=cache_dir))
 
     def _market(self) -> Market:
         source, vectors = self.config.candidates, self.config.embeddings
@@ -127,8 +125,10 @@ class Experiment:
         jobs = [(agent, seed) for agent in config.agents for seed in seeds]
         workers = min(len(jobs), config.workers or (os.cpu_count() or 1 if self.device.type == "cpu" else 1))
         if workers > 1:
-            train_side_by_side(train_one, self.folder, jobs, workers)
-        agents = {agent: [learned(self.train(agent, seed)) for seed in seeds] for agent in config.agents}
+            train_side_by_side(train_one, config, jobs, workers)
+        for agent, seed in jobs:
+            self.train(agent, seed)
+        agents = {agent: [learned(self.trained(agent, seed)) for seed in seeds] for agent in config.agents}
         results = self._judge(agents)
         write_json(self.folder / "results.json", results)
         return results
@@ -157,15 +157,29 @@ class Experiment:
         env = VecMonitor(BundleVecEnv(core, on_visits))
         return _MAKERS[agent](env, seed=seed, device=self.device, gamma=self.config.gamma)
 
-    def train(self, agent: str, seed: int, line: int = 0) -> Any:
-        """The trained model; what its checkpoint holds already is not trained again.
+    def checkpoint(self, agent: str, seed: int) -> Path:
+        """The file that an agent is kept in."""
+        return self.folder / f"{agent}-{seed}" / "checkpoint.safetensors"
+
+    def trained(self, agent: str, seed: int) -> Any:
+        """The model of an agent as its checkpoint holds it: what is judged is what is kept.
+
+        Raises:
+            UserError: there is no readable checkpoint.
+        """
+        model = self.model(agent, seed)
+        load_checkpoint(model, self.checkpoint(agent, seed))
+        return model
+
+    def train(self, agent: str, seed: int, line: int = 0) -> None:
+        """Train an agent and keep it; what its checkpoint holds already is not trained again.
 
         Args:
             line: of the progress bar, where several stand below each other.
         """
-        config, folder = self.config, self.folder / f"{agent}-{seed}"
+        config, checkpoint, steps = self.config, self.checkpoint(agent, seed), self.config.steps_of(agent)
+        folder = checkpoint.parent
         folder.mkdir(exist_ok=True)
-        checkpoint, steps = folder / "checkpoint.safetensors", config.steps_of(agent)
         episodes = min(_EVAL_EPISODES, config.episodes)
 
         @cache  # not made for an agent that is trained already
@@ -186,16 +200,15 @@ class Experiment:
             model.get_env().seed(seed + model.num_timesteps)  # not the luck of the first part again
         done = model.num_timesteps
         if done >= steps:
-            return model
+            return
         part = f"-{done}" if done else ""  # what is resumed goes on in a file of its own, progress-STEPS.csv
         formats = [make_output_format(kind, str(folder), part) for kind in ("tensorboard", "csv")]
         model.set_logger(Logger(str(folder), formats))
         with interrupts_noted() as interrupted:
             model.learn(steps - done, callback=[metrics, StopOn(interrupted)], reset_num_timesteps=False)
         if interrupted():
-            print(f"\nto continue: python train.py --resume {self.folder}", file=sys.stderr)
+            print(f"\nto continue: {resuming(config)}", file=sys.stderr)
             raise KeyboardInterrupt
-        return model
 
     def _judge(self, agents: dict[str, list[Policy]]) -> dict[str, Any]:
         config, split = self.config, self.dataset.split
@@ -240,21 +253,19 @@ class Experiment:
             Interactions.from_dataset(self.dataset, self.dataset.split.train_weeks)
         )
         model.save(folder)
-        return model
+        return load_recommender(folder)
 
     def examples(self, count: int = 5) -> str:
         """Example offers of the first trained agent, in words."""
-        agent, seed = self.config.agents[0], self.config.seed
-        model = self.model(agent, seed)
-        load_checkpoint(model, self.folder / f"{agent}-{seed}" / "checkpoint.safetensors")
+        policy = learned(self.trained(self.config.agents[0], self.config.seed))
         core = self.core(count, held_out=True, weeks=self.dataset.split.test_weeks, seed=0)
-        return example_offers(core, learned(model), self.dataset, _JUDGE_SEED, count)
+        return example_offers(core, policy, self.dataset, _JUDGE_SEED, count)
 
 
 @one_thread()
-def train_one(folder: Path, agent: str, seed: int, line: int) -> None:
-    """Train one agent of an existing run, in a process of its own."""
-    Experiment.open(folder).train(agent, seed, line)
+def train_one(config: TrainConfig, agent: str, seed: int, line: int) -> None:
+    """Train one agent of an existing run, in a process of its own; the first process has checked all."""
+    Experiment(config, check=False).train(agent, seed, line)
 
 
 def learned(model: Any) -> Policy:
@@ -269,18 +280,39 @@ def learned(model: Any) -> Policy:
     return policy
 
 
-def read_config(folder: Path) -> TrainConfig:
+def read_config(folder: Path, *, trust_code: bool = False, cache_dir: Path | None = None) -> TrainConfig:
     """The configuration of an existing run; the run is where it is now, wherever it was made.
 
+    Anybody may have made it: its code is imported only where the caller says so, and prepared logs are kept
+    in the caller's own cache.
+
+    Args:
+        trust_code: the modules that the run names may be imported.
+        cache_dir: where prepared logs are kept; by default where `DataConfig` keeps them.
+
     Raises:
-        UserError: the folder holds no readable config.json.
+        UserError: the folder holds no readable config.json, or names code that is not trusted.
     """
     path = folder / "config.json"
     try:
-        config = from_json(json.loads(path.read_text()))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        config = from_json(json.loads(path.read_text()), folder, cache_dir)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{folder}: not the folder of a run, no readable config.json ({error})") from error
-    return dataclasses.replace(config, runs=folder.resolve().parent, name=folder.resolve().name)
+    if config.code and not trust_code:
+        raise UserError(
+            f"{folder}: this run imports {', '.join(config.code)}; add --trust-code if you trust that code"
+        )
+    return config
+
+
+def resuming(config: TrainConfig) -> str:
+    """The command that goes on with a run."""
+    command = ["python", "train.py", "--resume", str(config.folder)]
+    if config.code:
+        command.append("--trust-code")
+    if config.data.cache_dir != default_cache_dir():
+        command += ["--cache-dir", str(config.data.cache_dir)]
+    return shlex.join(command)
 
 
 def summary(results: dict[str, Any]) -> str:

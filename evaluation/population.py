@@ -7,16 +7,25 @@ from pathlib import Path
 import torch
 
 from bundlegym.data import Dataset
+from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.user_models import UserModel, build_user_model
 from bundlegym.user_models.build import FAMILIES, fit_family, parse_arguments
+from bundlegym.user_models.testing import problems
 
 
-def plugged(config: TrainConfig, dataset: Dataset, device: torch.device) -> UserModel | None:
-    """The user's own shoppers, where `--user-model` names a class."""
+def plugged(config: TrainConfig, dataset: Dataset, device: torch.device, *, check: bool) -> UserModel | None:
+    """The user's own shoppers, where `--user-model` names a class.
+
+    Raises:
+        UserError: they cannot be made, or they are to be checked and do not keep the contract.
+    """
     if ":" not in config.user_model:
         return None
-    return build_user_model(config.user_model, dataset, parse_arguments(config.user_model_args), device)
+    model = build_user_model(config.user_model, dataset, parse_arguments(config.user_model_args), device)
+    if check and (found := problems(model, dataset)):
+        raise UserError(f"--user-model {config.user_model}: {'; '.join(found)}")
+    return model
 
 
 def trained_on(folder: Path, config: TrainConfig, dataset: Dataset, device: torch.device) -> UserModel:

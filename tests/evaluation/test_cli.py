@@ -67,7 +67,8 @@ def test_tensorboard_has_the_promised_curves(run):
 
 
 def test_evaluate_prints_the_table_and_offers(run):
-    shown = script("evaluate.py", str(run), cwd=run.parent)
+    cache = str(run.parents[1] / "cache")
+    shown = script("evaluate.py", str(run), "--cache-dir", cache, cwd=run.parent)
     assert shown.returncode == 0, shown.stderr
     assert "most_bought" in shown.stdout and "was offered" in shown.stdout
 
@@ -80,7 +81,8 @@ def test_resume_continues_an_unfinished_run(run, tmp_path):
     checkpoint = "ppo-0/checkpoint.safetensors"
     (tmp_path / "half" / checkpoint).write_bytes((run / checkpoint).read_bytes())
     (tmp_path / "half" / "ppo-0" / "progress.csv").write_text("of the first part")
-    done = script("train.py", "--resume", "half", cwd=tmp_path)
+    cache = str(run.parents[1] / "cache")
+    done = script("train.py", "--resume", "half", "--cache-dir", cache, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "512/768" in done.stderr and "768/768" in done.stderr
     assert (tmp_path / "half" / "results.json").exists()
@@ -112,6 +114,9 @@ def small_log(folder: Path, **columns: list) -> str:
         (["--log", "LOG", "--min-purchases", "1"], ["too small"]),
         (["--log", "BROKEN"], ["broken.parquet"]),
         (["--resume", "nowhere"], ["nowhere", "config.json"]),
+        (["--resume", "nowhere", "--steps", "3"], ["--resume", "--steps"]),
+        (["--agents"], ["--agents", "ppo"]),
+        (["--seed", "-1"], ["--seed", "-1"]),
         (["--min-size", "9"], ["min_size 9"]),
         (["--observation", "magic"], ["observation", "magic", "profile"]),
         (["--observation", "context", "profile"], ["--observation", "shopper, candidates, picked missing"]),
@@ -126,6 +131,28 @@ def test_mistakes_get_one_line_and_code_2(arguments, words, tmp_path, monkeypatc
         "BROKEN": lambda: str(tmp_path / "broken.parquet"),
     }
     arguments = [stand_in[a]() if a in stand_in else a for a in arguments]
+    refused(arguments, words, tmp_path, monkeypatch, capsys)
+
+
+CARELESS = """
+from bundlegym.user_models import Answer
+class Shopper:
+    def reset(self, shopper, day): return {}
+    def respond(self, state, visit, luck): return Answer(basket={0: -3}, days=-1)
+"""
+
+
+def test_shoppers_who_break_the_contract_are_refused_before_they_are_trained_on(
+    tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "careless.py").write_text(CARELESS)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    words = ["--user-model careless:Shopper", "quantity -3 is out of range", "days -1 is out of range"]
+    arguments = ["--log", "synthetic", "--min-purchases", "10", "--user-model", "careless:Shopper"]
+    refused(arguments, words, tmp_path, monkeypatch, capsys)
+
+
+def refused(arguments, words, tmp_path, monkeypatch, capsys):
     if arguments[0] != "--resume":
         arguments += ["--cache-dir", str(tmp_path / "cache")]
     monkeypatch.chdir(tmp_path)
