@@ -44,6 +44,9 @@ METRICS = (
     "incremental_margin_per_visit", "incremental_list_value_per_visit",
 )  # fmt: skip
 
+#: Of them those that are undefined where nothing was offered.
+OF_OFFERS = METRICS[:4]
+
 
 @dataclass(frozen=True)
 class EnvConfig:

@@ -7,6 +7,7 @@ lives the same visit with the same draws unoffered, time passes, and new candida
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,6 +33,11 @@ from bundlegym.user_models.draws import Draws, first_episode
 
 # Streams of the core's own draws; a user model numbers its own from 0.
 _SHOPPER, _START, _RETRIEVAL = 100, 101, 102
+#: What a core holds beside its own tensors: views on the same memory, and functions.
+_VIEWS = frozenset(
+    ("flat_features", "_ops", "_take", "_give", "_table", "_pick", "_episode", "_records", "_discounts",
+     "_unit_cost")
+)  # fmt: skip
 #: A slot's episodes are its number and multiples of this, so that they do not depend on N.
 _NEXT_EPISODE = 1 << 32
 
@@ -133,8 +139,26 @@ class BundleCore:
         none = zeros(n, dtype=torch.bool)
         self._quiet = StepResult(zeros(n), none, none, None)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What lies in memory once; `_views` makes the rest of it anew."""
+        return {name: value for name, value in vars(self).items() if name not in _VIEWS}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.flat_features = self.features.flatten(1)
+        self._views(self.compiled)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> BundleCore:
+        """A simulator that goes on from here by itself. What no step changes, the market and the user model,
+        is not copied."""
+        twin = object.__new__(type(self))
+        memo |= {id(self): twin, id(self.market): self.market, id(self.user_model): self.user_model}
+        twin.__setstate__({name: deepcopy(value, memo) for name, value in self.__getstate__().items()})
+        return twin
+
     def _views(self, compiled: bool) -> None:
         """The tensors as the hot parts take them: as they are, or as numpy arrays on the same memory."""
+        self.compiled = compiled
         self._ops: Any = kernels if compiled else eager
         self._take: Any = Tensor.numpy if compiled else _itself
         self._give: Any = torch.from_numpy if compiled else _itself

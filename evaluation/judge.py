@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from bundlegym.agents.base import Policy
-from bundlegym.envs.base import METRICS
+from bundlegym.envs.base import METRICS, OF_OFFERS
 from bundlegym.envs.core import BundleCore
+from bundlegym.errors import UserError
 
 #: 97.5 % points of Student's t for 1, 2, ... degrees of freedom; the normal's from 30 on.
 _T = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 2.11,
@@ -27,7 +28,8 @@ _SHIFTS = {AT_LOWER_MARGINS: -MARGIN_SHIFT, AT_HIGHER_MARGINS: MARGIN_SHIFT}
 def play(core: BundleCore, policy: Policy, seed: int) -> dict[str, np.ndarray]:
     """One episode in each slot: (N, 2) float64 by metric, the sum over visits and how many counted.
 
-    Visits at which a metric is undefined (the size of no offer) do not count for it.
+    Visits at which a metric is undefined (the size of no offer) do not count for it. All others do, so that
+    a number that is not finite shows in the sum.
     """
     core.reseed(seed)
     core.reset()
@@ -39,9 +41,10 @@ def play(core: BundleCore, policy: Policy, seed: int) -> dict[str, np.ndarray]:
             slot = result.record.slot
             counted = live[slot].cpu().numpy()
             where = slot.cpu().numpy()
+            offered = result.record.size.cpu().numpy() > 0
             for name, value in result.record.metrics().items():
                 number = value.double().cpu().numpy()
-                known = counted & ~np.isnan(number)
+                known = counted & offered if name in OF_OFFERS else counted
                 totals[name][where[known], 0] += number[known]
                 totals[name][where[known], 1] += 1
             live &= ~(result.terminated | result.truncated)
@@ -83,3 +86,14 @@ def _shifted(play: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """(N, 2) incremental margins under other margins, by name."""
     gain, listed = (play[f"incremental_{what}_per_visit"] for what in ("margin", "list_value"))
     return {name: gain + np.array([shift, 0.0]) * listed for name, shift in _SHIFTS.items()}
+
+
+def check_figures(what: str, figures: dict[str, dict[str, float | None]]) -> None:
+    """Raise a `UserError` that begins with `what` where a figure of `estimate` is not finite: a table with it
+    would look like any other."""
+    for name, row in figures.items():
+        if any(value is not None and not math.isfinite(value) for value in row.values()):
+            raise UserError(
+                f"{what}: {name} is not a finite number; the user model answers with prices or quantities "
+                "that are none"
+            )

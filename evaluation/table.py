@@ -42,7 +42,7 @@ def read_results(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{folder}: no results.json there; give the folder of a finished run (see train.py)")
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{path}: not readable as JSON ({error})") from error
 

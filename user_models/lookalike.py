@@ -38,7 +38,9 @@ from bundlegym.user_models.choice.features import departments
 from bundlegym.user_models.choice.fit import fit_coefficients
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.files import load_tensors, save_tensors
+from bundlegym.user_models.needs import cannot_learn, check_enough
 from bundlegym.user_models.ragged import rows_of
+from bundlegym.user_models.stages import check_finite
 from bundlegym.user_models.taste import subcategories
 
 _NEIGHBOURS = 10
@@ -74,9 +76,16 @@ class LookalikeShopper(UserModel):
         device: torch.device | str = "cpu",
     ) -> LookalikeShopper:
         """Visits in `weeks` (by default the training weeks) of `shoppers` (mask; by default those not held
-        out), and anybody's own."""
+        out), and anybody's own.
+
+        Raises:
+            UserError: the log holds too little for a fit, or the fit ends in numbers that are not finite.
+        """
         weeks = weeks or dataset.split.train_weeks
         shoppers = ~dataset.split.held_out if shoppers is None else shoppers
+        check_enough("lookalike", dataset, weeks, shoppers)
+        for sentence in cannot_learn(dataset, weeks, shoppers):
+            progress(sentence)
         rows = visit_rows(dataset, weeks)
         visits = dataset.visits.iloc[rows]
         gap = visits.groupby("shopper")["day"].diff(-1).abs()
@@ -104,6 +113,8 @@ class LookalikeShopper(UserModel):
             "price_slope": coefficients["price"][departments(dataset)],
             "shelf_price": dataset.shelf_price.T,
         }
+        check_finite("coefficients", coefficients)
+        check_finite("similar shoppers", arrays)
         tensors = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
         return LookalikeShopper({**tensors, "own": tensors["own"].float()}, device)
 
@@ -209,6 +220,6 @@ def _donors(held: np.ndarray, count: np.ndarray, group: np.ndarray, known: np.nd
     near = candidates[NearestNeighbors(n_neighbors=k).fit(features[known]).kneighbors(features)[1]]
     table = np.empty((len(held), 1 + _NEIGHBOURS), dtype=np.int64)
     for shopper, row in enumerate(near):
-        others = np.resize(row[row != shopper], _NEIGHBOURS)
+        others = np.resize(row[row != shopper] if (row != shopper).any() else row, _NEIGHBOURS)
         table[shopper] = [shopper if count[shopper] else others[0], *others]
     return table

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from bundlegym.data import DataConfig, Dataset, prepare, synthetic_dataset
 from bundlegym.errors import UserError
+from bundlegym.terminal import show_what_it_can
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.build import build_user_model, parse_arguments
 from bundlegym.user_models.draws import Draws
@@ -280,4 +281,5 @@ def main(arguments: list[str] | None = None, say: Callable[[str], None] = print)
 
 
 if __name__ == "__main__":
+    show_what_it_can()
     sys.exit(main())

@@ -45,10 +45,12 @@ from bundlegym.user_models.choice.level import fit_level
 from bundlegym.user_models.choice.utility import mission_shift
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.files import load_tensors, save_tensors
+from bundlegym.user_models.needs import cannot_learn, check_enough
 from bundlegym.user_models.rhythm import first_visit, next_visit
 from bundlegym.user_models.rowwise import product
 from bundlegym.user_models.sequence.fit import fit_net, own_interval
 from bundlegym.user_models.sequence.tables import sequence_tensors
+from bundlegym.user_models.stages import check_finite
 from bundlegym.user_models.trips import LOG_GRID, gap_factor, trip_class, trips_before
 from bundlegym.user_models.units import draw_units
 
@@ -110,13 +112,22 @@ class SequenceShopper(UserModel):
         device: torch.device | str = "cpu",
     ) -> SequenceShopper:
         """Fit on `weeks` (by default the training weeks). The network and averages come from `shoppers` (mask
-        (n_shoppers,), by default those who are not held out); anybody's own history is their own."""
+        (n_shoppers,), by default those who are not held out); anybody's own history is their own.
+
+        Raises:
+            UserError: the log holds too little for a fit, or the fit ends in numbers that are not finite.
+        """
         weeks = weeks or dataset.split.train_weeks
         shoppers = ~dataset.split.held_out if shoppers is None else shoppers
+        check_enough("sequence", dataset, weeks, shoppers)
+        for sentence in cannot_learn(dataset, weeks, shoppers):
+            progress(sentence)
         net = fit_net(dataset, weeks, shoppers, width=width, epochs=epochs, seed=seed, progress=progress)
         progress("user model: histories, trips, visits, units")
+        check_finite("network", {name: value.numpy(force=True) for name, value in net.state_dict().items()})
         model = SequenceShopper(sequence_tensors(net, dataset, weeks, shoppers, shortlist_size))
         fit_level(model, model.tensors, dataset, weeks, shoppers, seed)
+        check_finite("level", {name: value.numpy() for name, value in model.tensors.items()})
         return SequenceShopper(model.tensors, device)
 
     @property
