@@ -5,9 +5,10 @@ A visit is a visit from the weeks of the fit, drawn from the shopper's own or fr
 nearest in shares of subcategories and size of basket; its basket is bought at this week's shelf prices, and
 the shopper comes again after as many days as its shopper did. An unoffered shopper does not answer prices.
 
-The answer to an offer is mixed bundling (`bundling`) beside the drawn basket, on latent values v = log(rate) +
-Gumbel noise that agree with it: v > 0 for items in it, v < 0 for others, with the share of such visits that hold the
-item as chance of v > 0. The slope of utility in log price is estimated from the log (`fit_coefficients`).
+The answer to an offer is mixed bundling (`bundling`) beside the drawn basket, on latent values v = log(rate)
++ Gumbel noise that agree with it: v > 0 for items in it, v < 0 for others, with the share of such visits that
+hold the item as chance of v > 0. The slope of utility in log price is estimated from the log
+(`fit_coefficients`).
 *Assumptions*: an offer adds no synergy, and what is bought in it replaces nothing else of the basket.
 """
 

@@ -82,7 +82,9 @@ def user_model(dataset) -> ChoiceShopper:
 
 
 @pytest.mark.parametrize("more", [False, True])
-@pytest.mark.parametrize("options", [{}, {"offer_exposure": 30.0}, {"offer_exposure": 1.0, "bundle_pull": 0.5}])
+@pytest.mark.parametrize(
+    "options", [{}, {"offer_exposure": 30.0}, {"offer_exposure": 1.0, "bundle_pull": 0.5}]
+)
 def test_both_paths_decide_alike(user_model, options, more):
     tensors = user_model.tensors
     if more:
@@ -114,7 +116,10 @@ def test_both_paths_appraise_alike(user_model):
     tensors = with_synergy(with_drift(with_coupons_and_habit(with_two_products(user_model.tensors))))
     model = ChoiceShopper(tensors, offer_exposure=1.0)
     shopper = torch.arange(N) % len(tensors["shortlist"])
-    state, draws = model.reset(shopper, torch.arange(N) % 100 + 30), Draws(1, shopper, torch.zeros_like(shopper))
+    state, draws = (
+        model.reset(shopper, torch.arange(N) % 100 + 30),
+        Draws(1, shopper, torch.zeros_like(shopper)),
+    )
     items = torch.randint(len(tensors["category"]), (N, 9), generator=torch.Generator().manual_seed(2))
     compiled = model._appraise_compiled(state, items, draws)
     reference = model._appraise_reference(state, items, draws)
@@ -129,7 +134,9 @@ def test_an_odd_batch_without_twins(user_model):
     state = user_model.reset(shopper, torch.full((5,), 60))
     draws = Draws(0, shopper, torch.zeros(5, dtype=torch.int64))
     nothing = Offer.nothing(5, 1, user_model.device)
-    reference, compiled = (run(state, nothing, draws)[0] for run in (user_model._reference, user_model._compiled))
+    reference, compiled = (
+        run(state, nothing, draws)[0] for run in (user_model._reference, user_model._compiled)
+    )
     assert lines(reference).keys() == lines(compiled).keys() and torch.equal(reference.days, compiled.days)
 
 

@@ -208,7 +208,10 @@ def test_an_offer_that_only_exposes_is_bought_at_the_shelf_price(user_model):
     model = ChoiceShopper(tensors, offer_exposure=1.0)
     shopper = torch.arange(n) % len(tensors["shortlist"])
     items = tensors["shortlist"][shopper, :2]
-    state, draws = model.reset(shopper, torch.full((n,), 70)), Draws(0, torch.arange(n), torch.zeros(n).long())
+    state, draws = (
+        model.reset(shopper, torch.full((n,), 70)),
+        Draws(0, torch.arange(n), torch.zeros(n).long()),
+    )
     response, _ = model.respond(state, Offer(items, torch.zeros(n)), draws)
     assert torch.equal(response.price, tensors["shelf_price"][10, response.item])
     assert (response.choice == IGNORE).any() and (response.choice == CHERRY_PICK).any()

@@ -7,8 +7,9 @@ mailer, and the trip's mission. Whoever came buys something: if nothing clears t
 it.
 
 The response to an offer is mixed bundling (`bundling`), decided beside what is bought without the offer
-(`offers`). What an offer adds to the basket then shifts the log rates of everything else by its synergy. Items
-outside the shortlist come from a process of their own (`tail`). Of substitutes one may be enough (`enough`).
+(`offers`). What an offer adds to the basket then shifts the log rates of everything else by its synergy.
+Items outside the shortlist come from a process of their own (`tail`). Of substitutes one may be enough
+(`enough`).
 
 Named assumptions, knobs of the constructor and neutral by default, since no public log has randomised
 offers: `offer_exposure`, the share of the log's own mailer effect that being offered has on an item (1: an
@@ -251,7 +252,9 @@ class ChoiceShopper(UserModel):
         slot = visit.offered.clamp(min=0)
         own = torch.where(slot < n_short, value.gather(1, slot), lacking) + boost
         value = _put(value, visit.offered, gained, own)
-        certain = _put(none, visit.offered, offered >= 0, gained | whole[:, None] | (wanted & (slot >= n_short)))
+        certain = _put(
+            none, visit.offered, offered >= 0, gained | whole[:, None] | (wanted & (slot >= n_short))
+        )
         added = _put(none, visit.offered, offered >= 0, gained)
         moved = gained.any(1)
         again = self._basket(state, visit, value, added, certain, offered, draws)
@@ -346,7 +349,7 @@ class ChoiceShopper(UserModel):
         rows, items = torch.cat([row, tail_row]), torch.cat([visit.items[row, slot], tail_item])
         week = visit.week[rows]
         offered = offer.items[rows] == items[:, None]
-        # One unit of what is new, and at the discount one unit of each item; further units at the shelf price.
+        # One unit of what is new; one unit of each item at the discount, further ones at the shelf price.
         units = draw_units(t, state["shopper"][rows], items, week, draws.of(rows))
         units = torch.where((offered & new[rows]).any(1), 1, units)
         off = offer.discount[rows] * (whole[rows] & offered.any(1))

@@ -279,7 +279,9 @@ class SequenceShopper(UserModel):
         )
         nothing = torch.zeros_like(value)
         slope = self.tensors["price_slope"][items]
-        return Appraisal(wanted, quantity, value, slope, nothing, nothing[:, :, None].expand(-1, -1, items.shape[1]))
+        return Appraisal(
+            wanted, quantity, value, slope, nothing, nothing[:, :, None].expand(-1, -1, items.shape[1])
+        )
 
     def _after(self, state: State, own: Tensor, taken: Tensor, days: Tensor, trip: Tensor) -> State:
         short = self.tensors["shortlist"][state["shopper"]]
