@@ -62,5 +62,6 @@ def margins(core: BundleCore, rows: Tensor, items: Tensor, discount: float) -> T
     state = {name: value[row] for name, value in core.state.items()}
     offer = Offer(items.reshape(-1, size), torch.full((m * tries,), discount, device=core.device))
     response, _ = core.user_model.respond(state, offer, core.draws(row))
-    earned = response.quantity * (response.price - core.market.unit_cost[response.item])
+    week = core.market.week(core.records.day[row])[response.row]
+    earned = response.quantity * (response.price - core.market.unit_cost[week, response.item])
     return torch.zeros(m * tries, device=core.device).index_add(0, response.row, earned).reshape(m, tries)

@@ -175,7 +175,7 @@ def plain_row(model: ChoiceShopper, items: int, log: str, lowest: float) -> dict
             command + [part for name, value in options.items() for part in (f"--{name}", str(value))],
             check=True, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, stdout=subprocess.DEVNULL,
         )  # fmt: skip
-        row = json.loads(out.read_text())["rows"][0]
+        row = json.loads(out.read_text(encoding="utf-8"))["rows"][0]
     row |= {"name": "plain", "of_floor": row["picks_per_cpu_second"] / lowest}
     show(row)
     return row

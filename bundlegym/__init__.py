@@ -3,9 +3,18 @@
 Importing the package registers `bundlegym/Bundle-v0` and `bundlegym/Slate-v0` with Gymnasium.
 """
 
+import importlib.util
+
 import gymnasium
 
 from bundlegym.errors import UserError
+
+if importlib.util.find_spec("bundlegym.data") is None:
+    raise ImportError(
+        f"bundlegym: {__path__[0]} holds no folder data, envs, ...: this copy was made without symbolic links"
+        "; install it (python -m pip install .), or let git make them: git config core.symlinks true, then "
+        "git checkout -- bundlegym"
+    )
 
 __version__ = "0.1.0"
 __all__ = ["UserError", "__version__"]

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 
 def default_cache_dir() -> Path:
-    """`$BUNDLEGYM_CACHE`, else `bundlegym` under `$XDG_CACHE_HOME` or `~/.cache`."""
-    if chosen := os.environ.get("BUNDLEGYM_CACHE"):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "bundlegym"
+    """`$BUNDLEGYM_CACHE`, else `bundlegym` under `$XDG_CACHE_HOME` or `~/.cache`, or where there is no home
+    folder, in the folder for temporary files."""
+    chosen = os.environ.get("BUNDLEGYM_CACHE")
+    place = Path(chosen or os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    try:
+        place = place.expanduser()
+    except RuntimeError:  # a user without a home
+        place = Path(tempfile.gettempdir())
+    return place if chosen else place / "bundlegym"
 
 
 @dataclass(frozen=True)

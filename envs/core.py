@@ -7,6 +7,7 @@ lives the same visit with the same draws unoffered, time passes, and new candida
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +34,11 @@ from bundlegym.user_models.draws import Draws, first_episode
 
 # Streams of the core's own draws; a user model numbers its own from 0.
 _SHOPPER, _START, _RETRIEVAL = 100, 101, 102
+#: What a core holds beside its own tensors: views on the same memory, and functions.
+_VIEWS = frozenset(
+    ("flat_features", "_ops", "_take", "_give", "_table", "_pick", "_episode", "_records", "_discounts",
+     "_unit_cost")
+)  # fmt: skip
 #: A slot's episodes are its number and multiples of this, so that they do not depend on N.
 _NEXT_EPISODE = 1 << 32
 
@@ -136,8 +142,26 @@ class BundleCore:
         none = zeros(n, dtype=torch.bool)
         self._quiet = StepResult(zeros(n), none, none, None)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What lies in memory once; `_views` makes the rest of it anew."""
+        return {name: value for name, value in vars(self).items() if name not in _VIEWS}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.flat_features = self.features.flatten(1)
+        self._views(self.compiled)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> BundleCore:
+        """A simulator that goes on from here by itself. What no step changes, the market and the user model,
+        is not copied."""
+        twin = object.__new__(type(self))
+        memo |= {id(self): twin, id(self.market): self.market, id(self.user_model): self.user_model}
+        twin.__setstate__({name: deepcopy(value, memo) for name, value in self.__getstate__().items()})
+        return twin
+
     def _views(self, compiled: bool) -> None:
         """The tensors as the hot parts take them: as they are, or as numpy arrays on the same memory."""
+        self.compiled = compiled
         self._ops: Any = kernels if compiled else eager
         self._take: Any = Tensor.numpy if compiled else _itself
         self._give: Any = torch.from_numpy if compiled else _itself
@@ -153,7 +177,7 @@ class BundleCore:
         self._table = board, shop, *limits
         self._pick = board, shop.synergy, shop.category, *limits
         self._episode, self._records = take(self.episode), tuple(map(take, vars(self.records).values()))
-        self._discounts, self._unit_cost = take(self.discounts), take(m.unit_cost)
+        self._discounts, self._money = take(self.discounts), (take(m.unit_cost), take(m.list_price))
 
     def reseed(self, seed: int | Sequence[int]) -> None:
         """Start over: `reset` must follow.
@@ -272,13 +296,12 @@ class BundleCore:
             state = {name: value.index_select(0, both) for name, value in state.items()}
         response, after = self._answer(state, offer, draws)
         self._move(both, after)
-        record = VisitRecord(
-            rows, shopper, today, Offer(items[:m], discount[:m]), size, **self._outcome(response)
-        )
+        offered = Offer(items[:m], discount[:m])
+        record = VisitRecord(rows, shopper, today, offered, size, **self._outcome(response, today))
         rewards = [self._rewarded(record)]
         for other in range(1, self.config.reward_draws):
             might, _ = self._answer(state, offer, draws.other(other))
-            rewards.append(self._rewarded(replace(record, **self._outcome(might))))
+            rewards.append(self._rewarded(replace(record, **self._outcome(might, today))))
         noted = map(self._take, (response.row, response.item, response.days))
         self._ops.note(slots, *noted, board.visit, *self._records, shop.shortlist)
         return record, rewards[0] if len(rewards) == 1 else torch.stack(rewards).mean(0)
@@ -286,7 +309,7 @@ class BundleCore:
     def _answer(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
         """What the user model answers; a `UserError` where the hot parts cannot look it up."""
         response, after = self.user_model.respond(state, offer, draws)
-        n, n_items = len(offer.discount), len(self.market.unit_cost)
+        n, n_items = len(offer.discount), len(self.market.category)
         wrong = [] if self._shaped else list(wrong_shapes(response, n))
         if not wrong and not self._ops.sound(n, n_items, *map(self._take, _codes(response))):
             wrong = list(out_of_range(response, n, n_items))
@@ -303,13 +326,13 @@ class BundleCore:
             raise UserError("reward: it is not finite")
         return reward.expand(m)
 
-    def _outcome(self, both: Response) -> dict[str, Any]:
-        """The fields of a `VisitRecord` that the answers of M shoppers, then of their twins, decide."""
-        m = len(both.choice) // 2
-        bought = (both.row, both.item, both.quantity, both.price)
-        earned = self._ops.earnings(m, *map(self._take, bought), self._unit_cost)
-        revenue, margin, twin_margin = map(self._give, earned)
-        return {"both": both, "revenue": revenue, "margin": margin, "twin_margin": twin_margin}
+    def _outcome(self, both: Response, day: Tensor) -> dict[str, Any]:
+        """The fields of a `VisitRecord` that the answers of M shoppers, then of their twins, on `day` (M,)
+        decide."""
+        bought = (day, both.row, both.item, both.quantity, both.price)
+        earned = map(self._give, self._ops.earnings(*map(self._take, bought), *self._money))
+        names = ("revenue", "margin", "twin_margin", "incremental_list_value")
+        return {"both": both, **dict(zip(names, earned, strict=True))}
 
 
 def _codes(response: Response) -> tuple[Tensor, ...]:

@@ -7,6 +7,8 @@ function of the core. Either may be given as an object, or as `module:name` wher
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -26,11 +28,12 @@ def _profile(core: BundleCore) -> Tensor:
     return _within_limits(core.market.profile[core.records.shopper])
 
 
+# No lambdas: a core can be pickled.
 _OWN: dict[str, Block] = {
-    "shopper": lambda core: core.shopper_block,
-    "context": lambda core: core.context,
-    "candidates": lambda core: core.flat_features,
-    "picked": lambda core: core.picked,
+    "shopper": attrgetter("shopper_block"),
+    "context": attrgetter("context"),
+    "candidates": attrgetter("flat_features"),
+    "picked": attrgetter("picked"),
     "profile": _profile,
 }
 
@@ -58,7 +61,7 @@ def reward_of(name: str) -> Reward:
         UserError: there is none.
     """
     _check_name("reward", name, COMPONENTS)
-    return load(name, "reward") if ":" in name else lambda components: components[name]
+    return load(name, "reward") if ":" in name else itemgetter(name)
 
 
 def blocks_of(config: EnvConfig, further: Mapping[str, Block] | None) -> dict[str, Block]:
@@ -78,7 +81,11 @@ def blocks_of(config: EnvConfig, further: Mapping[str, Block] | None) -> dict[st
 
 
 def _bounded(block: Block) -> Block:
-    return lambda core: _within_limits(block(core))
+    return partial(_block_within_limits, block)
+
+
+def _block_within_limits(block: Block, core: BundleCore) -> Tensor:
+    return _within_limits(block(core))
 
 
 def _within_limits(block: Tensor) -> Tensor:

@@ -131,12 +131,16 @@ def sound(
 
 
 def earnings(
-    m: int, row: Tensor, item: Tensor, quantity: Tensor, price: Tensor, unit_cost: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+    day: Tensor, row: Tensor, item: Tensor, quantity: Tensor, price: Tensor, unit_cost: Tensor,
+    list_price: Tensor,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """See `kernels.earnings`."""
-    paid, zero = quantity * price, torch.zeros(2 * m, device=row.device)
-    margin = zero.index_add(0, row, paid - quantity * unit_cost[item])
-    return zero.index_add(0, row, paid)[:m], margin[:m], margin[m:]
+    m, zero = len(day), torch.zeros(2 * len(day), device=row.device)
+    week = (day // 7).clamp(0, len(unit_cost) - 1).repeat(2)[row]
+    paid = quantity * price
+    margin = zero.index_add(0, row, paid - quantity * unit_cost[week, item])
+    listed = zero.index_add(0, row, quantity * list_price[week, item])
+    return zero.index_add(0, row, paid)[:m], margin[:m], margin[m:], listed[:m] - listed[m:]
 
 
 def told(

@@ -256,14 +256,23 @@ def sound(n, n_items, choice, row, item, quantity, price, days):
 
 
 @njit()
-def earnings(m, row, item, quantity, price, unit_cost):
-    """(m,) revenue, margin, and the twins' margin of the purchases (P,) of m shoppers and their twins."""
+def earnings(day, row, item, quantity, price, unit_cost, list_price):
+    """(M,) revenue, margin, the twins' margin, and list value less the twins' list value, of the purchases
+    (P,) of M shoppers and their twins on `day` (M,). List value is what the pieces cost at list price.
+
+    unit_cost, list_price: (W, I).
+    """
+    m, last_week = len(day), len(unit_cost) - 1
     revenue, margin = np.zeros(2 * m, dtype=np.float32), np.zeros(2 * m, dtype=np.float32)
+    listed = np.zeros(2 * m, dtype=np.float32)
     for p in range(len(row)):
-        paid = np.float32(quantity[p]) * price[p]
-        revenue[row[p]] += paid
-        margin[row[p]] += paid - np.float32(quantity[p]) * unit_cost[item[p]]
-    return revenue[:m], margin[:m], margin[m:]
+        r, pieces = row[p], np.float32(quantity[p])
+        week = min(max(day[r if r < m else r - m] // 7, 0), last_week)
+        paid = pieces * price[p]
+        revenue[r] += paid
+        margin[r] += paid - pieces * unit_cost[week, item[p]]
+        listed[r] += pieces * list_price[week, item[p]]
+    return revenue[:m], margin[:m], margin[m:], listed[:m] - listed[m:]
 
 
 @njit()

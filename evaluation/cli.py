@@ -19,12 +19,14 @@ from bundlegym.evaluation import sweep
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment, read_config, summary
 from bundlegym.evaluation.table import format_report, read_results
+from bundlegym.terminal import show_what_it_can
 from bundlegym.threads import one_thread
 from bundlegym.user_models.build import FAMILIES
 
 
 def guarded(main: Callable[[], None]) -> None:
     """Run a command; a `UserError` becomes one line on stderr and exit code 2."""
+    show_what_it_can()
     try:
         main()
     except UserError as error:
@@ -35,9 +37,7 @@ def guarded(main: Callable[[], None]) -> None:
         sys.exit(130)
 
 
-_RESUME = (
-    "`train.py --resume runs/NAME` goes on with a run that was interrupted; `--resume --help` says more."
-)
+_RESUME = "`--resume runs/NAME [--trust-code] [--cache-dir DIR]` goes on with a run that was interrupted."
 
 
 @one_thread()

@@ -35,10 +35,10 @@ from bundlegym.envs.views import to_numpy
 from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.config import TrainConfig, from_json, to_json
-from bundlegym.evaluation.judge import estimate, play
+from bundlegym.evaluation.judge import check_figures, estimate, play
 from bundlegym.evaluation.rivals import Contender, heuristics, oracle
 from bundlegym.evaluation.side_by_side import train_side_by_side
-from bundlegym.evaluation.table import example_offers, format_table
+from bundlegym.evaluation.table import MARGIN_LEGEND, example_offers, format_table
 from bundlegym.recommenders import (
     Interactions,
     Recommender,
@@ -47,6 +47,7 @@ from bundlegym.recommenders import (
     load_recommender,
     make_recommender,
 )
+from bundlegym.terminal import show_what_it_can
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 from bundlegym.user_models.build import FAMILIES
@@ -74,11 +75,13 @@ class Experiment:
             check_installed(name)
         reward_of(config.env.reward)
         blocks_of(config.env, None)
+        #: What cannot be learned or judged, in sentences; known before any fit.
+        self.limits = population.limits(config, self.dataset)
         plugged = population.plugged(config, self.dataset, self.device, check=check)
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "config.json").exists():
             write_json(self.folder / "config.json", to_json(config))
-            (self.folder / "command.txt").write_text(shlex.join(sys.argv) + "\n")
+            (self.folder / "command.txt").write_text(shlex.join(sys.argv) + "\n", encoding="utf-8")
         write_json(self.folder / "data_report.json", self.dataset.report)
         self.user_model: UserModel = plugged or population.trained_on(
             self.folder, config, self.dataset, self.device
@@ -221,6 +224,7 @@ class Experiment:
         judges = {
             f"{family}, judge": population.judge(self.folder, family, config, self.dataset, self.device)
             for family in config.judges
+            if not population.judge_lacks(family, self.dataset)
         }
         return {
             "rows": self._table(contenders, config.user_model, self.user_model),
@@ -228,7 +232,7 @@ class Experiment:
             "seeds": config.seeds,
             "episodes": config.episodes,
             "log": self.dataset.name,
-            "notes": list(self.dataset.notes),
+            "notes": [*self.dataset.notes, *self.limits],
         }
 
     def _table(self, contenders: list[Contender], name: str, user_model: UserModel) -> list[dict[str, Any]]:
@@ -239,6 +243,7 @@ class Experiment:
             weeks = self.dataset.split.test_weeks
             core = self.core(n, held_out=True, weeks=weeks, seed=0, judge=user_model)
             figures = estimate([play(core, policy, _JUDGE_SEED) for policy in rival.policies])
+            check_figures(f"policy {rival.name} judged by user model {name}", figures)
             who = {"policy": rival.name, "kind": rival.kind, "user_model": name, "episodes": n}
             rows.append(who | figures)
         return rows
@@ -265,6 +270,7 @@ class Experiment:
 @one_thread()
 def train_one(config: TrainConfig, agent: str, seed: int, line: int) -> None:
     """Train one agent of an existing run, in a process of its own; the first process has checked all."""
+    show_what_it_can()
     Experiment(config, check=False).train(agent, seed, line)
 
 
@@ -295,7 +301,7 @@ def read_config(folder: Path, *, trust_code: bool = False, cache_dir: Path | Non
     """
     path = folder / "config.json"
     try:
-        config = from_json(json.loads(path.read_text()), folder, cache_dir)
+        config = from_json(json.loads(path.read_text(encoding="utf-8")), folder, cache_dir)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{folder}: not the folder of a run, no readable config.json ({error})") from error
     if config.code and not trust_code:
@@ -323,5 +329,6 @@ def summary(results: dict[str, Any]) -> str:
     parts.append(f"Shoppers: {trained_on}, the model trained on\n\n{format_table(results['rows'])}")
     for name, rows in itertools.groupby(results["judges"], lambda row: row["user_model"]):
         parts.append(f"Shoppers: {name}, fitted on held-out shoppers\n\n{format_table(list(rows))}")
+    parts.append(MARGIN_LEGEND)
     parts += [f"Note: {note}" for note in results["notes"]]
     return "\n\n".join(parts)

@@ -11,7 +11,39 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.user_models import UserModel, build_user_model
 from bundlegym.user_models.build import FAMILIES, fit_family, parse_arguments
+from bundlegym.user_models.needs import cannot_learn, check_enough, lacking
 from bundlegym.user_models.testing import problems
+
+
+def limits(config: TrainConfig, dataset: Dataset) -> list[str]:
+    """Sentences that belong beside a run's results: what the log tells nothing of, and judges that it is too
+    small for.
+
+    Raises:
+        UserError: the log is too small for the user model that agents train on, or for the candidates.
+    """
+    if config.user_model in FAMILIES:
+        check_enough(config.user_model, dataset, dataset.split.train_weeks, ~dataset.split.held_out)
+    if config.env.n_candidates > dataset.n_items:
+        raise UserError(
+            f"--n-candidates {config.env.n_candidates}: the catalogue of {dataset.name} holds only "
+            f"{dataset.n_items} items; give as many or fewer, or a lower --min-purchases"
+        )
+    told = cannot_learn(dataset, dataset.split.train_weeks, ~dataset.split.held_out)
+    for family in config.judges:
+        if sentence := judge_lacks(family, dataset):
+            told.append(f"no judge {family!r} in the tables: {sentence}")
+    return told
+
+
+def judge_lacks(family: str, dataset: Dataset) -> str:
+    """What a family lacks to be fitted as a judge, see `needs.lacking`; empty where nothing is missing."""
+    return lacking(family, dataset, _judged_weeks(dataset), dataset.split.held_out)
+
+
+def _judged_weeks(dataset: Dataset) -> tuple[int, int]:
+    """The weeks that judges are fitted on."""
+    return dataset.split.train_weeks[0], dataset.split.validation_weeks[1]
 
 
 def plugged(config: TrainConfig, dataset: Dataset, device: torch.device, *, check: bool) -> UserModel | None:
@@ -41,8 +73,7 @@ def judge(
 
     It makes no assumptions beyond its family's defaults, whatever the agents trained under.
     """
-    split = dataset.split
-    options = {"shoppers": split.held_out, "weeks": (split.train_weeks[0], split.validation_weeks[1])}
+    options = {"shoppers": dataset.split.held_out, "weeks": _judged_weeks(dataset)}
     return _kept(folder / "judges", family, dataset, device, config, options)
 
 

@@ -17,7 +17,7 @@ from bundlegym.errors import UserError
 def save_tensors(folder: Path, name: str, tensors: dict[str, Tensor], settings: dict[str, Any]) -> None:
     """Write `name.safetensors` and `name.json` into an existing folder, each renamed into place."""
     save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, str(folder / f"{name}.safetensors.part"))
-    (folder / f"{name}.json.part").write_text(json.dumps(settings, indent=2) + "\n")
+    (folder / f"{name}.json.part").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     for file in (f"{name}.safetensors", f"{name}.json"):
         os.replace(folder / f"{file}.part", folder / file)
 
@@ -31,7 +31,7 @@ def load_tensors(
         UserError: a file is missing or unreadable, or an earlier version wrote it.
     """
     try:
-        settings = json.loads((folder / f"{name}.json").read_text())
+        settings = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         tensors = load_file(str(folder / f"{name}.safetensors"))
     except Exception as error:
         raise UserError(

@@ -19,10 +19,12 @@ from torch import Tensor
 
 from bundlegym.data import DataConfig, Dataset, prepare, synthetic_dataset
 from bundlegym.errors import UserError
+from bundlegym.terminal import show_what_it_can
 from bundlegym.user_models.answers import out_of_range, wrong_shapes
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.build import build_user_model, parse_arguments
 from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.offer_properties import offer_problems
 from bundlegym.user_models.plain import PlainShoppers
 
 _SHOPPERS, _BUNDLE = 24, 3
@@ -66,7 +68,8 @@ def problems(model: UserModel, dataset: Dataset) -> list[str]:
     A check that cannot go on (the model raises an error) is a problem too, and so is not followed by others.
     """
     world, found = _World(model, dataset), []
-    for check in (_state, _shapes, _sense, _offers, _nothing, _purity, _luck, _neighbours, _later):
+    checks = (_state, _shapes, _sense, _offers, _nothing, _purity, _luck, _neighbours, _later, _discount)
+    for check in checks:
         try:
             found += list(check(world))
         except UserError as error:
@@ -212,6 +215,12 @@ def _later(world: _World) -> Iterator[str]:
             yield f"respond: state {name!r} is no finite number after ten visits"
 
 
+def _discount(world: _World) -> Iterator[str]:
+    """Where an offer is said to be only its discount."""
+    if world.model.offer_is_only_discount:
+        yield from (f"respond: {problem}" for problem in offer_problems(world.model, world.dataset))
+
+
 def _same(one: Response | tuple[Response, State], two: Response | tuple[Response, State]) -> bool:
     if isinstance(one, tuple) and isinstance(two, tuple):
         states = all(torch.equal(value, two[1][name]) for name, value in one[1].items())
@@ -247,4 +256,5 @@ def main(arguments: list[str] | None = None, say: Callable[[str], None] = print)
 
 
 if __name__ == "__main__":
+    show_what_it_can()
     sys.exit(main())

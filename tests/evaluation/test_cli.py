@@ -33,7 +33,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_results_hold_every_policy_with_intervals(run):
-    rows = json.loads((run / "results.json").read_text())["rows"]
+    rows = json.loads((run / "results.json").read_text(encoding="utf-8"))["rows"]
     assert {row["policy"] for row in rows} == {
         "ppo", "dqn", "offer_nothing", "random", "popularity", "most_bought", "co_purchase",
         "greedy_item-knn", "myopic_oracle",
@@ -44,14 +44,14 @@ def test_results_hold_every_policy_with_intervals(run):
 
 
 def test_run_folder_tells_how_it_was_made(run):
-    assert "--name small" in (run / "command.txt").read_text()
-    assert json.loads((run / "config.json").read_text())["steps"] == 512
+    assert "--name small" in (run / "command.txt").read_text(encoding="utf-8")
+    assert json.loads((run / "config.json").read_text(encoding="utf-8"))["steps"] == 512
     assert list((run / "ppo-0").glob("events.out.tfevents.*"))
     assert (run / "ppo-0" / "checkpoint.safetensors").exists()
 
 
 def test_fidelity_of_what_was_fitted_is_kept(run):
-    figures = json.loads((run / "fidelity.json").read_text())
+    figures = json.loads((run / "fidelity.json").read_text(encoding="utf-8"))
     for part in (figures, figures["held_out"]):
         assert 0 < part["ks_complement"]["quantity"] <= 1 and part["shoppers"] > 0
 
@@ -74,19 +74,21 @@ def test_evaluate_prints_the_table_and_offers(run):
 
 
 def test_resume_continues_an_unfinished_run(run, tmp_path):
-    config = json.loads((run / "config.json").read_text())
+    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
     (tmp_path / "half").mkdir()
-    (tmp_path / "half" / "config.json").write_text(json.dumps({**config, "agents": ["ppo"], "steps": 768}))
+    (tmp_path / "half" / "config.json").write_text(
+        json.dumps({**config, "agents": ["ppo"], "steps": 768}), encoding="utf-8"
+    )
     (tmp_path / "half" / "ppo-0").mkdir()
     checkpoint = "ppo-0/checkpoint.safetensors"
     (tmp_path / "half" / checkpoint).write_bytes((run / checkpoint).read_bytes())
-    (tmp_path / "half" / "ppo-0" / "progress.csv").write_text("of the first part")
+    (tmp_path / "half" / "ppo-0" / "progress.csv").write_text("of the first part", encoding="utf-8")
     cache = str(run.parents[1] / "cache")
     done = script("train.py", "--resume", "half", "--cache-dir", cache, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "512/768" in done.stderr and "768/768" in done.stderr
     assert (tmp_path / "half" / "results.json").exists()
-    assert (tmp_path / "half" / "ppo-0" / "progress.csv").read_text() == "of the first part"
+    assert (tmp_path / "half" / "ppo-0" / "progress.csv").read_text(encoding="utf-8") == "of the first part"
     assert (tmp_path / "half" / "ppo-0" / "progress-512.csv").stat().st_size > 100
 
 

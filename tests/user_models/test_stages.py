@@ -61,6 +61,6 @@ def test_what_a_fit_depends_on_is_in_the_name_of_its_folder(dataset, tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(UserError, match="file"):
         Stages(tmp_path / "file", print)("one", lambda: {"a": np.zeros(1)})

@@ -23,12 +23,13 @@ from bundlegym.user_models.choice.drift import (
 from bundlegym.user_models.choice.enough import fit_enough
 from bundlegym.user_models.choice.features import departments
 from bundlegym.user_models.choice.fit import fit_coefficients
-from bundlegym.user_models.choice.level import fit_level, last_fifth
+from bundlegym.user_models.choice.level import fit_level
 from bundlegym.user_models.choice.novelty import fit_new_level
 from bundlegym.user_models.choice.purposes import fit_department_spread
 from bundlegym.user_models.choice.tables import fit_tensors
 from bundlegym.user_models.choice.tail import tail_with
-from bundlegym.user_models.stages import Arrays, Stages
+from bundlegym.user_models.needs import cannot_learn, check_enough, lacking, last_fifth
+from bundlegym.user_models.stages import Arrays, Stages, check_finite
 from bundlegym.user_models.tape import real_tape, simulated_tape
 from bundlegym.user_models.taste import subcategories
 from bundlegym.user_models.trips import GRID
@@ -55,7 +56,14 @@ def fit_whole(
     """The tensors of `fit_tensors`, their level set as in `fit_level`, `enough` (G,) as in `fit_enough`,
     `department_spread` (K, D) as in `fit_department_spread`, `new_level` (K,) and `new_spread` (1,) as in
     `fit_new_level`, `drift_mean` and `drift_variance` (2, C) as in `fit_drift`, and `drift` as in
-    `draw_drift`. `model_of` makes the model that simulates of tensors."""
+    `draw_drift`. `model_of` makes the model that simulates of tensors.
+
+    Raises:
+        UserError: the log holds too little for a fit, or the fit ends in numbers that are not finite.
+    """
+    check_enough("choice", dataset, weeks, shoppers)
+    for sentence in cannot_learn(dataset, weeks, shoppers):
+        stages.progress(sentence)
     later, known = last_fifth(weeks), np.flatnonzero(shoppers)
     rows = visit_rows(dataset, later, shoppers)
 
@@ -88,8 +96,12 @@ def fit_whole(
         none |= {"new_level": np.zeros(len(GRID), np.float32), "new_spread": np.zeros(1, np.float32)}
         none["department_spread"] = np.zeros((len(GRID), departments(dataset).max() + 1), np.float32)
         none |= no_effect()
-        tape = real_tape(dataset, later, known)
-        if later[0] - first < _LEAST_WEEKS or tape.empty:
+        tape, earlier = real_tape(dataset, later, known), (first, later[0])
+        if later[0] - first < _LEAST_WEEKS or tape.empty or lacking("choice", dataset, earlier, shoppers):
+            stages.progress(
+                "user model: too little to tell what a model of the first weeks misses in the last fifth of "
+                "them; substitutes, purposes of trips, what is new and drift do nothing"
+            )
             return none
         # Nobody is made an offer, so no habit of a trial is looked for.
         unkept = Stages(None, lambda _: None, {"trial": {"habit_share": np.array([0.0, np.inf])}})
@@ -115,7 +127,9 @@ def fit_whole(
     near = near_items(tensors, line_counts(dataset, weeks) > 0)
     some = rows[:: max(1, len(rows) // _VISITS)]
     drift = draw_drift(tensors, expected_lines(model_of(tensors), dataset, some, near), seed)
-    return tensors | {"drift": drift} | tail_with(tensors, drift[REST])
+    whole = tensors | {"drift": drift} | tail_with(tensors, drift[REST])
+    check_finite("tables", {name: value.numpy() for name, value in whole.items()})
+    return whole
 
 
 def _tensors(arrays: Arrays) -> dict[str, Tensor]:
