@@ -88,11 +88,11 @@ def test_both_paths_decide_alike(user_model, options, more):
     differ, bought = 0, 0
     for visit in range(4):  # shoppers and twins part from the second on
         draws = Draws(1, episode, torch.full((2 * N,), visit))
-        eager, wanted = model._eager(state, offer, draws)
+        reference, wanted = model._reference(state, offer, draws)
         compiled, state = model._compiled(state, offer, draws)
-        assert torch.equal(eager.choice, compiled.choice)
-        assert torch.equal(eager.days, compiled.days) and torch.equal(eager.left, compiled.left)
-        one, other = lines(eager), lines(compiled)
+        assert torch.equal(reference.choice, compiled.choice)
+        assert torch.equal(reference.days, compiled.days) and torch.equal(reference.left, compiled.left)
+        one, other = lines(reference), lines(compiled)
         assert all(one[k] == pytest.approx(other[k], rel=1e-5) for k in one.keys() & other.keys())
         differ, bought = differ + len(one.keys() ^ other.keys()), bought + len(one)
         assert set(wanted) == set(state)
@@ -109,8 +109,8 @@ def test_an_odd_batch_without_twins(user_model):
     state = user_model.reset(shopper, torch.full((5,), 60))
     draws = Draws(0, shopper, torch.zeros(5, dtype=torch.int64))
     nothing = Offer.nothing(5, 1, user_model.device)
-    eager, compiled = (run(state, nothing, draws)[0] for run in (user_model._eager, user_model._compiled))
-    assert lines(eager).keys() == lines(compiled).keys() and torch.equal(eager.days, compiled.days)
+    reference, compiled = (run(state, nothing, draws)[0] for run in (user_model._reference, user_model._compiled))
+    assert lines(reference).keys() == lines(compiled).keys() and torch.equal(reference.days, compiled.days)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share
 from bundlegym.user_models.choice.drift import no_drift
+from bundlegym.user_models.choice.exposures import RUNS
 from bundlegym.user_models.choice.features import (
     NEW,
     Marketing,
@@ -167,6 +168,7 @@ def fit_tensors(
         **coupons,
         **trial,
         "trial_habit": np.array([habit], dtype=np.float32),
+        "wear_out": np.ones(RUNS, dtype=np.float32),
         **stages("rhythm", lambda: fit_rhythm(dataset, weeks, shoppers)),
         **stages("units", lambda: fit_units(dataset, weeks, shoppers, marketing.rebate)),
     }
