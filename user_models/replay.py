@@ -58,6 +58,10 @@ class ReplayShopper(UserModel):
         }
         return ReplayShopper({name: torch.from_numpy(value.copy()) for name, value in arrays.items()}, device)
 
+    @property
+    def offer_is_only_discount(self) -> bool:
+        return True
+
     def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
         visit = self.reset(shopper, day)["visit"]
         known = visit < self.tensors["start"][shopper + 1]

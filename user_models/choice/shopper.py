@@ -113,6 +113,10 @@ class ChoiceShopper(UserModel):
         tensors = fit_whole(ChoiceShopper, dataset, weeks, shoppers, stages=stages, **settings)
         return ChoiceShopper(tensors, offer_exposure=offer_exposure, bundle_pull=bundle_pull, device=device)
 
+    @property
+    def offer_is_only_discount(self) -> bool:
+        return self.offer_exposure == 0 and self.bundle_pull == 0
+
     def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
         return first_visit(self.tensors, shopper, day, draws)
 

@@ -18,6 +18,7 @@ purchase.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,16 @@ from bundlegym.data import Dataset
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.threads import one_thread
 from bundlegym.user_models import streams
-from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
+from bundlegym.user_models.base import (
+    CHERRY_PICK,
+    IGNORE,
+    TAKE,
+    Appraisal,
+    Offer,
+    Response,
+    State,
+    UserModel,
+)
 from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice.features import gap_bins
 from bundlegym.user_models.choice.level import fit_level
@@ -44,6 +54,34 @@ from bundlegym.user_models.units import draw_units
 
 _ROWS = 512  # shoppers whose tables over all items are in memory at once
 _FIRST_GAP = 1_000  # days since the visit before the first
+
+
+@dataclass(frozen=True)
+class _Open:
+    """A visit of N shoppers: `week` (N,), `rate` and `luck` (N, I) of each item, `own` (N, I) bool, what is
+    bought on its own merits, `trip` (N,) its class as planned."""
+
+    week: Tensor
+    rate: Tensor
+    luck: Tensor
+    own: Tensor
+    trip: Tensor
+
+    def bought(self) -> Tensor:
+        """(N, I) bool, what is bought without an offer: whoever came buys something, at least what came
+        nearest."""
+        nothing = (~self.own.any(1)).nonzero()[:, 0]
+        nearest = (self.rate[nothing] / -torch.log1p(-self.luck[nothing])).argmax(1)
+        bought = self.own.clone()
+        bought[nothing, nearest] = True
+        return bought
+
+    def appraise(self, items: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, M) bool, which of `items` (N, M) are bought without an offer, and the utility that each of the
+        others lacks, at most 0."""
+        wanted = self.bought().gather(1, items)
+        value = torch.log(self.rate.gather(1, items) / -torch.log1p(-self.luck.gather(1, items)))
+        return wanted, torch.where(wanted, 0.0, value.clamp(max=0.0))
 
 
 class SequenceShopper(UserModel):
@@ -80,6 +118,10 @@ class SequenceShopper(UserModel):
         model = SequenceShopper(sequence_tensors(net, dataset, weeks, shoppers, shortlist_size))
         fit_level(model, model.tensors, dataset, weeks, shoppers, seed)
         return SequenceShopper(model.tensors, device)
+
+    @property
+    def offer_is_only_discount(self) -> bool:
+        return True
 
     def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
         return first_visit(self.tensors, shopper, day, draws)
@@ -159,8 +201,15 @@ class SequenceShopper(UserModel):
         whole = {name: torch.cat(column) for name, column in columns.items()}
         return Response(**whole), {name: torch.cat([part[name] for part in after]) for name in state}
 
-    def _respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
-        """`respond` of few shoppers, since it goes over all items of each."""
+    def appraise(self, state: State, items: Tensor, draws: Draws) -> Appraisal:
+        parts = [
+            self._appraise({name: value[rows] for name, value in state.items()}, items[rows], draws.of(rows))
+            for rows in torch.arange(len(items), device=self.device).split(_ROWS)
+        ]
+        return Appraisal(*(torch.cat([getattr(part, name) for part in parts]) for name in vars(parts[0])))
+
+    def _open(self, state: State, draws: Draws) -> _Open:
+        """What is known when few shoppers come to the door."""
         t, shopper, week = self.tensors, state["shopper"], self._week(state["day"])
         trip = torch.searchsorted(t["trip_cdf"][shopper], draws.uniform(streams.TRIP)[:, None])
         trip = trip.clamp(max=t["trip_rate"].shape[1] - 1)
@@ -174,26 +223,29 @@ class SequenceShopper(UserModel):
         # log(rate) + Gumbel noise is above 0 with chance 1 - exp(-rate).
         luck = draws.uniform(streams.NOISE, torch.arange(rate.shape[1], device=self.device))
         own = torch.expm1(-rate).add_(luck) < 0
+        return _Open(week, rate, luck, own, planned)
 
+    def _respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
+        """`respond` of few shoppers, since it goes over all items of each."""
+        t, shopper, visit = self.tensors, state["shopper"], self._open(state, draws)
+        alone, week = visit.bought(), visit.week
         here, offered = offer.items >= 0, offer.items.clamp(min=0)
-        value = torch.log(rate.gather(1, offered) / -torch.log1p(-luck.gather(1, offered)))
-        price = t["shelf_price"][week[:, None], offered]
-        none = torch.zeros(*offered.shape, offered.shape[1], device=self.device)
-        whole = takes_whole(value, price, t["price_slope"][offered], here.float(), none, offer.discount, 0.0)
-        taken = torch.zeros_like(own)
+        wanted, value = visit.appraise(offered)
+        price, slope = t["shelf_price"][week[:, None], offered], t["price_slope"][offered]
+        whole = takes_whole(value, wanted, price, slope, here, offer.discount)
         place, slot = (here & whole[:, None]).nonzero(as_tuple=True)
+        taken = torch.zeros_like(alone)
         taken[place, offered[place, slot]] = True
-
-        # Whoever came buys something: what came nearest.
-        nothing = (~own.any(1) & ~whole).nonzero()[:, 0]
-        nearest = (rate[nothing] / -torch.log1p(-luck[nothing])).argmax(1)
-        own[nothing, nearest] = True
+        new = taken & ~alone
+        # Who buys the bundle does not take home what came nearest instead of nothing.
+        own = torch.where(new.any(1, keepdim=True), visit.own | (taken & alone), alone)
 
         row, item = (own | taken).nonzero(as_tuple=True)
         units = draw_units(t, shopper[row], item, week[row], draws.of(row))
+        units = torch.where(new[row, item], 1, units)  # one unit of what is new
         off = offer.discount[row] * taken[row, item] / units
         picked = (own.gather(1, offered) & here).any(1)
-        days, left = next_visit(t, shopper, state["day"], planned, draws)
+        days, left = next_visit(t, shopper, state["day"], visit.trip, draws)
         response = Response(
             choice=torch.where(whole, TAKE, torch.where(picked, CHERRY_PICK, IGNORE)),
             row=row,
@@ -203,7 +255,20 @@ class SequenceShopper(UserModel):
             days=days,
             left=left,
         )
-        return response, self._after(state, own, taken, days, planned)
+        return response, self._after(state, own, taken, days, visit.trip)
+
+    def _appraise(self, state: State, items: Tensor, draws: Draws) -> Appraisal:
+        """`appraise` of few shoppers."""
+        visit = self._open(state, draws)
+        wanted, value = visit.appraise(items)
+        row, slot = wanted.nonzero(as_tuple=True)
+        quantity = torch.zeros_like(items)
+        quantity[row, slot] = draw_units(
+            self.tensors, state["shopper"][row], items[row, slot], visit.week[row], draws.of(row)
+        )
+        nothing = torch.zeros_like(value)
+        slope = self.tensors["price_slope"][items]
+        return Appraisal(wanted, quantity, value, slope, nothing, nothing[:, :, None].expand(-1, -1, items.shape[1]))
 
     def _after(self, state: State, own: Tensor, taken: Tensor, days: Tensor, trip: Tensor) -> State:
         short = self.tensors["shortlist"][state["shopper"]]
