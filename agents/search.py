@@ -82,7 +82,7 @@ def _by_direct_effect(
     discounts = np.array(config.discounts)
     picks, levels = [], []
     for n in range(len(doors.day)):
-        worth = worth_of(appraisal, n * d, n * d + d, prices[n], margins[n])
+        worth = worth_of(appraisal, n * d, n * d + d, prices[n], margins[n], config.max_size)
         best, level, _ = best_direct(worth, discounts, config.min_size, config.max_size, count)
         picks.append(best)
         levels.append(level)

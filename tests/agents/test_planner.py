@@ -43,7 +43,7 @@ def test_the_direct_effect_is_what_a_simulation_of_the_offered_items_finds(marke
     toy.synergy[inside[:, None], inside] = synergy * (1 - torch.eye(3))
     draws = some_draws(1).others(range(1, n_draws + 1))
     appraisal = toy.appraise({}, torch.arange(k).expand(n_draws, k), draws)
-    worth = worth_of(appraisal, 0, n_draws, toy.price.numpy(), (toy.price - cost).numpy())
+    worth = worth_of(appraisal, 0, n_draws, toy.price.numpy(), (toy.price - cost).numpy(), 3)
     state = toy.reset(torch.zeros(1, dtype=torch.int64), torch.zeros(1, dtype=torch.int64))
     for bundle in [(0,), (0, 2), (2, 3), (0, 2, 3)]:
         total = np.zeros(len(LEVELS))
@@ -62,7 +62,7 @@ def test_the_search_finds_the_best_of_all_pairs(market):
     toy = a_toy(k, exposure=0.3, seed=3)
     draws = some_draws(1).others(range(1, n_draws + 1))
     appraisal = toy.appraise({}, torch.arange(k).expand(n_draws, k), draws)
-    worth = worth_of(appraisal, 0, n_draws, toy.price.numpy(), (0.6 * toy.price).numpy())
+    worth = worth_of(appraisal, 0, n_draws, toy.price.numpy(), (0.6 * toy.price).numpy(), 2)
     every = {}
     for size in (1, 2):
         for bundle in itertools.combinations(range(k), size):

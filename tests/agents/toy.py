@@ -48,7 +48,6 @@ class Toy(UserModel):
         value = self._value(draws).gather(1, items)
         wanted = value > 0
         pair = self.synergy[items[:, :, None], items[:, None, :]]
-        pair = pair * ~wanted[:, :, None] * ~wanted[:, None, :]
         return Appraisal(
             wanted=wanted,
             quantity=wanted * self.units,
@@ -63,11 +62,10 @@ class Toy(UserModel):
         wanted, n = value > 0, len(value)
         here, slot = offer.items >= 0, offer.items.clamp(min=0)
         offered = torch.zeros_like(value).scatter_add_(1, slot, here.float()) > 0
-        shown = offered & (value + self.exposure >= 0)
-        own = wanted.gather(1, slot)
-        pull = self.synergy[slot[:, :, None], slot[:, None, :]] * (here & ~own)[:, None, :]
-        within = value.gather(1, slot) + self.exposure + pull.sum(2)
+        shown = offered & (self.exposure > 0) & (value + self.exposure >= 0)
         anyway = (wanted | shown).gather(1, slot)
+        pull = self.synergy[slot[:, :, None], slot[:, None, :]] * (here & ~anyway)[:, None, :]
+        within = value.gather(1, slot) + self.exposure + pull.sum(2)
         whole = takes_whole(
             within, anyway, self.price[slot], self.slope[slot].expand_as(within), here, offer.discount
         )
