@@ -37,7 +37,7 @@ _SHOPPER, _START, _RETRIEVAL = 100, 101, 102
 #: What a core holds beside its own tensors: views on the same memory, and functions.
 _VIEWS = frozenset(
     ("flat_features", "_ops", "_take", "_give", "_table", "_pick", "_episode", "_records", "_discounts",
-     "_unit_cost")
+     "_money")
 )  # fmt: skip
 #: A slot's episodes are its number and multiples of this, so that they do not depend on N.
 _NEXT_EPISODE = 1 << 32

@@ -117,6 +117,8 @@ def build_market(
         embeddings = synergy_embeddings(synergy, taste.category, EMBEDDING_SIZE)
     if embeddings.shape != (dataset.n_items, EMBEDDING_SIZE):
         raise UserError(f"embeddings {embeddings.shape}: must be ({dataset.n_items}, {EMBEDDING_SIZE})")
+    if not np.isfinite(embeddings).all():
+        raise UserError("embeddings: must be finite")
     profile = shopper_profile(dataset, weeks)
     handicap = np.exp(((score.max(1, keepdims=True) - score) / RETRIEVAL_NOISE).clip(max=80.0))
     popularity = np.log(taste.popularity)[:, None] / 2 + 4

@@ -84,10 +84,22 @@ def judge(
 def _kept(
     folder: Path, family: str, dataset: Dataset, device: torch.device, config: TrainConfig, options: dict
 ) -> UserModel:
-    """What was fitted before into `folder`, or fitted now and kept there."""
+    """What was fitted before into `folder`, or fitted now and kept there.
+
+    Raises:
+        UserError: what was fitted before is damaged, or is of a log that has changed since.
+    """
     cls = FAMILIES[family]
     if not (folder / f"{family}.json").exists():
         more = {"epochs": config.fit_epochs, "seed": config.seed, "cache": config.data.cache_dir}
         folder.mkdir(parents=True, exist_ok=True)
         fit_family(family, dataset, **options, **more).save(folder)
-    return cls.load(folder, device)
+    model = cls.load(folder, device)
+    sizes = cls.layout.sizes(model.tensors)
+    log = {"S": dataset.n_shoppers, "I": dataset.n_items, "W": dataset.n_weeks}
+    if any(sizes.get(letter, size) != size for letter, size in log.items()):
+        raise UserError(
+            f"{folder}: the user model {family!r} is of another log than {dataset.name} is now; remove it to "
+            "fit it anew"
+        )
+    return model

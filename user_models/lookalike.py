@@ -39,6 +39,7 @@ from bundlegym.user_models.choice.features import departments
 from bundlegym.user_models.choice.fit import fit_coefficients
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.files import load_tensors, save_tensors
+from bundlegym.user_models.layout import Layout
 from bundlegym.user_models.needs import cannot_learn, check_enough
 from bundlegym.user_models.ragged import rows_of
 from bundlegym.user_models.stages import check_finite
@@ -48,6 +49,26 @@ _NEIGHBOURS = 10
 _OWN_VISITS = 10.0  # own visits at which half of the visits drawn are the shopper's own
 _FLOOR = 1e-5  # chance that a visit holds an item that no similar one does
 _WHO, _WHICH, _VALUE = range(3)
+#: S shoppers, I items, W weeks, V visits, P lines.
+LAYOUT = Layout(
+    shapes={
+        "held": "S I",
+        "shelf_price": "W I",
+        "gap": "V",
+        "item": "P",
+        "donor": f"S {1 + _NEIGHBOURS}",
+        "own": "S",
+        "start": "S",
+        "count": "S",
+        "line": "V+1",
+        "quantity": "P",
+        "price_slope": "I",
+    },
+    codes={
+        "donor": (0, "S"), "start": (0, "V+1"), "count": (0, "V+1"), "line": (0, "P+1"), "item": (0, "I"),
+    },
+    ascending=("start", "line"),
+)  # fmt: skip
 
 
 class LookalikeShopper(UserModel):
@@ -59,6 +80,8 @@ class LookalikeShopper(UserModel):
             (V + 1,) where each visit's lines begin; `item`, `quantity` (P,); `held` (S, I) int16 visits that
             held an item; `price_slope` (I,); `shelf_price` (W, I).
     """
+
+    layout = LAYOUT
 
     def __init__(self, tensors: dict[str, Tensor], device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
@@ -204,7 +227,7 @@ class LookalikeShopper(UserModel):
     @staticmethod
     def load(folder: Path, device: torch.device | str = "cpu") -> LookalikeShopper:
         """Read what `save` wrote; raises `UserError` where it is not there."""
-        return LookalikeShopper(load_tensors(folder, "lookalike")[0], device)
+        return LookalikeShopper(load_tensors(folder, "lookalike", LAYOUT)[0], device)
 
 
 def _donors(held: np.ndarray, count: np.ndarray, group: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -49,6 +49,7 @@ from bundlegym.user_models.choice import kernels
 from bundlegym.user_models.choice.arrays import Tables, tables_of
 from bundlegym.user_models.choice.enough import still_bought
 from bundlegym.user_models.choice.exposures import no_offers, remember, weeks_in_a_row
+from bundlegym.user_models.choice.layout import LAYOUT
 from bundlegym.user_models.choice.offers import Basket, appraise, beside_each_other
 from bundlegym.user_models.choice.tail import arrivals, bought_in_tail, by_category, tail_row
 from bundlegym.user_models.choice.tried import of_items, tried_at_visits, try_more, weights
@@ -71,6 +72,8 @@ class ChoiceShopper(UserModel):
         tensors: everything fitted or read off the log, by name; see `whole.fit_whole`. To change one, replace
             it: on the CPU what is written into one is not seen.
     """
+
+    layout = LAYOUT
 
     def __init__(
         self,
@@ -404,8 +407,7 @@ class ChoiceShopper(UserModel):
         Raises:
             UserError: a file is missing or unreadable, or an earlier version wrote it.
         """
-        added = {"units_cdf", "trial_habit", "enough", "new_spread", "tried_left", "drift", "last_trip"}
-        tensors, settings = load_tensors(folder, "choice", added)
+        tensors, settings = load_tensors(folder, "choice", LAYOUT)
         return ChoiceShopper(tensors, **settings, device=device)
 
 
