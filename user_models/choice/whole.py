@@ -28,7 +28,7 @@ from bundlegym.user_models.choice.novelty import fit_new_level
 from bundlegym.user_models.choice.purposes import fit_department_spread
 from bundlegym.user_models.choice.tables import fit_tensors
 from bundlegym.user_models.choice.tail import tail_with
-from bundlegym.user_models.needs import cannot_learn, check_enough, lacking, last_fifth
+from bundlegym.user_models.needs import cannot_learn, check_enough, last_fifth
 from bundlegym.user_models.stages import Arrays, Stages, check_finite
 from bundlegym.user_models.tape import real_tape, simulated_tape
 from bundlegym.user_models.taste import subcategories
@@ -96,8 +96,12 @@ def fit_whole(
         none |= {"new_level": np.zeros(len(GRID), np.float32), "new_spread": np.zeros(1, np.float32)}
         none["department_spread"] = np.zeros((len(GRID), departments(dataset).max() + 1), np.float32)
         none |= no_effect()
-        tape, earlier = real_tape(dataset, later, known), (first, later[0])
-        if later[0] - first < _LEAST_WEEKS or tape.empty or lacking("choice", dataset, earlier, shoppers):
+        tape, before = real_tape(dataset, later, known), last_fifth((first, later[0]))
+        if (
+            later[0] - first < _LEAST_WEEKS
+            or tape.empty
+            or not len(visit_rows(dataset, before, shoppers))  # by which that model's level would be set
+        ):
             stages.progress(
                 "user model: too little to tell what a model of the first weeks misses in the last fifth of "
                 "them; substitutes, purposes of trips, what is new and drift do nothing"
