@@ -36,8 +36,8 @@ def test_results_hold_every_policy_with_intervals(run):
     rows = json.loads((run / "results.json").read_text(encoding="utf-8"))["rows"]
     assert {row["policy"] for row in rows} == {
         "ppo", "dqn", "ppo, trained at exposure 0", "dqn, trained at exposure 0",
-        "ppo, trained at exposure 1", "dqn, trained at exposure 1", "offer_nothing", "random", "popularity", "most_bought", "co_purchase",
-        "greedy_item-knn", "hindsight",
+        "ppo, trained at exposure 1", "dqn, trained at exposure 1", "offer_nothing", "random",
+        "popularity", "most_bought", "co_purchase", "greedy_item-knn", "hindsight",
     }  # fmt: skip
     assert {row["offer_exposure"] for row in rows} == {0.0, 1.0}
     for row in rows:
