@@ -74,7 +74,7 @@ def fit_tensors(
     of a size are for; `new_level` (K,) and `new_spread` (1,) as in `fit_new_level`; `drift` (2, W, I), none
     as yet; `coupon_effect` (2,) as estimated, its standard error; `campaign_*`, `coupon_push` as in
     `coupon_tables`; `habit_share` (2,) as estimated, its standard error; `trial_habit` (1,), the chance that
-    a trial leaves a habit; `wear_out` (3,) the `factor` of `exposure.WearOut`; `trip_cdf`, `trip_rate` (S, K):
+    a trial leaves a habit; `wear_out` (3,) as in `_fit_wear_out`; `trip_cdf`, `trip_rate` (S, K):
     chances and log rates of trips; `trip_gap` (5, 6) log of that of `fit_trips`, `usual_trip`, `last_trip` as
     there; and those of `fit_rhythm` and `fit_units`.
     """
@@ -197,14 +197,16 @@ def _fit_wear_out(
     steady: np.ndarray,
     progress: Callable[[str], None],
 ) -> dict[str, np.ndarray]:
-    """`wear_out` (RUNS,) float32, see `exposure.WearOut.factor`."""
+    """`wear_out` (RUNS,) float32, what the mailer's coefficient, which is of the mean week in the mailer, is
+    multiplied by in the first, second and later weeks of a run."""
     found = fit_wear_out(dataset, weeks, shoppers, steady)
     told = ", ".join(
         f"{factor:.2f} ({error:.2f})"
         for factor, error in zip(found.factor, found.standard_error, strict=True)
     )
     progress(f"user model: {found.note}; of a mailer's effect is left, week by week in a row, {told}")
-    return {"wear_out": found.factor.astype(np.float32)}
+    mean = np.average(found.factor, weights=np.maximum(found.item_weeks, 1))
+    return {"wear_out": (found.factor / mean).astype(np.float32)}
 
 
 def _classes(factor: np.ndarray) -> np.ndarray:
