@@ -127,7 +127,7 @@ def _no_goods(log: Log, options: ReadOptions, notes: dict[str, str]) -> np.ndarr
                 f"{hit.sum():,} lines of {likely.sum()} items look like no goods: {', '.join(shown)}"
                 + ("; they are left out" if drop else "; --drop-items no-goods leaves them out")
             )
-            bad |= hit & drop
+            bad = bad | (hit & drop)
     return bad
 
 

@@ -50,7 +50,7 @@ class Column:
         """The values of the rows `keep` (n,) bool, numbered from 0."""
         codes = self.codes[keep]
         if isinstance(self.values.dtype, pd.StringDtype):
-            index = pa.array(codes.astype(np.int64))
+            index = pa.array(np.where(codes < 0, len(self.values) - 1, codes))
             texts = pa.array(self.values, pa.large_string())
             return pd.Series(texts.take(index).to_pandas(), dtype="str").reset_index(drop=True)
         return pd.Series(self.values.to_numpy()[codes])
@@ -84,7 +84,8 @@ def understand(
                 ids, found = read_ids(texts) if ours in ("shopper", "item", "basket") else (texts, {})
                 notes |= {f"{ours}, {key}": f"column '{theirs}': {text}" for key, text in found.items()}
                 nothing = is_nothing(ids).to_numpy()
-                columns[ours] = Column(theirs, "", ids, texts, nothing, np.zeros(len(ids), bool), codes)
+                bad = np.zeros(len(ids), dtype=bool)
+                columns[ours] = Column(theirs, "", ids.mask(nothing, ""), texts, nothing, bad, codes)
         except ValueError as error:
             raise UserError(f"{label}: column '{theirs}' {_rule(ours)}, but {error}") from error
     notes |= _understand_numbers(numbers, located, options, columns, label)
@@ -131,11 +132,11 @@ def _understand_numbers(
             f"column '{located[ours]}': in numbers such as {numbers[ours][2].unclear} the decimal sign is "
             f"'{shown[ours]}', as in the other columns; --decimal overrules"
         )
-    for ours, (texts, codes, stripped) in numbers.items():
+    for ours, (written, codes, stripped) in numbers.items():
         values = to_numbers(stripped, shown[ours])
-        missing = is_nothing(texts).to_numpy()
+        missing = is_nothing(written).to_numpy()
         bad = values.isna().to_numpy() & ~missing
-        columns[ours] = Column(located[ours], NUMBER_RULE, values, texts, missing, bad, codes)
+        columns[ours] = Column(located[ours], NUMBER_RULE, values, written, missing, bad, codes)
     return notes
 
 

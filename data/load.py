@@ -314,9 +314,12 @@ def _items_of(
     # The first row of each item, found by code, so that long logs are not expanded for their items.
     keep = np.zeros(len(item.codes), dtype=bool)
     known = np.flatnonzero(~item.missing[item.codes])
+    if "name" in columns:
+        # A row with a name comes before one without.
+        name = columns["name"]
+        known = known[np.argsort(name.missing[name.codes[known]], kind="stable")]
     ids = pd.Index(item.values).factorize()[0][item.codes[known]]
-    if table.parts and len(known):
-        keep[known[pd.Series(ids).drop_duplicates().index]] = True
+    keep[known[pd.Series(ids).drop_duplicates().index]] = True
     if "unit_cost" in columns:
         _check_costs(columns["unit_cost"], keep, table)
     return pd.DataFrame({ours: column.rows(keep) for ours, column in columns.items()})

@@ -38,9 +38,9 @@ def match_returns(lines: pd.DataFrame) -> np.ndarray:
 def _pairs(part: pd.DataFrame, by: list[str]) -> np.ndarray:
     """Rows that pair up like brackets within groups of equal `by`: sales open, returns close."""
     part = part.sort_values([*by, "time", "back"], kind="stable")
-    group = part.groupby(by, sort=False).ngroup().to_numpy()
+    group = np.asarray(part.groupby(by, sort=False).ngroup())
     step = np.where(part["back"], -1, 1)
-    depth = pd.Series(step).groupby(group).cumsum()
+    depth = pd.Series(np.asarray(step)).groupby(group).cumsum()
     # A return with nothing open closes nothing: the depth counts from the lowest point so far.
     floor = np.minimum(depth.groupby(group).cummin(), 0).to_numpy()
     before = np.where(np.r_[True, group[1:] != group[:-1]], 0, np.r_[0, floor[:-1]])
