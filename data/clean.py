@@ -16,7 +16,8 @@ from bundlegym.errors import UserError
 #: Names of items that are no goods: postage, fees, corrections.
 NO_GOODS = (
     r"(?:[\w&]+[ -]){0,2}(?:postage|shipping|delivery|freight|carriage|fees?|bank charges?|commission|"
-    r"adjust\w*|voucher|discount|manual|deposit|samples?|rounding|surcharge|tip|gift ?card|bad debt|correction)"
+    r"adjust\w*|voucher|discount|manual|deposit|samples?|rounding|surcharge|tip|gift ?card|bad debt|"
+    r"correction)"
     r"(?:[ -](?:costs?|charges?|fees?|bad debt|cards?|\d+|amount|correction)){0,2}"
 )
 
@@ -103,11 +104,15 @@ def _reasons(log: Log, options: ReadOptions, notes: dict[str, str]) -> Iterator[
 def _returns(lines: pd.DataFrame, back: np.ndarray, matched: np.ndarray) -> str:
     """What sales come to before and after returns."""
     worth = (lines["quantity"] * lines["price_paid"]).to_numpy()
-    gross, returned, rest = worth[~back].sum(), worth[matched & ~back].sum(), -worth[back & ~matched].sum()
+    gross, returned, rest = (
+        worth[~back].sum(),
+        worth[matched & ~back].sum(),
+        abs(worth[back & ~matched].sum()),
+    )
     return (
         f"sales come to {gross:,.2f}; {returned:,.2f} of it was returned and is left out with its "
-        f"returns; returns of {rest:,.2f} without a sale are left out alone; --no-cancel-returns keeps what was "
-        "returned"
+        f"returns; returns of {rest:,.2f} without a sale are left out alone; --no-cancel-returns keeps what "
+        "was returned"
     )
 
 

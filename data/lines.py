@@ -28,8 +28,8 @@ CANCELLED = r"cancel|refund|return|void|declin|fail|unavailable|reject|storn|fra
 #: Names that tills and shops give to somebody unknown.
 GUEST_NAMES = frozenset(
     ("0", "-1", "00", "000", "0000", "00000", "000000", "99999", "999999", "9999999", "guest", "anonymous",
-     "anon", "unknown", "cash", "walk-in", "walkin", "walk in", "gast", "invité", "invitado", "default", "no card",
-     "nocard", "not logged in", "visitor")
+     "anon", "unknown", "cash", "walk-in", "walkin", "walk in", "gast", "invité", "invitado", "default",
+     "no card", "nocard", "not logged in", "visitor")
 )  # fmt: skip
 #: A guest's visits, as multiples of the visits of the busiest hundredth of the others: by name, and by that
 #: alone.

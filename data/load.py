@@ -250,8 +250,8 @@ def _fill(lines: pd.DataFrame, notes: dict[str, str], options: ReadOptions) -> N
         lines["basket"], parted = part_receipts(lines, options.basket_hours)
         if parted:
             notes["receipts"] = (
-                f"{parted:,} baskets have lines more than {options.basket_hours:g} hours apart; their numbers "
-                "start anew, and they are taken as several visits; --basket-hours overrules"
+                f"{parted:,} baskets have lines more than {options.basket_hours:g} hours apart; their "
+                "numbers start anew, and they are taken as several visits; --basket-hours overrules"
             )
     else:
         lines["basket"], notes["basket"] = derive_basket(lines)
@@ -330,6 +330,6 @@ def _check_costs(column: Column, keep: np.ndarray, table: Table) -> None:
     if bad.any():
         row = int(bad.argmax())
         raise UserError(
-            f"{table.label}: column '{column.name}' {column.rule}, but {int(bad.sum()):,} rows do not; the first "
-            f"is data row {row + 1}: '{column.texts.iloc[column.codes[row]]}'"
+            f"{table.label}: column '{column.name}' {column.rule}, but {int(bad.sum()):,} rows do not; the "
+            f"first is data row {row + 1}: '{column.texts.iloc[column.codes[row]]}'"
         )

@@ -42,7 +42,7 @@ def _pairs(part: pd.DataFrame, by: list[str]) -> np.ndarray:
     step = np.where(part["back"], -1, 1)
     depth = pd.Series(np.asarray(step)).groupby(group).cumsum()
     # A return with nothing open closes nothing: the depth counts from the lowest point so far.
-    floor = np.minimum(depth.groupby(group).cummin(), 0).to_numpy()
+    floor = np.minimum(depth.groupby(group).cummin().to_numpy(), 0)
     before = np.where(np.r_[True, group[1:] != group[:-1]], 0, np.r_[0, floor[:-1]])
     closes = (step < 0) & (floor == before)
     opens = step > 0

@@ -23,7 +23,7 @@ from bundlegym.data.files import (
     sources,
     unreadable,
 )
-from bundlegym.data.text import TEXT, TextForm, read_text, text_form, unique_names
+from bundlegym.data.text import TEXT, TextForm, read_beginning, read_text, text_form, unique_names
 from bundlegym.errors import UserError
 
 
@@ -68,6 +68,24 @@ class Table:
             for name in (name for name in joined.names if name in columns and name not in own):
                 table = table.append_column(name, joined.column(name, table[joined.key]))
         return table.select([name for name in self.names if name in columns]), dropped
+
+    def beginning(self, rows: int) -> pa.Table:
+        """All columns of the first `rows` rows of each file, as text or as Parquet has them."""
+        pieces = []
+        for part in self.parts:
+            if part.content is not None:
+                pieces.append(part.content.slice(0, rows))
+            elif part.form is not None:
+                pieces.append(read_beginning(part.source, part.form, rows))
+            else:
+                with part.source.open() as file:
+                    batches = pq.ParquetFile(file).iter_batches(batch_size=rows)
+                    pieces.append(pa.Table.from_batches([next(batches)]))
+        table = _stack(pieces, self.label)
+        for joined in self.joined:
+            for name in (name for name in joined.names if name not in table.column_names):
+                table = table.append_column(name, joined.column(name, table[joined.key]))
+        return table
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,14 @@ def _arrow_encoding(form: TextForm) -> str:
     return "utf8" if form.encoding in ("utf-8", "utf-8-sig") else form.encoding
 
 
-def _read_slowly(source: Source, form: TextForm, columns: list[str]) -> tuple[pa.Table, dict[str, int]]:
+def read_beginning(source: Source, form: TextForm, rows: int) -> pa.Table:
+    """All columns of the first `rows` rows."""
+    return _read_slowly(source, form, list(form.names), rows)[0]
+
+
+def _read_slowly(
+    source: Source, form: TextForm, columns: list[str], most: int | None = None
+) -> tuple[pa.Table, dict[str, int]]:
     """Row by row, in the file's order, for files whose rows have not all the same number of fields."""
     places = [form.names.index(name) for name in columns]
     width, total, long = len(form.names), 0, 0
@@ -168,6 +175,8 @@ def _read_slowly(source: Source, form: TextForm, columns: list[str]) -> tuple[pa
             for number, row in _rows(text, form.delimiter, form.escaped):
                 if number <= form.header_line or not any(row):
                     continue
+                if total == most:
+                    break
                 total += 1
                 if len(row) > width and any(cell.strip() for cell in row[width:]):
                     long += 1
@@ -225,7 +234,7 @@ def _encoding_of(head: bytes, source: Source, notes: dict[str, str]) -> str:
 
 
 def _legacy(lines: list[bytes]) -> str:
-    """The encoding that fits best; cp1252, the most common one, where a few lines or many fit it nearly so."""
+    """The encoding that fits best; cp1252, the most common, where a few lines or many fit it nearly so."""
     best = "cp1252"
     for some in (lines[:20], lines[:2000]):
         fits = charset_normalizer.from_bytes(b"\n".join(some), cp_isolation=LEGACY_ENCODINGS)

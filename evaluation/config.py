@@ -161,7 +161,7 @@ def from_json(content: dict[str, Any]) -> TrainConfig:
     data, env = dict(content["data"]), dict(content["env"])
     for name in ("columns", "items_file", "cache_dir"):
         data[name] = None if data[name] is None else Path(data[name])
-    data["map"] = tuple(data["map"])
+    data = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
     rest = {k: v for k, v in content.items() if k not in ("data", "env")}
     for name in ("agents", "greedy", "judges", "user_model_args"):
         rest[name] = tuple(rest[name])
