@@ -33,7 +33,9 @@ class Log:
         promotions: `item`, `week`, `display`, `mailer` (share of stores in 0..1 that week), or None.
         campaigns: coupons that were sent out, or None.
         notes: sentences to print wherever results on this log are shown (licence, provenance, caveats).
-        assumptions: name -> sentence, what the loader assumed in place of a fact that the log does not hold.
+        assumptions: name -> sentence, what the loader inferred, or assumed in place of a fact that the log
+            does not state.
+        dropped: reason -> rows of the file that the loader left out, since no line could be made of them.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Log:
     campaigns: CampaignRecords | None = None
     notes: tuple[str, ...] = ()
     assumptions: dict[str, str] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def price_tables(
     ratio = np.where(sold, ratio, _line_ratio(ratio, price_line))
     before, after = pd.DataFrame(ratio).ffill(axis=1), pd.DataFrame(ratio).bfill(axis=1)
     ratio = np.fmax(before.to_numpy(), after.to_numpy())
-    shelf = np.where(sold, np.minimum(shelf, listed), np.minimum(np.round(listed * ratio, 2), listed))
+    shelf = np.where(sold, np.minimum(shelf, listed), np.minimum(listed * ratio, listed))
     return listed.astype(np.float32), shelf.astype(np.float32), sold
 
 

@@ -22,16 +22,18 @@ def build_dataset(log: Log, config: DataConfig) -> Dataset:
     """Clean, encode and split `log`, without reading or writing any file.
 
     Items and shoppers are numbered by their sorted ids, visits by shopper, time and basket. Weeks are
-    calendar weeks from the Monday of the log's first line. A visit takes place at the time of its first line.
+    calendar weeks from the Monday of the log's first usable line to its last. A visit takes place at the time
+    of its first line.
 
     Raises:
         UserError: nothing, or too little, is left of the log; an option is out of its range; unit costs are
             far from prices nearly everywhere.
     """
+    first_week = first_monday(log.transactions["time"])
+    log, cleaning = clean(log, config)
     origin = first_monday(log.transactions["time"])
+    promotions = None if log.promotions is None else _calendar_weeks(log, origin, first_week)
     n_weeks = int(week_of(log.transactions["time"], origin).max()) + 1
-    promotions = None if log.promotions is None else _calendar_weeks(log, origin)
-    log, cleaning = clean(log)
 
     item_ids = select_items(log.transactions, config.min_purchases)
     lines = log.transactions[log.transactions["item"].isin(item_ids)]
@@ -58,6 +60,7 @@ def build_dataset(log: Log, config: DataConfig) -> Dataset:
             **log.assumptions,
             **cost_assumption,
             **_table_assumptions(sold, promotions is not None),
+            **_visit_assumptions(visits),
         },
         "weighed_items": weighed,
         "errors": errors,
@@ -136,16 +139,16 @@ def _describe_shoppers(shopper_ids: np.ndarray, shoppers: pd.DataFrame | None) -
     return table.fillna({column: "" for column in text if column != "shopper"})
 
 
-def _calendar_weeks(log: Log, origin: pd.Timestamp) -> pd.DataFrame:
+def _calendar_weeks(log: Log, origin: pd.Timestamp, first_week: pd.Timestamp) -> pd.DataFrame:
     """`log.promotions` with 0-based calendar weeks.
 
     The log's own week numbers are translated by the calendar week in which most of their lines lie; without
-    own numbers, week 1 is the calendar week of the first line.
+    own numbers, week 1 is the calendar week of the log's first line before cleaning, `first_week`.
     """
     promotions = log.promotions
     assert promotions is not None
     if "week" not in log.transactions:
-        return promotions.assign(week=promotions["week"] - 1)
+        return promotions.assign(week=promotions["week"] - 1 - (origin - first_week).days // 7)
     calendar = week_of(log.transactions["time"], origin)
     counts = pd.DataFrame({"own": log.transactions["week"], "calendar": calendar}).value_counts()
     most = counts.reset_index().drop_duplicates("own").set_index("own")["calendar"]
@@ -160,6 +163,12 @@ def _encode_promotions(promotions: pd.DataFrame | None, item_ids: np.ndarray, n_
     inside = promotions["item"].isin(item_ids) & promotions["week"].between(0, n_weeks - 1)
     rows = promotions[inside]
     return rows.assign(item=_codes(rows["item"], item_ids), week=rows["week"].astype(np.int64))
+
+
+def _visit_assumptions(visits: pd.DataFrame) -> dict[str, str]:
+    if visits["shopper"].duplicated().any():
+        return {}
+    return {"visits": "every shopper has one visit; nothing can be learned about repeat visits"}
 
 
 def _table_assumptions(sold: np.ndarray, has_promotions: bool) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +13,15 @@ import tyro
 from bundlegym.data import DataConfig, prepare
 from bundlegym.data.config import default_cache_dir
 from bundlegym.data.files import write_json
-from bundlegym.errors import UserError
+from bundlegym.errors import UserError, guarded
 from bundlegym.evaluation import sweep
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment, read_config, summary
 from bundlegym.evaluation.table import format_report, read_results
-from bundlegym.terminal import show_what_it_can
 from bundlegym.threads import one_thread
 from bundlegym.user_models.build import FAMILIES
 
-
-def guarded(main: Callable[[], None]) -> None:
-    """Run a command; a `UserError` becomes one line on stderr and exit code 2."""
-    show_what_it_can()
-    try:
-        main()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        sys.exit(130)
+__all__ = ["evaluate", "guarded", "train"]
 
 
 _RESUME = "`--resume runs/NAME [--trust-code] [--cache-dir DIR]` goes on with a run that was interrupted."

@@ -209,7 +209,8 @@ def from_json(content: dict[str, Any], folder: Path, cache_dir: Path | None = No
     data, env = dict(content["data"]), dict(content["env"])
     for name in ("columns", "items_file"):
         data[name] = None if data[name] is None else Path(data[name])
-    data["map"], data["cache_dir"] = tuple(data["map"]), cache_dir or default_cache_dir()
+    data = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    data["cache_dir"] = cache_dir or default_cache_dir()
     rest = {k: v for k, v in content.items() if k not in ("data", "env", "runs", "name")}
     for name in ("agents", "greedy", "judges", "user_model_args", "offer_exposure"):
         rest[name] = tuple(rest[name])
