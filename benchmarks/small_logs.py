@@ -65,7 +65,7 @@ def random_log(seed: int) -> tuple[pd.DataFrame, dict[str, Any]]:
         int(rng.integers(most * 2 // 3 if large else 1, most + 1)) for most in (60, 40, 30)
     )
     days = 7 * weeks
-    rate = rng.choice([0.15, 0.4, 0.8]) if large else rng.choice([0.02, 0.1, 0.3])
+    rate = rng.choice([0.1, 0.2, 0.4]) if large else rng.choice([0.02, 0.1, 0.3])
     joined = np.zeros(shoppers, dtype=int)
     if "a late shopper with the highest code" in odd:
         joined[-1] = max(days - 7, 0)

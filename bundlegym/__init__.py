@@ -11,9 +11,9 @@ from bundlegym.errors import UserError
 
 if importlib.util.find_spec("bundlegym.data") is None:
     raise ImportError(
-        f"bundlegym: {__path__[0]} holds no folder data, envs, ...: this copy was made without symbolic links"
-        "; install it (python -m pip install .), or let git make them: git config core.symlinks true, then "
-        "git checkout -- bundlegym"
+        f"bundlegym: {__path__[0]} holds no folders data, envs, ...: this copy has no symbolic links; "
+        "let git make them (git config core.symlinks true, then git checkout -- bundlegym), or install the "
+        "package (python -m pip install .) and start it from another folder"
     )
 
 __version__ = "0.1.0"

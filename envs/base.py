@@ -87,7 +87,8 @@ class EnvConfig:
                 "must hold 1 <= min_size <= max_size <= n_candidates"
             )
         if not self.discounts or any(not 0 <= d < 1 for d in self.discounts):
-            raise UserError(f"discounts {self.discounts}: give at least one, each in [0, 1)")
+            given = ", ".join(map(str, self.discounts)) or "none"
+            raise UserError(f"discounts {given}: give at least one, each in [0, 1)")
         for name in ("visits", "reward_draws"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} {getattr(self, name)}: must be at least 1")

@@ -104,7 +104,7 @@ class BundleCore:
         if self.k > listed:
             raise UserError(f"n_candidates {self.k}: the shortlist holds only {listed} items")
         if not 0 <= weeks[0] < weeks[1] <= n_weeks:
-            raise UserError(f"weeks {weeks}: must hold 0 <= first < end <= {n_weeks}")
+            raise UserError(f"weeks ({weeks[0]}, {weeks[1]}): must hold 0 <= first < end <= {n_weeks}")
         codes = np.asarray(shoppers, dtype=np.int64)
         if not 0 <= codes.min() <= codes.max() < n_shoppers:
             raise UserError(f"shoppers: codes must lie in 0..{n_shoppers - 1}")

@@ -165,5 +165,5 @@ def _weeks(choice: str | tuple[int, int], dataset: Dataset) -> tuple[int, int]:
         return getattr(dataset.split, f"{choice}_weeks")
     first, end = choice
     if not 0 <= first < end <= dataset.n_weeks:
-        raise UserError(f"weeks {choice}: must hold 0 <= first < end <= {dataset.n_weeks}")
+        raise UserError(f"weeks ({first}, {end}): must hold 0 <= first < end <= {dataset.n_weeks}")
     return first, end

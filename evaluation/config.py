@@ -63,8 +63,10 @@ class TrainConfig:
     fit_epochs: int = 3
     """Passes over the visits when a user model is fitted."""
 
-    offer_exposure: float = 0.0
-    """Assumption: share of the log's own mailer effect that being offered has on an item."""
+    offer_exposure: tuple[float, ...] = ()
+    """Assumptions on what being offered does by itself, as shares of the log's own mailer effect. Agents are
+    trained, and all are judged, under each. By default 0 (an offer is only its discount) and 1 (it works like
+    a mailer); for user models that make no such assumption 0 alone."""
 
     bundle_pull: float = 0.0
     """Assumption: utility of taking a bundle as such."""
@@ -121,11 +123,16 @@ class TrainConfig:
             )
         if self.user_model_args and ":" not in self.user_model:
             raise UserError(f"--user-model-args: {self.user_model} takes none; they are for module:Class")
-        for name in ("offer_exposure", "bundle_pull"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise UserError(f"{_option(name)}: {getattr(self, name)} is no number of at least 0")
-            if getattr(self, name) and self.user_model != "choice":
-                raise UserError(f"{_option(name)}: {self.user_model} makes no such assumption; choice does")
+        for name, values in (("offer_exposure", self.offer_exposure), ("bundle_pull", (self.bundle_pull,))):
+            for value in values:
+                if not (math.isfinite(value) and value >= 0):
+                    raise UserError(f"{_option(name)}: {value} is no number of at least 0")
+                if value and self.user_model != "choice":
+                    raise UserError(
+                        f"{_option(name)}: {self.user_model} makes no such assumption; choice does"
+                    )
+                if values.count(value) > 1:
+                    raise UserError(f"{_option(name)}: {value:g} is given twice")
         for family in self.judges:
             if family not in FAMILIES:
                 raise UserError(f"--judges: unknown user model {family!r}; known are {', '.join(FAMILIES)}")
@@ -158,6 +165,16 @@ class TrainConfig:
             raise UserError(f"--name: {self.name!r} is no name of a folder; --runs says below which folder")
         if len(self.folder.name.encode(errors="surrogatepass")) > _LONGEST_NAME:
             raise UserError(f"--name: {self.folder.name[:20]}... is longer than {_LONGEST_NAME} bytes")
+
+    @property
+    def all_seeds(self) -> range:
+        """The seeds of the agents of each kind."""
+        return range(self.seed, self.seed + self.seeds)
+
+    @property
+    def exposures(self) -> tuple[float, ...]:
+        """The values of `offer_exposure` that the run is made under."""
+        return self.offer_exposure or ((0.0, 1.0) if self.user_model == "choice" else (0.0,))
 
     @property
     def code(self) -> tuple[str, ...]:
@@ -194,7 +211,7 @@ def from_json(content: dict[str, Any], folder: Path, cache_dir: Path | None = No
         data[name] = None if data[name] is None else Path(data[name])
     data["map"], data["cache_dir"] = tuple(data["map"]), cache_dir or default_cache_dir()
     rest = {k: v for k, v in content.items() if k not in ("data", "env", "runs", "name")}
-    for name in ("agents", "greedy", "judges", "user_model_args"):
+    for name in ("agents", "greedy", "judges", "user_model_args", "offer_exposure"):
         rest[name] = tuple(rest[name])
     folder = folder.resolve()
     return TrainConfig(

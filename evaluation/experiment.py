@@ -35,6 +35,7 @@ from bundlegym.envs.views import to_numpy
 from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.config import TrainConfig, from_json, to_json
+from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.judge import check_figures, estimate, play
 from bundlegym.evaluation.rivals import Contender, heuristics, oracle
 from bundlegym.evaluation.side_by_side import train_side_by_side
@@ -55,6 +56,9 @@ from bundlegym.user_models.fidelity.report import as_json, as_text, compare
 
 _MAKERS: dict[str, Any] = {"ppo": make_ppo, "dqn": make_dqn}
 _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024
+#: What values of `offer_exposure` assume of an offer.
+_MEANING = {0.0: "an offer is only its discount", 1.0: "an offer works like the log's own mailer"}
+_PART_OF_MAILER = "an offer works like so much of the log's own mailer"
 #: Seeds of judging are far from those of training, so that no agent has met the same luck.
 _JUDGE_SEED, _EVAL_SEED = 1_000_003, 3_000_017
 
@@ -83,9 +87,11 @@ class Experiment:
             write_json(self.folder / "config.json", to_json(config))
             (self.folder / "command.txt").write_text(shlex.join(sys.argv) + "\n", encoding="utf-8")
         write_json(self.folder / "data_report.json", self.dataset.report)
-        self.user_model: UserModel = plugged or population.trained_on(
-            self.folder, config, self.dataset, self.device
-        )
+        model = plugged or population.trained_on(self.folder, config, self.dataset, self.device)
+        #: Whom agents train on, under each assumption on what being offered does by itself.
+        self.user_models: dict[float, UserModel] = {
+            exposure: population.under(model, config, exposure) for exposure in config.exposures
+        }
         self.market: Market = self._market()
 
     @staticmethod
@@ -97,7 +103,7 @@ class Experiment:
         source, vectors = self.config.candidates, self.config.embeddings
         return build_market(
             self.dataset,
-            device=self.user_model.device,
+            device=self.device,
             candidates=recommended(self.recommender(source)) if source else None,
             embeddings=item_vectors(self.recommender(vectors), EMBEDDING_SIZE) if vectors else None,
         )
@@ -109,30 +115,26 @@ class Experiment:
         held_out: bool,
         weeks: tuple[int, int],
         seed: int,
-        judge: UserModel | None = None,
+        user_model: UserModel,
         reward_draws: int = 1,
     ) -> BundleCore:
-        """A simulator of n held-out or training shoppers in some weeks; `judge` reacts if it is given."""
+        """A simulator of n held-out or training shoppers in some weeks, who react as `user_model` says."""
         shoppers = np.flatnonzero(self.dataset.split.held_out == held_out)
         env = dataclasses.replace(self.config.env, reward_draws=reward_draws)
-        return BundleCore(
-            self.market, judge or self.user_model, env, n=n, shoppers=shoppers, weeks=weeks, seed=seed
-        )
+        return BundleCore(self.market, user_model, env, n=n, shoppers=shoppers, weeks=weeks, seed=seed)
 
     @one_thread()
     def run(self) -> dict[str, Any]:
         """Train what is not yet trained, judge everything, write and return the results."""
         config = self.config
         self._tell_fidelity()
-        seeds = range(config.seed, config.seed + config.seeds)
-        jobs = [(agent, seed) for agent in config.agents for seed in seeds]
+        jobs = [Job(*job) for job in itertools.product(config.agents, config.all_seeds, config.exposures)]
         workers = min(len(jobs), config.workers or (os.cpu_count() or 1 if self.device.type == "cpu" else 1))
         if workers > 1:
             train_side_by_side(train_one, config, jobs, workers)
-        for agent, seed in jobs:
-            self.train(agent, seed)
-        agents = {agent: [learned(self.trained(agent, seed)) for seed in seeds] for agent in config.agents}
-        results = self._judge(agents)
+        for job in jobs:
+            self.train(job)
+        results = self._judge()
         write_json(self.folder / "results.json", results)
         return results
 
@@ -144,7 +146,12 @@ class Experiment:
         weeks = self.dataset.split.validation_weeks
         try:
             results = compare(
-                name, self.user_model, self.dataset, weeks, seed=self.config.seed, progress=lambda _: None
+                name,
+                self.user_models[self.config.exposures[0]],
+                self.dataset,
+                weeks,
+                seed=self.config.seed,
+                progress=lambda _: None,
             )
         except UserError as error:
             print(f"fidelity: {error}", file=sys.stderr)
@@ -153,34 +160,41 @@ class Experiment:
         print(as_text(content, brief=True), file=sys.stderr)
         write_json(path, content)
 
-    def model(self, agent: str, seed: int, on_visits: Any = None) -> Any:
+    def model(self, job: Job, on_visits: Any = None) -> Any:
         """A fresh agent on the training shoppers and weeks."""
-        weeks, draws = self.dataset.split.train_weeks, self.config.env.reward_draws
-        core = self.core(self.config.n_envs, held_out=False, weeks=weeks, seed=seed, reward_draws=draws)
+        core = self.core(
+            self.config.n_envs,
+            held_out=False,
+            weeks=self.dataset.split.train_weeks,
+            seed=job.seed,
+            user_model=self.user_models[job.exposure],
+            reward_draws=self.config.env.reward_draws,
+        )
         env = VecMonitor(BundleVecEnv(core, on_visits))
-        return _MAKERS[agent](env, seed=seed, device=self.device, gamma=self.config.gamma)
+        return _MAKERS[job.agent](env, seed=job.seed, device=self.device, gamma=self.config.gamma)
 
-    def checkpoint(self, agent: str, seed: int) -> Path:
+    def checkpoint(self, job: Job) -> Path:
         """The file that an agent is kept in."""
-        return self.folder / f"{agent}-{seed}" / "checkpoint.safetensors"
+        return self.folder / job.folder / "checkpoint.safetensors"
 
-    def trained(self, agent: str, seed: int) -> Any:
+    def trained(self, job: Job) -> Any:
         """The model of an agent as its checkpoint holds it: what is judged is what is kept.
 
         Raises:
             UserError: there is no readable checkpoint.
         """
-        model = self.model(agent, seed)
-        load_checkpoint(model, self.checkpoint(agent, seed))
+        model = self.model(job)
+        load_checkpoint(model, self.checkpoint(job))
         return model
 
-    def train(self, agent: str, seed: int, line: int = 0) -> None:
+    def train(self, job: Job, line: int = 0) -> None:
         """Train an agent and keep it; what its checkpoint holds already is not trained again.
 
         Args:
             line: of the progress bar, where several stand below each other.
         """
-        config, checkpoint, steps = self.config, self.checkpoint(agent, seed), self.config.steps_of(agent)
+        agent, seed = job.agent, job.seed
+        config, checkpoint, steps = self.config, self.checkpoint(job), self.config.steps_of(agent)
         folder = checkpoint.parent
         folder.mkdir(exist_ok=True)
         episodes = min(_EVAL_EPISODES, config.episodes)
@@ -188,16 +202,18 @@ class Experiment:
         @cache  # not made for an agent that is trained already
         def validation() -> BundleCore:
             weeks = self.dataset.split.validation_weeks
-            return self.core(episodes, held_out=False, weeks=weeks, seed=seed)
+            model = self.user_models[job.exposure]
+            return self.core(episodes, held_out=False, weeks=weeks, seed=seed, user_model=model)
 
         def evaluate(model: Any) -> dict[str, float]:
             rows = estimate([play(validation(), learned(model), _EVAL_SEED)])
             return {name: row["mean"] for name, row in rows.items() if row["mean"] is not None}
 
-        hyper = {"agent": agent, "seed": seed, "steps": steps, "n_envs": config.n_envs, "gamma": config.gamma}
-        bar = partial(tqdm, desc=f"{agent}, seed {seed}", unit=" steps", position=line)
+        hyper = {"steps": steps, "n_envs": config.n_envs, "gamma": config.gamma}
+        hyper = dataclasses.asdict(job) | hyper
+        bar = partial(tqdm, desc=str(job), unit=" steps", position=line)
         metrics = BundleMetrics(hyper, evaluate, config.eval_every, checkpoint, bar)
-        model = self.model(agent, seed, metrics.add)
+        model = self.model(job, metrics.add)
         if checkpoint.exists():
             load_checkpoint(model, checkpoint)
             model.get_env().seed(seed + model.num_timesteps)  # not the luck of the first part again
@@ -213,39 +229,63 @@ class Experiment:
             print(f"\nto continue: {resuming(config)}", file=sys.stderr)
             raise KeyboardInterrupt
 
-    def _judge(self, agents: dict[str, list[Policy]]) -> dict[str, Any]:
-        config, split = self.config, self.dataset.split
-        episodes = min(_LEVEL_EPISODES, config.episodes)
-        tuning = self.core(episodes, held_out=False, weeks=split.train_weeks, seed=0)
-        contenders = heuristics(tuning, {name: self.recommender(name) for name in config.greedy})
-        contenders += [Contender(name, "learned", policies) for name, policies in agents.items()]
-        if config.oracle_episodes:
-            contenders.append(oracle())
+    def _judge(self) -> dict[str, Any]:
+        config = self.config
         judges = {
             f"{family}, judge": population.judge(self.folder, family, config, self.dataset, self.device)
             for family in config.judges
             if not population.judge_lacks(family, self.dataset)
         }
+        rows, judged = [], []
+        for exposure, model in self.user_models.items():
+            contenders = self._contenders(exposure)
+            rows += self._table(contenders, config.user_model, model, exposure)
+            for name, judge in judges.items():
+                under = population.under(judge, config, exposure)
+                # A judge who makes no assumption says the same under each.
+                if under is not judge or exposure == config.exposures[0]:
+                    judged += self._table(contenders, name, under, exposure)
         return {
-            "rows": self._table(contenders, config.user_model, self.user_model),
-            "judges": [row for name, model in judges.items() for row in self._table(contenders, name, model)],
+            "rows": rows,
+            "judges": judged,
             "seeds": config.seeds,
             "episodes": config.episodes,
             "log": self.dataset.name,
             "notes": [*self.dataset.notes, *self.limits],
         }
 
-    def _table(self, contenders: list[Contender], name: str, user_model: UserModel) -> list[dict[str, Any]]:
+    def _contenders(self, exposure: float) -> list[Contender]:
+        """Who stands in the tables of an assumption: rules tuned under it, and the agents of all."""
+        config = self.config
+        tuning = self.core(
+            min(_LEVEL_EPISODES, config.episodes),
+            held_out=False,
+            weeks=self.dataset.split.train_weeks,
+            seed=0,
+            user_model=self.user_models[exposure],
+        )
+        contenders = heuristics(tuning, {name: self.recommender(name) for name in config.greedy})
+        for agent, trained_under in itertools.product(config.agents, config.exposures):
+            name = agent if trained_under == exposure else f"{agent}, trained at exposure {trained_under:g}"
+            jobs = [Job(agent, seed, trained_under) for seed in config.all_seeds]
+            contenders.append(Contender(name, "learned", [learned(self.trained(job)) for job in jobs]))
+        if config.oracle_episodes:
+            contenders.append(oracle())
+        return contenders
+
+    def _table(
+        self, contenders: list[Contender], name: str, user_model: UserModel, exposure: float
+    ) -> list[dict[str, Any]]:
         """A row a contender: its figures with held-out shoppers in test weeks, as `user_model` sees them."""
         rows = []
-        for rival in tqdm(contenders, desc=f"held-out shoppers and weeks ({name})"):
+        for rival in tqdm(contenders, desc=f"held-out shoppers and weeks ({name}, exposure {exposure:g})"):
             n = self.config.oracle_episodes if rival.kind == "oracle" else self.config.episodes
             weeks = self.dataset.split.test_weeks
-            core = self.core(n, held_out=True, weeks=weeks, seed=0, judge=user_model)
+            core = self.core(n, held_out=True, weeks=weeks, seed=0, user_model=user_model)
             figures = estimate([play(core, policy, _JUDGE_SEED) for policy in rival.policies])
-            check_figures(f"policy {rival.name} judged by user model {name}", figures)
-            who = {"policy": rival.name, "kind": rival.kind, "user_model": name, "episodes": n}
-            rows.append(who | figures)
+            check_figures(f"{rival.name}, judged by {name}", figures)
+            who = {"policy": rival.name, "kind": rival.kind, "user_model": name, "offer_exposure": exposure}
+            rows.append(who | {"episodes": n} | figures)
         return rows
 
     def recommender(self, name: str) -> Recommender:
@@ -261,17 +301,22 @@ class Experiment:
         return load_recommender(folder)
 
     def examples(self, count: int = 5) -> str:
-        """Example offers of the first trained agent, in words."""
-        policy = learned(self.trained(self.config.agents[0], self.config.seed))
-        core = self.core(count, held_out=True, weeks=self.dataset.split.test_weeks, seed=0)
-        return example_offers(core, policy, self.dataset, _JUDGE_SEED, count)
+        """Example offers of the first trained agent, in words, under each assumption."""
+        told = []
+        for exposure, model in self.user_models.items():
+            job = Job(self.config.agents[0], self.config.seed, exposure)
+            weeks = self.dataset.split.test_weeks
+            core = self.core(count, held_out=True, weeks=weeks, seed=0, user_model=model)
+            offers = example_offers(core, learned(self.trained(job)), self.dataset, _JUDGE_SEED, count)
+            told.append(f"{job}:\n{offers}")
+        return "\n".join(told)
 
 
 @one_thread()
-def train_one(config: TrainConfig, agent: str, seed: int, line: int) -> None:
+def train_one(config: TrainConfig, job: Job, line: int) -> None:
     """Train one agent of an existing run, in a process of its own; the first process has checked all."""
     show_what_it_can()
-    Experiment(config, check=False).train(agent, seed, line)
+    Experiment(config, check=False).train(job, line)
 
 
 def learned(model: Any) -> Policy:
@@ -322,13 +367,20 @@ def resuming(config: TrainConfig) -> str:
 
 
 def summary(results: dict[str, Any]) -> str:
-    """The tables, one a user model, with what they rest on."""
+    """The tables, one an assumption and user model, with what they rest on."""
     size = f"{results['episodes']} episodes, {results['seeds']} seed(s)"
     parts = [f"{results['log']}: held-out shoppers and test weeks, {size}; 95 % intervals"]
-    trained_on = results["rows"][0]["user_model"]
-    parts.append(f"Shoppers: {trained_on}, the model trained on\n\n{format_table(results['rows'])}")
-    for name, rows in itertools.groupby(results["judges"], lambda row: row["user_model"]):
-        parts.append(f"Shoppers: {name}, fitted on held-out shoppers\n\n{format_table(list(rows))}")
+
+    def table_of(row: dict[str, Any]) -> tuple[float, str]:
+        return row.get("offer_exposure", 0.0), row["user_model"]  # runs of earlier versions lack the first
+
+    every = results["rows"] + results["judges"]
+    for exposure in dict.fromkeys(table_of(row)[0] for row in every):
+        parts.append(f"== Offer exposure {exposure:g}: {_MEANING.get(exposure, _PART_OF_MAILER)} ==")
+        for (under, name), rows in itertools.groupby(every, table_of):
+            if under == exposure:
+                whose = "fitted on held-out shoppers" if name.endswith("judge") else "the model trained on"
+                parts.append(f"Shoppers: {name}, {whose}\n\n{format_table(list(rows))}")
     parts.append(MARGIN_LEGEND)
     parts += [f"Note: {note}" for note in results["notes"]]
     return "\n\n".join(parts)

@@ -9,7 +9,7 @@ import torch
 from bundlegym.data import Dataset
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
-from bundlegym.user_models import UserModel, build_user_model
+from bundlegym.user_models import ChoiceShopper, UserModel, build_user_model
 from bundlegym.user_models.build import FAMILIES, fit_family, parse_arguments
 from bundlegym.user_models.needs import cannot_learn, check_enough, lacking
 from bundlegym.user_models.testing import problems
@@ -62,17 +62,21 @@ def plugged(config: TrainConfig, dataset: Dataset, device: torch.device, *, chec
 
 def trained_on(folder: Path, config: TrainConfig, dataset: Dataset, device: torch.device) -> UserModel:
     """The family that agents train on: fitted on the training weeks of shoppers who are not held out."""
-    options = {"offer_exposure": config.offer_exposure, "bundle_pull": config.bundle_pull}
-    return _kept(folder, config.user_model, dataset, device, config, options)
+    return _kept(folder, config.user_model, dataset, device, config, {})
+
+
+def under(model: UserModel, config: TrainConfig, exposure: float) -> UserModel:
+    """A model under the assumptions of a run, if it makes such; else the model itself."""
+    if isinstance(model, ChoiceShopper):
+        return model.under(offer_exposure=exposure, bundle_pull=config.bundle_pull)
+    return model
 
 
 def judge(
     folder: Path, family: str, config: TrainConfig, dataset: Dataset, device: torch.device
 ) -> UserModel:
-    """A family that has seen nobody whom an agent trained on: fitted on held-out shoppers, to the test weeks.
-
-    It makes no assumptions beyond its family's defaults, whatever the agents trained under.
-    """
+    """A family that has seen nobody whom an agent trained on: fitted on held-out shoppers, to the test
+    weeks."""
     options = {"shoppers": dataset.split.held_out, "weeks": _judged_weeks(dataset)}
     return _kept(folder / "judges", family, dataset, device, config, options)
 

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from bundlegym.agents.base import Policy
 from bundlegym.agents.heuristics import SCORES, Score, fill_by, offer_nothing, recommended_score
-from bundlegym.agents.oracle import MyopicOracle
+from bundlegym.agents.hindsight import Hindsight
 from bundlegym.envs import BundleCore
 from bundlegym.evaluation.judge import estimate, play
 from bundlegym.recommenders import Recommender
@@ -46,8 +46,8 @@ def heuristics(tuning: BundleCore, recommenders: Mapping[str, Recommender]) -> l
 
 
 def oracle() -> Contender:
-    """The myopic oracle; see `agents.oracle`."""
-    return Contender("myopic_oracle", "oracle", [MyopicOracle()])
+    """What somebody who knows the luck would do; see `agents.hindsight`."""
+    return Contender("hindsight", "oracle", [Hindsight()])
 
 
 def gain(core: BundleCore, policy: Policy) -> float:

@@ -20,9 +20,10 @@ from multiprocessing.process import BaseProcess
 from bundlegym.agents.interrupt import interrupts_noted
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
+from bundlegym.evaluation.job import Job
 
-#: `train(config, agent, seed, position)` trains one agent of a run and leaves its checkpoint there.
-Train = Callable[[TrainConfig, str, int, int], None]
+#: `train(config, job, position)` trains one agent of a run and leaves its checkpoint there.
+Train = Callable[[TrainConfig, Job, int], None]
 
 _INTERRUPTED, _WRONG = 130, 2  # exit codes
 _TERMINAL = 2.0  # seconds for a terminal's interrupt to work on all processes
@@ -32,13 +33,11 @@ _GRACE = 60.0  # seconds to keep an agent
 class _Worker:
     """A process that trains one agent, and the sentence that it leaves where something is wrong."""
 
-    def __init__(self, train: Train, config: TrainConfig, agent: str, seed: int, line: int) -> None:
+    def __init__(self, train: Train, config: TrainConfig, job: Job, line: int) -> None:
         context = mp.get_context("spawn")
-        self.name, self.folder = f"{agent}, seed {seed}", config.folder
+        self.name, self.folder = str(job), config.folder
         self.sentence, theirs = context.Pipe(duplex=False)
-        self.process: BaseProcess = context.Process(
-            target=_child, args=(train, config, agent, seed, line, theirs)
-        )
+        self.process: BaseProcess = context.Process(target=_child, args=(train, config, job, line, theirs))
         self.process.start()
         theirs.close()
 
@@ -64,8 +63,8 @@ class _Worker:
             raise RuntimeError(f"{self.name}: training ended with exit code {code}; see above")
 
 
-def train_side_by_side(train: Train, config: TrainConfig, jobs: list[tuple[str, int]], workers: int) -> None:
-    """Run `train` for each (agent, seed), at most `workers` at once, and wait for all.
+def train_side_by_side(train: Train, config: TrainConfig, jobs: list[Job], workers: int) -> None:
+    """Run `train` for each job, at most `workers` at once, and wait for all.
 
     An interrupt or a termination reaches every process, and each saves its checkpoint.
 
@@ -80,7 +79,7 @@ def train_side_by_side(train: Train, config: TrainConfig, jobs: list[tuple[str, 
             while waiting or running:
                 for line in range(workers):
                     if waiting and line not in running:
-                        running[line] = _Worker(train, config, *waiting.pop(0), line)
+                        running[line] = _Worker(train, config, waiting.pop(0), line)
                 wait([worker.process.sentinel for worker in running.values()])
                 for line, worker in list(running.items()):
                     if worker.process.exitcode is not None:
@@ -104,11 +103,11 @@ def _terminations_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _child(train: Train, config: TrainConfig, agent: str, seed: int, line: int, sentence: Connection) -> None:
+def _child(train: Train, config: TrainConfig, job: Job, line: int, sentence: Connection) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        train(config, agent, seed, line)
+        train(config, job, line)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     except UserError as error:

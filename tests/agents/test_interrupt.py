@@ -12,6 +12,7 @@ from bundlegym.data import DataConfig
 from bundlegym.envs import BundleCore
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment
+from bundlegym.evaluation.job import Job
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
@@ -31,6 +32,7 @@ def test_interrupted_in_a_visit_an_agent_is_kept_and_goes_on(agent, tmp_path, mo
         data=DataConfig(log="synthetic", min_purchases=10),
     )  # fmt: skip
     experiment, respond, calls = Experiment(config), BundleCore._visit, []
+    job = Job(agent, 0, 0.0)
 
     def interrupting(core, *given):
         calls.append(1)
@@ -40,8 +42,8 @@ def test_interrupted_in_a_visit_an_agent_is_kept_and_goes_on(agent, tmp_path, mo
 
     monkeypatch.setattr(BundleCore, "_visit", interrupting)
     with pytest.raises(KeyboardInterrupt):
-        experiment.train(agent, 0)
+        experiment.train(job)
     monkeypatch.undo()
-    assert 0 < experiment.trained(agent, 0).num_timesteps < 4096
-    experiment.train(agent, 0)
-    assert experiment.trained(agent, 0).num_timesteps >= 4096
+    assert 0 < experiment.trained(job).num_timesteps < 4096
+    experiment.train(job)
+    assert experiment.trained(job).num_timesteps >= 4096

@@ -35,9 +35,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_results_hold_every_policy_with_intervals(run):
     rows = json.loads((run / "results.json").read_text(encoding="utf-8"))["rows"]
     assert {row["policy"] for row in rows} == {
-        "ppo", "dqn", "offer_nothing", "random", "popularity", "most_bought", "co_purchase",
-        "greedy_item-knn", "myopic_oracle",
+        "ppo", "dqn", "ppo, trained at exposure 0", "dqn, trained at exposure 0",
+        "ppo, trained at exposure 1", "dqn, trained at exposure 1", "offer_nothing", "random",
+        "popularity", "most_bought", "co_purchase", "greedy_item-knn", "hindsight",
     }  # fmt: skip
+    assert {row["offer_exposure"] for row in rows} == {0.0, 1.0}
     for row in rows:
         gain = row["incremental_margin_per_visit"]
         assert gain["low"] <= gain["mean"] <= gain["high"]
@@ -46,8 +48,8 @@ def test_results_hold_every_policy_with_intervals(run):
 def test_run_folder_tells_how_it_was_made(run):
     assert "--name small" in (run / "command.txt").read_text(encoding="utf-8")
     assert json.loads((run / "config.json").read_text(encoding="utf-8"))["steps"] == 512
-    assert list((run / "ppo-0").glob("events.out.tfevents.*"))
-    assert (run / "ppo-0" / "checkpoint.safetensors").exists()
+    assert list((run / "ppo-0-exposure-0").glob("events.out.tfevents.*"))
+    assert (run / "ppo-0-exposure-0" / "checkpoint.safetensors").exists()
 
 
 def test_fidelity_of_what_was_fitted_is_kept(run):
@@ -59,7 +61,7 @@ def test_fidelity_of_what_was_fitted_is_kept(run):
 def test_tensorboard_has_the_promised_curves(run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(str(run / "ppo-0"))
+    events = EventAccumulator(str(run / "ppo-0-exposure-0"))
     events.Reload()
     tags = set(events.Tags()["scalars"])
     assert "eval/incremental_margin_per_visit" in tags and "time/fps" in tags
@@ -79,17 +81,21 @@ def test_resume_continues_an_unfinished_run(run, tmp_path):
     (tmp_path / "half" / "config.json").write_text(
         json.dumps({**config, "agents": ["ppo"], "steps": 768}), encoding="utf-8"
     )
-    (tmp_path / "half" / "ppo-0").mkdir()
-    checkpoint = "ppo-0/checkpoint.safetensors"
+    (tmp_path / "half" / "ppo-0-exposure-0").mkdir()
+    checkpoint = "ppo-0-exposure-0/checkpoint.safetensors"
     (tmp_path / "half" / checkpoint).write_bytes((run / checkpoint).read_bytes())
-    (tmp_path / "half" / "ppo-0" / "progress.csv").write_text("of the first part", encoding="utf-8")
+    (tmp_path / "half" / "ppo-0-exposure-0" / "progress.csv").write_text(
+        "of the first part", encoding="utf-8"
+    )
     cache = str(run.parents[1] / "cache")
     done = script("train.py", "--resume", "half", "--cache-dir", cache, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "512/768" in done.stderr and "768/768" in done.stderr
     assert (tmp_path / "half" / "results.json").exists()
-    assert (tmp_path / "half" / "ppo-0" / "progress.csv").read_text(encoding="utf-8") == "of the first part"
-    assert (tmp_path / "half" / "ppo-0" / "progress-512.csv").stat().st_size > 100
+    assert (tmp_path / "half" / "ppo-0-exposure-0" / "progress.csv").read_text(
+        encoding="utf-8"
+    ) == "of the first part"
+    assert (tmp_path / "half" / "ppo-0-exposure-0" / "progress-512.csv").stat().st_size > 100
 
 
 def small_log(folder: Path, **columns: list) -> str:

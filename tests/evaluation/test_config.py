@@ -32,9 +32,11 @@ NAN, INF = float("nan"), float("inf")
         ({"gamma": 3.0}, "--gamma: 3.0"),
         ({"gamma": -0.1}, "--gamma: -0.1"),
         ({"gamma": NAN}, "--gamma: nan"),
-        ({"offer_exposure": NAN}, "--offer-exposure: nan"),
-        ({"offer_exposure": INF}, "--offer-exposure: inf"),
-        ({"offer_exposure": -1.0}, "--offer-exposure: -1.0"),
+        ({"offer_exposure": (NAN,)}, "--offer-exposure: nan"),
+        ({"offer_exposure": (0.0, INF)}, "--offer-exposure: inf"),
+        ({"offer_exposure": (-1.0,)}, "--offer-exposure: -1.0"),
+        ({"offer_exposure": (1.0, 1.0)}, "--offer-exposure: 1 is given twice"),
+        ({"offer_exposure": (1.0,), "user_model": "lookalike"}, "--offer-exposure: lookalike makes no"),
         ({"bundle_pull": NAN}, "--bundle-pull: nan"),
         ({"bundle_pull": -INF}, "--bundle-pull: -inf"),
         ({"agents": ()}, "--agents: none"),
@@ -54,7 +56,7 @@ def test_what_is_out_of_range_is_refused_when_the_configuration_is_made(options,
 
 
 def test_limits_themselves_are_taken():
-    TrainConfig(seed=2**32 - 1, gamma=1.0, offer_exposure=0.0, name="x" * 255, workers=0)
+    TrainConfig(seed=2**32 - 1, gamma=1.0, offer_exposure=(0.0,), name="x" * 255, workers=0)
     TrainConfig(gamma=0.0, name="five-seeds.2")
 
 

@@ -17,32 +17,33 @@ from bundlegym.data import DataConfig
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment
+from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.side_by_side import train_side_by_side
 
 ROOT = Path(__file__).parents[2]
-JOBS = [("ppo", 0), ("ppo", 1)]
+JOBS = [Job("ppo", 0, 0.0), Job("ppo", 1, 0.0)]
 
 
-def learns(config: TrainConfig, agent: str, seed: int, line: int) -> None:
+def learns(config: TrainConfig, job: Job, line: int) -> None:
     """Tells its process's number, and waits until it is interrupted, as training does; then it is kept."""
     with interrupts_noted() as interrupted:
-        config.folder.joinpath(f"{seed}.part").write_text(str(os.getpid()))
-        config.folder.joinpath(f"{seed}.part").rename(config.folder / f"{seed}.pid")
+        config.folder.joinpath(f"{job.seed}.part").write_text(str(os.getpid()))
+        config.folder.joinpath(f"{job.seed}.part").rename(config.folder / f"{job.seed}.pid")
         end = time.monotonic() + 60
         while not interrupted() and time.monotonic() < end:
             time.sleep(0.05)
-    config.folder.joinpath(f"{seed}.kept").touch()
+    config.folder.joinpath(f"{job.seed}.kept").touch()
     raise KeyboardInterrupt
 
 
-def killed(config: TrainConfig, agent: str, seed: int, line: int) -> None:
-    if seed == 1:
+def killed(config: TrainConfig, job: Job, line: int) -> None:
+    if job.seed == 1:
         os.kill(os.getpid(), signal.SIGKILL)
-    learns(config, agent, seed, line)
+    learns(config, job, line)
 
 
-def mistaken(config: TrainConfig, agent: str, seed: int, line: int) -> None:
-    raise UserError(f"{agent} cannot learn this")
+def mistaken(config: TrainConfig, job: Job, line: int) -> None:
+    raise UserError(f"{job.agent} cannot learn this")
 
 
 @pytest.fixture
@@ -109,7 +110,9 @@ def test_no_process_outlives_the_command_and_each_agent_is_kept(kind, command, c
 
 
 def test_a_killed_process_is_told_in_a_sentence_and_the_others_are_stopped(config):
-    with pytest.raises(UserError, match=r"ppo, seed 1: .* killed \(SIGKILL\).* memory .*--resume .*run"):
+    with pytest.raises(
+        UserError, match=r"ppo, seed 1, exposure 0: .* killed \(SIGKILL\).* memory .*--resume .*run"
+    ):
         train_side_by_side(killed, config, JOBS, 2)
     assert (config.folder / "0.kept").exists() or not (config.folder / "0.pid").exists()
 

@@ -85,9 +85,11 @@ def fit_level(
         tensors[name] = start + change
         if share is not None:
             tensors["trip_rate"] = trip_rate - torch.log(share @ change.exp().T)
-        visits = [_visits(tape, usual) for tape in tapes]
+        visits = [_visits(tape, usual) for tape in tapes if not tape.empty]
         for figure, wanted in real.items():
-            simulated = np.mean([of_tape[figure] for of_tape in visits], 0)
+            if not visits and figure != "hazard_level":
+                continue  # nobody came: more must come before the size of trips can be seen
+            simulated = np.mean([of_tape[figure] for of_tape in visits] or [1.0], 0)
             tensors[figure] = tensors[figure] + torch.from_numpy(np.log(wanted / simulated)).float()
     return {name: tensors[name].numpy() for name in (*real, name, *(("trip_rate",) if by_group else ()))}
 

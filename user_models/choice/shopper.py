@@ -121,6 +121,13 @@ class ChoiceShopper(UserModel):
     def offer_is_only_discount(self) -> bool:
         return self.offer_exposure == 0 and self.bundle_pull == 0
 
+    def under(self, *, offer_exposure: float, bundle_pull: float) -> ChoiceShopper:
+        """The same shoppers under other assumptions about offers."""
+        device = self.device
+        return ChoiceShopper(
+            self.tensors, offer_exposure=offer_exposure, bundle_pull=bundle_pull, device=device
+        )
+
     def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
         return first_visit(self.tensors, shopper, day, draws)
 

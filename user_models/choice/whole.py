@@ -21,6 +21,7 @@ from bundlegym.user_models.choice.drift import (
     no_effect,
 )
 from bundlegym.user_models.choice.enough import fit_enough
+from bundlegym.user_models.choice.exposures import RUNS
 from bundlegym.user_models.choice.features import departments
 from bundlegym.user_models.choice.fit import fit_coefficients
 from bundlegym.user_models.choice.level import fit_level
@@ -28,7 +29,7 @@ from bundlegym.user_models.choice.novelty import fit_new_level
 from bundlegym.user_models.choice.purposes import fit_department_spread
 from bundlegym.user_models.choice.tables import fit_tensors
 from bundlegym.user_models.choice.tail import tail_with
-from bundlegym.user_models.needs import cannot_learn, check_enough, lacking, last_fifth
+from bundlegym.user_models.needs import cannot_learn, check_enough, last_fifth
 from bundlegym.user_models.stages import Arrays, Stages, check_finite
 from bundlegym.user_models.tape import real_tape, simulated_tape
 from bundlegym.user_models.taste import subcategories
@@ -37,6 +38,12 @@ from bundlegym.user_models.trips import GRID
 _LEAST_WEEKS = 3  # of a fit: units, for one, are counted in some and seen in others
 _SIMULATIONS = 4  # that say what all parts make of classes of items
 _VISITS = 2_048  # so many say how much is expected of an item beside others
+
+#: What only offers ask for, where none is made.
+_NOBODY_OFFERS = {
+    "trial": {"habit_share": np.array([0.0, np.inf])},
+    "wear_out": {"wear_out": np.ones(RUNS, dtype=np.float32)},
+}
 
 if TYPE_CHECKING:
     from bundlegym.user_models.choice.shopper import ChoiceShopper
@@ -96,15 +103,19 @@ def fit_whole(
         none |= {"new_level": np.zeros(len(GRID), np.float32), "new_spread": np.zeros(1, np.float32)}
         none["department_spread"] = np.zeros((len(GRID), departments(dataset).max() + 1), np.float32)
         none |= no_effect()
-        tape, earlier = real_tape(dataset, later, known), (first, later[0])
-        if later[0] - first < _LEAST_WEEKS or tape.empty or lacking("choice", dataset, earlier, shoppers):
+        tape, before = real_tape(dataset, later, known), last_fifth((first, later[0]))
+        if (
+            later[0] - first < _LEAST_WEEKS
+            or tape.empty
+            or not len(visit_rows(dataset, before, shoppers))  # by which that model's level would be set
+        ):
             stages.progress(
                 "user model: too little to tell what a model of the first weeks misses in the last fifth of "
                 "them; substitutes, purposes of trips, what is new and drift do nothing"
             )
             return none
-        # Nobody is made an offer, so no habit of a trial is looked for.
-        unkept = Stages(None, lambda _: None, {"trial": {"habit_share": np.array([0.0, np.inf])}})
+        # Nobody is made an offer, so neither the habit of a trial nor wear-out is looked for.
+        unkept = Stages(None, lambda _: None, _NOBODY_OFFERS)
         model = model_of(finished((first, later[0]), none, unkept, by_category=True))
         fit_enough(model, model.tensors, tape, later, known, seed)
         all_weeks = real_tape(dataset, weeks, known)

@@ -59,6 +59,13 @@ def lift_summary(real: np.ndarray, simulated: np.ndarray) -> dict[str, float | l
         "real_deciles": r.round(3).tolist(),
         "simulated_deciles": s.round(3).tolist(),
         "worst_decile": float(np.abs(s / r - 1).max()),
-        "correlation": float(np.corrcoef(np.log(real), np.log(simulated))[0, 1]),
+        "correlation": _correlation(np.log(real), np.log(simulated)),
         "pairs": int(known.sum()),
     }
+
+
+def _correlation(one: np.ndarray, two: np.ndarray) -> float:
+    """NaN where there are not two different values of each."""
+    if not (np.ptp(one) > 0 and np.ptp(two) > 0):
+        return float("nan")
+    return float(np.corrcoef(one, two)[0, 1])

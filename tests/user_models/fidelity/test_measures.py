@@ -83,6 +83,17 @@ def test_a_classifier_finds_a_difference_and_finds_none(dataset, tape):
     assert two_sample.two_sample_auc(features, dearer)["auc"] > 0.8
 
 
+def test_a_classifier_bears_a_column_of_which_nothing_is_known(dataset, tape):
+    """Nobody came twice, so days since the last visit are not known."""
+    features = two_sample.basket_features(tape, dataset, dataset.split.test_weeks[0]).assign(gap=np.nan)
+    half = np.arange(len(features)) % 2 == 0
+    told = two_sample.two_sample_auc(features[half], features[~half])
+    assert 0.3 < told["auc"] < 0.7 and told["low"] <= told["auc"] <= told["high"]
+    few = features[features["shopper"].isin(features["shopper"].unique()[:3])]
+    assert np.isnan(two_sample.two_sample_auc(few, few)["auc"])
+    assert np.isnan(two_sample.two_sample_auc(features, features[:0])["auc"])
+
+
 def test_conditional_poisson_finds_its_own_coefficients():
     rng = np.random.default_rng(0)
     x = rng.normal(0, 0.5, (60, 40, 2))
