@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from bundlegym.agents.interrupt import interrupts_noted
+from bundlegym.data import DataConfig
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
+from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.side_by_side import train_side_by_side
 
@@ -118,3 +120,17 @@ def test_a_killed_process_is_told_in_a_sentence_and_the_others_are_stopped(confi
 def test_what_is_wrong_in_a_process_is_told_in_its_own_sentence(config):
     with pytest.raises(UserError, match="ppo cannot learn this"):
         train_side_by_side(mistaken, config, JOBS, 2)
+
+
+def test_side_by_side_and_one_after_the_other_the_table_is_the_same(tmp_path):
+    """An evaluation falls on the last roll-out of 64 shoppers by 32 steps."""
+    options = {
+        "agents": ("ppo",), "seeds": 2, "steps": 4096, "n_envs": 64, "eval_every": 2048, "episodes": 64,
+        "user_model": "lookalike", "fit_epochs": 1, "judges": (), "greedy": (), "oracle_episodes": 0,
+        "data": DataConfig(log="synthetic", min_purchases=10, cache_dir=tmp_path / "cache"),
+    }  # fmt: skip
+    tables = [
+        Experiment(TrainConfig(**options, runs=tmp_path, name=str(workers), workers=workers)).run()
+        for workers in (1, 2)
+    ]
+    assert tables[0] == tables[1]
