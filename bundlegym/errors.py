@@ -1,5 +1,6 @@
 """The one error that a user of bundlegym is meant to read, and how commands print it."""
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -25,3 +26,6 @@ def guarded(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:  # whoever reads the output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
