@@ -125,6 +125,7 @@ def small_log(folder: Path, **columns: list) -> str:
         (["--resume", "nowhere", "--steps", "3"], ["--resume", "--steps"]),
         (["--agents"], ["--agents", "ppo"]),
         (["--seed", "-1"], ["--seed", "-1"]),
+        (["--log", "synthetic", "--split-seed", "-1"], ["split_seed", "-1"]),
         (["--min-size", "9"], ["min_size 9"]),
         (["--observation", "magic"], ["observation", "magic", "profile"]),
         (["--observation", "context", "profile"], ["--observation", "shopper, candidates, picked missing"]),
