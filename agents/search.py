@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bundlegym.agents.direct import best_direct, worth_of
+from bundlegym.agents.direct import Worth, best_direct, item_scores, worth_of
 from bundlegym.agents.margins import unit_cost, week_of
 from bundlegym.agents.simulate import simulated_gains
 from bundlegym.envs import EnvConfig, Market
@@ -52,41 +52,76 @@ class Finalists:
 
 
 def find_finalists(
-    user_model: UserModel, market: Market, doors: Doors, config: EnvConfig, numbers: range, count: int
+    user_model: UserModel,
+    market: Market,
+    doors: Doors,
+    config: EnvConfig,
+    first: range,
+    second: range,
+    kept: int,
+    count: int,
 ) -> Finalists:
-    """The `count` offers with the greatest expected direct gain under the draws `numbers`; by plain simulation,
-    with fewer tries and draws, where the model appraises nothing."""
+    """The `count` offers with the greatest expected direct gain.
+
+    Among all candidates under the draws `first`, then, on the many draws `second`, among those `kept`
+    candidates with which the first found most. Where the model appraises nothing: by plain simulation, with
+    fewer tries and draws.
+    """
     k = doors.candidates.shape[1]
-    step = max(1, _PAIRS // (k * k * len(numbers)))
+    step = max(1, _PAIRS // (k * k * len(first)), _PAIRS // (kept * kept * len(second)))
     parts = []
     for rows in torch.arange(len(doors.day), device=doors.day.device).split(step):
         some = doors.some(rows)
-        found = _by_direct_effect(user_model, market, some, config, numbers, count)
-        parts.append(found or _by_trying(user_model, market, some, config, numbers[:_FEW_DRAWS], count))
+        found = _by_direct_effect(user_model, market, some, config, first, second, kept, count)
+        parts.append(found or _by_trying(user_model, market, some, config, first[:_FEW_DRAWS], count))
     return Finalists(torch.cat([p.picks for p in parts]), torch.cat([p.level for p in parts]))
 
 
 def _by_direct_effect(
-    user_model: UserModel, market: Market, doors: Doors, config: EnvConfig, numbers: range, count: int
+    user_model: UserModel,
+    market: Market,
+    doors: Doors,
+    config: EnvConfig,
+    first: range,
+    second: range,
+    kept: int,
+    count: int,
 ) -> Finalists | None:
-    d, device = len(numbers), doors.day.device
-    row = torch.arange(len(doors.day), device=device).repeat_interleave(d)
+    m, k = doors.candidates.shape
+    how = np.array(config.discounts), config.min_size, config.max_size
+    items = doors.candidates
+    places = torch.arange(k, device=items.device).expand(m, k)
+    if kept < k:
+        worths = _worths(user_model, market, doors, items, first, config.max_size)
+        if worths is None:
+            return None
+        scores = torch.from_numpy(np.stack([item_scores(worth, *how) for worth in worths]))
+        places = scores.topk(kept, 1).indices.sort(1).values.to(items.device)
+        items = items.gather(1, places)
+    worths = _worths(user_model, market, doors, items, second, config.max_size)
+    if worths is None:
+        return None
+    best = [best_direct(worth, *how, count) for worth in worths]
+    picks, level = (torch.from_numpy(np.stack(part)).to(items.device) for part in tuple(zip(*best))[:2])
+    among = places[:, None].expand(-1, count, -1).gather(2, picks.clamp(min=0))
+    return Finalists(torch.where(picks < 0, -1, among), level)
+
+
+def _worths(
+    user_model: UserModel, market: Market, doors: Doors, items: Tensor, numbers: range, max_size: int
+) -> list[Worth] | None:
+    """What items (M, K) are worth at each visit, or None where the model cannot tell."""
+    d = len(numbers)
+    row = torch.arange(len(items), device=items.device).repeat_interleave(d)
     state = {name: value[row] for name, value in doors.state.items()}
-    appraisal = user_model.appraise(state, doors.candidates[row], doors.draws.others(numbers))
+    appraisal = user_model.appraise(state, items[row], doors.draws.others(numbers))
     if appraisal is None:
         return None
-    week = week_of(market, doors.day)[:, None].expand_as(doors.candidates)
-    price = market.shelf_price[week, doors.candidates]
-    margin = price - unit_cost(market, week, doors.candidates)
-    prices, margins = price.cpu().numpy(), margin.cpu().numpy()
-    discounts = np.array(config.discounts)
-    picks, levels = [], []
-    for n in range(len(doors.day)):
-        worth = worth_of(appraisal, n * d, n * d + d, prices[n], margins[n], config.max_size)
-        best, level, _ = best_direct(worth, discounts, config.min_size, config.max_size, count)
-        picks.append(best)
-        levels.append(level)
-    return Finalists(*(torch.from_numpy(np.stack(part)).to(device) for part in (picks, levels)))
+    week = week_of(market, doors.day)[:, None].expand_as(items)
+    price = market.shelf_price[week, items]
+    margin = (price - unit_cost(market, week, items)).cpu().numpy()
+    price = price.cpu().numpy()
+    return [worth_of(appraisal, n * d, n * d + d, price[n], margin[n], max_size) for n in range(len(items))]
 
 
 def _by_trying(
