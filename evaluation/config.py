@@ -75,8 +75,12 @@ class TrainConfig:
     greedy: tuple[str, ...] = ("tifu-knn", "item-knn")
     """Recommenders over each of which a greedy bundle stands in the table."""
 
-    oracle_episodes: int = 128
-    """Episodes of the myopic oracle, which asks the user model hundreds of times a visit; 0 leaves it out."""
+    planner_episodes: int = 256
+    """Episodes of the planner, and of the oracle, which plans with the model that judges: fewer, since a plan
+    asks the user model a thousand times a visit; 0 leaves both out."""
+
+    hindsight_episodes: int = 0
+    """Episodes of a policy that knows the luck of each visit: a curiosity; 0 leaves it out."""
 
     episodes: int = 8192
     """Episodes on held-out shoppers and weeks behind each row of the final table."""
@@ -131,7 +135,7 @@ class TrainConfig:
             raise UserError(
                 f"--observation: {', '.join(missing)} missing; the agents need {', '.join(BLOCKS)}"
             )
-        for name in ("oracle_episodes", "workers"):
+        for name in ("planner_episodes", "hindsight_episodes", "workers"):
             if getattr(self, name) < 0:
                 raise UserError(f"--{name.replace('_', '-')}: {getattr(self, name)} is less than 0")
         if self.device not in ("auto", "cpu", "cuda"):

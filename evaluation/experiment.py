@@ -33,7 +33,7 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.config import TrainConfig, from_json, to_json
 from bundlegym.evaluation.judge import estimate, play
-from bundlegym.evaluation.rivals import Contender, heuristics, oracle
+from bundlegym.evaluation.rivals import Contender, heuristics, hindsight, oracle, planner
 from bundlegym.evaluation.side_by_side import train_side_by_side
 from bundlegym.evaluation.table import example_offers, format_table
 from bundlegym.recommenders import (
@@ -203,8 +203,10 @@ class Experiment:
         tuning = self.core(episodes, held_out=False, weeks=split.train_weeks, seed=0)
         contenders = heuristics(tuning, {name: self.recommender(name) for name in config.greedy})
         contenders += [Contender(name, "learned", policies) for name, policies in agents.items()]
-        if config.oracle_episodes:
-            contenders.append(oracle())
+        if config.planner_episodes:
+            contenders.append(planner(self.user_model))
+        if config.hindsight_episodes:
+            contenders.append(hindsight())
         judges = {
             f"{family}, judge": population.judge(self.folder, family, config, self.dataset, self.device)
             for family in config.judges
@@ -220,14 +222,21 @@ class Experiment:
 
     def _table(self, contenders: list[Contender], name: str, user_model: UserModel) -> list[dict[str, Any]]:
         """A row a contender: its figures with held-out shoppers in test weeks, as `user_model` sees them."""
-        rows = []
+        rows, config = [], self.config
+        fewer = {"hindsight": config.hindsight_episodes} | dict.fromkeys(
+            ("planner", "oracle"), config.planner_episodes
+        )
+        if config.planner_episodes and user_model is not self.user_model:
+            contenders = [*contenders, oracle(user_model)]
         for rival in tqdm(contenders, desc=f"held-out shoppers and weeks ({name})"):
-            n = self.config.oracle_episodes if rival.kind == "oracle" else self.config.episodes
+            n = fewer.get(rival.kind, config.episodes)
             weeks = self.dataset.split.test_weeks
             core = self.core(n, held_out=True, weeks=weeks, seed=0, judge=user_model)
             figures = estimate([play(core, policy, _JUDGE_SEED) for policy in rival.policies])
             who = {"policy": rival.name, "kind": rival.kind, "user_model": name, "episodes": n}
             rows.append(who | figures)
+            if rival.kind == "planner" and user_model is self.user_model:  # which is the oracle here
+                rows.append(rows[-1] | {"policy": "oracle", "kind": "oracle"})
         return rows
 
     def recommender(self, name: str) -> Recommender:

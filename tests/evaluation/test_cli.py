@@ -14,7 +14,7 @@ from bundlegym.evaluation.cli import guarded, train
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512", "--dqn-steps", "512",
-         "--n-envs", "16", "--fit-epochs", "1", "--oracle-episodes", "4", "--greedy", "item-knn",
+         "--n-envs", "16", "--fit-epochs", "1", "--planner-episodes", "4", "--hindsight-episodes", "4", "--greedy", "item-knn",
          "--episodes", "32", "--eval-every", "256", "--device", "cpu"]  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def test_results_hold_every_policy_with_intervals(run):
     rows = json.loads((run / "results.json").read_text())["rows"]
     assert {row["policy"] for row in rows} == {
         "ppo", "dqn", "offer_nothing", "random", "popularity", "most_bought", "co_purchase",
-        "greedy_item-knn", "myopic_oracle",
+        "greedy_item-knn", "planner", "oracle", "hindsight",
     }  # fmt: skip
     for row in rows:
         gain = row["incremental_margin_per_visit"]

@@ -43,7 +43,7 @@ def test_interval_narrows_with_episodes_and_widens_with_seeds():
 
 def test_table_has_the_best_row_first(make_core):
     rows = [
-        {"policy": name, "kind": "heuristic", **estimate([play(make_core(n=32), policy, 1)])}
+        {"policy": name, "kind": "heuristic", "episodes": 32, **estimate([play(make_core(n=32), policy, 1)])}
         for name, policy in (("nothing", offer_nothing), ("bought", fill_by(SCORES["most_bought"], 4)))
     ]
     lines = format_table(rows).splitlines()
