@@ -118,6 +118,11 @@ class Experiment:
             self.market, judge or self.user_model, env, n=n, shoppers=shoppers, weeks=weeks, seed=seed
         )
 
+    def judging_core(self, n: int, judge: UserModel | None = None) -> BundleCore:
+        """A simulator of n held-out shoppers in the test weeks, as in the tables."""
+        weeks = self.dataset.split.test_weeks
+        return self.core(n, held_out=True, weeks=weeks, seed=_JUDGE_SEED, judge=judge)
+
     @one_thread()
     def run(self) -> dict[str, Any]:
         """Train what is not yet trained, judge everything, write and return the results."""
