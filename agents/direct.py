@@ -49,8 +49,8 @@ class Worth(NamedTuple):
 def worth_of(
     appraisal: Appraisal, first: int, end: int, price: np.ndarray, margin: np.ndarray, max_size: int
 ) -> Worth:
-    """The rows first, ..., end - 1 of an appraisal, which are one visit under so many draws; for bundles of up
-    to `max_size` items."""
+    """The rows first, ..., end - 1 of an appraisal, which are one visit under so many draws; for bundles of
+    up to `max_size` items."""
 
     def turned(name: str) -> np.ndarray:
         return np.ascontiguousarray(getattr(appraisal, name)[first:end].cpu().numpy().T)

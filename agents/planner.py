@@ -57,10 +57,10 @@ class Planner:
     """A policy `planner(core) -> actions (N,)`; it plans a whole bundle when a visit opens.
 
     Args:
-        user_model: that it plans with, which need not be the one that reacts. Where it is, the planner goes by
-            the shopper's state in the core, so by all that the shopper did in the episode. Where it is not,
-            the planner knows the shopper by the log until that day, as `UserModel.reset` gives it, and by
-            the offers of the episode, where both models remember them (`user_models.choice.exposures`):
+        user_model: that it plans with, which need not be the one that reacts. Where it is, the planner goes
+            by the shopper's state in the core, so by all that the shopper did in the episode. Where it is
+            not, the planner knows the shopper by the log until that day, as `UserModel.reset` gives it, and
+            by the offers of the episode, where both models remember them (`user_models.choice.exposures`):
             purchases of the episode's earlier visits are not known to it.
         draws: of luck, as the module says.
         kept: candidates that are searched on more draws.
@@ -114,9 +114,7 @@ class Planner:
         m, device, d = len(doors.day), doors.day.device, self.draws
         kept = min(max(self.kept, config.max_size), config.n_candidates)
         first, second, choice, estimate = _apart(d, _MORE * d, d, _ESTIMATE * d)
-        found = find_finalists(
-            self.user_model, market, doors, config, first, second, kept, self.finalists
-        )
+        found = find_finalists(self.user_model, market, doors, config, first, second, kept, self.finalists)
         picks = torch.full((m, config.max_size), -1, dtype=torch.int64, device=device)
         plan = Plan(picks, picks[:, 0] * 0, torch.zeros(m, device=device), torch.zeros(m, device=device))
         hopeful = (found.picks[:, 0, 0] >= 0).nonzero()[:, 0]

@@ -44,8 +44,13 @@ class Doors:
 
 @dataclass(frozen=True)
 class Finalists:
-    """F offers a visit, best first. picks: (M, F, B) places among the candidates, -1 where a bundle is smaller,
-    and everywhere where there is no offer. level: (M, F) of the discount."""
+    """F offers a visit, best first.
+
+    Attributes:
+        picks: (M, F, B) places among the candidates, -1 where a bundle is smaller, and everywhere where there
+            is no offer.
+        level: (M, F) of the discount.
+    """
 
     picks: Tensor
     level: Tensor
@@ -101,8 +106,10 @@ def _by_direct_effect(
     worths = _worths(user_model, market, doors, items, second, config.max_size)
     if worths is None:
         return None
-    best = [best_direct(worth, *how, count) for worth in worths]
-    picks, level = (torch.from_numpy(np.stack(part)).to(items.device) for part in tuple(zip(*best))[:2])
+    picks, level, _ = (
+        torch.from_numpy(np.stack(part)).to(items.device)
+        for part in zip(*(best_direct(worth, *how, count) for worth in worths), strict=True)
+    )
     among = places[:, None].expand(-1, count, -1).gather(2, picks.clamp(min=0))
     return Finalists(torch.where(picks < 0, -1, among), level)
 
@@ -119,15 +126,16 @@ def _worths(
         return None
     week = week_of(market, doors.day)[:, None].expand_as(items)
     price = market.shelf_price[week, items]
-    margin = (price - unit_cost(market, week, items)).cpu().numpy()
-    price = price.cpu().numpy()
-    return [worth_of(appraisal, n * d, n * d + d, price[n], margin[n], max_size) for n in range(len(items))]
+    margins = (price - unit_cost(market, week, items)).cpu().numpy()
+    prices = price.cpu().numpy()
+    return [worth_of(appraisal, n * d, n * d + d, prices[n], margins[n], max_size) for n in range(len(items))]
 
 
 def _by_trying(
     user_model: UserModel, market: Market, doors: Doors, config: EnvConfig, numbers: range, count: int
 ) -> Finalists:
-    """At each level a bundle grows from the best item by the one that adds most, of the best few by themselves."""
+    """At each level a bundle grows from the best item by the one that adds most, of those that are best by
+    themselves."""
     m, k = doors.candidates.shape
     levels, size, device = len(config.discounts), config.max_size, doors.day.device
     discounts = torch.tensor(config.discounts, device=device)
@@ -160,7 +168,7 @@ def _by_trying(
             pool.append(bundle.clone())
             pool_gain.append(best.values)
     gains, offers = torch.cat(pool_gain, 1), torch.cat(pool, 1)
-    best = gains.topk(min(count, gains.shape[1]), 1)
-    picks = offers.gather(1, best.indices[..., None].expand(-1, -1, size))
-    picks = torch.where((best.values > 0)[..., None], picks, -1)
-    return Finalists(picks, best.indices % levels)
+    top = gains.topk(min(count, gains.shape[1]), 1)
+    picks = offers.gather(1, top.indices[..., None].expand(-1, -1, size))
+    picks = torch.where((top.values > 0)[..., None], picks, -1)
+    return Finalists(picks, top.indices % levels)

@@ -2,10 +2,10 @@
 `python benchmarks/planner.py --run runs/NAME` or, without a run, `python benchmarks/planner.py --log LOG` and
 further options of train.py. No agent is needed.
 
-A row a planner and judge: the planner of the run's user model, judged by that model and by each judge, and the
-oracle of each judge, which plans with the judge itself. Intervals are over visits of held-out shoppers in the
-test weeks. `--exposure 0 1` repeats all under each `offer_exposure`, of planner and judge alike; models that
-make no such assumption stand there once.
+A row a planner and judge: the planner of the run's user model, judged by that model and by each judge, and
+the oracle of each judge, which plans with the judge itself. Intervals are over visits of held-out shoppers in
+the test weeks. `--exposure 0 1` repeats all under each `offer_exposure`, of planner and judge alike; models
+that make no such assumption stand there once.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import tyro
 
 from bundlegym.agents.planner import Planner
 from bundlegym.data.files import write_json
-from bundlegym.evaluation import population
 from bundlegym.errors import UserError
+from bundlegym.evaluation import population
 from bundlegym.evaluation.cli import guarded, read_config_like
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment, read_config

@@ -91,8 +91,8 @@ def _basket(market: Market, response: Response, day: Tensor, items: Tensor) -> _
 def _moved(
     market: Market, mine: Response, twin: Response, day: Tensor, items: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """(D,) margin of what is not in the offer: more than the twin's of items of which more is bought, and less
-    of others."""
+    """(D,) margin of what is not in the offer: gained on the twin by items of which more is bought, and lost
+    by others."""
     n_items = market.shelf_price.shape[1]
     keys, values = [], []
     for sign, response in ((1, mine), (-1, twin)):

@@ -22,23 +22,27 @@ LATER = 3
 def best_offers(
     core: BundleCore, planner: Planner, dataset: Dataset, count: int, progress: Callable[[str], None] = print
 ) -> dict[str, Any]:
-    """In JSON's own types: `summary` of the plans for the first visit in each slot, and `offers`, those `count`
-    of greatest expected gain by the planner's own estimate, each taken apart on fresh draws."""
+    """In JSON's own types: `summary` of the plans for the first visit in each slot, and `offers`.
+
+    These are the `count` of greatest expected gain by the planner's own estimate, each taken apart on fresh
+    draws and put in order by what it earns on these.
+    """
     progress(f"planning {core.n} visits")
     planned = plan_first_visits(core, planner)
     made = int((planned.items[:, 0] >= 0).sum())
     best = planned.plan.gain.argsort(descending=True, stable=True)[: min(count, made)]
     progress(f"taking {len(best)} offers apart")
+    offers = [
+        _told(core, dataset, int(slot), planned.items[slot], float(planned.discount[slot]))
+        | {"planned": {name: float(getattr(planned.plan, name)[slot]) for name in ("gain", "error")}}
+        for slot in best
+    ]
     return {
         "log": dataset.name,
         "later_visits": LATER,
         "draws": _DRAWS,
         "summary": summary_of(planned),
-        "offers": [
-            _told(core, dataset, int(slot), planned.items[slot], float(planned.discount[slot]))
-            | {"planned": {name: float(getattr(planned.plan, name)[slot]) for name in ("gain", "error")}}
-            for slot in best
-        ],
+        "offers": sorted(offers, key=lambda offer: -offer["gain"]["mean"]),
     }
 
 

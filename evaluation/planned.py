@@ -72,8 +72,8 @@ def plan_first_visits(core: BundleCore, planner: Planner, draws: int = 128) -> P
 
 
 def summary_of(planned: Planned) -> dict[str, Any]:
-    """In JSON's own types: the mean gain over all visits, 0 where nothing is offered, and at full price and at
-    a discount the parts of it, each with its 95 % interval; shares of all visits by discount and size."""
+    """In JSON's own types: the mean gain over all visits, 0 where nothing is offered, and the parts of it at
+    full price and at a discount, each with its 95 % interval; shares of all visits by discount and size."""
     gain = planned.gain.mean(1).double().cpu().numpy()
     size = (planned.items >= 0).sum(1).cpu().numpy()
     discount = planned.discount.double().cpu().numpy().round(4)
@@ -92,7 +92,10 @@ def summary_of(planned: Planned) -> dict[str, Any]:
 
 def summary_words(summary: dict[str, Any]) -> str:
     """Two lines."""
-    levels = ", ".join(f"{share:.1%} at {float(d):.0%} off" for d, share in summary["discounts"].items())
+    levels = ", ".join(
+        f"{share:.1%} at {f'{float(d):.0%} off' if float(d) else 'full price'}"
+        for d, share in summary["discounts"].items()
+    )
     sizes = ", ".join(f"{share:.1%} of {size}" for size, share in summary["sizes"].items())
     parts = (
         f"{in_words(summary['gain_at_full_price'])} of it at full price, "

@@ -50,8 +50,8 @@ def test_the_direct_effect_is_what_a_simulation_of_the_offered_items_finds(marke
         add_gains(worth, np.array(bundle), len(bundle), LEVELS, total)
         for level, discount in enumerate(LEVELS):
             mean = simulated_gains(
-                toy, core.market, state, state["day"], torch.tensor([[bundle]]), torch.tensor([[float(discount)]]),
-                some_draws(1), range(1, n_draws + 1),
+                toy, core.market, state, state["day"], torch.tensor([[bundle]]),
+                torch.tensor([[float(discount)]]), some_draws(1), range(1, n_draws + 1),
             ).mean()  # fmt: skip
             if synergy == 0 or len(bundle) == 3:
                 assert total[level] / n_draws == pytest.approx(float(mean), abs=2e-5)

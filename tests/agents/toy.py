@@ -118,7 +118,13 @@ def toy_market(market: Market, toy: Toy, cost: Tensor, shoppers: int = 64) -> Ma
 
 
 def toy_core(
-    market: Market, toy: Toy, cost: Tensor, n: int = 16, seed: int = 0, reacts: UserModel | None = None, **options
+    market: Market,
+    toy: Toy,
+    cost: Tensor,
+    n: int = 16,
+    seed: int = 0,
+    reacts: UserModel | None = None,
+    **options,
 ) -> BundleCore:
     """A simulator of a toy's shoppers; `reacts` reacts in its place."""
     options = {"n_candidates": len(toy.price), "max_size": 3, **options}

@@ -72,7 +72,7 @@ def test_the_best_come_first_and_are_told_in_words(market, toy, dataset):
     core = toy_core(market, toy, 0.4 * toy.price, n=12, max_size=2)
     content = best_offers(core, Planner(toy, draws=16), dataset, 3, lambda _: None)
     assert json.loads(json.dumps(content)) == content
-    gains = [offer["planned"]["gain"] for offer in content["offers"]]
+    gains = [offer["gain"]["mean"] for offer in content["offers"]]
     assert len(gains) == 3 and gains == sorted(gains, reverse=True)
     text = as_text(content)
     assert "3. Shopper" in text and "item 2 (" in text and "sold new" in text
