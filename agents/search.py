@@ -16,7 +16,7 @@ from bundlegym.user_models.base import State, UserModel
 from bundlegym.user_models.draws import Draws
 
 #: Elements of one appraisal's pairs at most, so that memory does not grow with visits.
-_PAIRS = 1 << 24
+_PAIRS = 1 << 23
 #: By simulation alone: draws a try, and candidates that a bundle may grow by.
 _FEW_DRAWS, _FEW_ITEMS = 8, 8
 
@@ -73,7 +73,7 @@ def find_finalists(
     fewer tries and draws.
     """
     k = doors.candidates.shape[1]
-    step = max(1, _PAIRS // (k * k * len(first)), _PAIRS // (kept * kept * len(second)))
+    step = max(1, _PAIRS // max(k * k * len(first), kept * kept * len(second)))
     parts = []
     for rows in torch.arange(len(doors.day), device=doors.day.device).split(step):
         some = doors.some(rows)
@@ -97,24 +97,24 @@ def _by_direct_effect(
     items = doors.candidates
     places = torch.arange(k, device=items.device).expand(m, k)
     if kept < k:
-        worths = _worths(user_model, market, doors, items, first, config.max_size)
-        if worths is None:
+        found = worths(user_model, market, doors, items, first, config.max_size)
+        if found is None:
             return None
-        scores = torch.from_numpy(np.stack([item_scores(worth, *how) for worth in worths]))
+        scores = torch.from_numpy(np.stack([item_scores(worth, *how) for worth in found]))
         places = scores.topk(kept, 1).indices.sort(1).values.to(items.device)
         items = items.gather(1, places)
-    worths = _worths(user_model, market, doors, items, second, config.max_size)
-    if worths is None:
+    found = worths(user_model, market, doors, items, second, config.max_size)
+    if found is None:
         return None
     picks, level, _ = (
         torch.from_numpy(np.stack(part)).to(items.device)
-        for part in zip(*(best_direct(worth, *how, count) for worth in worths), strict=True)
+        for part in zip(*(best_direct(worth, *how, count) for worth in found), strict=True)
     )
     among = places[:, None].expand(-1, count, -1).gather(2, picks.clamp(min=0))
     return Finalists(torch.where(picks < 0, -1, among), level)
 
 
-def _worths(
+def worths(
     user_model: UserModel, market: Market, doors: Doors, items: Tensor, numbers: range, max_size: int
 ) -> list[Worth] | None:
     """What items (M, K) are worth at each visit, or None where the model cannot tell."""
