@@ -49,8 +49,8 @@ class Worth(NamedTuple):
 def worth_of(
     appraisal: Appraisal, first: int, end: int, price: np.ndarray, margin: np.ndarray, max_size: int
 ) -> Worth:
-    """The rows first, ..., end - 1 of an appraisal, which are one visit under so many draws; for bundles of up
-    to `max_size` items."""
+    """The rows first, ..., end - 1 of an appraisal, which are one visit under so many draws; for bundles of
+    up to `max_size` items."""
 
     def turned(name: str) -> np.ndarray:
         return np.ascontiguousarray(getattr(appraisal, name)[first:end].cpu().numpy().T)
@@ -165,23 +165,45 @@ def best_direct(w, discounts, min_size, max_size, count):
                     start[level, 0], start[level, 1] = i, j
                 if min_size <= 2:
                     _keep(gain, items, 2, level, best, best_level, best_gain)
-    one = np.zeros(1)
     for level in range(levels):
         items[:2] = start[level]
         for size in range(3, max_size + 1):
-            add, most = 0, -np.inf
-            for i in range(k):
-                again = False
-                for a in range(size - 1):
-                    again = again or items[a] == i
-                if again:
-                    continue
-                items[size - 1] = i
-                one[0] = 0
-                add_gains(w, items, size, discounts[level : level + 1], one)
-                if one[0] > most:
-                    add, most = i, one[0]
-            items[size - 1] = add
+            gain = _grow(w, items, size, discounts[level : level + 1])
             if size >= min_size:
-                _keep(most / n_draws, items, size, level, best, best_level, best_gain)
+                _keep(gain / n_draws, items, size, level, best, best_level, best_gain)
     return best, best_level, best_gain
+
+
+@njit()
+def _grow(w, items, size, discount):
+    """Put the item that adds most at the end of `items`, which then are `size`; their gain over all draws."""
+    add, most, gain = 0, -np.inf, np.zeros(1)
+    for i in range(w.value.shape[0]):
+        again = False
+        for a in range(size - 1):
+            again = again or items[a] == i
+        if again:
+            continue
+        items[size - 1] = i
+        gain[0] = 0
+        add_gains(w, items, size, discount, gain)
+        if gain[0] > most:
+            add, most = i, gain[0]
+    items[size - 1] = add
+    return most
+
+
+@njit()
+def item_scores(w, discounts, min_size, max_size):
+    """(K,) the greatest expected direct gain of any pair with each candidate, or of the candidate alone."""
+    k, n_draws = w.value.shape
+    scores = np.full(k, -np.inf)
+    items, total = np.zeros(2, np.int64), np.zeros(len(discounts))
+    for i in range(k):
+        for j in range(i if min_size == 1 else i + 1, k if max_size > 1 else i + 1):
+            items[0], items[1] = i, j
+            total[:] = 0
+            add_gains(w, items, 1 if i == j else 2, discounts, total)
+            gain = total.max() / n_draws
+            scores[i], scores[j] = max(scores[i], gain), max(scores[j], gain)
+    return scores

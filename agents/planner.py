@@ -1,13 +1,15 @@
 """The planner: at each visit the offer with the greatest expected incremental margin under a fitted model.
 
 It needs no learning and can be deployed as it stands: it knows the shopper's history and the shop's prices,
-and integrates over luck with draws of its own, the same for all offers that it compares. Three steps:
+and integrates over luck with draws of its own, the same for all offers that it compares. Four steps, with D
+draws:
 
-1. *Search*: the direct effect of all pairs at all discount levels, and of what grows from them, in closed
-   form on `draws` draws (`direct`); a few finalists.
-2. *Choice*: the finalists are simulated, the rest of the basket included, on half as many fresh draws.
-3. *Estimate*: the best of them is simulated on `draws` fresh draws. It is offered if its mean gain is above
-   zero by more than `errors` standard errors.
+1. *Search*: the direct effect of all pairs at all discount levels in closed form (`direct`), on D draws; the
+   few candidates of the best pairs stay.
+2. *Search among these*: all pairs, and what grows from them, on 8 D fresh draws; a few finalists.
+3. *Choice*: the finalists are simulated, the rest of the basket included, on D fresh draws.
+4. *Estimate*: the best of them is simulated on 4 D fresh draws. It is offered if its mean gain is above zero
+   by more than `errors` standard errors.
 
 What was chosen on some draws looks better on them than it is (the winner's curse); each step therefore has
 draws of its own. It looks at one visit only; habits, stocks and wear-out are nothing to it.
@@ -23,11 +25,15 @@ from torch import Tensor
 from bundlegym.agents.search import Doors, Finalists, find_finalists
 from bundlegym.agents.simulate import simulated_gains
 from bundlegym.envs import BundleCore, EnvConfig, Market
-from bundlegym.user_models.base import UserModel
+from bundlegym.user_models.base import State, UserModel
 from bundlegym.user_models.draws import Draws
 
 #: Nobody would take it as the seed of a simulation: the planner's luck must not be that of the visit.
 _SEED = 6_148_914_691_236_517
+#: What a state says of the offers that the shop itself made, whatever the model is fitted to.
+OFFERS = ("shown", "shown_week", "shown_run")
+#: Draws of the second search and of the estimate, as multiples of those of the first search.
+_MORE, _ESTIMATE = 8, 4
 
 
 @dataclass(frozen=True)
@@ -51,11 +57,13 @@ class Planner:
     """A policy `planner(core) -> actions (N,)`; it plans a whole bundle when a visit opens.
 
     Args:
-        user_model: that it plans with, which need not be the one that reacts. Where it is, the planner goes by
-            the shopper's state in the core, so by all that the shopper did in the episode. Where it is not,
-            the planner knows the shopper by the log until that day, as `UserModel.reset` gives it: purchases
-            of the episode's earlier visits are not known to it.
+        user_model: that it plans with, which need not be the one that reacts. Where it is, the planner goes
+            by the shopper's state in the core, so by all that the shopper did in the episode. Where it is
+            not, the planner knows the shopper by the log until that day, as `UserModel.reset` gives it, and
+            by the offers of the episode, where both models remember them (`user_models.choice.exposures`):
+            purchases of the episode's earlier visits are not known to it.
         draws: of luck, as the module says.
+        kept: candidates that are searched on more draws.
         finalists: offers a visit that are simulated in full.
         errors: standard errors by which the expected gain of an offer must be above zero.
         seed: of the planner's own luck.
@@ -66,14 +74,15 @@ class Planner:
         user_model: UserModel,
         *,
         draws: int = 64,
-        finalists: int = 4,
-        errors: float = 1.0,
+        kept: int = 12,
+        finalists: int = 2,
+        errors: float = 0.5,
         seed: int = 0,
     ) -> None:
         if draws < 2 or finalists < 1:
             raise ValueError(f"draws {draws}, finalists {finalists}: at least 2 and 1")
         self.user_model, self.draws, self.finalists = user_model, draws, finalists
-        self.errors, self.seed = errors, _SEED + seed
+        self.kept, self.errors, self.seed = kept, errors, _SEED + seed
         self._actions = torch.zeros(0, 0, dtype=torch.int64)
 
     def __call__(self, core: BundleCore) -> Tensor:
@@ -96,14 +105,16 @@ class Planner:
             state = {name: value[rows] for name, value in core.state.items()}
         else:
             state = self.user_model.reset(shopper, day)
+            state |= {name: core.state[name][rows] for name in OFFERS if _alike(name, state, core.state)}
         draws = Draws(self.seed, core.episode[rows], core.visit[rows])
         return Doors(state, day, core.candidates[rows], draws)
 
     def plan_visits(self, market: Market, config: EnvConfig, doors: Doors) -> Plan:
         """What to offer to shoppers at the door."""
-        m, half, device = len(doors.day), max(1, self.draws // 2), doors.day.device
-        search, choice, estimate = _apart(self.draws, half, self.draws)
-        found = find_finalists(self.user_model, market, doors, config, search, self.finalists)
+        m, device, d = len(doors.day), doors.day.device, self.draws
+        kept = min(max(self.kept, config.max_size), config.n_candidates)
+        first, second, choice, estimate = _apart(d, _MORE * d, d, _ESTIMATE * d)
+        found = find_finalists(self.user_model, market, doors, config, first, second, kept, self.finalists)
         picks = torch.full((m, config.max_size), -1, dtype=torch.int64, device=device)
         plan = Plan(picks, picks[:, 0] * 0, torch.zeros(m, device=device), torch.zeros(m, device=device))
         hopeful = (found.picks[:, 0, 0] >= 0).nonzero()[:, 0]
@@ -141,6 +152,10 @@ class Planner:
         return simulated_gains(
             self.user_model, market, some.state, some.day, items, discount, some.draws, numbers
         )
+
+
+def _alike(name: str, one: State, other: State) -> bool:
+    return name in one and name in other and one[name].shape[1:] == other[name].shape[1:]
 
 
 def items_of(candidates: Tensor, picks: Tensor) -> Tensor:

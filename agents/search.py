@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bundlegym.agents.direct import best_direct, worth_of
+from bundlegym.agents.direct import Worth, best_direct, item_scores, worth_of
 from bundlegym.agents.simulate import simulated_gains
 from bundlegym.envs import EnvConfig, Market
 from bundlegym.user_models.base import State, UserModel
 from bundlegym.user_models.draws import Draws
 
 #: Elements of one appraisal's pairs at most, so that memory does not grow with visits.
-_PAIRS = 1 << 24
+_PAIRS = 1 << 23
 #: By simulation alone: draws a try, and candidates that a bundle may grow by.
 _FEW_DRAWS, _FEW_ITEMS = 8, 8
 
@@ -43,55 +43,98 @@ class Doors:
 
 @dataclass(frozen=True)
 class Finalists:
-    """F offers a visit, best first. picks: (M, F, B) places among the candidates, -1 where a bundle is smaller,
-    and everywhere where there is no offer. level: (M, F) of the discount."""
+    """F offers a visit, best first.
+
+    Attributes:
+        picks: (M, F, B) places among the candidates, -1 where a bundle is smaller, and everywhere where there
+            is no offer.
+        level: (M, F) of the discount.
+    """
 
     picks: Tensor
     level: Tensor
 
 
 def find_finalists(
-    user_model: UserModel, market: Market, doors: Doors, config: EnvConfig, numbers: range, count: int
+    user_model: UserModel,
+    market: Market,
+    doors: Doors,
+    config: EnvConfig,
+    first: range,
+    second: range,
+    kept: int,
+    count: int,
 ) -> Finalists:
-    """The `count` offers with the greatest expected direct gain under the draws `numbers`; by plain simulation,
-    with fewer tries and draws, where the model appraises nothing."""
+    """The `count` offers with the greatest expected direct gain.
+
+    Among all candidates under the draws `first`, then, on the many draws `second`, among those `kept`
+    candidates with which the first found most. Where the model appraises nothing: by plain simulation, with
+    fewer tries and draws.
+    """
     k = doors.candidates.shape[1]
-    step = max(1, _PAIRS // (k * k * len(numbers)))
+    step = max(1, _PAIRS // max(k * k * len(first), kept * kept * len(second)))
     parts = []
     for rows in torch.arange(len(doors.day), device=doors.day.device).split(step):
         some = doors.some(rows)
-        found = _by_direct_effect(user_model, market, some, config, numbers, count)
-        parts.append(found or _by_trying(user_model, market, some, config, numbers[:_FEW_DRAWS], count))
+        found = _by_direct_effect(user_model, market, some, config, first, second, kept, count)
+        parts.append(found or _by_trying(user_model, market, some, config, first[:_FEW_DRAWS], count))
     return Finalists(torch.cat([p.picks for p in parts]), torch.cat([p.level for p in parts]))
 
 
 def _by_direct_effect(
-    user_model: UserModel, market: Market, doors: Doors, config: EnvConfig, numbers: range, count: int
+    user_model: UserModel,
+    market: Market,
+    doors: Doors,
+    config: EnvConfig,
+    first: range,
+    second: range,
+    kept: int,
+    count: int,
 ) -> Finalists | None:
-    d, device = len(numbers), doors.day.device
-    row = torch.arange(len(doors.day), device=device).repeat_interleave(d)
+    m, k = doors.candidates.shape
+    how = np.array(config.discounts), config.min_size, config.max_size
+    items = doors.candidates
+    places = torch.arange(k, device=items.device).expand(m, k)
+    if kept < k:
+        found = worths(user_model, market, doors, items, first, config.max_size)
+        if found is None:
+            return None
+        scores = torch.from_numpy(np.stack([item_scores(worth, *how) for worth in found]))
+        places = scores.topk(kept, 1).indices.sort(1).values.to(items.device)
+        items = items.gather(1, places)
+    found = worths(user_model, market, doors, items, second, config.max_size)
+    if found is None:
+        return None
+    picks, level, _ = (
+        torch.from_numpy(np.stack(part)).to(items.device)
+        for part in zip(*(best_direct(worth, *how, count) for worth in found), strict=True)
+    )
+    among = places[:, None].expand(-1, count, -1).gather(2, picks.clamp(min=0))
+    return Finalists(torch.where(picks < 0, -1, among), level)
+
+
+def worths(
+    user_model: UserModel, market: Market, doors: Doors, items: Tensor, numbers: range, max_size: int
+) -> list[Worth] | None:
+    """What items (M, K) are worth at each visit, or None where the model cannot tell."""
+    d = len(numbers)
+    row = torch.arange(len(items), device=items.device).repeat_interleave(d)
     state = {name: value[row] for name, value in doors.state.items()}
-    appraisal = user_model.appraise(state, doors.candidates[row], doors.draws.others(numbers))
+    appraisal = user_model.appraise(state, items[row], doors.draws.others(numbers))
     if appraisal is None:
         return None
-    week = market.week(doors.day)[:, None].expand_as(doors.candidates)
-    price = market.shelf_price[week, doors.candidates]
-    margin = price - market.unit_cost[week, doors.candidates]
-    prices, margins = price.cpu().numpy(), margin.cpu().numpy()
-    discounts = np.array(config.discounts)
-    picks, levels = [], []
-    for n in range(len(doors.day)):
-        worth = worth_of(appraisal, n * d, n * d + d, prices[n], margins[n], config.max_size)
-        best, level, _ = best_direct(worth, discounts, config.min_size, config.max_size, count)
-        picks.append(best)
-        levels.append(level)
-    return Finalists(*(torch.from_numpy(np.stack(part)).to(device) for part in (picks, levels)))
+    week = market.week(doors.day)[:, None].expand_as(items)
+    price = market.shelf_price[week, items]
+    margins = (price - market.unit_cost[week, items]).cpu().numpy()
+    prices = price.cpu().numpy()
+    return [worth_of(appraisal, n * d, n * d + d, prices[n], margins[n], max_size) for n in range(len(items))]
 
 
 def _by_trying(
     user_model: UserModel, market: Market, doors: Doors, config: EnvConfig, numbers: range, count: int
 ) -> Finalists:
-    """At each level a bundle grows from the best item by the one that adds most, of the best few by themselves."""
+    """At each level a bundle grows from the best item by the one that adds most, of those that are best by
+    themselves."""
     m, k = doors.candidates.shape
     levels, size, device = len(config.discounts), config.max_size, doors.day.device
     discounts = torch.tensor(config.discounts, device=device)
@@ -124,7 +167,7 @@ def _by_trying(
             pool.append(bundle.clone())
             pool_gain.append(best.values)
     gains, offers = torch.cat(pool_gain, 1), torch.cat(pool, 1)
-    best = gains.topk(min(count, gains.shape[1]), 1)
-    picks = offers.gather(1, best.indices[..., None].expand(-1, -1, size))
-    picks = torch.where((best.values > 0)[..., None], picks, -1)
-    return Finalists(picks, best.indices % levels)
+    top = gains.topk(min(count, gains.shape[1]), 1)
+    picks = offers.gather(1, top.indices[..., None].expand(-1, -1, size))
+    picks = torch.where((top.values > 0)[..., None], picks, -1)
+    return Finalists(picks, top.indices % levels)

@@ -1,4 +1,4 @@
-"""What offers earn by simulation: the whole visit with the offer less the same visit without, draw by draw."""
+"""What offers earn by simulation: the whole visit with the offer, less the same visit without, by draw."""
 
 from __future__ import annotations
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import tyro
 
+from bundlegym.agents.planner import Planner
 from bundlegym.data import DataConfig, prepare
 from bundlegym.data.config import default_cache_dir
 from bundlegym.data.files import write_json
 from bundlegym.errors import UserError, guarded
-from bundlegym.evaluation import sweep
+from bundlegym.evaluation import best_offers, sweep
 from bundlegym.evaluation.config import TrainConfig
-from bundlegym.evaluation.experiment import Experiment, read_config, summary
+from bundlegym.evaluation.experiment import Experiment, assumption, read_config, summary
 from bundlegym.evaluation.table import format_report, read_results
 from bundlegym.threads import one_thread
 from bundlegym.user_models.build import FAMILIES
@@ -82,13 +83,19 @@ def read_config_like(config: TrainConfig) -> TrainConfig:
 
 @one_thread()
 def evaluate() -> None:
-    """`evaluate.py runs/NAME`: the table again, and a few offers in words; `--fidelity`: a user model's."""
+    """`evaluate.py runs/NAME`: the table again, and a few offers in words; `--best-offers 20`: the planner's
+    best, taken apart; `--fidelity`: a user model's."""
     parser = argparse.ArgumentParser(
         description="Print a run's results and a few of its offers, or how like shoppers a user model is."
     )
     parser.add_argument("run", type=Path, nargs="?", help="folder of a finished run, such as runs/NAME")
     parser.add_argument("--offers", type=int, default=5, help="how many example offers to tell (5)")
     _add_run_options(parser)
+    parser.add_argument(
+        "--best-offers", type=int, default=0, metavar="N",
+        help="plan with the run's user model and take its N best offers apart",
+    )  # fmt: skip
+    parser.add_argument("--visits", type=int, default=640, help="visits that --best-offers plans (640)")
     parser.add_argument("--fidelity", action="store_true", help="fit a user model and judge it")
     parser.add_argument("--log", default=DataConfig.log, help="log for --fidelity (%(default)s)")
     parser.add_argument("--user-model", default="choice", help=f"for --fidelity: {', '.join(FAMILIES)}")
@@ -96,22 +103,46 @@ def evaluate() -> None:
     parser.add_argument(
         "--sweep", action="store_true", help="with --fidelity: a policy under a range of each assumption"
     )
-    parser.add_argument("--json", type=Path, help="file for the figures of --fidelity")
+    parser.add_argument("--json", type=Path, help="file for the figures of --fidelity, --best-offers")
     parser.add_argument("--page", type=Path, help="folder for a page with plots of --fidelity")
     options = parser.parse_args()
     if options.fidelity:
         return _fidelity(options)
-    for name in ("sweep", "json", "page"):
+    for name in ("sweep", "page"):
         if getattr(options, name):
             raise UserError(f"--{name} goes with --fidelity")
     if options.run is None:
         raise UserError("give the folder of a run, such as runs/NAME, or --fidelity")
+    if options.best_offers:
+        return _best_offers(options)
+    if options.json:
+        raise UserError("--json goes with --fidelity or --best-offers")
     results = read_results(options.run)
     if options.offers < 1:
         return print(summary(results))
     config = read_config(options.run, trust_code=options.trust_code, cache_dir=options.cache_dir)
     print(summary(results))
     print(f"\nExample offers:\n{Experiment(config).examples(options.offers)}")
+
+
+def _best_offers(options: argparse.Namespace) -> None:
+    for name in ("best_offers", "visits"):
+        if getattr(options, name) < 1:
+            raise UserError(f"--{name.replace('_', '-')}: {getattr(options, name)} is less than 1")
+    config = read_config(options.run, trust_code=options.trust_code, cache_dir=options.cache_dir)
+    experiment, contents = Experiment(config), []
+    for exposure, model in experiment.user_models.items():
+        content = best_offers.best_offers(
+            experiment.judging_core(options.visits, model),
+            Planner(model),
+            experiment.dataset,
+            options.best_offers,
+            lambda text: print(text, file=sys.stderr),
+        )
+        print(f"== {assumption(exposure)} ==\n\n{best_offers.as_text(content)}\n")
+        contents.append({"offer_exposure": exposure} | content)
+    if options.json is not None:
+        write_json(options.json, {"assumptions": contents})
 
 
 def _fidelity(options: argparse.Namespace) -> None:

@@ -22,8 +22,8 @@ AGENTS = ("ppo", "dqn")
 #: What a good offer adds to a visit is a hundredth of what luck adds or takes.
 _REWARD_DRAWS = 16
 #: The least that each whole number may be.
-_LEAST = {"seed": 0, "oracle_episodes": 0, "workers": 0, "steps": 1, "dqn_steps": 1, "seeds": 1, "n_envs": 1,
-          "fit_epochs": 1, "episodes": 1, "eval_every": 1}  # fmt: skip
+_LEAST = {"seed": 0, "planner_episodes": 0, "hindsight_episodes": 0, "workers": 0, "steps": 1, "dqn_steps": 1,
+          "seeds": 1, "n_envs": 1, "fit_epochs": 1, "episodes": 1, "eval_every": 1}  # fmt: skip
 _MOST_SEED = 2**32 - 1  # that numpy's global generator takes
 _LONGEST_NAME = 255  # bytes that file systems take
 
@@ -84,8 +84,12 @@ class TrainConfig:
     greedy: tuple[str, ...] = ("tifu-knn", "item-knn")
     """Recommenders over each of which a greedy bundle stands in the table."""
 
-    oracle_episodes: int = 128
-    """Episodes of the myopic oracle, which asks the user model hundreds of times a visit; 0 leaves it out."""
+    planner_episodes: int = 256
+    """Episodes of the planner, and of the oracle, which plans with the model that judges: fewer, since a plan
+    asks the user model a thousand times a visit; 0 leaves both out."""
+
+    hindsight_episodes: int = 0
+    """Episodes of a policy that knows the luck of each visit: a curiosity; 0 leaves it out."""
 
     episodes: int = 8192
     """Episodes on held-out shoppers and weeks behind each row of the final table."""

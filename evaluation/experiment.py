@@ -37,7 +37,7 @@ from bundlegym.evaluation import population
 from bundlegym.evaluation.config import TrainConfig, from_json, to_json
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.judge import check_figures, estimate, play
-from bundlegym.evaluation.rivals import Contender, heuristics, oracle
+from bundlegym.evaluation.rivals import Contender, heuristics, hindsight, oracle, planner
 from bundlegym.evaluation.side_by_side import train_side_by_side
 from bundlegym.evaluation.table import MARGIN_LEGEND, example_offers, format_table
 from bundlegym.recommenders import (
@@ -122,6 +122,11 @@ class Experiment:
         shoppers = np.flatnonzero(self.dataset.split.held_out == held_out)
         env = dataclasses.replace(self.config.env, reward_draws=reward_draws)
         return BundleCore(self.market, user_model, env, n=n, shoppers=shoppers, weeks=weeks, seed=seed)
+
+    def judging_core(self, n: int, user_model: UserModel) -> BundleCore:
+        """A simulator of n held-out shoppers in the test weeks, as in the tables."""
+        weeks = self.dataset.split.test_weeks
+        return self.core(n, held_out=True, weeks=weeks, seed=_JUDGE_SEED, user_model=user_model)
 
     @one_thread()
     def run(self) -> dict[str, Any]:
@@ -269,23 +274,33 @@ class Experiment:
             name = agent if trained_under == exposure else f"{agent}, trained at exposure {trained_under:g}"
             jobs = [Job(agent, seed, trained_under) for seed in config.all_seeds]
             contenders.append(Contender(name, "learned", [learned(self.trained(job)) for job in jobs]))
-        if config.oracle_episodes:
-            contenders.append(oracle())
+        if config.planner_episodes:
+            contenders.append(planner(self.user_models[exposure]))
+        if config.hindsight_episodes:
+            contenders.append(hindsight())
         return contenders
 
     def _table(
         self, contenders: list[Contender], name: str, user_model: UserModel, exposure: float
     ) -> list[dict[str, Any]]:
         """A row a contender: its figures with held-out shoppers in test weeks, as `user_model` sees them."""
-        rows = []
+        rows, config = [], self.config
+        fewer = {"hindsight": config.hindsight_episodes} | dict.fromkeys(
+            ("planner", "oracle"), config.planner_episodes
+        )
+        trained_on = self.user_models[exposure]
+        if config.planner_episodes and user_model is not trained_on:
+            contenders = [*contenders, oracle(user_model)]
         for rival in tqdm(contenders, desc=f"held-out shoppers and weeks ({name}, exposure {exposure:g})"):
-            n = self.config.oracle_episodes if rival.kind == "oracle" else self.config.episodes
+            n = fewer.get(rival.kind, config.episodes)
             weeks = self.dataset.split.test_weeks
             core = self.core(n, held_out=True, weeks=weeks, seed=0, user_model=user_model)
             figures = estimate([play(core, policy, _JUDGE_SEED) for policy in rival.policies])
             check_figures(f"{rival.name}, judged by {name}", figures)
             who = {"policy": rival.name, "kind": rival.kind, "user_model": name, "offer_exposure": exposure}
             rows.append(who | {"episodes": n} | figures)
+            if rival.kind == "planner" and user_model is trained_on:  # which is the oracle here
+                rows.append(rows[-1] | {"policy": "oracle", "kind": "oracle"})
         return rows
 
     def recommender(self, name: str) -> Recommender:
@@ -366,6 +381,11 @@ def resuming(config: TrainConfig) -> str:
     return shlex.join(command)
 
 
+def assumption(exposure: float) -> str:
+    """What a value of `offer_exposure` assumes, in words."""
+    return f"Offer exposure {exposure:g}: {_MEANING.get(exposure, _PART_OF_MAILER)}"
+
+
 def summary(results: dict[str, Any]) -> str:
     """The tables, one an assumption and user model, with what they rest on."""
     size = f"{results['episodes']} episodes, {results['seeds']} seed(s)"
@@ -376,7 +396,7 @@ def summary(results: dict[str, Any]) -> str:
 
     every = results["rows"] + results["judges"]
     for exposure in dict.fromkeys(table_of(row)[0] for row in every):
-        parts.append(f"== Offer exposure {exposure:g}: {_MEANING.get(exposure, _PART_OF_MAILER)} ==")
+        parts.append(f"== {assumption(exposure)} ==")
         for (under, name), rows in itertools.groupby(every, table_of):
             if under == exposure:
                 whose = "fitted on held-out shoppers" if name.endswith("judge") else "the model trained on"

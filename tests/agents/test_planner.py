@@ -11,7 +11,11 @@ import torch
 from bundlegym.agents.direct import add_gains, best_direct, worth_of
 from bundlegym.agents.heuristics import fill_by
 from bundlegym.agents.planner import Planner, items_of
+from bundlegym.agents.search import worths
 from bundlegym.agents.simulate import simulated_gains
+from bundlegym.envs import BundleCore, EnvConfig
+from bundlegym.evaluation.anatomy import take_apart
+from bundlegym.user_models import LookalikeShopper
 from bundlegym.user_models.draws import Draws
 from tests.agents.toy import Toy, a_toy, toy_core
 
@@ -50,8 +54,8 @@ def test_the_direct_effect_is_what_a_simulation_of_the_offered_items_finds(marke
         add_gains(worth, np.array(bundle), len(bundle), LEVELS, total)
         for level, discount in enumerate(LEVELS):
             mean = simulated_gains(
-                toy, core.market, state, state["day"], torch.tensor([[bundle]]), torch.tensor([[float(discount)]]),
-                some_draws(1), range(1, n_draws + 1),
+                toy, core.market, state, state["day"], torch.tensor([[bundle]]),
+                torch.tensor([[float(discount)]]), some_draws(1), range(1, n_draws + 1),
             ).mean()  # fmt: skip
             if synergy == 0 or len(bundle) == 3:
                 assert total[level] / n_draws == pytest.approx(float(mean), abs=2e-5)
@@ -117,11 +121,11 @@ def test_it_offers_the_pair_that_pays(market, knows):
 
 def test_the_rest_of_the_basket_decides_between_finalists(market):
     toy, cost = with_one_good_pair()
-    toy.utility = torch.tensor([4.0, -9, -1.2, -1.0, -9, -1.0, 4, -9])
+    toy.utility = torch.tensor([4.0, -9, -2.0, -1.0, -9, -1.0, 4, -9])
     core = toy_core(market, toy, cost, n=16, n_candidates=8, max_size=2)
-    before = Planner(toy, finalists=12).plan(core, core.rows)
+    before = Planner(toy, finalists=40).plan(core, core.rows)
     toy.synergy[7, 2] = 12.0  # who gets 2 because of an offer buys 7, too, which nobody is offered
-    after = Planner(toy, finalists=12).plan(core, core.rows)
+    after = Planner(toy, finalists=40).plan(core, core.rows)
     with_two = [(items_of(core.candidates, p.picks) == 2).any(1).float().mean() for p in (before, after)]
     assert with_two[0] < 0.7 and with_two[1] > 0.9
 
@@ -171,6 +175,29 @@ def test_planning_changes_nothing(market):
     for _ in range(4):
         a, b = core.step(policy(core)), untouched.step(policy(untouched))
     assert torch.equal(a.record.margin, b.record.margin)
+
+
+@pytest.mark.parametrize("family", ["choice", "lookalike"])
+def test_the_direct_effect_is_what_a_fitted_model_does_with_the_offered_items(
+    dataset, user_model, market, family
+):
+    model = user_model if family == "choice" else LookalikeShopper.fit(dataset, progress=lambda _: None)
+    core = BundleCore(
+        market, model, EnvConfig(), n=4, shoppers=np.flatnonzero(dataset.split.held_out),
+        weeks=dataset.split.test_weeks,
+    )  # fmt: skip
+    core.reset()
+    doors, numbers = Planner(model).doors(core, core.rows), range(1, 129)
+    for n, worth in enumerate(worths(model, market, doors, core.candidates, numbers, 4)):
+        one = doors.some(torch.tensor([n]))
+        for size, discount in ((1, 0.1), (2, 0.0), (2, 0.2), (4, 0.3)):
+            picks = np.random.default_rng(n).choice(core.k, size, replace=False)
+            total = np.zeros(1)
+            add_gains(worth, picks, size, np.array([discount]), total)
+            items = core.candidates[n][torch.from_numpy(picks)]
+            found = take_apart(model, market, one.state, one.day, items, discount, one.draws, numbers)
+            direct = found["sold_new"]["mean"] + found["given_away"]["mean"]
+            assert direct == pytest.approx(total[0] / len(numbers), abs=1e-5)
 
 
 def test_others_are_the_other_lucks_one_by_one():

@@ -14,8 +14,8 @@ from bundlegym.evaluation.cli import guarded, train
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512", "--dqn-steps", "512",
-         "--n-envs", "16", "--fit-epochs", "1", "--oracle-episodes", "4", "--greedy", "item-knn",
-         "--episodes", "32", "--eval-every", "256", "--device", "cpu"]  # fmt: skip
+         "--n-envs", "16", "--fit-epochs", "1", "--planner-episodes", "4", "--hindsight-episodes", "4",
+         "--greedy", "item-knn", "--episodes", "32", "--eval-every", "256", "--device", "cpu"]  # fmt: skip
 
 
 def script(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -37,7 +37,8 @@ def test_results_hold_every_policy_with_intervals(run):
     assert {row["policy"] for row in rows} == {
         "ppo", "dqn", "ppo, trained at exposure 0", "dqn, trained at exposure 0",
         "ppo, trained at exposure 1", "dqn, trained at exposure 1", "offer_nothing", "random",
-        "popularity", "most_bought", "co_purchase", "greedy_item-knn", "hindsight",
+        "popularity", "most_bought", "co_purchase", "greedy_item-knn", "planner", "oracle",
+        "hindsight",
     }  # fmt: skip
     assert {row["offer_exposure"] for row in rows} == {0.0, 1.0}
     for row in rows:
@@ -73,6 +74,15 @@ def test_evaluate_prints_the_table_and_offers(run):
     shown = script("evaluate.py", str(run), "--cache-dir", cache, cwd=run.parent)
     assert shown.returncode == 0, shown.stderr
     assert "most_bought" in shown.stdout and "was offered" in shown.stdout
+
+
+def test_best_offers_are_told_in_words_and_figures(run, tmp_path):
+    figures = tmp_path / "best.json"
+    arguments = [str(run), "--best-offers", "2", "--visits", "24", "--json", str(figures)]
+    shown = script("evaluate.py", *arguments, cwd=run.parent)
+    assert shown.returncode == 0, shown.stderr
+    assert "expected gain a visit" in shown.stdout
+    assert json.loads(figures.read_text())["summary"]["visits"] == 24
 
 
 def test_resume_continues_an_unfinished_run(run, tmp_path):

@@ -95,7 +95,7 @@ def test_report_in_words_tells_weighed_items_and_errors():
 
 def test_table_has_the_best_row_first(make_core):
     rows = [
-        {"policy": name, "kind": "heuristic", **estimate([play(make_core(n=32), policy, 1)])}
+        {"policy": name, "kind": "heuristic", "episodes": 32, **estimate([play(make_core(n=32), policy, 1)])}
         for name, policy in (("nothing", offer_nothing), ("bought", fill_by(SCORES["most_bought"], 4)))
     ]
     lines = format_table(rows).splitlines()

@@ -126,7 +126,7 @@ def test_side_by_side_and_one_after_the_other_the_table_is_the_same(tmp_path):
     """An evaluation falls on the last roll-out of 64 shoppers by 32 steps."""
     options = {
         "agents": ("ppo",), "seeds": 2, "steps": 4096, "n_envs": 64, "eval_every": 2048, "episodes": 64,
-        "user_model": "lookalike", "fit_epochs": 1, "judges": (), "greedy": (), "oracle_episodes": 0,
+        "user_model": "lookalike", "fit_epochs": 1, "judges": (), "greedy": (), "planner_episodes": 0,
         "data": DataConfig(log="synthetic", min_purchases=10, cache_dir=tmp_path / "cache"),
     }  # fmt: skip
     tables = [
