@@ -19,7 +19,7 @@ class DataConfig:
     """Which log to read, and how to clean, select and split it."""
 
     log: str = "complete-journey"
-    """'complete-journey', 'synthetic', or the path of a CSV, TSV or Parquet file."""
+    """'complete-journey', 'synthetic', 'synthetic-year', or the path of a CSV, TSV or Parquet file."""
 
     columns: Path | None = None
     """TOML file of lines like `shopper = "customer_no"`: our column name, then yours."""
