@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from bundlegym.data import DataConfig, Dataset, build_dataset, prepare, synthetic_log
+from bundlegym.data.synthetic import SIZES
 from bundlegym.devices import device_of
 from bundlegym.envs.base import EnvConfig, Reward
 from bundlegym.envs.core import BundleCore
@@ -25,7 +26,7 @@ from bundlegym.user_models.build import FAMILIES
 
 #: Keywords by name; those that are given beside a preset win over its own.
 PRESETS: dict[str, dict[str, Any]] = {
-    "synthetic": {"log": "synthetic", "min_purchases": 10},
+    "synthetic": {"log": "synthetic-year", "min_purchases": 10},
     "complete-journey": {"log": "complete-journey"},
     "quick": {"log": "synthetic", "min_purchases": 10, "n_candidates": 8, "visits": 2, "max_size": 3},
 }
@@ -103,9 +104,9 @@ def make_core(
 
 @lru_cache(maxsize=8)
 def _prepared(config: DataConfig) -> Dataset:
-    """The log; the synthetic one is drawn faster than a cache on disk is read."""
-    if config.log == "synthetic":
-        return build_dataset(synthetic_log(), config)
+    """The log; a synthetic one is drawn faster than a cache on disk is read."""
+    if config.log in SIZES:
+        return build_dataset(synthetic_log(**SIZES[config.log]), config)
     return prepare(config, progress=False)
 
 
