@@ -63,7 +63,7 @@ def widened(dataset: Dataset, n_items: int, n_shoppers: int = 300) -> Dataset:
     lines["visit"] = np.searchsorted(visits.index.to_numpy(), lines["visit"].to_numpy())
     clone = np.random.default_rng(SEED).integers(0, copies, len(lines))
     lines["item"] = lines["item"].to_numpy() + clone * dataset.n_items
-    tables = ("list_price", "shelf_price", "display", "mailer")
+    tables = ("list_price", "shelf_price", "unit_cost", "display", "mailer")
     return dataclasses.replace(
         dataset,
         items=pd.concat([dataset.items] * copies, ignore_index=True),

@@ -132,7 +132,7 @@ def whole_run(table: pd.DataFrame, seed: int, folder: Path) -> str:
         dqn_steps=512,
         n_envs=16,
         fit_epochs=1,
-        oracle_episodes=4,
+        planner_episodes=4,
         greedy=("item-knn",),
         episodes=32,
         eval_every=256,

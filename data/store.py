@@ -20,9 +20,9 @@ from bundlegym.data.campaigns import Campaigns
 from bundlegym.errors import UserError
 
 #: Raise it whenever prepared data changes in content or layout, so that older folders are not read.
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 TABLES = ("items", "shoppers", "visits", "purchases")
-ARRAYS = ("list_price", "shelf_price", "display", "mailer")
+ARRAYS = ("list_price", "shelf_price", "unit_cost", "display", "mailer")
 
 
 def save_dataset(dataset: Dataset, folder: Path) -> None:

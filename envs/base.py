@@ -41,7 +41,7 @@ COMPONENTS = (
 Reward = Callable[[dict[str, Tensor]], Tensor]
 METRICS = (
     "acceptance_rate", "cherry_pick_rate", "size", "discount", "revenue_per_visit", "margin_per_visit",
-    "incremental_margin_per_visit",
+    "incremental_margin_per_visit", "incremental_list_value_per_visit",
 )  # fmt: skip
 
 #: Of them those that are undefined where nothing was offered.
@@ -99,7 +99,9 @@ class VisitRecord:
     """The M visits that ended in one step. (M,) each unless said otherwise; money in the log's currency.
 
     `slot` says which of the N environments; `both` (2M rows) holds the M shoppers' responses, then their
-    twins'; `response` and `twin` tell them apart.
+    twins'; `response` and `twin` tell them apart. `incremental_list_value` is what the pieces bought
+    cost at list price, less the same of the twin. Margins are linear in costs: where each margin share is
+    greater by s, the incremental margin is greater by s x incremental list value.
     """
 
     slot: Tensor
@@ -111,6 +113,7 @@ class VisitRecord:
     revenue: Tensor
     margin: Tensor
     twin_margin: Tensor
+    incremental_list_value: Tensor
 
     @property
     def choice(self) -> Tensor:
@@ -147,6 +150,7 @@ class VisitRecord:
             "revenue_per_visit": self.revenue,
             "margin_per_visit": self.margin,
             "incremental_margin_per_visit": self.incremental_margin,
+            "incremental_list_value_per_visit": self.incremental_list_value,
         }
 
 

@@ -6,7 +6,7 @@ function of the core. Either may be given as an object, or as `module:name` wher
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
@@ -38,17 +38,30 @@ _OWN: dict[str, Block] = {
 }
 
 
+def check_names(config: EnvConfig) -> None:
+    """That each reward and block is one of ours or of the form `module:name`; nothing is imported.
+
+    Raises:
+        UserError: one is neither.
+    """
+    _check_name("reward", config.reward, COMPONENTS)
+    for name in config.observation:
+        _check_name("observation", name, _OWN)
+
+
+def _check_name(what: str, name: str, known: Iterable[str]) -> None:
+    if ":" not in name and name not in known:
+        raise UserError(f"{what} {name!r}: is none of {', '.join(known)}, nor of the form module:name")
+
+
 def reward_of(name: str) -> Reward:
     """The reward called `name`: a component, or `module:name` of a function over all of them.
 
     Raises:
         UserError: there is none.
     """
-    if ":" in name:
-        return load(name, "reward")
-    if name not in COMPONENTS:
-        raise UserError(f"reward {name!r}: is none of {', '.join(COMPONENTS)}, nor of the form module:name")
-    return itemgetter(name)
+    _check_name("reward", name, COMPONENTS)
+    return load(name, "reward") if ":" in name else itemgetter(name)
 
 
 def blocks_of(config: EnvConfig, further: Mapping[str, Block] | None) -> dict[str, Block]:
@@ -59,14 +72,11 @@ def blocks_of(config: EnvConfig, further: Mapping[str, Block] | None) -> dict[st
     """
     blocks = {}
     for name in config.observation:
+        _check_name("observation", name, _OWN)
         if ":" in name:
             blocks[name.rpartition(":")[2]] = _bounded(load(name, "observation"))
-        elif name in _OWN:
-            blocks[name] = _OWN[name]
         else:
-            raise UserError(
-                f"observation {name!r}: is none of {', '.join(_OWN)}, nor of the form module:name"
-            )
+            blocks[name] = _OWN[name]
     return blocks | {name: _bounded(block) for name, block in (further or {}).items()}
 
 

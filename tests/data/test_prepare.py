@@ -17,7 +17,7 @@ from .conftest import OWN_NAMES
 def assert_same(first: Dataset, second: Dataset) -> None:
     for table in ("items", "shoppers", "visits", "purchases"):
         pd.testing.assert_frame_equal(getattr(first, table), getattr(second, table))
-    for array in ("list_price", "shelf_price", "display", "mailer"):
+    for array in ("list_price", "shelf_price", "unit_cost", "display", "mailer"):
         np.testing.assert_array_equal(getattr(first, array), getattr(second, array))
     np.testing.assert_array_equal(first.split.held_out, second.split.held_out)
     assert first.split.test_weeks == second.split.test_weeks

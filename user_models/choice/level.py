@@ -89,7 +89,7 @@ def fit_level(
         for figure, wanted in real.items():
             if not visits and figure != "hazard_level":
                 continue  # nobody came: more must come before the size of trips can be seen
-            simulated = np.mean([of_tape[figure] for of_tape in visits] or [np.ones(1)], 0)
+            simulated = np.mean([of_tape[figure] for of_tape in visits], 0) if visits else 1.0
             tensors[figure] = tensors[figure] + torch.from_numpy(np.log(wanted / simulated)).float()
     return {name: tensors[name].numpy() for name in (*real, name, *(("trip_rate",) if by_group else ()))}
 

@@ -21,6 +21,7 @@ from bundlegym.user_models.choice.drift import (
     no_effect,
 )
 from bundlegym.user_models.choice.enough import fit_enough
+from bundlegym.user_models.choice.exposures import RUNS
 from bundlegym.user_models.choice.features import departments
 from bundlegym.user_models.choice.fit import fit_coefficients
 from bundlegym.user_models.choice.level import fit_level
@@ -37,6 +38,12 @@ from bundlegym.user_models.trips import GRID
 _LEAST_WEEKS = 3  # of a fit: units, for one, are counted in some and seen in others
 _SIMULATIONS = 4  # that say what all parts make of classes of items
 _VISITS = 2_048  # so many say how much is expected of an item beside others
+
+#: What only offers ask for, where none is made.
+_NOBODY_OFFERS = {
+    "trial": {"habit_share": np.array([0.0, np.inf])},
+    "wear_out": {"wear_out": np.ones(RUNS, dtype=np.float32)},
+}
 
 if TYPE_CHECKING:
     from bundlegym.user_models.choice.shopper import ChoiceShopper
@@ -107,8 +114,8 @@ def fit_whole(
                 "them; substitutes, purposes of trips, what is new and drift do nothing"
             )
             return none
-        # Nobody is made an offer, so no habit of a trial is looked for.
-        unkept = Stages(None, lambda _: None, {"trial": {"habit_share": np.array([0.0, np.inf])}})
+        # Nobody is made an offer, so neither the habit of a trial nor wear-out is looked for.
+        unkept = Stages(None, lambda _: None, _NOBODY_OFFERS)
         model = model_of(finished((first, later[0]), none, unkept, by_category=True))
         fit_enough(model, model.tensors, tape, later, known, seed)
         all_weeks = real_tape(dataset, weeks, known)
