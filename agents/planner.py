@@ -73,7 +73,7 @@ class Planner:
         self,
         user_model: UserModel,
         *,
-        draws: int = 64,
+        draws: int = 128,
         kept: int = 12,
         finalists: int = 2,
         errors: float = 0.5,

@@ -62,7 +62,7 @@ def main() -> None:
     )
     parser.add_argument("--run", type=Path, help="folder of a run; or give options of train.py")
     parser.add_argument("--visits", type=int, default=640, help="visits (640)")
-    parser.add_argument("--draws", type=int, default=64, help="draws of the planner's first search (64)")
+    parser.add_argument("--draws", type=int, default=128, help="draws of the planner's first search (128)")
     parser.add_argument("--fresh", type=int, default=128, help="draws on which plans are judged (128)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     options, rest = parser.parse_known_args()

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
+from torch import Tensor
 
 from bundlegym.agents.planner import Planner
+from bundlegym.agents.simulate import simulated_gains
 from bundlegym.data import Dataset
 from bundlegym.envs import BundleCore
 from bundlegym.evaluation.anatomy import take_apart
-from bundlegym.evaluation.planned import fresh_luck, plan_first_visits, summary_of, summary_words
+from bundlegym.evaluation.planned import Planned, fresh_luck, plan_first_visits, summary_of, summary_words
 
-#: Draws on which each of the best offers is taken apart, after those of the summary.
-_FIRST, _DRAWS = 100_001, 1024
+#: The best offers are chosen among so many times as many, by draws of their own: the best by the planner's own
+#: estimate are also the luckiest.
+_WIDER = 4
+#: Draws on which they are chosen, then taken apart; those of the summary come before.
+_DRAWS = 1024
+_CHOOSE, _APART = range(100_001, 100_001 + _DRAWS), range(200_001, 200_001 + _DRAWS)
 LATER = 3
 
 
@@ -23,13 +28,12 @@ def best_offers(
 ) -> dict[str, Any]:
     """In JSON's own types: `summary` of the plans for the first visit in each slot, and `offers`.
 
-    These are the `count` of greatest expected gain by the planner's own estimate, each taken apart on fresh
-    draws and put in order by what it earns on these.
+    These are the `count` of greatest expected gain, each taken apart on fresh draws and put in order by what it
+    earns on these.
     """
     progress(f"planning {core.n} visits")
     planned = plan_first_visits(core, planner)
-    made = int((planned.items[:, 0] >= 0).sum())
-    best = planned.plan.gain.argsort(descending=True, stable=True)[: min(count, made)]
+    best = _best(core, planned, count)
     progress(f"taking {len(best)} offers apart")
     offers = [
         _told(core, dataset, int(slot), planned.items[slot], float(planned.discount[slot]))
@@ -45,17 +49,32 @@ def best_offers(
     }
 
 
-def _told(
-    core: BundleCore, dataset: Dataset, slot: int, offered: torch.Tensor, discount: float
-) -> dict[str, Any]:
+def _best(core: BundleCore, planned: Planned, count: int) -> Tensor:
+    """Slots of the offers that earn most."""
+    made = int((planned.items[:, 0] >= 0).sum())
+    slots = planned.plan.gain.argsort(descending=True, stable=True)[: min(_WIDER * count, made)]
+    state = {name: value[slots] for name, value in core.state.items()}
+    gain = simulated_gains(
+        core.user_model,
+        core.market,
+        state,
+        core.records.day[slots],
+        planned.items[slots][:, None],
+        planned.discount[slots][:, None],
+        fresh_luck(core).of(slots),
+        _CHOOSE,
+    )
+    return slots[gain.mean(2).flatten().argsort(descending=True, stable=True)[:count]]
+
+
+def _told(core: BundleCore, dataset: Dataset, slot: int, offered: Tensor, discount: float) -> dict[str, Any]:
     items, market, row = offered[offered >= 0], core.market, core.rows[slot : slot + 1]
     day = core.records.day[row]
     week = market.week(day).expand_as(items)
     price, cost = market.shelf_price[week, items], market.unit_cost[week, items]
     state = {name: value[row] for name, value in core.state.items()}
-    numbers = range(_FIRST, _FIRST + _DRAWS)
     luck = fresh_luck(core).of(row)
-    found = take_apart(core.user_model, market, state, day, items, discount, luck, numbers, LATER)
+    found = take_apart(core.user_model, market, state, day, items, discount, luck, _APART, LATER)
     without, with_offer = found.pop("without"), found.pop("with")
     lines = [
         {"name": market.names[i], "price": p, "unit_cost": c, "chance_without": a, "chance_with": b}
