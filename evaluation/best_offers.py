@@ -15,8 +15,8 @@ from bundlegym.envs import BundleCore
 from bundlegym.evaluation.anatomy import take_apart
 from bundlegym.evaluation.planned import Planned, fresh_luck, plan_first_visits, summary_of, summary_words
 
-#: The best offers are chosen among so many times as many, by draws of their own: the best by the planner's own
-#: estimate are also the luckiest.
+#: The best offers are chosen among so many times as many, by draws of their own: the best by the planner's
+#: own estimate are also the luckiest.
 _WIDER = 4
 #: Draws on which they are chosen, then taken apart; those of the summary come before.
 _DRAWS = 1024
@@ -29,8 +29,8 @@ def best_offers(
 ) -> dict[str, Any]:
     """In JSON's own types: `summary` of the plans for the first visit in each slot, and `offers`.
 
-    These are the `count` of greatest expected gain, each taken apart on fresh draws and put in order by what it
-    earns on these.
+    These are the `count` of greatest expected gain, each taken apart on fresh draws and put in order by what
+    it earns on these.
     """
     progress(f"planning {core.n} visits")
     planned = plan_first_visits(core, planner)
