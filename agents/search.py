@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from bundlegym.agents.direct import Worth, best_direct, item_scores, worth_of
-from bundlegym.agents.margins import unit_cost, week_of
 from bundlegym.agents.simulate import simulated_gains
 from bundlegym.envs import EnvConfig, Market
 from bundlegym.user_models.base import State, UserModel
@@ -124,9 +123,9 @@ def worths(
     appraisal = user_model.appraise(state, items[row], doors.draws.others(numbers))
     if appraisal is None:
         return None
-    week = week_of(market, doors.day)[:, None].expand_as(items)
+    week = market.week(doors.day)[:, None].expand_as(items)
     price = market.shelf_price[week, items]
-    margins = (price - unit_cost(market, week, items)).cpu().numpy()
+    margins = (price - market.unit_cost[week, items]).cpu().numpy()
     prices = price.cpu().numpy()
     return [worth_of(appraisal, n * d, n * d + d, prices[n], margins[n], max_size) for n in range(len(items))]
 

@@ -4,14 +4,12 @@ further options of train.py. No agent is needed.
 
 A row a planner and judge: the planner of the run's user model, judged by that model and by each judge, and
 the oracle of each judge, which plans with the judge itself. Intervals are over visits of held-out shoppers in
-the test weeks. `--exposure 0 1` repeats all under each `offer_exposure`, of planner and judge alike; models
-that make no such assumption stand there once.
+the test weeks, under each `--offer-exposure` of the run, of planner and judge alike.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -31,42 +29,28 @@ from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 
 
-def with_exposure(model: Any, exposure: float) -> Any:
-    """The model under another assumption on what being offered does by itself."""
-    if not hasattr(model, "offer_exposure"):
-        return model
-    other = copy.copy(model)
-    other.offer_exposure = exposure
-    return other
-
-
-def rows(
-    experiment: Experiment, exposures: list[float], visits: int, draws: int, fresh: int
-) -> list[dict[str, Any]]:
-    """See the module's docstring; `exposure` is None where models stay as they are."""
+def rows(experiment: Experiment, visits: int, draws: int, fresh: int) -> list[dict[str, Any]]:
+    """See the module's docstring."""
     config = experiment.config
     judges: dict[str, UserModel] = {
         f"{family}, judge": population.judge(
             experiment.folder, family, config, experiment.dataset, experiment.device
         )
         for family in config.judges
+        if not population.judge_lacks(family, experiment.dataset)
     }
     found = []
-    for exposure in exposures or [None]:
-        trained, *others = (
-            model if exposure is None else with_exposure(model, exposure)
-            for model in (experiment.user_model, *judges.values())
-        )
+    for exposure, trained in experiment.user_models.items():
         pairs = [("planner", trained, config.user_model, trained)]
-        for name, judge in zip(judges, others, strict=True):
+        for name, fitted in judges.items():
+            judge = population.under(fitted, config, exposure)
             pairs += [("planner", trained, name, judge), ("oracle", judge, name, judge)]
         for who, plans, judged_by, judge in pairs:
             planned = plan_first_visits(
                 experiment.judging_core(visits, judge), Planner(plans, draws=draws), fresh
             )
             row = {"exposure": exposure, "policy": who, "judged_by": judged_by, **summary_of(planned)}
-            told = "as fitted" if exposure is None else f"exposure {exposure:g}"
-            print(f"{told}, {who}, judged by {judged_by}: {summary_words(row)}\n", flush=True)
+            print(f"exposure {exposure:g}, {who}, judged by {judged_by}: {summary_words(row)}\n", flush=True)
             found.append(row)
     return found
 
@@ -77,7 +61,6 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("--run", type=Path, help="folder of a run; or give options of train.py")
-    parser.add_argument("--exposure", type=float, nargs="+", default=[], help="values of offer_exposure")
     parser.add_argument("--visits", type=int, default=640, help="visits (640)")
     parser.add_argument("--draws", type=int, default=128, help="draws of the planner's first search (128)")
     parser.add_argument("--fresh", type=int, default=128, help="draws on which plans are judged (128)")
@@ -93,7 +76,7 @@ def main() -> None:
             raise UserError(f"{config.folder} was made with other options; choose another --name")
         experiment = Experiment(config)
     print(f"{experiment.dataset.name}: held-out shoppers, test weeks; 95 % intervals", file=sys.stderr)
-    found = rows(experiment, options.exposure, options.visits, options.draws, options.fresh)
+    found = rows(experiment, options.visits, options.draws, options.fresh)
     if options.json is not None:
         write_json(options.json, {"log": experiment.dataset.name, "rows": found})
 

@@ -1,15 +1,27 @@
-"""`python -m bundlegym train ...` and `... evaluate ...`: the scripts, wherever the package is installed."""
+"""`bundlegym train ...`, `... evaluate ...`, `... inspect ...`; also `python -m bundlegym ...`."""
 
+import importlib
 import sys
 
-from bundlegym.evaluation import cli
+#: Loaded when it is called, so that looking at a file does not wait for what only training needs.
+COMMANDS = {
+    "train": "bundlegym.evaluation.cli:train",
+    "evaluate": "bundlegym.evaluation.cli:evaluate",
+    "inspect": "bundlegym.data.inspect_cli:inspect",
+}
 
-COMMANDS = {"train": cli.train, "evaluate": cli.evaluate}
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the command that the first argument names."""
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
-        print(f"usage: python -m bundlegym {{{','.join(COMMANDS)}}} [options]", file=sys.stderr)
-        sys.exit(2)
+        print(f"usage: bundlegym {{{','.join(COMMANDS)}}} [options]", file=sys.stderr)
+        sys.exit(0 if sys.argv[1:2] in (["--help"], ["-h"]) else 2)
     command = sys.argv.pop(1)
     sys.argv[0] = f"bundlegym {command}"
-    cli.guarded(COMMANDS[command])
+    module, _, function = COMMANDS[command].partition(":")
+    guarded = importlib.import_module("bundlegym.errors").guarded
+    guarded(getattr(importlib.import_module(module), function))
+
+
+if __name__ == "__main__":
+    main()

@@ -42,6 +42,12 @@ def describe_items(item_ids: np.ndarray, items: pd.DataFrame | None) -> pd.DataF
     return table[["item", *ITEM_TEXT_COLUMNS, "unit_cost"]]
 
 
+def called(items: pd.DataFrame, item: int) -> str:
+    """'Bananas, national, 40 lb (item 1082185)'; the id alone where the item has no name."""
+    row = items.loc[item]
+    return f"{row['name']} (item {row['item']})" if row["name"] else f"item {row['item']}"
+
+
 def price_lines(items: pd.DataFrame) -> np.ndarray:
     """(n_items,) int64 code of the price line of each item: those of one subcategory, brand and list price,
     such as the flavours of a yogurt, which a shop prices and promotes together."""
@@ -82,7 +88,7 @@ def price_tables(
     ratio = np.where(sold, ratio, _line_ratio(ratio, price_line))
     before, after = pd.DataFrame(ratio).ffill(axis=1), pd.DataFrame(ratio).bfill(axis=1)
     ratio = np.fmax(before.to_numpy(), after.to_numpy())
-    shelf = np.where(sold, np.minimum(shelf, listed), np.minimum(np.round(listed * ratio, 2), listed))
+    shelf = np.where(sold, np.minimum(shelf, listed), np.minimum(listed * ratio, listed))
     return listed.astype(np.float32), shelf.astype(np.float32), sold
 
 

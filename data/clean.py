@@ -9,10 +9,17 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.data.base import Log
+from bundlegym.data.config import ReadOptions
+from bundlegym.data.returns import match_returns
 from bundlegym.errors import UserError
 
-#: Beyond this a quantity is no count of pieces (fuel, say, is logged in thousandths of a gallon).
-MAX_QUANTITY = 1000
+#: Names of items that are no goods: postage, fees, corrections.
+NO_GOODS = (
+    r"(?:[\w&]+[ -]){0,2}(?:postage|shipping|delivery|freight|carriage|fees?|bank charges?|commission|"
+    r"adjust\w*|voucher|discount|manual|deposit|samples?|rounding|surcharge|tip|gift ?card|bad debt|"
+    r"correction)"
+    r"(?:[ -](?:costs?|charges?|fees?|bad debt|cards?|\d+|amount|correction)){0,2}"
+)
 
 
 @dataclass(frozen=True)
@@ -34,24 +41,28 @@ ITEM_RULES: dict[str, tuple[ItemRule, ...]] = {
 }
 
 
-def clean(log: Log) -> tuple[Log, dict]:
+def clean(log: Log, options: ReadOptions | None = None) -> tuple[Log, dict]:
     """Drop what cannot be used; give the rest and a report.
 
     Each line is counted under the first reason that fits it. Lines paid for by a coupon alone are kept: the
     shop still asked a price for them. A fractional quantity (a weight, say) becomes one piece at the price
-    of the whole line, so that quantities count pieces.
+    of the whole line, so that quantities count pieces. What was returned goes together with its return;
+    items that look like no goods (postage, fees) are told, and dropped where `options.drop_items` says so.
 
     Returns:
         The cleaned log and `{"lines_before", "lines_after", "dropped": [{"reason", "lines"}, ...],
-        "fractional_quantities"}`, JSON, `dropped` in the order in which the reasons are tried.
+        "fractional_quantities"}`, JSON, `dropped` in the order in which the reasons are tried, those of the
+        loader first. What was found is added to the log's `assumptions`.
 
     Raises:
         UserError: no line is left.
     """
     transactions = log.transactions
+    options = options or ReadOptions()
     keep = np.ones(len(transactions), dtype=bool)
-    dropped: dict[str, int] = {}
-    for reason, bad in _reasons(log):
+    dropped: dict[str, int] = dict(log.dropped)
+    notes = dict(log.assumptions)
+    for reason, bad in _reasons(log, options, notes):
         dropped[reason] = dropped.get(reason, 0) + int((keep & bad).sum())
         keep &= ~bad
     if not keep.any():
@@ -59,25 +70,70 @@ def clean(log: Log) -> tuple[Log, dict]:
         raise UserError(f"{log.name}: no usable line is left after cleaning ({counts})")
     kept, fractional = _whole_pieces(transactions[keep].reset_index(drop=True))
     report = {
-        "lines_before": len(transactions),
+        "lines_before": len(transactions) + sum(log.dropped.values()),
         "lines_after": len(kept),
         "dropped": [{"reason": reason, "lines": lines} for reason, lines in dropped.items()],
         "fractional_quantities": fractional,
     }
-    return replace(log, transactions=kept), report
+    return replace(log, transactions=kept, assumptions=notes), report
 
 
-def _reasons(log: Log) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield each reason with (n_lines,) bool, True where it holds."""
+def _reasons(log: Log, options: ReadOptions, notes: dict[str, str]) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield each reason with (n_lines,) bool, True where it holds; add to `notes` what is only told."""
     lines = log.transactions
     asked = lines["price_paid"] + lines.get("coupon_discount", 0.0)
     yield "unknown item", _unknown_items(log)
     for rule in ITEM_RULES.get(log.name, ()):
         yield rule.reason, _matches(log, rule)
-    yield "return (negative quantity)", (lines["quantity"] < 0).to_numpy()
+    if log.name not in ITEM_RULES:
+        yield "item that is no goods", _no_goods(log, options, notes)
+    back = (lines["quantity"] < 0).to_numpy()
+    if back.any() and options.cancel_returns:
+        matched = match_returns(lines)
+        notes["returns"] = _returns(lines, back, matched)
+        yield "sale that was returned", matched & ~back
+        yield "return of a sale", matched & back
+        yield "return (negative quantity) without its sale", back & ~matched
+    elif back.any():
+        yield "return (negative quantity)", back
     yield "quantity of zero", (lines["quantity"] == 0).to_numpy()
-    yield f"quantity above {MAX_QUANTITY:,}", (lines["quantity"] > MAX_QUANTITY).to_numpy()
+    yield f"quantity above {options.max_quantity:,}", (lines["quantity"] > options.max_quantity).to_numpy()
     yield "no price (given away, or not recorded)", ((asked <= 0) | (lines["list_price"] <= 0)).to_numpy()
+
+
+def _returns(lines: pd.DataFrame, back: np.ndarray, matched: np.ndarray) -> str:
+    """What sales come to before and after returns."""
+    worth = (lines["quantity"] * lines["price_paid"]).to_numpy()
+    gross, returned, rest = (
+        worth[~back].sum(),
+        worth[matched & ~back].sum(),
+        abs(worth[back & ~matched].sum()),
+    )
+    return (
+        f"sales come to {gross:,.2f}; {returned:,.2f} of it was returned and is left out with its "
+        f"returns; returns of {rest:,.2f} without a sale are left out alone; --no-cancel-returns keeps what "
+        "was returned"
+    )
+
+
+def _no_goods(log: Log, options: ReadOptions, notes: dict[str, str]) -> np.ndarray:
+    """Lines of the items that `options.drop_items` names; likely ones are told."""
+    items = log.transactions["item"]
+    stated = [item for item in options.drop_items if item != "no-goods"]
+    bad = items.isin(stated).to_numpy()
+    if log.items is not None and "name" in log.items:
+        names = log.items["name"].astype("str")
+        likely = names.str.strip().str.fullmatch(NO_GOODS, case=False) & ~log.items["item"].isin(stated)
+        if likely.any():
+            hit = items.isin(log.items.loc[likely, "item"]).to_numpy()
+            shown = [f"{row.item} ({row.name})" for row in log.items[likely].head(8).itertuples(index=False)]
+            drop = "no-goods" in options.drop_items
+            notes["no goods"] = (
+                f"{hit.sum():,} lines of {likely.sum()} items look like no goods: {', '.join(shown)}"
+                + ("; they are left out" if drop else "; --drop-items no-goods leaves them out")
+            )
+            bad = bad | (hit & drop)
+    return bad
 
 
 def _unknown_items(log: Log) -> np.ndarray:

@@ -1,34 +1,133 @@
-"""Every choice in the preparation of a log; the command line is generated from it."""
+"""Every choice in the reading and preparation of a log; the command line is generated from it."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bundlegym.errors import UserError
+
 
 def default_cache_dir() -> Path:
-    """`$BUNDLEGYM_CACHE`, else `bundlegym` under `$XDG_CACHE_HOME` or `~/.cache`."""
-    if chosen := os.environ.get("BUNDLEGYM_CACHE"):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "bundlegym"
+    """`$BUNDLEGYM_CACHE`, else `bundlegym` under `$XDG_CACHE_HOME` or `~/.cache`, or where there is no home
+    folder, in the folder for temporary files."""
+    chosen = os.environ.get("BUNDLEGYM_CACHE")
+    place = Path(chosen or os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    try:
+        place = place.expanduser()
+    except RuntimeError:  # a user without a home
+        place = Path(tempfile.gettempdir())
+    return place if chosen else place / "bundlegym"
 
 
 @dataclass(frozen=True)
-class DataConfig:
-    """Which log to read, and how to clean, select and split it."""
+class ReadOptions:
+    """How the files of a log are written and what their lines mean, where the files do not say it."""
+
+    join: tuple[str, ...] = ()
+    """Tables to join to the log: FILE (on the column that both have), FILE@COLUMN or FILE@OURS=THEIRS."""
+
+    encoding: str = ""
+    """Encoding of text files, such as cp1252; found out by default."""
+
+    delimiter: str = ""
+    """Sign between the fields of text files: one character, 'tab' or 'space'; found out by default."""
+
+    header_line: int | None = None
+    """Line with the names of the columns, from 1; 0 where there is none; found out by default."""
+
+    decimal: str = ""
+    """Decimal sign of numbers, '.' or ','; by default what the numbers show."""
+
+    day_first: bool = False
+    """Read 03/04/2011 as 3 April."""
+
+    month_first: bool = False
+    """Read 03/04/2011 as March 4."""
+
+    date_format: str = ""
+    """Form of dates as of strptime, such as '%d/%m/%y %H:%M', or epoch, epoch-ms, excel."""
+
+    zone: str = ""
+    """The shop's time zone, such as Europe/London: times with a UTC offset, and epochs, are moved to it."""
+
+    since: str = ""
+    """First day to read, as 2011-01-31; without it and `until` dates far from all others are left out."""
+
+    until: str = ""
+    """Last day to read, as 2011-12-31."""
+
+    events: tuple[str, ...] = ("auto",)
+    """Values of the column `event` that are sales, as purchase; auto finds them, all takes every line."""
+
+    statuses: tuple[str, ...] = ("auto",)
+    """Values of the column `status` that count; auto leaves out cancelled ones, all takes every line."""
+
+    guests: tuple[str, ...] = ("auto",)
+    """Ids of `shopper` that stand for many people, such as 0 or guest; auto finds them, none keeps all."""
+
+    keep_guests: bool = False
+    """Take each basket of a guest, or of nobody, as a shopper with one visit instead of leaving it out."""
+
+    line_totals: str = "auto"
+    """Whether the column `price_paid` holds totals of lines: yes, no, or auto to tell by quantities."""
+
+    basket_hours: float = 12.0
+    """A basket whose lines are more hours apart becomes several visits: receipt numbers start anew."""
+
+    drop_items: tuple[str, ...] = ()
+    """Items to leave out: ids, or 'no-goods' for postage, fees and the like that the report names."""
+
+    cancel_returns: bool = True
+    """Leave out what was returned together with its return; otherwise the return alone."""
+
+    max_quantity: int = 1000
+    """Beyond this a quantity is no count of pieces, and its line is left out."""
+
+    bad_lines: str = "refuse"
+    """What to do with lines whose date or number cannot be read: refuse the log, or drop the line."""
+
+    def __post_init__(self) -> None:
+        for option, choices in (
+            ("line_totals", ("auto", "yes", "no")),
+            ("bad_lines", ("refuse", "drop")),
+            ("decimal", ("", ".", ",")),
+        ):
+            if getattr(self, option) not in choices:
+                given = getattr(self, option)
+                known = ", ".join(filter(None, choices))
+                raise UserError(f"{_flag(option)}: '{given}' is none of {known}")
+        if self.day_first and self.month_first:
+            raise UserError("--day-first and --month-first exclude each other")
+        for option in ("basket_hours", "max_quantity"):
+            if not getattr(self, option) > 0:
+                raise UserError(f"{_flag(option)}: {getattr(self, option)} is not above 0")
+        if self.header_line is not None and self.header_line < 0:
+            raise UserError(f"--header-line: {self.header_line} is less than 0")
+
+
+def _flag(option: str) -> str:
+    return f"--{option.replace('_', '-')}"
+
+
+@dataclass(frozen=True)
+class DataConfig(ReadOptions):
+    """Which log to read, and how to read, clean, select and split it."""
 
     log: str = "complete-journey"
-    """'complete-journey', 'synthetic', or the path of a CSV, TSV or Parquet file."""
+    """'complete-journey', 'synthetic', 'synthetic-year', or the path of a table: CSV, TSV, Parquet, Excel,
+    packed, a folder."""
 
     columns: Path | None = None
-    """TOML file of lines like `shopper = "customer_no"`: our column name, then yours."""
+    """TOML file of lines like `shopper = "customer_no"`: our name, then yours; and `[options]` of reading."""
 
     map: tuple[str, ...] = ()
     """Pairs like `shopper=customer_no`; they win over those in `columns`."""
 
     items_file: Path | None = None
-    """CSV, TSV or Parquet file with a row an item: item, and any of name, department, brand, unit_cost."""
+    """Table with a row an item: item, and any of name, department, brand, unit_cost."""
 
     min_purchases: int = 50
     """Least number of purchase lines for an item to enter the catalogue."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
@@ -10,24 +12,28 @@ from bundlegym.data.campaigns import encode_campaigns
 from bundlegym.data.catalogue import describe_items, price_lines, price_tables, promotion_tables, select_items
 from bundlegym.data.clean import clean
 from bundlegym.data.config import DataConfig
-from bundlegym.data.costs import unit_costs
+from bundlegym.data.costs import margin_errors, unit_costs
 from bundlegym.data.split import check_size, split
 from bundlegym.data.weeks import days_since, first_monday, week_of
+from bundlegym.data.weighed import weighed_items, weighed_report
 
 
 def build_dataset(log: Log, config: DataConfig) -> Dataset:
     """Clean, encode and split `log`, without reading or writing any file.
 
     Items and shoppers are numbered by their sorted ids, visits by shopper, time and basket. Weeks are
-    calendar weeks from the Monday of the log's first line. A visit takes place at the time of its first line.
+    calendar weeks from the Monday of the log's first usable line to its last. A visit takes place at the time
+    of its first line.
 
     Raises:
-        UserError: nothing, or too little, is left of the log; an option is out of its range.
+        UserError: nothing, or too little, is left of the log; an option is out of its range; unit costs are
+            far from prices nearly everywhere.
     """
+    first_week = first_monday(log.transactions["time"])
+    log, cleaning = clean(log, config)
     origin = first_monday(log.transactions["time"])
+    promotions = None if log.promotions is None else _calendar_weeks(log, origin, first_week)
     n_weeks = int(week_of(log.transactions["time"], origin).max()) + 1
-    promotions = None if log.promotions is None else _calendar_weeks(log, origin)
-    log, cleaning = clean(log)
 
     item_ids = select_items(log.transactions, config.min_purchases)
     lines = log.transactions[log.transactions["item"].isin(item_ids)]
@@ -39,12 +45,14 @@ def build_dataset(log: Log, config: DataConfig) -> Dataset:
     items = describe_items(item_ids, log.items)
     items["list_price"] = lines.groupby("item")["list_price"].median().to_numpy()
     list_price, shelf_price, sold = price_tables(lines, price_lines(items), n_weeks)
-    items["unit_cost"], cost_assumption = unit_costs(items, config.gross_margin)
+    unit_cost, cost_assumption = unit_costs(items, list_price, config.gross_margin)
+    items = items.drop(columns="unit_cost").assign(weighed=weighed_items(lines))
     display, mailer = promotion_tables(
         _encode_promotions(promotions, item_ids, n_weeks), len(item_ids), n_weeks
     )
     records = log.campaigns
     campaigns = None if records is None else encode_campaigns(records, origin, shopper_ids, item_ids)
+    weighed, errors = weighed_report(items, lines), margin_errors(items, list_price, unit_cost)
     report = {
         "cleaning": cleaning,
         "lines_outside_catalogue": cleaning["lines_after"] - len(lines),
@@ -52,7 +60,10 @@ def build_dataset(log: Log, config: DataConfig) -> Dataset:
             **log.assumptions,
             **cost_assumption,
             **_table_assumptions(sold, promotions is not None),
+            **_visit_assumptions(visits),
         },
+        "weighed_items": weighed,
+        "errors": errors,
     }
     return Dataset(
         name=log.name,
@@ -62,6 +73,7 @@ def build_dataset(log: Log, config: DataConfig) -> Dataset:
         purchases=_collapse(lines),
         list_price=list_price,
         shelf_price=shelf_price,
+        unit_cost=unit_cost,
         display=display,
         mailer=mailer,
         split=split(
@@ -73,9 +85,21 @@ def build_dataset(log: Log, config: DataConfig) -> Dataset:
             seed=config.split_seed,
         ),
         report=report,
-        notes=log.notes,
+        notes=(*log.notes, *_notes(weighed, errors)),
         campaigns=campaigns,
     )
+
+
+def _notes(weighed: dict, errors: list[dict]) -> Iterator[str]:
+    """What of the report must be said beside every result."""
+    if weighed["items"]:
+        yield (
+            f"{weighed['items']:,} items ({weighed['share_of_lines']:.0%} of the lines) look as if sold by "
+            f"weight, such as {', '.join(weighed['most_bought'][:3])}: their prices are a usual piece's in a "
+            "week, and move with its weight"
+        )
+    for error in errors:
+        yield f"ERROR in the log: {error['sentence']}"
 
 
 def _codes(values: pd.Series, ids: np.ndarray) -> np.ndarray:
@@ -115,16 +139,16 @@ def _describe_shoppers(shopper_ids: np.ndarray, shoppers: pd.DataFrame | None) -
     return table.fillna({column: "" for column in text if column != "shopper"})
 
 
-def _calendar_weeks(log: Log, origin: pd.Timestamp) -> pd.DataFrame:
+def _calendar_weeks(log: Log, origin: pd.Timestamp, first_week: pd.Timestamp) -> pd.DataFrame:
     """`log.promotions` with 0-based calendar weeks.
 
     The log's own week numbers are translated by the calendar week in which most of their lines lie; without
-    own numbers, week 1 is the calendar week of the first line.
+    own numbers, week 1 is the calendar week of the log's first line before cleaning, `first_week`.
     """
     promotions = log.promotions
     assert promotions is not None
     if "week" not in log.transactions:
-        return promotions.assign(week=promotions["week"] - 1)
+        return promotions.assign(week=promotions["week"] - 1 - (origin - first_week).days // 7)
     calendar = week_of(log.transactions["time"], origin)
     counts = pd.DataFrame({"own": log.transactions["week"], "calendar": calendar}).value_counts()
     most = counts.reset_index().drop_duplicates("own").set_index("own")["calendar"]
@@ -139,6 +163,12 @@ def _encode_promotions(promotions: pd.DataFrame | None, item_ids: np.ndarray, n_
     inside = promotions["item"].isin(item_ids) & promotions["week"].between(0, n_weeks - 1)
     rows = promotions[inside]
     return rows.assign(item=_codes(rows["item"], item_ids), week=rows["week"].astype(np.int64))
+
+
+def _visit_assumptions(visits: pd.DataFrame) -> dict[str, str]:
+    if visits["shopper"].duplicated().any():
+        return {}
+    return {"visits": "every shopper has one visit; nothing can be learned about repeat visits"}
 
 
 def _table_assumptions(sold: np.ndarray, has_promotions: bool) -> dict[str, str]:

@@ -1,54 +1,111 @@
-"""Reads CSV, TSV and Parquet tables, and says in one line what is wrong with those it cannot read.
-
-Writes JSON.
-"""
+"""Finds the tables behind a path: a file, a packed file, a zip archive or a folder. Writes JSON."""
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
 import os
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
-import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from bundlegym.errors import UserError
 
-SUFFIXES = (".csv", ".csv.gz", ".tsv", ".txt", ".parquet")
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".tab", ".dat")
+SHEET_SUFFIXES = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+PARQUET_SUFFIXES = (".parquet", ".pq")
+#: How a text file may be packed.
+PACKINGS: dict[str, Callable[[BinaryIO], Any]] = {
+    ".gz": lambda raw: gzip.GzipFile(fileobj=raw),
+    ".bz2": bz2.BZ2File,
+    ".xz": lzma.LZMAFile,
+    ".zst": lambda raw: pa.CompressedInputStream(raw, "zstd"),
+}
+#: What a packed or unreadable file raises when it is read.
+READ_ERRORS = (OSError, EOFError, ValueError, zipfile.BadZipFile, lzma.LZMAError, pa.ArrowException)
 
 
-def column_names(path: Path) -> list[str]:
-    """The table's columns; UserError where the file is missing, of another kind or unreadable."""
+@dataclass(frozen=True)
+class Source:
+    """One table's file: a path, and the member's name where the path is a zip archive."""
+
+    path: Path
+    member: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"{self.path}::{self.member}" if self.member else str(self.path)
+
+    @property
+    def suffix(self) -> str:
+        """The suffix without that of a packing: '.csv' of 'sales.csv.gz'."""
+        name = Path(self.member or self.path.name).name.lower()
+        for packing in PACKINGS:
+            name = name.removesuffix(packing)
+        return Path(name).suffix
+
+    @property
+    def plain(self) -> bool:
+        """True where the file on disk is the table itself."""
+        return not self.member and not self.path.name.lower().endswith(tuple(PACKINGS))
+
+    def open(self) -> Any:
+        """The table's bytes, unpacked; the caller closes."""
+        name = (self.member or self.path.name).lower()
+        raw = zipfile.ZipFile(self.path).open(self.member) if self.member else self.path.open("rb")
+        unpack = next((unpack for suffix, unpack in PACKINGS.items() if name.endswith(suffix)), None)
+        return unpack(cast(BinaryIO, raw)) if unpack else raw
+
+
+def sources(path: Path) -> list[Source]:
+    """The tables behind `path`, sorted by name.
+
+    Raises:
+        UserError: there is nothing, or nothing that can be read.
+    """
+    if path.is_dir():
+        inside = sorted(p for p in path.rglob("*") if p.is_file() and _visible(p.relative_to(path)))
+        found = [Source(p) for p in inside if _readable(Source(p))]
+        if not found:
+            raise UserError(f"{path}: no table in this folder; tables end in {_kinds()}")
+        return found
     if not path.is_file():
         raise UserError(f"{path}: no such file")
-    if not path.name.lower().endswith(SUFFIXES):
-        raise UserError(f"{path}: not a kind of file that can be read; use one of {', '.join(SUFFIXES)}")
-    try:
-        if _is_parquet(path):
-            return list(pq.read_schema(path).names)
-        return list(pd.read_csv(path, sep=_delimiter(path), nrows=0, encoding="utf-8-sig").columns)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise _unreadable(path, error) from error
+    if path.suffix.lower() == ".zip":
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = sorted(name for name in archive.namelist() if _visible(Path(name)))
+        except READ_ERRORS as error:
+            raise unreadable(str(path), error) from error
+        found = [Source(path, name) for name in names if _readable(Source(path, name))]
+        if not found:
+            raise UserError(f"{path}: no table in this archive; tables end in {_kinds()}")
+        return found
+    if not _readable(Source(path)):
+        raise UserError(f"{path}: not a kind of file that can be read; use one of {_kinds()}")
+    return [Source(path)]
 
 
-def read_table(path: Path, columns: list[str], text: list[str]) -> pd.DataFrame:
-    """`columns` of the table at `path`; in a CSV those named in `text` are read as they stand ('007')."""
+def stamps(path: Path) -> list[str]:
+    """What tells one state of the files behind `path` from another."""
     try:
-        if _is_parquet(path):
-            return pq.read_table(path, columns=columns).to_pandas()
-        return pd.read_csv(
-            path,
-            sep=_delimiter(path),
-            usecols=columns,
-            dtype={column: "str" for column in text},
-            encoding="utf-8-sig",
-            low_memory=False,
-        )
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise _unreadable(path, error) from error
+        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        stats = [(file, file.stat()) for file in files]
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    return [f"{file.resolve()} {stat.st_size} {stat.st_mtime_ns}" for file, stat in stats]
+
+
+def unreadable(label: str, error: Exception) -> UserError:
+    """The error to raise where reading the table called `label` raised `error`."""
+    text = str(error).strip() or type(error).__name__
+    return UserError(f"{label}: cannot be read ({text.splitlines()[0]})")
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -59,21 +116,17 @@ def write_json(path: Path, content: Any) -> None:
     os.replace(part, path)
 
 
-def _is_parquet(path: Path) -> bool:
-    return path.name.lower().endswith(".parquet")
+def _readable(source: Source) -> bool:
+    return source.suffix in (*TEXT_SUFFIXES, *SHEET_SUFFIXES, *PARQUET_SUFFIXES)
 
 
-def _delimiter(path: Path) -> str:
-    """Whichever of comma, semicolon, tab and bar the first line has most of."""
-    opener = gzip.open if path.name.lower().endswith(".gz") else open
-    with opener(path, "rt", encoding="utf-8-sig") as file:
-        header = str(file.readline())
-    return max(",;\t|", key=header.count)
+def _visible(path: Path) -> bool:
+    return not any(part.startswith((".", "__MACOSX", "~$")) for part in path.parts)
 
 
-def _unreadable(path: Path, error: Exception) -> UserError:
-    if isinstance(error, UnicodeDecodeError):
-        return UserError(f"{path}: not UTF-8 text; save it as UTF-8")
-    if isinstance(error, pd.errors.EmptyDataError):
-        return UserError(f"{path}: the file is empty")
-    return UserError(f"{path}: cannot be read ({str(error).strip().splitlines()[0]})")
+def _kinds() -> str:
+    packed = ", ".join(PACKINGS)
+    return (
+        f"{', '.join((*TEXT_SUFFIXES, *PARQUET_SUFFIXES, *SHEET_SUFFIXES))} (packed as {packed}), "
+        ".zip, or a folder of such files"
+    )

@@ -16,12 +16,15 @@ VISIT_INTERVAL = 7
 
 
 def derive_time(lines: pd.DataFrame) -> tuple[pd.Series, str]:
-    """Time from `week`, else from the order of the `basket`s in the file.
+    """Time from `week` or `day`, numbers that count up, else from the order of the `basket`s in the file.
 
     Without weeks, a shopper's visits are put a week apart in file order, the last ones all in the log's last
     week, so that a split by weeks keeps everybody's last visits for tests.
     """
-    if "week" in lines:
+    if "day" in lines:
+        days = lines["day"] - lines["day"].min()
+        sentence = "the log numbers its days; the first one is taken as a Monday"
+    elif "week" in lines:
         days = (lines["week"] - lines["week"].min()) * 7
         sentence = "the log has weeks but no dates; a week's visits are all put on its Monday"
     else:

@@ -1,28 +1,60 @@
-"""Anybody's log: a CSV or Parquet file whose columns are mapped to the names of `Log`."""
+"""Anybody's log: a table whose columns are mapped to the names of `Log`.
+
+One way: text as it stands (`tables`), columns as understood (`columns`), rows that are sales (`lines`), and
+what the log lacks derived (`fill`). Each inference is told in the log's `assumptions`, each row that is left
+out is counted in `Log.dropped`.
+"""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from bundlegym.data.base import Log
-from bundlegym.data.files import column_names, read_table
+from bundlegym.data.columns import Column, understand
+from bundlegym.data.config import ReadOptions
 from bundlegym.data.fill import derive_basket, derive_list_price, derive_time
+from bundlegym.data.lines import (
+    EVENT_NAMES,
+    Sieve,
+    find_guests,
+    gaps,
+    looks_like_events,
+    looks_like_statuses,
+    part_receipts,
+    rises_with_quantity,
+    sift_dates,
+    sift_rows,
+)
+from bundlegym.data.mapping import (
+    ITEM_COLUMNS,
+    KNOWN,
+    LINE_COLUMNS,
+    check_mapping,
+    full_mapping,
+    located,
+    read_columns_file,
+    with_file_options,
+)
 from bundlegym.data.schema import check_log
-from bundlegym.data.times import parse_times
+from bundlegym.data.tables import Table, distinct, open_table
 from bundlegym.errors import UserError
 
-NUMBER_COLUMNS = ("price_paid", "list_price", "quantity", "coupon_discount", "week", "unit_cost")
-LINE_COLUMNS = (
-    "shopper", "item", "basket", "store", "time", "week", "quantity", "price_paid", "list_price",
+#: The columns of a `Log`'s transactions, in their order.
+_KEPT = (
+    "shopper",
+    "item",
+    "basket",
+    "store",
+    "time",
+    "quantity",
+    "price_paid",
+    "list_price",
     "coupon_discount",
-)  # fmt: skip
-ITEM_COLUMNS = ("item", "name", "department", "category", "subcategory", "brand", "unit_cost")
-#: Other names under which a column may be asked for.
-ALIASES = {"price": "price_paid"}
+)
 
 
 def load_log(
@@ -32,160 +64,272 @@ def load_log(
     columns_file: Path | None = None,
     items_path: Path | None = None,
     name: str | None = None,
+    options: ReadOptions | None = None,
 ) -> Log:
-    """Read a log from a CSV, TSV or Parquet file, one row an item bought.
+    """Read a log from a table, one row an item bought: text, Parquet, a workbook, packed or a folder of them.
 
-    Needed are `shopper`, `item`, `price_paid` (or `price`; per unit) and one of `time`, `week`, `basket`.
-    A column that is not mapped is looked for under its own name. What is missing is derived, and the log's
-    `assumptions` say how: quantity is 1; the list price is the highest weekly median price paid for the item
-    within four weeks; a basket is what a shopper bought on one day; see `fill.derive_time` for time. Ids are
-    read as text. `week` is used only where there is no `time`.
+    Needed are `shopper`, `item`, `price_paid` (or `price`; per unit) or `amount` (of the line), and one of
+    `time`, `week`, `day`, `basket`. A column that is not mapped is looked for under its own name. What is
+    missing is derived, and the log's `assumptions` say how: quantity is 1; the list price is the highest
+    weekly median price paid for the item within four weeks; a basket is what a shopper bought on one day; see
+    `fill.derive_time` for time. Ids are text. `week` and `day` are used only where there is no `time`.
 
     Args:
         path: the transactions. Item columns (`name`, `department`, `category`, `subcategory`, `brand`,
             `unit_cost`) may stand here too; an item's first row counts.
         columns: our name -> the file's name; wins over `columns_file`.
-        columns_file: a TOML file of such pairs.
-        items_path: a file with a row an item, under the same mapping.
+        columns_file: a TOML file of such pairs, and of `[options]`, which count where `options` has none.
+        items_path: a table with a row an item, under the same mapping.
         name: what to call the log; the file's name by default.
+        options: how to read what the file does not say about itself.
 
     Raises:
-        UserError: a file or column is missing or unreadable, or a mapping names what is not there.
+        UserError: a file or column is missing or unreadable, a mapping names what is not there, or what a
+            column means cannot be known; the message names the option that decides.
     """
     path = Path(path)
-    mapping = _full_mapping(columns, columns_file)
-    in_log = column_names(path)
-    in_items = column_names(Path(items_path)) if items_path else []
-    _check_mapping(mapping, {path: in_log, **({Path(items_path): in_items} if items_path else {})})
+    options = options or ReadOptions()
+    pairs: dict[str, str] = {}
+    if columns_file is not None:
+        pairs, found = read_columns_file(columns_file)
+        options = with_file_options(options, found)
+    mapping = full_mapping({**pairs, **(columns or {})})
+    wanted = {*KNOWN, *(theirs.strip() for theirs in mapping.values())}
+    table = open_table(path, options, wanted)
+    items_table = open_table(Path(items_path), options, wanted) if items_path else None
+    tables = [table, *([items_table] if items_table else [])]
+    check_mapping(mapping, {part.label: part.names for part in tables})
 
-    lines = _read(path, mapping, LINE_COLUMNS, in_log)
-    _require(lines, in_log, path)
-    assumptions: dict[str, str] = {}
-    if "quantity" not in lines:
-        lines["quantity"] = 1
-        assumptions["quantity"] = "the log has no quantities; every line is taken as one piece"
-    if "time" not in lines:
-        lines["time"], assumptions["time"] = derive_time(lines)
-    if "basket" not in lines:
-        lines["basket"], assumptions["basket"] = derive_basket(lines)
-    if "list_price" not in lines:
-        lines["list_price"], assumptions["list_price"] = derive_list_price(lines)
+    lines, sieve = _read_lines(table, mapping, options)
+    notes = {**table.notes, **sieve.notes}
+    _fill(lines, notes, options)
     log = Log(
         name=name or path.name,
-        transactions=lines.drop(columns="week", errors="ignore"),
-        items=_read_items(path, in_log, items_path, in_items, mapping),
-        assumptions=assumptions,
+        transactions=lines[[column for column in _KEPT if column in lines]],
+        items=_read_items(table, items_table, mapping, options, notes),
+        assumptions=notes,
+        dropped=sieve.dropped,
     )
     check_log(log, str(path))
     return log
 
 
-def read_columns_file(path: Path) -> dict[str, str]:
-    """Our name -> the file's name, from a TOML file; UserError where it is missing or not such a file."""
-    try:
-        pairs = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"columns file {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"columns file {path}: not a TOML file ({error})") from error
-    for ours, theirs in pairs.items():
-        if not isinstance(theirs, str):
-            raise UserError(
-                f"columns file {path}: '{ours}' must be a column's name in quotes, but is {theirs!r}"
+def _read_lines(table: Table, mapping: Mapping[str, str], options: ReadOptions) -> tuple[pd.DataFrame, Sieve]:
+    """The rows that are sales, under our names, with one price a unit."""
+    where = located(mapping, LINE_COLUMNS, table.names)
+    _require(where, table)
+    where |= _unmapped(table, where, options)
+    raw, left_out = table.read(set(where.values()))
+    if raw.num_rows == 0:
+        raise UserError(f"{table.label}: it has no rows")
+    columns, notes = understand(raw, where, options, table.label)
+    del raw
+    sieve = Sieve(np.ones(len(next(iter(columns.values())).codes), dtype=bool), dict(left_out), notes)
+    sift_rows(columns, sieve, options, table.label)
+    _require_rows(sieve, table)
+    lines = pd.DataFrame(
+        {
+            ours: columns.pop(ours).rows(sieve.keep)
+            for ours in list(columns)
+            if ours not in ("event", "status")
+        }
+    )
+    if "time" in lines:
+        out, reason, sentence = sift_dates(lines["time"], options)
+        lines = _leave_out(lines, out, reason, sieve)
+        if sentence:
+            sieve.notes["far dates"] = sentence
+    else:
+        lines["time"], sieve.notes["time"] = derive_time(lines)
+    _require_rows(sieve, table)
+    lines = _without_guests(lines, options, sieve)
+    _require_rows(sieve, table)
+    return _with_unit_prices(lines, options, sieve.notes), sieve
+
+
+def _unmapped(table: Table, where: Mapping[str, str], options: ReadOptions) -> dict[str, str]:
+    """Columns nobody mapped that say which lines are sales: events, and statuses of orders."""
+    found: dict[str, str] = {}
+    for name in table.names:
+        lower = name.lower()
+        event = lower in EVENT_NAMES and options.events != ("all",) and "event" not in where
+        status = "status" in lower and options.statuses != ("all",) and "status" not in where
+        if name in where.values() or not (event or status):
+            continue
+        texts, _ = distinct(table.read([name])[0][name])
+        if event and looks_like_events(texts):
+            found.setdefault("event", name)
+        elif status and looks_like_statuses(texts):
+            found.setdefault("status", name)
+    return found
+
+
+def _leave_out(lines: pd.DataFrame, out: np.ndarray, reason: str, sieve: Sieve) -> pd.DataFrame:
+    if not out.any():
+        return lines
+    sieve.dropped[reason] = sieve.dropped.get(reason, 0) + int(out.sum())
+    return lines[~out].reset_index(drop=True)
+
+
+def _without_guests(lines: pd.DataFrame, options: ReadOptions, sieve: Sieve) -> pd.DataFrame:
+    """Lines of guests left out, or each of their baskets made a shopper."""
+    ids, sentence = find_guests(lines[lines["shopper"] != ""], options)
+    if sentence:
+        sieve.notes["guests"] = sentence
+    guest = (lines["shopper"].isin(ids) | (lines["shopper"] == "")).to_numpy()
+    if not options.keep_guests:
+        return _leave_out(lines, guest, "guest", sieve)
+    if guest.any():
+        of = lines["basket"] if "basket" in lines else lines["time"].astype("str")
+        lines["shopper"] = lines["shopper"].mask(guest, "guest " + of.astype("str"))
+        sieve.notes["guests"] = (
+            f"{guest.sum():,} lines of guests; each of their baskets is a shopper of one visit"
+        )
+    return lines
+
+
+def _with_unit_prices(lines: pd.DataFrame, options: ReadOptions, notes: dict[str, str]) -> pd.DataFrame:
+    """Lines with `quantity` and prices of one unit; whatever is negative makes the line a return."""
+    if "quantity" not in lines:
+        lines["quantity"] = 1
+        notes["quantity"] = "the log has no quantities; every line is taken as one piece"
+    price = "amount" if "amount" in lines else "price_paid"
+    totals = {price} if price == "amount" else set()
+    if price == "price_paid" and options.line_totals != "no":
+        if options.line_totals == "yes":
+            totals.add(price)
+        elif rises_with_quantity(lines[price], lines["quantity"], lines["item"]):
+            totals.add(price)
+            notes["line totals"] = (
+                "price_paid rises in proportion to quantity, so it is read as the total of a line (map it as "
+                "amount to say so); --line-totals no overrules"
             )
-    return pairs
+        if totals and "list_price" in lines:
+            if rises_with_quantity(lines["list_price"].fillna(0.0), lines["quantity"], lines["item"]):
+                totals.add("list_price")
+        if totals and "coupon_discount" in lines:
+            totals.add("coupon_discount")
+    elif "coupon_discount" in lines and price == "amount":
+        totals.add("coupon_discount")
+    if totals:
+        weighed = ((lines["quantity"] == 0) & (lines[price] != 0)).to_numpy()
+        if weighed.any():
+            lines["quantity"] = lines["quantity"].where(~weighed, 1)
+            notes["weighed sales"] = (
+                f"{weighed.sum():,} lines have a quantity of 0 and an amount; each is taken as one piece"
+            )
+    size = lines["quantity"].abs()
+    pieces = size.where(size > 0, 1)
+    for name in totals:
+        lines[name] = lines[name] / pieces
+    lines = lines.rename(columns={"amount": "price_paid"})
+    back = ((lines["quantity"] < 0) | (lines["price_paid"] < 0)).to_numpy()
+    if back.any():
+        lines["quantity"] = size.where(~back, -size)
+    lines["price_paid"] = lines["price_paid"].abs()
+    if "coupon_discount" in lines:
+        lines["coupon_discount"] = lines["coupon_discount"].abs().fillna(0.0)
+    if "discount_amount" in lines:
+        off = lines.pop("discount_amount").abs().fillna(0.0) / pieces
+        lines["list_price"] = lines["price_paid"] + lines.get("coupon_discount", 0.0) + off
+    if "list_price" in lines:
+        unknown = lines["list_price"].isna()
+        if unknown.any():
+            notes["list price"] = f"{unknown.sum():,} lines have no list price; it is taken as the price paid"
+        lines["list_price"] = lines["list_price"].abs().fillna(lines["price_paid"])
+    return lines
 
 
-def _full_mapping(columns: Mapping[str, str] | None, columns_file: Path | None) -> dict[str, str]:
-    pairs = {**(read_columns_file(columns_file) if columns_file else {}), **(columns or {})}
-    mapping = {ALIASES.get(ours, ours): theirs for ours, theirs in pairs.items()}
-    known = sorted({*LINE_COLUMNS, *ITEM_COLUMNS, *ALIASES})
-    for ours in mapping:
-        if ours not in known:
-            raise UserError(f"column mapping: '{ours}' is no column of ours; known are: {', '.join(known)}")
-    return mapping
+def _fill(lines: pd.DataFrame, notes: dict[str, str], options: ReadOptions) -> None:
+    """Add to `lines` what they lack, and to `notes` what is assumed by that."""
+    if text := gaps(lines["time"]):
+        notes["gap"] = text
+    if "basket" in lines:
+        if "store" in lines:
+            lines["basket"] = lines["store"].astype("str") + " " + lines["basket"].astype("str")
+        lines["basket"], parted = part_receipts(lines, options.basket_hours)
+        if parted:
+            notes["receipts"] = (
+                f"{parted:,} baskets have lines more than {options.basket_hours:g} hours apart; their "
+                "numbers start anew, and they are taken as several visits; --basket-hours overrules"
+            )
+    else:
+        lines["basket"], notes["basket"] = derive_basket(lines)
+    if "list_price" not in lines:
+        lines["list_price"], notes["list_price"] = derive_list_price(lines)
 
 
-def _check_mapping(mapping: Mapping[str, str], found: Mapping[Path, list[str]]) -> None:
-    for ours, theirs in mapping.items():
-        if not any(theirs in names for names in found.values()):
-            have = "; ".join(f"{path} has: {', '.join(names)}" for path, names in found.items())
-            raise UserError(f"column mapping: no column '{theirs}' (mapped to '{ours}'); {have}")
-
-
-def _located(mapping: Mapping[str, str], wanted: tuple[str, ...], names: list[str]) -> dict[str, str]:
-    """Our name -> the file's name, for those of `wanted` that the file has."""
-    own = {**{target: alias for alias, target in ALIASES.items() if alias in names}, **{n: n for n in names}}
-    chosen = {ours: mapping.get(ours, own.get(ours)) for ours in wanted}
-    return {ours: theirs for ours, theirs in chosen.items() if theirs in names}
-
-
-def _require(lines: pd.DataFrame, names: list[str], path: Path) -> None:
-    missing = [column for column in ("shopper", "item", "price_paid") if column not in lines]
-    if not {"time", "week", "basket"} & set(lines):
+def _require(where: Mapping[str, str], table: Table) -> None:
+    missing = [column for column in ("shopper", "item") if column not in where]
+    if not {"price_paid", "amount"} & set(where):
+        missing.append("price_paid")
+    if not {"time", "week", "day", "basket"} & set(where):
         missing.append("time")
     if missing:
+        hints = ""
+        if "price_paid" in missing:
+            hints += " ('amount' will do where prices are totals of lines)"
+        if "time" in missing:
+            hints += " ('week', 'day' or 'basket' will do for time)"
         raise UserError(
-            f"{path}: no column for {', '.join(missing)}; it has: {', '.join(names)}. Map yours, for example "
-            f"{missing[0]}={names[0] if names else 'your_column'}"
-            + (" ('week' or 'basket' will do for time)" if "time" in missing else "")
+            f"{table.label}: no column for {', '.join(missing)}; it has: {', '.join(table.names)}. Say which "
+            f"is, as in --map {missing[0]}=NAME{hints}; bundlegym inspect {table.label} proposes a mapping"
         )
 
 
+def _require_rows(sieve: Sieve, table: Table) -> None:
+    total = sum(sieve.dropped.values())
+    if total == len(sieve.keep) + sum(
+        c for r, c in sieve.dropped.items() if r == "line with too many fields"
+    ):
+        told = ", ".join(f"{reason}: {count:,}" for reason, count in sieve.dropped.items())
+        raise UserError(f"{table.label}: no line is left ({told})")
+
+
 def _read_items(
-    path: Path, in_log: list[str], items_path: Path | None, in_items: list[str], mapping: Mapping[str, str]
+    table: Table,
+    items_table: Table | None,
+    mapping: Mapping[str, str],
+    options: ReadOptions,
+    notes: dict[str, str],
 ) -> pd.DataFrame | None:
-    if items_path:
-        # An items file may call its key 'item' though the log's is mapped to another name.
-        own = {key: value for key, value in mapping.items() if key != "item" or value in in_items}
-        items = _read(Path(items_path), own, ITEM_COLUMNS, in_items)
-        if "item" not in items:
-            raise UserError(f"{items_path}: no column 'item'; it has: {', '.join(in_items)}")
-        return items
-    if len(_located(mapping, ITEM_COLUMNS, in_log)) == 1:
-        return None
-    return _read(path, mapping, ITEM_COLUMNS, in_log).drop_duplicates("item", ignore_index=True)
+    if items_table is None:
+        if len(located(mapping, ITEM_COLUMNS, table.names)) == 1:
+            return None
+        return _items_of(table, mapping, options, notes).drop_duplicates("item", ignore_index=True)
+    # An items file may call its key 'item' though the log's is mapped to another name.
+    own = {key: value for key, value in mapping.items() if key != "item" or value in items_table.names}
+    if "item" not in located(own, ITEM_COLUMNS, items_table.names):
+        raise UserError(f"{items_table.label}: no column 'item'; it has: {', '.join(items_table.names)}")
+    return _items_of(items_table, own, options, notes)
 
 
-def _read(path: Path, mapping: Mapping[str, str], wanted: tuple[str, ...], names: list[str]) -> pd.DataFrame:
-    """The columns of `wanted` that the file has, under our names and in the types of a `Log`."""
-    located = _located(mapping, wanted, names)
-    text = [theirs for ours, theirs in located.items() if ours not in (*NUMBER_COLUMNS, "time")]
-    raw = read_table(path, sorted(set(located.values())), text)
-    table = pd.DataFrame({ours: raw[theirs] for ours, theirs in located.items()})
-    if table.empty and located:
-        raise UserError(f"{path}: it has no rows")
-    for ours, theirs in located.items():
-        if ours in NUMBER_COLUMNS:
-            table[ours] = _numbers(table[ours], theirs, path, may_be_empty=ours == "unit_cost")
-        elif ours == "time":
-            table[ours] = _times(table[ours], theirs, path)
-        else:
-            table[ours] = table[ours].astype("str")
-    return table
+def _items_of(
+    table: Table, mapping: Mapping[str, str], options: ReadOptions, notes: dict[str, str]
+) -> pd.DataFrame:
+    where = located(mapping, ITEM_COLUMNS, table.names)
+    columns, found = understand(table.read(set(where.values()))[0], where, options, table.label)
+    notes |= {f"items, {key}": text for key, text in found.items() if not key.startswith("item,")}
+    item = columns["item"]
+    # The first row of each item, found by code, so that long logs are not expanded for their items.
+    keep = np.zeros(len(item.codes), dtype=bool)
+    known = np.flatnonzero(~item.missing[item.codes])
+    if "name" in columns:
+        # A row with a name comes before one without.
+        name = columns["name"]
+        known = known[np.argsort(name.missing[name.codes[known]], kind="stable")]
+    ids = pd.Index(item.values).factorize()[0][item.codes[known]]
+    keep[known[pd.Series(ids).drop_duplicates().index]] = True
+    if "unit_cost" in columns:
+        _check_costs(columns["unit_cost"], keep, table)
+    return pd.DataFrame({ours: column.rows(keep) for ours, column in columns.items()})
 
 
-def _numbers(values: pd.Series, column: str, path: Path, *, may_be_empty: bool) -> pd.Series:
-    numbers = pd.to_numeric(values, errors="coerce")
-    bad = numbers.isna() & (values.notna() if may_be_empty else True)
-    _refuse(values, bad, f"{path}: column '{column}' must hold numbers like 2.49")
-    return numbers
-
-
-def _times(values: pd.Series, column: str, path: Path) -> pd.Series:
-    rule = f"{path}: column '{column}' must hold dates like 2024-01-31 17:45"
-    try:
-        times = parse_times(values)
-    except ValueError as error:
-        raise UserError(f"{rule}, but {error}") from error
-    _refuse(values, times.isna(), rule)
-    return times
-
-
-def _refuse(values: pd.Series, bad: pd.Series, rule: str) -> None:
+def _check_costs(column: Column, keep: np.ndarray, table: Table) -> None:
+    bad = column.bad[column.codes] & keep
     if bad.any():
-        row = int(bad.to_numpy().argmax())
+        row = int(bad.argmax())
         raise UserError(
-            f"{rule}, but {int(bad.sum()):,} of {len(values):,} rows do not; the first is data row "
-            f"{row + 1}: {values.iloc[row]!r}"
+            f"{table.label}: column '{column.name}' {column.rule}, but {int(bad.sum()):,} rows do not; the "
+            f"first is data row {row + 1}: '{column.texts.iloc[column.codes[row]]}'"
         )

@@ -12,10 +12,12 @@ from bundlegym.data.base import Dataset, Log
 from bundlegym.data.complete_journey import complete_journey_version, load_complete_journey
 from bundlegym.data.config import DataConfig
 from bundlegym.data.encode import build_dataset
+from bundlegym.data.files import stamps
 from bundlegym.data.load import load_log
+from bundlegym.data.mapping import read_columns_file, with_file_options
 from bundlegym.data.schema import check_log
 from bundlegym.data.store import FORMAT_VERSION, load_dataset, save_dataset
-from bundlegym.data.synthetic import synthetic_log
+from bundlegym.data.synthetic import SIZES, VERSION, synthetic_log
 from bundlegym.errors import UserError
 
 
@@ -61,9 +63,15 @@ def _load(config: DataConfig) -> Log:
         log = load_complete_journey()
         check_log(log, log.name)
         return log
-    if config.log == "synthetic":
-        return synthetic_log()
-    return load_log(config.log, _pairs(config.map), columns_file=config.columns, items_path=config.items_file)
+    if config.log in SIZES:
+        return synthetic_log(**SIZES[config.log])
+    return load_log(
+        config.log,
+        _pairs(config.map),
+        columns_file=config.columns,
+        items_path=config.items_file,
+        options=config,
+    )
 
 
 def _pairs(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -72,7 +80,7 @@ def _pairs(pairs: tuple[str, ...]) -> dict[str, str]:
         ours, equals, theirs = pair.partition("=")
         if not (ours and equals and theirs):
             raise UserError(f"map: '{pair}' is not of the form ours=yours, for example shopper=customer_no")
-        mapping[ours.strip()] = theirs.strip()
+        mapping[ours.strip()] = theirs
     return mapping
 
 
@@ -88,19 +96,18 @@ def _source(config: DataConfig) -> list[str]:
     """What tells one state of the log's source from another."""
     if config.log == "complete-journey":
         return [complete_journey_version()]
-    if config.log == "synthetic":
-        return []
-    return [
-        _stamp(Path(path)) for path in (config.log, config.columns, config.items_file) if path is not None
-    ]
+    if config.log in SIZES:
+        return [VERSION]
+    joined = [text.partition("@")[0] for text in _all_options(config).join]
+    files = (config.log, config.columns, config.items_file, *joined)
+    return [stamp for path in files if path is not None for stamp in stamps(Path(path))]
 
 
-def _stamp(path: Path) -> str:
-    try:
-        stat = path.stat()
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from error
-    return f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
+def _all_options(config: DataConfig) -> DataConfig:
+    """`config` with the reading options of its columns file."""
+    if config.columns is None:
+        return config
+    return with_file_options(config, read_columns_file(config.columns)[1])
 
 
 def _say(progress: bool, text: str) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 from torch import Tensor
 
-from bundlegym.agents.margins import unit_cost, week_of
 from bundlegym.agents.planner import Planner
 from bundlegym.agents.simulate import simulated_gains
 from bundlegym.data import Dataset
@@ -71,8 +70,8 @@ def _best(core: BundleCore, planned: Planned, count: int) -> Tensor:
 def _told(core: BundleCore, dataset: Dataset, slot: int, offered: Tensor, discount: float) -> dict[str, Any]:
     items, market, row = offered[offered >= 0], core.market, core.rows[slot : slot + 1]
     day = core.records.day[row]
-    week = week_of(market, day).expand_as(items)
-    price, cost = market.shelf_price[week, items], unit_cost(market, week, items)
+    week = market.week(day).expand_as(items)
+    price, cost = market.shelf_price[week, items], market.unit_cost[week, items]
     state = {name: value[row] for name, value in core.state.items()}
     luck = fresh_luck(core).of(row)
     found = take_apart(core.user_model, market, state, day, items, discount, luck, _APART, LATER)

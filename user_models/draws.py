@@ -117,7 +117,7 @@ class Draws:
         return Draws(_signed((self.seed + number * _GAMMA_SEEDS) & _MASK), self.episode, self.visit)
 
     def others(self, numbers: range) -> Draws:
-        """The same visits under D other lucks: row n * D + d of N * D is row n of `other(numbers[d])`."""
+        """The same visits under D other lucks, N * D rows: row n D + d is `other(numbers[d])` of row n."""
         ahead = torch.tensor(list(numbers), dtype=torch.int64, device=self.episode.device)
         episode = self.episode[:, None] + ahead * _EPISODES_PER_OTHER
         return Draws(self.seed, episode.flatten(), self.visit.repeat_interleave(len(ahead)))

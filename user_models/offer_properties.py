@@ -120,7 +120,7 @@ def _full_price(visit: _Visit, items: Tensor) -> Iterator[str]:
     response, after = visit.answer(items, 0.0)
     same = _same_but_price(response, visit.alone) and _same_state(after, visit.after)
     if not (same and torch.equal(_sorted(response)[3], _sorted(visit.alone)[3])):
-        yield "an offer at full price changes what a shopper does; it gives them nothing that the shelf does not"
+        yield "an offer at full price changes what a shopper does; it offers nothing that the shelf does not"
 
 
 def _bought_anyway(visit: _Visit, items: Tensor) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import torch
 
@@ -45,6 +47,23 @@ def test_hindsight_knows_what_an_offer_will_bring(make_core):
     assert torch.isfinite(expected).all()
     other = first_visit_gain(make_core(n=48), fill_by(lambda core: core.features[:, :, 0], 2))
     assert gain.sum() > other.sum()
+
+
+def test_hindsight_counts_the_costs_of_the_week(dataset, user_model, market):
+    """With costs by week what it foretells of an offer is what the visit earns."""
+    rising = market.unit_cost * torch.linspace(0.2, 3, len(market.unit_cost))[:, None]
+    core = BundleCore(
+        dataclasses.replace(market, unit_cost=rising), user_model, EnvConfig(min_size=1), n=48,
+        shoppers=np.arange(dataset.n_shoppers), weeks=(0, dataset.n_weeks),
+    )  # fmt: skip
+    core.reset()
+    items = torch.full((48, 1, 4), -1)
+    items[:, 0, 0] = core.candidates[:, 0]
+    expected = margins(core, core.rows, items, core.config.discounts[2])[:, 0]
+    core.step(core.rows * 0)
+    record = core.step(core.rows * 0 + core.k + 2).record
+    torch.testing.assert_close(record.margin, expected)
+    assert len((record.day // 7).unique()) > 3
 
 
 def test_what_hindsight_asks_changes_nothing(make_core):

@@ -15,7 +15,7 @@ def test_each_line_is_dropped_for_its_first_reason_and_counted() -> None:
     lines = lines_of(
         (1, 1, 10, 0, 1, 2.0, 2.0),
         (1, 1, 99, 0, -1, 2.0, 2.0),  # unknown item before it is a return
-        (1, 1, 10, 0, -1, 2.0, 2.0),
+        (2, 1, 10, 0, -1, 2.0, 2.0),
         (1, 1, 10, 0, 0, 2.0, 2.0),
         (1, 1, 10, 0, 5000, 2.0, 2.0),
         (1, 1, 10, 0, 1, 0.0, 2.0),
@@ -24,7 +24,7 @@ def test_each_line_is_dropped_for_its_first_reason_and_counted() -> None:
     cleaned, report = clean(log)
     assert dropped(report) == {
         "unknown item": 1,
-        "return (negative quantity)": 1,
+        "return (negative quantity) without its sale": 1,
         "quantity of zero": 1,
         "quantity above 1,000": 1,
         "no price (given away, or not recorded)": 1,
@@ -62,5 +62,7 @@ def test_a_weight_becomes_one_piece_at_the_price_of_the_line() -> None:
 
 
 def test_a_log_of_returns_alone_is_refused() -> None:
-    with pytest.raises(UserError, match=r"shop: no usable line .*return \(negative quantity\) 1"):
+    with pytest.raises(
+        UserError, match=r"shop: no usable line .*return \(negative quantity\) without its sale 1"
+    ):
         clean(Log("shop", lines_of((1, 1, 10, 0, -1, 2.0, 2.0))))

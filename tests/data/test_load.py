@@ -135,14 +135,13 @@ def test_dates_that_can_be_read_in_two_ways_or_disagree_are_refused(tmp_path: Pa
     [
         ("", r"sales\.csv: the file is empty"),
         (HEADER, r"sales\.csv: it has no rows"),
-        ("a,b,c\n1,2,3\n", r"no column for shopper, item, price_paid, time; it has: a, b, c.*shopper=a"),
-        ("shopper,item,price\na,x,1\n", r"no column for time;.*'week' or 'basket' will do"),
+        ("a,b,c\n1,2,3\n", r"no column for shopper, item, price_paid, time; it has: a, b, c.*shopper=NAME"),
+        ("shopper,item,price\na,x,1\n", r"no column for time;.*'week', 'day' or 'basket' will do"),
         (HEADER + "a,2024-01-01,x,1\nb,soon,x,1\n", r"'time' must hold dates.*1 of 2 .*row 2: 'soon'"),
         (HEADER + "a,3.7,x,1\n", r"'time' must hold dates"),
         (HEADER + "a,2024-01-01,x,dear\n", r"'price' must hold numbers.*row 1: 'dear'"),
-        (HEADER + "a,2024-01-01,x,\n", r"'price' must hold numbers"),
-        (HEADER + "a,2024-01-01,x,-2\n", r"sales\.csv: column 'price_paid' must not be negative"),
-        (HEADER + ",2024-01-01,x,2\n", r"column 'shopper' must be filled in"),
+        (HEADER + "a,2024-01-01,x,\n", r"sales\.csv: no line is left \(no price: 1\)"),
+        (HEADER + ",2024-01-01,x,2\n", r"sales\.csv: no line is left \(no shopper: 1\)"),
         (HEADER + "a,b,c,d,e,f\n1,2\n1,2,3,4,5,6,7,8\n", r"sales\.csv: "),
     ],
 )
@@ -152,7 +151,7 @@ def test_faults_in_the_file_are_named(tmp_path: Path, text: str, message: str) -
 
 
 def test_faults_in_the_mapping_are_named(csv: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"'client' is no column of ours; known are: basket, brand"):
+    with pytest.raises(UserError, match=r"'client' is no column of ours; known are: amount, basket, brand"):
         load_log(csv, {"client": "customer"})
     with pytest.raises(UserError, match=r"no column 'who' \(mapped to 'shopper'\).*has: customer, bought_at"):
         load_log(csv, {**OWN_NAMES, "shopper": "who"})
@@ -167,12 +166,11 @@ def test_faults_in_the_mapping_are_named(csv: Path, tmp_path: Path) -> None:
 def test_faults_in_the_path_are_named(csv: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"gone\.csv: no such file"):
         load_log(tmp_path / "gone.csv")
-    with pytest.raises(UserError, match=r"sales\.xlsx: not a kind of file"):
+    with pytest.raises(UserError, match=r"sales\.pdf: not a kind of file"):
+        load_log(write(tmp_path / "sales.pdf", "x"))
+    with pytest.raises(UserError, match=r"sales\.xlsx: cannot be read"):
         load_log(write(tmp_path / "sales.xlsx", "x"))
     with pytest.raises(UserError, match=r"sales\.parquet: cannot be read"):
         load_log(write(tmp_path / "sales.parquet", "not parquet at all"))
-    (tmp_path / "latin.csv").write_bytes("shopper,time,item,price\nJosé,2024-01-01,x,1\n".encode("latin-1"))
-    with pytest.raises(UserError, match=r"latin\.csv: not UTF-8 text"):
-        load_log(tmp_path / "latin.csv")
     with pytest.raises(UserError, match=r"items\.csv: no column 'item'; it has: sku_no"):
         load_log(csv, OWN_NAMES, items_path=write(tmp_path / "items.csv", "sku_no,name\n1,Soup\n"))

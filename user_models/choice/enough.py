@@ -3,8 +3,9 @@
 *Substitutes* are items of one subcategory that are not flavours of one product. Purchases at a visit are
 first arrivals of Poisson processes, at the time T = need / rate, of which those before 1 are made. From the
 first of a subcategory on, at t, the rates of its substitutes are multiplied by exp(g), g = `enough` <= 0, so
-each of them comes at t + (T - t) exp(-g) instead (a Poisson process has no memory). The tail's purchases have no order among these: of one whose substitute, and no flavour of it, is
-in the basket already, as many are made as exp(g) says.
+each of them comes at t + (T - t) exp(-g) instead (a Poisson process has no memory). The tail's purchases have
+no order among these: of one whose substitute, and no flavour of it, is in the basket already, as many are
+made as exp(g) says.
 
 In the decision on a bundle a substitute of what is bought first has as much less time (`offers`).
 

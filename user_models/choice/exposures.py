@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from bundlegym.user_models.base import State
+from bundlegym.user_models.exposure import RUN_WEEKS
 
 SHOWN = 16  # offered items that are remembered
-RUNS = 3  # weeks in a row that are told apart; the last one is this many or more
+RUNS = RUN_WEEKS  # weeks in a row that are told apart; the last one is this many or more
 
 
 def no_offers(n: int, remembers: bool, device: torch.device) -> State:

@@ -218,8 +218,8 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise
         n_chosen = n_found = 0
         certain[:], added[:], gained[:] = False, False, False
         need[length:], rate[length:] = 1, 0
-        # First what is bought without an offer; then, where the offer adds to it, all that is bought with that.
-        for turn in range(2):
+        # First what is bought without an offer; where the offer adds to it, all that is bought with that.
+        for _ in range(2):
             rate[:length] = door_rate
             since_last_bought(t, s, day[r], last[r], effect, bins, rate)
             for b in range(n_offered):
@@ -347,7 +347,13 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise
             after_tried[r, n_new + j] = tried[r, j]
         for q in range(start, end):
             first_of[t.group[item[q]]] = -1  # as the next visit must find it
-        remember(week, nobody if only_appraise else offered, run, memory_of_offers, (to_shown[r], to_week[r], to_run[r]))
+        remember(
+            week,
+            nobody if only_appraise else offered,
+            run,
+            memory_of_offers,
+            (to_shown[r], to_week[r], to_run[r]),
+        )
         row[start:end], p = r, end
         choice[r] = TAKE if whole else CHERRY_PICK if picked else IGNORE
         previous, unmoved = r, not moved

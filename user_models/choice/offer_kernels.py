@@ -66,7 +66,9 @@ def leaves_habit(t, key, item):
 
 
 @part
-def appraise(t, key, s, week, at_door, tail_lift, tried, offered, in_basket, basket, first_of, need, rate, out):
+def appraise(
+    t, key, s, week, at_door, tail_lift, tried, offered, in_basket, basket, first_of, need, rate, out
+):
     """Fill what each offered item is worth to a shopper beside what is bought without an offer: its place
     among the considered (-1 for none), the utility that it lacks, whether it is `wanted` anyway, and its
     answer to promotions; see `offers.appraise`."""

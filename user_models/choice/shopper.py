@@ -6,16 +6,17 @@ was fitted. The rate is the trip's size times exp(utility): taste, time since la
 mailer, and the trip's mission. Whoever came buys something: if nothing clears the bar, what came nearest to
 it.
 
-The response to an offer is mixed bundling (`bundling`). What is bought on its own merits, and the bundle,
-then shift the log rates of everything else by their synergy. Items outside the shortlist come from a process
-of their own (`tail`), unless they are offered. Of substitutes one may be enough (`enough`).
+The response to an offer is mixed bundling (`bundling`), decided beside what is bought without the offer
+(`offers`). What an offer adds to the basket then shifts the log rates of everything else by its synergy.
+Items outside the shortlist come from a process of their own (`tail`). Of substitutes one may be enough
+(`enough`).
 
 Named assumptions, knobs of the constructor and neutral by default, since no public log has randomised
 offers: `offer_exposure`, the share of the log's own mailer effect that being offered has on an item (1: an
-offer is a mailer to one shopper); `bundle_pull`, utility of taking a bundle as such. Neither reaches the
-twin, who is offered nothing. An item first tried in a bundle taken whole leaves a habit with the chance that
-repeats after a first purchase are its effect, and not that of the liking that led to it (`trial`); none where
-the log does not tell that chance from none.
+offer is a mailer to one shopper), which wears out from week to week (`exposures`); `bundle_pull`, utility of
+taking a bundle as such. Neither reaches the twin, who is offered nothing. An item first tried in a bundle
+taken whole leaves a habit with the chance that repeats after a first purchase are its effect, and not that of
+the liking that led to it (`trial`); none where the log does not tell that chance from none.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ from bundlegym.user_models.choice import kernels
 from bundlegym.user_models.choice.arrays import Tables, tables_of
 from bundlegym.user_models.choice.enough import still_bought
 from bundlegym.user_models.choice.exposures import no_offers, remember, weeks_in_a_row
+from bundlegym.user_models.choice.layout import LAYOUT
 from bundlegym.user_models.choice.offers import Basket, appraise, beside_each_other
 from bundlegym.user_models.choice.tail import arrivals, bought_in_tail, by_category, tail_row
 from bundlegym.user_models.choice.tried import of_items, tried_at_visits, try_more, weights
@@ -70,6 +72,8 @@ class ChoiceShopper(UserModel):
         tensors: everything fitted or read off the log, by name; see `whole.fit_whole`. To change one, replace
             it: on the CPU what is written into one is not seen.
     """
+
+    layout = LAYOUT
 
     def __init__(
         self,
@@ -116,6 +120,13 @@ class ChoiceShopper(UserModel):
     @property
     def offer_is_only_discount(self) -> bool:
         return self.offer_exposure == 0 and self.bundle_pull == 0
+
+    def under(self, *, offer_exposure: float, bundle_pull: float) -> ChoiceShopper:
+        """The same shoppers under other assumptions about offers."""
+        device = self.device
+        return ChoiceShopper(
+            self.tensors, offer_exposure=offer_exposure, bundle_pull=bundle_pull, device=device
+        )
 
     def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
         return first_visit(self.tensors, shopper, day, draws)
@@ -251,7 +262,9 @@ class ChoiceShopper(UserModel):
         slot = visit.offered.clamp(min=0)
         own = torch.where(slot < n_short, value.gather(1, slot), lacking) + boost
         value = _put(value, visit.offered, gained, own)
-        certain = _put(none, visit.offered, offered >= 0, gained | whole[:, None] | (wanted & (slot >= n_short)))
+        certain = _put(
+            none, visit.offered, offered >= 0, gained | whole[:, None] | (wanted & (slot >= n_short))
+        )
         added = _put(none, visit.offered, offered >= 0, gained)
         moved = gained.any(1)
         again = self._basket(state, visit, value, added, certain, offered, draws)
@@ -346,7 +359,7 @@ class ChoiceShopper(UserModel):
         rows, items = torch.cat([row, tail_row]), torch.cat([visit.items[row, slot], tail_item])
         week = visit.week[rows]
         offered = offer.items[rows] == items[:, None]
-        # One unit of what is new, and at the discount one unit of each item; further units at the shelf price.
+        # One unit of what is new; one unit of each item at the discount, further ones at the shelf price.
         units = draw_units(t, state["shopper"][rows], items, week, draws.of(rows))
         units = torch.where((offered & new[rows]).any(1), 1, units)
         off = offer.discount[rows] * (whole[rows] & offered.any(1))
@@ -394,8 +407,7 @@ class ChoiceShopper(UserModel):
         Raises:
             UserError: a file is missing or unreadable, or an earlier version wrote it.
         """
-        added = {"units_cdf", "trial_habit", "enough", "new_spread", "tried_left", "drift", "last_trip"}
-        tensors, settings = load_tensors(folder, "choice", added)
+        tensors, settings = load_tensors(folder, "choice", LAYOUT)
         return ChoiceShopper(tensors, **settings, device=device)
 
 

@@ -34,8 +34,8 @@ class Visit:
 
     items, log_rate: (N, L + B), log rates of -inf where an offered item is on the shortlist already; noise
     (N, L + B) Gumbel; answer (N, L + B) to promotions, by how familiar the item is; offered (N, B) the place
-    of each offered item among the considered, -1 for none; remembered (N, B) bool, bought before though not on
-    the shortlist; week (N,); cell (N, L + B) the place of item and week in a table by both,
+    of each offered item among the considered, -1 for none; remembered (N, B) bool, bought before though not
+    on the shortlist; week (N,); cell (N, L + B) the place of item and week in a table by both,
     laid flat; shift (N, C) missions and purposes by category; new_level (N, G) of what is new of each
     subcategory on trips of the size; size (N,) log of the trip's rate; trip (N,) its class, as planned.
     """

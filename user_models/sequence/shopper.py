@@ -45,11 +45,14 @@ from bundlegym.user_models.choice.level import fit_level
 from bundlegym.user_models.choice.utility import mission_shift
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.files import load_tensors, save_tensors
+from bundlegym.user_models.layout import Layout
+from bundlegym.user_models.needs import cannot_learn, check_enough
 from bundlegym.user_models.rhythm import first_visit, next_visit
 from bundlegym.user_models.rowwise import product
 from bundlegym.user_models.sequence.fit import fit_net, own_interval
 from bundlegym.user_models.sequence.tables import sequence_tensors
-from bundlegym.user_models.trips import LOG_GRID, gap_factor, trip_class, trips_before
+from bundlegym.user_models.stages import check_finite
+from bundlegym.user_models.trips import LAST_EDGES, LOG_GRID, gap_factor, trip_class, trips_before
 from bundlegym.user_models.units import draw_units
 
 _ROWS = 512  # shoppers whose tables over all items are in memory at once
@@ -84,12 +87,43 @@ class _Open:
         return wanted, torch.where(wanted, 0.0, value.clamp(max=0.0))
 
 
+#: Letters as in `tables.sequence_tensors`; C categories.
+LAYOUT = Layout(
+    shapes={
+        "taste": "S I",
+        "shortlist": "S L",
+        "shelf_price": "W I",
+        "mission_spread": "C",
+        "count": "W S L",
+        "last": "W S L",
+        "hidden": "W S H",
+        "last_visit": "W S",
+        "last_trip": "W S",
+        "push": "W I",
+        "rebate": "W I",
+        "price_slope": "I",
+        "group": "I",
+        "category": "I",
+        "joined": "S",
+        "calling": "I H",
+        "trip_cdf": "S K",
+        "trip_rate": "S K",
+        "usual_trip": "S",
+        "hazard_own": "S",
+    },
+    codes={"shortlist": (0, "I"), "category": (0, "C"), "last_trip": (0, str(len(LAST_EDGES) + 1))},
+    rising=("shortlist",),
+)
+
+
 class SequenceShopper(UserModel):
     """See the module's docstring. Build it with `fit` or `load`.
 
     Attributes:
         tensors: everything fitted or read off the log, by name; see `tables.sequence_tensors`.
     """
+
+    layout = LAYOUT
 
     def __init__(self, tensors: dict[str, Tensor], device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
@@ -110,13 +144,22 @@ class SequenceShopper(UserModel):
         device: torch.device | str = "cpu",
     ) -> SequenceShopper:
         """Fit on `weeks` (by default the training weeks). The network and averages come from `shoppers` (mask
-        (n_shoppers,), by default those who are not held out); anybody's own history is their own."""
+        (n_shoppers,), by default those who are not held out); anybody's own history is their own.
+
+        Raises:
+            UserError: the log holds too little for a fit, or the fit ends in numbers that are not finite.
+        """
         weeks = weeks or dataset.split.train_weeks
         shoppers = ~dataset.split.held_out if shoppers is None else shoppers
+        check_enough("sequence", dataset, weeks, shoppers)
+        for sentence in cannot_learn(dataset, weeks, shoppers):
+            progress(sentence)
         net = fit_net(dataset, weeks, shoppers, width=width, epochs=epochs, seed=seed, progress=progress)
         progress("user model: histories, trips, visits, units")
+        check_finite("network", {name: value.numpy(force=True) for name, value in net.state_dict().items()})
         model = SequenceShopper(sequence_tensors(net, dataset, weeks, shoppers, shortlist_size))
         fit_level(model, model.tensors, dataset, weeks, shoppers, seed)
+        check_finite("level", {name: value.numpy() for name, value in model.tensors.items()})
         return SequenceShopper(model.tensors, device)
 
     @property
@@ -268,7 +311,9 @@ class SequenceShopper(UserModel):
         )
         nothing = torch.zeros_like(value)
         slope = self.tensors["price_slope"][items]
-        return Appraisal(wanted, quantity, value, slope, nothing, nothing[:, :, None].expand(-1, -1, items.shape[1]))
+        return Appraisal(
+            wanted, quantity, value, slope, nothing, nothing[:, :, None].expand(-1, -1, items.shape[1])
+        )
 
     def _after(self, state: State, own: Tensor, taken: Tensor, days: Tensor, trip: Tensor) -> State:
         short = self.tensors["shortlist"][state["shopper"]]
@@ -327,8 +372,7 @@ class SequenceShopper(UserModel):
         Raises:
             UserError: a file is missing or unreadable, or an earlier version wrote it.
         """
-        added = {"last_trip", "usual_trip", "hazard_own"}
-        return SequenceShopper(load_tensors(folder, "sequence", added)[0], device)
+        return SequenceShopper(load_tensors(folder, "sequence", LAYOUT)[0], device)
 
 
 def _factor(size: Tensor, share: Tensor) -> Tensor:

@@ -1,0 +1,61 @@
+"""The command line of `bundlegym inspect`; its options are those of reading a log."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import tyro
+
+from bundlegym.data.config import DataConfig, ReadOptions, default_cache_dir
+from bundlegym.data.files import write_json
+from bundlegym.data.inspection import inspect_log
+from bundlegym.errors import UserError
+
+
+@dataclass(frozen=True)
+class InspectConfig(ReadOptions):
+    """Say what a log holds and how its columns are understood, before anything is fitted."""
+
+    files: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """The log; further files are tables to join to it. The greatest file is the log."""
+
+    columns: Path | None = None
+    """TOML file of lines like `shopper = "customer_no"`: our name, then yours; and `[options]` of reading."""
+
+    map: tuple[str, ...] = ()
+    """Pairs like `shopper=customer_no`; they win over those in `columns`, and both over proposals."""
+
+    items_file: Path | None = None
+    """Table with a row an item: item, and any of name, department, brand, unit_cost."""
+
+    min_purchases: int = DataConfig.min_purchases
+    """Least number of purchase lines for an item to enter the catalogue."""
+
+    json: Path | None = None
+    """File for the figures."""
+
+    toml: Path | None = None
+    """File for the mapping, as --columns takes it; by default NAME.columns.toml in the working directory."""
+
+    cache_dir: tyro.conf.Suppress[Path] = field(default_factory=default_cache_dir)
+
+
+def inspect() -> None:
+    """`bundlegym inspect FILE ... [options]`: exit code 0 where the log can be used, 2 where not."""
+    config = tyro.cli(InspectConfig)
+    shared = {f.name for f in fields(DataConfig)} & {f.name for f in fields(InspectConfig)}
+    data = DataConfig(**{name: getattr(config, name) for name in shared})
+    found = inspect_log(list(config.files), data, input if sys.stdin.isatty() else None)
+    print(found.as_text())
+    if config.json is not None:
+        write_json(config.json, found.as_json())
+    path = config.toml or Path(f"{Path(found.label).stem}.columns.toml")
+    if config.toml is None and path.exists() and path.read_text(encoding="utf-8") != found.as_toml():
+        print(f"\n{path} is there already and was left as it is; --toml FILE writes the mapping elsewhere")
+    else:
+        path.write_text(found.as_toml(), encoding="utf-8")
+        print(f"\nThe mapping is in {path}: train.py --log {found.label} --columns {path}")
+    if found.trouble:
+        raise UserError(found.trouble)

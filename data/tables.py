@@ -1,0 +1,276 @@
+"""A table as it stands in its files, whatever their kind; nothing is understood yet."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import python_calamine
+
+from bundlegym.data.config import ReadOptions
+from bundlegym.data.files import (
+    PARQUET_SUFFIXES,
+    READ_ERRORS,
+    SHEET_SUFFIXES,
+    Source,
+    sources,
+    unreadable,
+)
+from bundlegym.data.text import TEXT, TextForm, read_beginning, read_text, text_form, unique_names
+from bundlegym.errors import UserError
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a table: its columns' names, and how it is written or what it holds already."""
+
+    source: Source
+    names: tuple[str, ...]
+    form: TextForm | None = None
+    content: pa.Table | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table in one or more files of the same columns, and the tables joined to it.
+
+    Attributes:
+        label: what to call it in messages.
+        names: its columns, joined ones behind.
+        notes: what was found out about how it is written.
+    """
+
+    label: str
+    names: tuple[str, ...]
+    parts: tuple[Part, ...]
+    joined: tuple[Joined, ...] = ()
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def read(self, columns: Collection[str]) -> tuple[pa.Table, dict[str, int]]:
+        """`columns`, text as dictionaries, types of Parquet as they are; and rows left out by reason."""
+        own = [name for name in self.parts[0].names if name in columns]
+        keys = [joined.key for joined in self.joined if joined.key not in own]
+        pieces, dropped = [], dict[str, int]()
+        for part in self.parts:
+            piece, left_out = _read_part(part, [*own, *dict.fromkeys(keys)])
+            pieces.append(piece)
+            for reason, count in left_out.items():
+                dropped[reason] = dropped.get(reason, 0) + count
+        table = _stack(pieces, self.label)
+        for joined in self.joined:
+            for name in (name for name in joined.names if name in columns and name not in own):
+                table = table.append_column(name, joined.column(name, table[joined.key]))
+        return table.select([name for name in self.names if name in columns]), dropped
+
+    def beginning(self, rows: int) -> pa.Table:
+        """All columns of the first `rows` rows of each file, as text or as Parquet has them."""
+        pieces = []
+        for part in self.parts:
+            if part.content is not None:
+                pieces.append(part.content.slice(0, rows))
+            elif part.form is not None:
+                pieces.append(read_beginning(part.source, part.form, rows))
+            else:
+                with part.source.open() as file:
+                    batches = pq.ParquetFile(file).iter_batches(batch_size=rows)
+                    pieces.append(pa.Table.from_batches([next(batches)]))
+        table = _stack(pieces, self.label)
+        for joined in self.joined:
+            for name in (name for name in joined.names if name not in table.column_names):
+                table = table.append_column(name, joined.column(name, table[joined.key]))
+        return table
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A table that gives further columns to each line, found by the line's `key`."""
+
+    key: str
+    names: tuple[str, ...]
+    content: pa.Table
+    ids: pd.Index
+
+    def column(self, name: str, keys: pa.ChunkedArray) -> pa.ChunkedArray:
+        """The column for each line; null where the key is not in the table."""
+        values, codes = distinct(keys)
+        rows = np.append(self.ids.get_indexer(pd.Index(values)), -1)[codes]
+        return self.content[name].take(pa.array(rows, mask=rows < 0))
+
+
+def open_table(path: Path, options: ReadOptions, wanted: Collection[str]) -> Table:
+    """The table at `path`, not yet read, with the tables of `options.join` joined to it.
+
+    Args:
+        wanted: names of which the header is likely to hold some.
+    """
+    parts = [part for source in sources(path) for part in _open(source, options, wanted)]
+    names = parts[0].names
+    for part in parts[1:]:
+        if set(part.names) != set(names):
+            raise UserError(
+                f"{path}: its tables have not the same columns; {parts[0].source.label} has "
+                f"{', '.join(names)}, but {part.source.label} has {', '.join(part.names)}; give one of them "
+                "as the log and --join the others"
+            )
+    notes: dict[str, str] = {}
+    for part in parts:
+        notes.update(part.form.notes if part.form else {})
+    if len(parts) > 1:
+        notes["files"] = f"{len(parts)} tables of the same columns are read as one"
+    joined: list[Joined] = []
+    for text in options.join:
+        joined.append(_join(text, (*names, *(n for j in joined for n in j.names)), names, options, wanted))
+    every = dict.fromkeys([*names, *(name for table in joined for name in table.names)])
+    return Table(str(path), tuple(every), tuple(parts), tuple(joined), notes)
+
+
+def distinct(column: pa.ChunkedArray | pa.Array) -> tuple[pd.Series, np.ndarray]:
+    """The distinct texts of `column`, without blanks and NULs around them, and (n,) place of each row's
+    text among them; -1, which is the last place of whatever gets one entry more, where the row has none."""
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.unify_dictionaries().combine_chunks()
+        if isinstance(encoded, pa.ChunkedArray):
+            encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], TEXT)
+    codes = encoded.indices.cast(pa.int32(), safe=False).fill_null(-1).to_numpy(zero_copy_only=False)
+    texts = pc.replace_substring(_as_text(encoded.dictionary), "\x00", "")
+    texts = pc.utf8_trim(pc.utf8_trim_whitespace(texts), "\ufeff\u200b")
+    return pd.Series(texts.to_pandas(), dtype="str").fillna(""), codes
+
+
+def _as_text(values: Any) -> Any:
+    """Values of whatever type as text; whole numbers without a point."""
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return _as_text(values.cast(kind.value_type))
+    if pa.types.is_floating(kind):
+        known = pc.if_else(pc.is_finite(values), values, None)
+        if pc.all(pc.equal(known, pc.floor(known))).as_py() is not False:
+            return known.cast(pa.int64(), safe=False).cast(pa.string())
+    if pa.types.is_decimal(kind):
+        return pc.replace_substring_regex(values.cast(pa.string()), r"\.0+$", "")
+    return values.cast(pa.string())
+
+
+def _open(source: Source, options: ReadOptions, wanted: Collection[str]) -> list[Part]:
+    if source.suffix in PARQUET_SUFFIXES:
+        try:
+            with source.open() as file:
+                return [Part(source, tuple(pq.read_schema(file).names))]
+        except READ_ERRORS as error:
+            raise unreadable(source.label, error) from error
+    if source.suffix in SHEET_SUFFIXES:
+        return _open_sheets(source, options, wanted)
+    form = text_form(source, options, wanted)
+    return [Part(source, form.names, form)]
+
+
+def _open_sheets(source: Source, options: ReadOptions, wanted: Collection[str]) -> list[Part]:
+    """A part for each sheet that has the columns of the first one."""
+    try:
+        with source.open() as file:
+            book = python_calamine.load_workbook(file)
+            sheets = {
+                name: book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+                for name in book.sheet_names
+            }
+    except (python_calamine.CalamineError, *READ_ERRORS) as error:
+        raise unreadable(source.label, error) from error
+    parts: list[Part] = []
+    for cells in sheets.values():
+        rows = [[_cell(cell) for cell in row] for row in cells]
+        if not any(any(row) for row in rows):
+            continue
+        hits = [len(set(map(str.strip, row)) & set(wanted)) for row in rows[:60]]
+        filled = [sum(map(bool, row)) for row in rows[:60]]
+        first = hits.index(max(hits)) if max(hits) else filled.index(max(filled))
+        if options.header_line is not None:
+            first = options.header_line - 1
+        header = rows[first] if first >= 0 else [""] * len(rows[0])
+        names = unique_names(header)
+        if parts and set(names) != set(parts[0].names):
+            continue
+        texts = [pa.array([row[i] for row in rows[first + 1 :]], pa.string()) for i in range(len(names))]
+        content = pa.table([text.dictionary_encode() for text in texts], names=list(names))
+        parts.append(Part(source, names, None, content))
+    if not parts:
+        raise UserError(f"{source.label}: no sheet holds anything")
+    return parts
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _read_part(part: Part, columns: list[str]) -> tuple[pa.Table, dict[str, int]]:
+    if part.content is not None:
+        return part.content.select(columns), {}
+    if part.form is not None:
+        return read_text(part.source, part.form, columns)
+    try:
+        with part.source.open() as file:
+            table = pq.read_table(file, columns=columns)
+    except READ_ERRORS as error:
+        raise unreadable(part.source.label, error) from error
+    for name in columns:
+        if pa.types.is_nested(table[name].type):
+            kind = table[name].type
+            raise UserError(f"{part.source.label}: column '{name}' holds {kind}; one value a line is needed")
+        if pa.types.is_binary(table[name].type) or pa.types.is_large_binary(table[name].type):
+            try:
+                table = table.set_column(table.column_names.index(name), name, table[name].cast(pa.string()))
+            except pa.ArrowException as error:
+                raise UserError(f"{part.source.label}: column '{name}' holds bytes, no UTF-8") from error
+    return table, {}
+
+
+def _stack(pieces: list[pa.Table], label: str) -> pa.Table:
+    try:
+        return pa.concat_tables(pieces, promote_options="permissive")
+    except pa.ArrowException:
+        texts = [pa.table({name: _as_text(piece[name]) for name in piece.column_names}) for piece in pieces]
+        return pa.concat_tables(texts)
+
+
+def _join(
+    text: str, have: tuple[str, ...], own: tuple[str, ...], options: ReadOptions, wanted: Collection[str]
+) -> Joined:
+    """The table that `text`, as of `ReadOptions.join`, names; its columns that `have` has not."""
+    file, _, key = text.partition("@")
+    ours, _, theirs = key.partition("=")
+    parts = [part for source in sources(Path(file)) for part in _open(source, options, {*wanted, *own})]
+    names = parts[0].names
+    if not ours:
+        shared = [name for name in names if name in have]
+        if len(shared) != 1:
+            found = f"both have {', '.join(shared)}" if shared else "no column has the same name in both"
+            raise UserError(f"--join {file}: {found}; name the key, as in {file}@ours=theirs")
+        ours = shared[0]
+    theirs = theirs or ours
+    for name, there, where in ((ours, have, "the log"), (theirs, names, file)):
+        if name not in there:
+            raise UserError(f"--join {text}: no column '{name}' in {where}; it has: {', '.join(there)}")
+    content = _stack([_read_part(part, list(names))[0] for part in parts], file)
+    values, codes = distinct(content[theirs])
+    ids = pd.Index(values.reindex(np.where(codes < 0, len(values), codes)).fillna("").to_numpy())
+    filled = ids != ""
+    if ids[filled].has_duplicates:
+        again = ids[filled][ids[filled].duplicated()][0]
+        raise UserError(
+            f"--join {file}: '{theirs}' must name one row each, but '{again}' comes again; give the table "
+            "with a row an item bought as the log and join the others to it"
+        )
+    content = content.filter(pa.array(filled))
+    further = tuple(name for name in names if name not in have)
+    return Joined(ours, further, content, ids[filled])
