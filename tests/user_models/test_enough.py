@@ -92,13 +92,7 @@ def test_a_bundle_of_substitutes_is_worth_no_more_than_if_they_were_flavours(dat
     shopper, items, discount = pairs_offered(dataset, user_model)
     flavours = user_model.tensors | {"product": torch.zeros_like(user_model.tensors["product"])}
     takers = [
-        answer(
-            ChoiceShopper(tensors | {"enough": torch.full_like(tensors["enough"], -1.0)}),
-            shopper,
-            items,
-            discount,
-        ).choice
-        == TAKE
+        answer(ChoiceShopper(tensors | {"enough": less}), shopper, items, discount).choice == TAKE
         for tensors in (user_model.tensors, flavours)
     ]
     assert (takers[0] <= takers[1]).all() and takers[0].sum() < 0.9 * takers[1].sum()
