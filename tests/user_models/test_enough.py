@@ -90,6 +90,7 @@ def answer(model: ChoiceShopper, shopper: torch.Tensor, items: torch.Tensor, dis
 
 def test_a_bundle_of_substitutes_is_worth_no_more_than_if_they_were_flavours(dataset, user_model):
     shopper, items, discount = pairs_offered(dataset, user_model)
+    less = torch.full_like(user_model.tensors["enough"], -1.0)
     flavours = user_model.tensors | {"product": torch.zeros_like(user_model.tensors["product"])}
     takers = [
         answer(ChoiceShopper(tensors | {"enough": less}), shopper, items, discount).choice == TAKE
