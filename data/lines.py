@@ -75,12 +75,7 @@ def sift_rows(columns: dict[str, Column], sieve: Sieve, options: ReadOptions, la
         _sift_events(columns["event"], sieve, options)
     if "status" in columns and options.statuses != ("all",):
         _sift_statuses(columns["status"], sieve, options)
-    headers = [(column.texts.astype("str") == column.name).to_numpy() for column in columns.values()]
-    if any(header.any() for header in headers):
-        hits = sum(
-            header[column.codes].astype(int) for header, column in zip(headers, columns.values(), strict=True)
-        )
-        sieve.drop(np.asarray(hits) >= min(2, len(headers)), "header that comes again")
+    _sift_headers(columns, sieve)
     needed = ["shopper", "item", "time", "week", "day", "price_paid", "amount", "quantity"]
     if "time" in columns:
         needed = [name for name in needed if name not in ("week", "day")]
@@ -97,6 +92,16 @@ def sift_rows(columns: dict[str, Column], sieve: Sieve, options: ReadOptions, la
             sieve.drop(bad, f"{_word(name)} that cannot be read")
         else:
             _refuse(column, bad & sieve.keep, label)
+
+
+def _sift_headers(columns: dict[str, Column], sieve: Sieve) -> None:
+    """Leave out rows in which most columns hold their own names."""
+    once = {column.name: column for column in columns.values()}
+    hits = np.zeros(len(sieve.keep), dtype=np.int16)
+    for name, column in once.items():
+        if (header := (column.texts.astype("str") == name).to_numpy()).any():
+            hits += header[column.codes]
+    sieve.drop(hits > max(1, len(once) / 2), "header that comes again")
 
 
 def _refuse(column: Column, bad: np.ndarray, label: str) -> None:

@@ -34,7 +34,6 @@ from bundlegym.data.text import (
 )
 from bundlegym.errors import UserError
 
-
 #: Lines that continue a text of the line before, as a share of rows, beyond which quotation marks are wrong.
 MOST_CONTINUED = 0.05
 
