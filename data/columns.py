@@ -153,7 +153,7 @@ def _time(raw: pa.ChunkedArray, name: str, options: ReadOptions) -> tuple[Column
         notes: dict[str, str] = {}
         zone = known_zone(options.zone)
         if values.dt.tz is not None:
-            notes["time zone"] = f"times are on the clock of {options.zone or kind.tz}; --zone moves them"
+            notes["time zone"] = f"times are on the clock of {options.zone or kind.tz}; --zone says which"
             values = to_zone(values, zone) if zone else values.dt.tz_localize(None)
         return _typed(name, TIME_RULE, values.astype("datetime64[us]")), notes
     texts, codes = _texts(raw)

@@ -17,7 +17,7 @@ from bundlegym.data.config import DataConfig, ReadOptions
 from bundlegym.data.encode import build_dataset
 from bundlegym.data.files import sources
 from bundlegym.data.load import load_log
-from bundlegym.data.mapping import KNOWN, full_mapping, in_names, read_columns_file, with_file_options
+from bundlegym.data.mapping import full_mapping, header_words, in_names, read_columns_file, with_file_options
 from bundlegym.data.propose import Proposal, propose
 from bundlegym.data.tables import Table, open_table
 from bundlegym.data.weeks import first_monday, week_of
@@ -146,7 +146,7 @@ def inspect_log(
         ours, _, theirs = pair.partition("=")
         given[ours.strip()] = theirs
     mapping = full_mapping({**pairs, **given})
-    table = open_table(log, config, {*KNOWN, *(theirs.strip() for theirs in mapping.values())})
+    table = open_table(log, config, header_words(mapping))
     stated = {o: name for o, theirs in mapping.items() if (name := in_names(theirs, table.names))}
     proposals = propose(table.beginning(SAMPLE_ROWS), config, stated)
     while True:

@@ -75,12 +75,7 @@ def sift_rows(columns: dict[str, Column], sieve: Sieve, options: ReadOptions, la
         _sift_events(columns["event"], sieve, options)
     if "status" in columns and options.statuses != ("all",):
         _sift_statuses(columns["status"], sieve, options)
-    headers = [(column.texts.astype("str") == column.name).to_numpy() for column in columns.values()]
-    if any(header.any() for header in headers):
-        hits = sum(
-            header[column.codes].astype(int) for header, column in zip(headers, columns.values(), strict=True)
-        )
-        sieve.drop(np.asarray(hits) >= min(2, len(headers)), "header that comes again")
+    _sift_headers(columns, sieve)
     needed = ["shopper", "item", "time", "week", "day", "price_paid", "amount", "quantity"]
     if "time" in columns:
         needed = [name for name in needed if name not in ("week", "day")]
@@ -93,10 +88,20 @@ def sift_rows(columns: dict[str, Column], sieve: Sieve, options: ReadOptions, la
         if not column.bad.any():
             continue
         bad = column.bad[column.codes]
-        if options.bad_lines == "drop" or name not in needed:
+        if options.bad_lines == "drop":
             sieve.drop(bad, f"{_word(name)} that cannot be read")
         else:
             _refuse(column, bad & sieve.keep, label)
+
+
+def _sift_headers(columns: dict[str, Column], sieve: Sieve) -> None:
+    """Leave out rows in which most columns hold their own names."""
+    once = {column.name: column for column in columns.values()}
+    hits = np.zeros(len(sieve.keep), dtype=np.int16)
+    for name, column in once.items():
+        if (header := (column.texts.astype("str") == name).to_numpy()).any():
+            hits += header[column.codes]
+    sieve.drop(hits > max(1, len(once) / 2), "header that comes again")
 
 
 def _refuse(column: Column, bad: np.ndarray, label: str) -> None:
@@ -110,7 +115,7 @@ def _refuse(column: Column, bad: np.ndarray, label: str) -> None:
 
 
 def _word(name: str) -> str:
-    return {"price_paid": "price", "time": "date"}.get(name, name.replace("_", " "))
+    return {"price_paid": "price", "amount": "price", "time": "date"}.get(name, name.replace("_", " "))
 
 
 def _sift_events(column: Column, sieve: Sieve, options: ReadOptions) -> None:
@@ -270,14 +275,13 @@ def part_receipts(lines: pd.DataFrame, hours: float) -> tuple[pd.Series, int]:
     wide = ((groups.transform("max") - groups.transform("min")) > limit).to_numpy()
     if not wide.any():
         return basket, 0
-    part = lines.loc[wide, ["shopper", "basket", "time"]].sort_values(
-        ["shopper", "basket", "time"], kind="stable"
-    )
+    part = lines.loc[wide, ["shopper", "basket", "time"]].assign(basket=basket[wide])
+    part = part.sort_values(["shopper", "basket", "time"], kind="stable")
     same = part[["shopper", "basket"]].eq(part[["shopper", "basket"]].shift()).all(axis=1)
     starts = (~same | (part["time"].diff() > limit)).astype(int)
     number = starts.groupby([part["shopper"], part["basket"]]).cumsum()
     if (number == 1).all():
         return basket, 0
-    split = part["basket"].astype("str") + "#" + number.astype("str")
+    split = (part["basket"] + "#" + number.astype("str")).where(number > 1, part["basket"])
     parted = int(part[number > 1].groupby(["shopper", "basket"]).ngroups)
     return basket.mask(wide, split.reindex(lines.index)), parted

@@ -31,10 +31,10 @@ from bundlegym.data.lines import (
 )
 from bundlegym.data.mapping import (
     ITEM_COLUMNS,
-    KNOWN,
     LINE_COLUMNS,
     check_mapping,
     full_mapping,
+    header_words,
     located,
     read_columns_file,
     with_file_options,
@@ -94,7 +94,7 @@ def load_log(
         pairs, found = read_columns_file(columns_file)
         options = with_file_options(options, found)
     mapping = full_mapping({**pairs, **(columns or {})})
-    wanted = {*KNOWN, *(theirs.strip() for theirs in mapping.values())}
+    wanted = header_words(mapping)
     table = open_table(path, options, wanted)
     items_table = open_table(Path(items_path), options, wanted) if items_path else None
     tables = [table, *([items_table] if items_table else [])]
@@ -118,6 +118,8 @@ def _read_lines(table: Table, mapping: Mapping[str, str], options: ReadOptions) 
     """The rows that are sales, under our names, with one price a unit."""
     where = located(mapping, LINE_COLUMNS, table.names)
     _require(where, table)
+    if "time" in where:
+        where = {ours: theirs for ours, theirs in where.items() if ours not in ("week", "day")}
     where |= _unmapped(table, where, options)
     raw, left_out = table.read(set(where.values()))
     if raw.num_rows == 0:

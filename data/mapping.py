@@ -85,6 +85,11 @@ def in_names(theirs: str, names: tuple[str, ...]) -> str | None:
     return None
 
 
+def header_words(mapping: Mapping[str, str]) -> set[str]:
+    """Names of which a header is likely to hold some: ours, and those that are mapped, places aside."""
+    return {*KNOWN, *(theirs.strip() for theirs in mapping.values() if not theirs.strip().isdigit())}
+
+
 def check_mapping(mapping: Mapping[str, str], found: Mapping[str, tuple[str, ...]]) -> None:
     """Raise `UserError` where a pair names a column that no table of `found` (label -> names) has."""
     for ours, theirs in mapping.items():

@@ -23,8 +23,19 @@ from bundlegym.data.files import (
     sources,
     unreadable,
 )
-from bundlegym.data.text import TEXT, TextForm, read_beginning, read_text, text_form, unique_names
+from bundlegym.data.text import (
+    TEXT,
+    TextForm,
+    continued_lines,
+    read_beginning,
+    read_text,
+    text_form,
+    unique_names,
+)
 from bundlegym.errors import UserError
+
+#: Lines that continue a text of the line before, as a share of rows, beyond which quotation marks are wrong.
+MOST_CONTINUED = 0.05
 
 
 @dataclass(frozen=True)
@@ -55,8 +66,10 @@ class Table:
 
     def read(self, columns: Collection[str]) -> tuple[pa.Table, dict[str, int]]:
         """`columns`, text as dictionaries, types of Parquet as they are; and rows left out by reason."""
-        own = [name for name in self.parts[0].names if name in columns]
-        keys = [joined.key for joined in self.joined if joined.key not in own]
+        first = self.parts[0].names
+        own = [name for name in first if name in columns]
+        keys = [table.key for table in self.joined if table.key in first and table.key not in own]
+        wanted = {*columns, *(table.key for table in self.joined)}
         pieces, dropped = [], dict[str, int]()
         for part in self.parts:
             piece, left_out = _read_part(part, [*own, *dict.fromkeys(keys)])
@@ -65,7 +78,7 @@ class Table:
                 dropped[reason] = dropped.get(reason, 0) + count
         table = _stack(pieces, self.label)
         for joined in self.joined:
-            for name in (name for name in joined.names if name in columns and name not in own):
+            for name in (name for name in joined.names if name in wanted and name not in table.column_names):
                 table = table.append_column(name, joined.column(name, table[joined.key]))
         return table.select([name for name in self.names if name in columns]), dropped
 
@@ -122,6 +135,10 @@ def open_table(path: Path, options: ReadOptions, wanted: Collection[str]) -> Tab
     notes: dict[str, str] = {}
     for part in parts:
         notes.update(part.form.notes if part.form else {})
+        for name in (name for name in part.names if name.endswith(" (2)")):
+            notes["names"] = (
+                f"the column '{name[:-4]}' comes again; the first is read under this name, the next as '{name}'"
+            )
     if len(parts) > 1:
         notes["files"] = f"{len(parts)} tables of the same columns are read as one"
     joined: list[Joined] = []
@@ -217,7 +234,14 @@ def _read_part(part: Part, columns: list[str]) -> tuple[pa.Table, dict[str, int]
     if part.content is not None:
         return part.content.select(columns), {}
     if part.form is not None:
-        return read_text(part.source, part.form, columns)
+        table, dropped = read_text(part.source, part.form, columns)
+        more = continued_lines(part.source, part.form, table.num_rows + sum(dropped.values()))
+        if more > max(1, MOST_CONTINUED * table.num_rows):
+            raise UserError(
+                f"{part.source.label}: {more:,} lines continue a text in quotation marks, so that one is probably "
+                "not closed; mend the file, or double the quotation marks inside texts"
+            )
+        return table, dropped
     try:
         with part.source.open() as file:
             table = pq.read_table(file, columns=columns)

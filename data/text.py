@@ -114,6 +114,15 @@ def read_text(source: Source, form: TextForm, columns: list[str]) -> tuple[pa.Ta
     return _read_slowly(source, form, columns)
 
 
+def continued_lines(source: Source, form: TextForm, rows: int) -> int:
+    """Lines of the file that belong to a text in quotation marks which began on the line before."""
+    if not form.quoted or form.encoding.startswith(("utf-16", "utf-32", "utf_16", "utf_32")):
+        return 0
+    with source.open() as file:
+        lines = sum(1 for number, line in enumerate(file) if number >= form.header_line and line.strip())
+    return max(lines - rows, 0)
+
+
 def _read_arrow(source: Source, form: TextForm, columns: list[str], odd: list[Any]) -> pa.Table:
     def skip(row: Any) -> str:
         odd.append(row)

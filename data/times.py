@@ -20,8 +20,8 @@ OFFSET = (
 CLOCK = r"(?:,?[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(?: ?([AaPp])\.?[Mm]\.?)?)?"
 YEAR_FIRST = rf"^(\d{{4}})[-/.](\d{{1,2}})[-/.](\d{{1,2}}){CLOCK}$"
 YEAR_LAST = rf"^(\d{{1,2}})([-/.])(\d{{1,2}})[-/.](\d{{4}}|\d{{2}}){CLOCK}$"
-COMPACT = rf"^(\d{{4}})(\d{{2}})(\d{{2}}){CLOCK}$"
-COMPACT_CLOCK = r"^(\d{4})(\d{2})(\d{2})T?(\d{2})(\d{2})?(\d{2})?$"
+COMPACT = rf"^((?:19|20)\d{{2}})(\d{{2}})(\d{{2}}){CLOCK}$"
+COMPACT_CLOCK = r"^((?:19|20)\d{2})(\d{2})(\d{2})T?(\d{2})(\d{2})?(\d{2})?$"
 NUMBER = r"^\d+(?:[.,]\d+)?$"
 WITH_MONTH_NAME = r"^[\w ,.:/+-]*(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[\w ,.:/+-]*$"
 #: Units of seconds since 1970, by the number of digits.
@@ -123,8 +123,11 @@ def _found(text: pd.Series, options: ReadOptions, notes: dict[str, str]) -> tupl
             times = times.where(~new, found)
 
     take(_assemble(text.str.extract(YEAR_FIRST), 0, 1, 2, 3))
-    take(_year_last(text.str.extract(YEAR_LAST), text, options, notes))
-    take(_assemble(text.str.extract(COMPACT), 0, 1, 2, 3))
+    filled = text != ""
+    if (times.isna() & filled).any():
+        take(_year_last(text.str.extract(YEAR_LAST), text, options, notes))
+    if (times.isna() & filled).any():
+        take(_assemble(text.str.extract(COMPACT), 0, 1, 2, 3))
     if (left := times.isna() & text.str.fullmatch(COMPACT_CLOCK)).any():
         take(_assemble(text[left].str.extract(COMPACT_CLOCK), 0, 1, 2, 3).reindex(text.index))
     if (left := times.isna() & text.str.fullmatch(NUMBER)).any():
