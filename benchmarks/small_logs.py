@@ -28,7 +28,8 @@ from bundlegym.data.files import write_json
 from bundlegym.envs import EnvConfig
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
-from bundlegym.evaluation.experiment import Experiment, summary
+from bundlegym.evaluation.experiment import Experiment
+from bundlegym.evaluation.summary import summary
 from bundlegym.user_models.fidelity.page import write_page
 from bundlegym.user_models.fidelity.report import as_json, as_text, fidelity
 

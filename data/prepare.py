@@ -17,7 +17,7 @@ from bundlegym.data.load import load_log
 from bundlegym.data.mapping import read_columns_file, with_file_options
 from bundlegym.data.schema import check_log
 from bundlegym.data.store import FORMAT_VERSION, load_dataset, save_dataset
-from bundlegym.data.synthetic import SIZES, VERSION, synthetic_log
+from bundlegym.data.synthetic import LOGS, VERSION, synthetic_log
 from bundlegym.errors import UserError
 
 
@@ -63,8 +63,8 @@ def _load(config: DataConfig) -> Log:
         log = load_complete_journey()
         check_log(log, log.name)
         return log
-    if config.log in SIZES:
-        return synthetic_log(**SIZES[config.log])
+    if config.log in LOGS:
+        return synthetic_log(**LOGS[config.log])
     return load_log(
         config.log,
         _pairs(config.map),
@@ -96,7 +96,7 @@ def _source(config: DataConfig) -> list[str]:
     """What tells one state of the log's source from another."""
     if config.log == "complete-journey":
         return [complete_journey_version()]
-    if config.log in SIZES:
+    if config.log in LOGS:
         return [VERSION]
     joined = [text.partition("@")[0] for text in _all_options(config).join]
     files = (config.log, config.columns, config.items_file, *joined)

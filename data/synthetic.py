@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ BRANDS = ("Alder", "Birch", "Cedar")
 CATEGORIES = tuple((department, name) for department, names in DEPARTMENTS.items() for name in names)
 
 #: The truth that the log is drawn from; effects are on the log rate of an item at a visit, see `truth`.
-BASE_LOG_RATE, BASE_ITEMS = -4.4, 120
+BASE_LOG_RATE, BASE_ITEMS = -3.8, 120
 TASTE_SPREAD, ITEM_SPREAD = 0.7, 0.5
 POPULARITY_SPREAD = 0.5
 PRICE_ELASTICITY = -2.5
@@ -41,8 +42,13 @@ COMPLEMENTS = (
 )
 VISITS_A_WEEK = 0.9
 
-#: Sizes by the name of a log. A fit on a year of 400 shoppers finds the truth; tests take the smaller one.
-SIZES: dict[str, dict[str, int]] = {"synthetic": {}, "synthetic-year": {"n_shoppers": 400, "n_weeks": 52}}
+#: What the logs by these names are drawn with. The first is small, with large baskets: quick, for tests. The
+#: second is the default environment's: a year, in which a fit finds the truth, and baskets so small that what
+#: is planted is not hidden by the fact that an item is bought once a visit at most.
+LOGS: dict[str, dict[str, Any]] = {
+    "synthetic": {},
+    "synthetic-year": {"n_shoppers": 400, "n_weeks": 52, "base": -4.4},
+}
 #: Of the behaviour and how it is drawn: prepared logs of another one are not read from the cache.
 VERSION = "2"
 
@@ -79,7 +85,13 @@ def truth() -> Truth:
     return Truth()
 
 
-def synthetic_log(seed: int = 0, n_shoppers: int = 200, n_items: int = 120, n_weeks: int = 26) -> Log:
+def synthetic_log(
+    seed: int = 0,
+    n_shoppers: int = 200,
+    n_items: int = 120,
+    n_weeks: int = 26,
+    base: float = BASE_LOG_RATE,
+) -> Log:
     """Draw a log from `truth`.
 
     A shopper visits up to twice a week. The log rate of an item at a visit is base + popularity + taste (of
@@ -99,8 +111,8 @@ def synthetic_log(seed: int = 0, n_shoppers: int = 200, n_items: int = 120, n_we
     taste = rng.normal(0, TASTE_SPREAD, (n_shoppers, category.max() + 1))[:, category]
     taste = taste + rng.normal(0, ITEM_SPREAD, (n_shoppers, n_items))
     pull = _pull(items["category"])
-    base = BASE_LOG_RATE + np.log(BASE_ITEMS / n_items)  # baskets are as large, whatever the catalogue
-    fixed = base + rng.normal(0, POPULARITY_SPREAD, n_items) + taste
+    fixed = base + np.log(BASE_ITEMS / n_items)  # baskets are as large, whatever the catalogue
+    fixed = fixed + rng.normal(0, POPULARITY_SPREAD, n_items) + taste
     visit_chance = rng.beta(3, 3 / (VISITS_A_WEEK / 2) - 3, (n_shoppers, 1))
 
     worn = mailer * np.array(WEAR_OUT)[_week_of_run(mailer).clip(1, len(WEAR_OUT)) - 1]
@@ -137,10 +149,10 @@ def synthetic_log(seed: int = 0, n_shoppers: int = 200, n_items: int = 120, n_we
     )
 
 
-def synthetic_dataset(seed: int = 0, min_purchases: int = 10, **sizes: int) -> Dataset:
-    """`synthetic_log(seed, **sizes)` as a `Dataset`, without touching the disk."""
+def synthetic_dataset(seed: int = 0, min_purchases: int = 10, **options: Any) -> Dataset:
+    """`synthetic_log(seed, **options)` as a `Dataset`, without touching the disk."""
     return build_dataset(
-        synthetic_log(seed, **sizes), DataConfig(log="synthetic", min_purchases=min_purchases)
+        synthetic_log(seed, **options), DataConfig(log="synthetic", min_purchases=min_purchases)
     )
 
 

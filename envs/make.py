@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from bundlegym.data import DataConfig, Dataset, build_dataset, prepare, synthetic_log
-from bundlegym.data.synthetic import SIZES
+from bundlegym.data.synthetic import LOGS
 from bundlegym.devices import device_of
 from bundlegym.envs.base import EnvConfig, Reward
 from bundlegym.envs.core import BundleCore
@@ -105,8 +105,8 @@ def make_core(
 @lru_cache(maxsize=8)
 def _prepared(config: DataConfig) -> Dataset:
     """The log; a synthetic one is drawn faster than a cache on disk is read."""
-    if config.log in SIZES:
-        return build_dataset(synthetic_log(**SIZES[config.log]), config)
+    if config.log in LOGS:
+        return build_dataset(synthetic_log(**LOGS[config.log]), config)
     return prepare(config, progress=False)
 
 

@@ -17,7 +17,8 @@ from bundlegym.data.files import write_json
 from bundlegym.errors import UserError, guarded
 from bundlegym.evaluation import best_offers, sweep
 from bundlegym.evaluation.config import TrainConfig
-from bundlegym.evaluation.experiment import Experiment, assumption, read_config, summary
+from bundlegym.evaluation.experiment import Experiment, read_config
+from bundlegym.evaluation.summary import assumption, summary
 from bundlegym.evaluation.table import format_report, read_results
 from bundlegym.threads import one_thread
 from bundlegym.user_models.build import FAMILIES

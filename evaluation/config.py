@@ -42,10 +42,10 @@ class TrainConfig:
     user_model_args: tuple[str, ...] = ()
     """Arguments of a class of your own, as name=value."""
 
-    steps: int = 1_500_000
+    steps: int = 500_000
     """Environment steps (picks and offers) for each ppo agent."""
 
-    dqn_steps: int = 300_000
+    dqn_steps: int = 100_000
     """Environment steps for each dqn agent."""
 
     seed: int = 0
@@ -84,7 +84,7 @@ class TrainConfig:
     greedy: tuple[str, ...] = ("tifu-knn", "item-knn")
     """Recommenders over each of which a greedy bundle stands in the table."""
 
-    planner_episodes: int = 256
+    planner_episodes: int = 128
     """Episodes of the planner, and of the oracle, which plans with the model that judges: fewer, since a plan
     asks the user model a thousand times a visit; 0 leaves both out."""
 
@@ -94,7 +94,7 @@ class TrainConfig:
     episodes: int = 8192
     """Episodes on held-out shoppers and weeks behind each row of the final table."""
 
-    eval_every: int = 200_000
+    eval_every: int = 125_000
     """Steps between evaluations and checkpoints while training."""
 
     workers: int = 0

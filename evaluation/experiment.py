@@ -39,7 +39,7 @@ from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.judge import check_figures, estimate, play
 from bundlegym.evaluation.rivals import Contender, heuristics, hindsight, oracle, planner
 from bundlegym.evaluation.side_by_side import train_side_by_side
-from bundlegym.evaluation.table import MARGIN_LEGEND, example_offers, format_table
+from bundlegym.evaluation.table import example_offers
 from bundlegym.recommenders import (
     Interactions,
     Recommender,
@@ -56,9 +56,6 @@ from bundlegym.user_models.fidelity.report import as_json, as_text, compare
 
 _MAKERS: dict[str, Any] = {"ppo": make_ppo, "dqn": make_dqn}
 _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024
-#: What values of `offer_exposure` assume of an offer.
-_MEANING = {0.0: "an offer is only its discount", 1.0: "an offer works like the log's own mailer"}
-_PART_OF_MAILER = "an offer works like so much of the log's own mailer"
 #: Seeds of judging are far from those of training, so that no agent has met the same luck.
 _JUDGE_SEED, _EVAL_SEED = 1_000_003, 3_000_017
 
@@ -379,28 +376,3 @@ def resuming(config: TrainConfig) -> str:
     if config.data.cache_dir != default_cache_dir():
         command += ["--cache-dir", str(config.data.cache_dir)]
     return shlex.join(command)
-
-
-def assumption(exposure: float) -> str:
-    """What a value of `offer_exposure` assumes, in words."""
-    return f"Offer exposure {exposure:g}: {_MEANING.get(exposure, _PART_OF_MAILER)}"
-
-
-def summary(results: dict[str, Any]) -> str:
-    """The tables, one an assumption and user model, with what they rest on."""
-    size = f"{results['episodes']} episodes, {results['seeds']} seed(s)"
-    parts = [f"{results['log']}: held-out shoppers and test weeks, {size}; 95 % intervals"]
-
-    def table_of(row: dict[str, Any]) -> tuple[float, str]:
-        return row.get("offer_exposure", 0.0), row["user_model"]  # runs of earlier versions lack the first
-
-    every = results["rows"] + results["judges"]
-    for exposure in dict.fromkeys(table_of(row)[0] for row in every):
-        parts.append(f"== {assumption(exposure)} ==")
-        for (under, name), rows in itertools.groupby(every, table_of):
-            if under == exposure:
-                whose = "fitted on held-out shoppers" if name.endswith("judge") else "the model trained on"
-                parts.append(f"Shoppers: {name}, {whose}\n\n{format_table(list(rows))}")
-    parts.append(MARGIN_LEGEND)
-    parts += [f"Note: {note}" for note in results["notes"]]
-    return "\n\n".join(parts)

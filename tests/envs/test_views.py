@@ -197,7 +197,7 @@ def test_workers_play_the_same(method):
     "options, words",
     [
         ({"preset": "other"}, "preset 'other': is none of synthetic"),
-        ({"visitz": 3}, "unexpected keyword argument 'visitz'; known options are cache_dir"),
+        ({"visitz": 3}, "unexpected keyword argument 'visitz'; known options are "),
         ({"reward": "profit"}, "reward 'profit': is none of incremental_margin"),
         ({"observation": ["shopper", "soul"]}, "observation 'soul'"),
         ({"weeks": "next"}, "weeks 'next'"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bundlegym.data import Dataset, synthetic_dataset, truth
-from bundlegym.data.synthetic import SIZES
+from bundlegym.data.synthetic import LOGS
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.features import steadily_sold
 from bundlegym.user_models.exposure import fit_wear_out
@@ -17,7 +17,7 @@ TRUTH = truth()
 
 @pytest.fixture(scope="module")
 def year() -> Dataset:
-    return synthetic_dataset(**SIZES["synthetic-year"])
+    return synthetic_dataset(**LOGS["synthetic-year"])
 
 
 @pytest.fixture(scope="module")
