@@ -61,7 +61,7 @@ def format_table(rows: list[dict[str, Any]]) -> str:
                 cells.append(f"{value['mean']:+.4f} [{value['low']:+.4f}, {value['high']:+.4f}]")
             else:
                 cells.append(f"{value['mean']:{'+.4f' if name in _SIGNED else '.3f'}}")
-        lines.append([*cells, str(row["episodes"])])
+        lines.append([*cells, str(row.get("episodes", "-"))])
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join(
         "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines
