@@ -137,7 +137,8 @@ def open_table(path: Path, options: ReadOptions, wanted: Collection[str]) -> Tab
         notes.update(part.form.notes if part.form else {})
         for name in (name for name in part.names if name.endswith(" (2)")):
             notes["names"] = (
-                f"the column '{name[:-4]}' comes again; the first is read under this name, the next as '{name}'"
+                f"the column '{name[:-4]}' comes again; the first is read under this name, the next is "
+                f"called '{name}'"
             )
     if len(parts) > 1:
         notes["files"] = f"{len(parts)} tables of the same columns are read as one"
@@ -238,8 +239,8 @@ def _read_part(part: Part, columns: list[str]) -> tuple[pa.Table, dict[str, int]
         more = continued_lines(part.source, part.form, table.num_rows + sum(dropped.values()))
         if more > max(1, MOST_CONTINUED * table.num_rows):
             raise UserError(
-                f"{part.source.label}: {more:,} lines continue a text in quotation marks, so that one is probably "
-                "not closed; mend the file, or double the quotation marks inside texts"
+                f"{part.source.label}: {more:,} lines continue a text in quotation marks, so that one is "
+                "probably not closed; mend the file, or double the quotation marks inside texts"
             )
         return table, dropped
     try:
