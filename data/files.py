@@ -92,6 +92,12 @@ def sources(path: Path) -> list[Source]:
     return [Source(path)]
 
 
+def beside(file: str, log: Path) -> Path:
+    """`file` in the working directory, or else beside `log`."""
+    near = (log if log.is_dir() else log.parent) / file
+    return near if not Path(file).exists() and near.exists() else Path(file)
+
+
 def stamps(path: Path) -> list[str]:
     """What tells one state of the files behind `path` from another."""
     try:

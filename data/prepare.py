@@ -12,7 +12,7 @@ from bundlegym.data.base import Dataset, Log
 from bundlegym.data.complete_journey import complete_journey_version, load_complete_journey
 from bundlegym.data.config import DataConfig
 from bundlegym.data.encode import build_dataset
-from bundlegym.data.files import stamps
+from bundlegym.data.files import beside, stamps
 from bundlegym.data.load import load_log
 from bundlegym.data.mapping import read_columns_file, with_file_options
 from bundlegym.data.schema import check_log
@@ -39,7 +39,7 @@ def prepare(config: DataConfig, progress: bool = True) -> Dataset:
     _say(progress, f"reading {config.log} (the first time; later starts read {folder})")
     log = _load(config)
     _say(progress, f"cleaning and numbering {len(log.transactions):,} lines")
-    dataset = build_dataset(log, config)
+    dataset = build_dataset(log, _all_options(config))
     # A run beside this one may have saved the same by now, and others may be reading it.
     if (cached := _cached(folder, progress)) is not None:
         return cached
@@ -98,7 +98,7 @@ def _source(config: DataConfig) -> list[str]:
         return [complete_journey_version()]
     if config.log in LOGS:
         return [VERSION]
-    joined = [text.partition("@")[0] for text in _all_options(config).join]
+    joined = [beside(text.partition("@")[0], Path(config.log)) for text in _all_options(config).join]
     files = (config.log, config.columns, config.items_file, *joined)
     return [stamp for path in files if path is not None for stamp in stamps(Path(path))]
 

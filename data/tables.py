@@ -20,6 +20,7 @@ from bundlegym.data.files import (
     READ_ERRORS,
     SHEET_SUFFIXES,
     Source,
+    beside,
     sources,
     unreadable,
 )
@@ -137,13 +138,14 @@ def open_table(path: Path, options: ReadOptions, wanted: Collection[str]) -> Tab
         notes.update(part.form.notes if part.form else {})
         for name in (name for name in part.names if name.endswith(" (2)")):
             notes["names"] = (
-                f"the column '{name[:-4]}' comes again; the first is read under this name, the next as '{name}'"
+                f"the column '{name[:-4]}' comes again; the first is read under this name, the next is "
+                f"called '{name}'"
             )
     if len(parts) > 1:
         notes["files"] = f"{len(parts)} tables of the same columns are read as one"
     joined: list[Joined] = []
     for text in options.join:
-        joined.append(_join(text, (*names, *(n for j in joined for n in j.names)), names, options, wanted))
+        joined.append(_join(text, path, (*names, *(n for j in joined for n in j.names)), options, wanted))
     every = dict.fromkeys([*names, *(name for table in joined for name in table.names)])
     return Table(str(path), tuple(every), tuple(parts), tuple(joined), notes)
 
@@ -238,8 +240,8 @@ def _read_part(part: Part, columns: list[str]) -> tuple[pa.Table, dict[str, int]
         more = continued_lines(part.source, part.form, table.num_rows + sum(dropped.values()))
         if more > max(1, MOST_CONTINUED * table.num_rows):
             raise UserError(
-                f"{part.source.label}: {more:,} lines continue a text in quotation marks, so that one is probably "
-                "not closed; mend the file, or double the quotation marks inside texts"
+                f"{part.source.label}: {more:,} lines continue a text in quotation marks, so that one is "
+                "probably not closed; mend the file, or double the quotation marks inside texts"
             )
         return table, dropped
     try:
@@ -268,12 +270,13 @@ def _stack(pieces: list[pa.Table], label: str) -> pa.Table:
 
 
 def _join(
-    text: str, have: tuple[str, ...], own: tuple[str, ...], options: ReadOptions, wanted: Collection[str]
+    text: str, log: Path, have: tuple[str, ...], options: ReadOptions, wanted: Collection[str]
 ) -> Joined:
     """The table that `text`, as of `ReadOptions.join`, names; its columns that `have` has not."""
     file, _, key = text.partition("@")
     ours, _, theirs = key.partition("=")
-    parts = [part for source in sources(Path(file)) for part in _open(source, options, {*wanted, *own})]
+    there = sources(beside(file, log))
+    parts = [part for source in there for part in _open(source, options, {*wanted, *have})]
     names = parts[0].names
     if not ours:
         shared = [name for name in names if name in have]
@@ -282,9 +285,9 @@ def _join(
             raise UserError(f"--join {file}: {found}; name the key, as in {file}@ours=theirs")
         ours = shared[0]
     theirs = theirs or ours
-    for name, there, where in ((ours, have, "the log"), (theirs, names, file)):
-        if name not in there:
-            raise UserError(f"--join {text}: no column '{name}' in {where}; it has: {', '.join(there)}")
+    for name, known, where in ((ours, have, "the log"), (theirs, names, file)):
+        if name not in known:
+            raise UserError(f"--join {text}: no column '{name}' in {where}; it has: {', '.join(known)}")
     content = _stack([_read_part(part, list(names))[0] for part in parts], file)
     values, codes = distinct(content[theirs])
     ids = pd.Index(values.reindex(np.where(codes < 0, len(values), codes)).fillna("").to_numpy())

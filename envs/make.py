@@ -87,7 +87,9 @@ def make_core(
         config = EnvConfig(**{k: v for k, v in chosen.items() if k in _ENV})
     if dataset is None:
         data: dict[str, Any] = {k: v for k, v in chosen.items() if k in _DATA}
-        dataset = _prepared(DataConfig(**data | {"map": tuple(data.get("map", ()))}))
+        dataset = _prepared(
+            DataConfig(**{name: tuple(v) if isinstance(v, list) else v for name, v in data.items()})
+        )
     source = load(candidates, "source") if isinstance(candidates, str) else candidates
     model = shared_user_model(user_model, dataset, user_model_args, device_of(device))
     return BundleCore(

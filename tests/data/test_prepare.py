@@ -117,3 +117,11 @@ def test_wrong_options_are_named(config: DataConfig, tmp_path: Path) -> None:
 def test_the_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("BUNDLEGYM_CACHE", str(tmp_path))
     assert default_cache_dir() == tmp_path == DataConfig().cache_dir
+
+
+def test_options_of_the_columns_file_count_in_cleaning_too(own_config: DataConfig, tmp_path: Path) -> None:
+    whole = prepare(own_config, progress=False)
+    item = str(whole.items["item"].iloc[0])
+    (tmp_path / "options.toml").write_text(f'[options]\ndrop_items = ["{item}"]\n', encoding="utf-8")
+    rest = prepare(replace(own_config, columns=tmp_path / "options.toml"), progress=False)
+    assert item in set(whole.items["item"]) and item not in set(rest.items["item"])

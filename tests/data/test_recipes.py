@@ -1,0 +1,137 @@
+"""The mappings of well-known logs, on made-up files of the same form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bundlegym.data import clean, load_log
+from bundlegym.data.config import ReadOptions
+from bundlegym.data.mapping import read_columns_file, with_file_options
+
+RECIPES = Path(__file__).resolve().parents[2] / "examples" / "logs"
+
+#: Name of the recipe -> its files, the log first; two usable lines in two baskets, each worth what is said.
+FORMS: dict[str, tuple[dict[str, str], float]] = {
+    "uci_online_retail": (
+        {
+            "Online Retail.csv": "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+            "536365,85123A,WHITE HOLDER,6,12/1/2010 8:26,2.55,17850.0,United Kingdom\n"
+            "536366,71053,LANTERN,2,12/13/2010 8:26,3.00,13047.0,United Kingdom\n"
+            "536367,POST,POSTAGE,1,12/13/2010 8:26,18.00,13047.0,France\n"
+            "536368,71053,LANTERN,2,12/13/2010 8:26,3.00,,United Kingdom\n"
+            "536369,22633,HAND WARMER,1,12/13/2010 9:26,1.85,13047.0,United Kingdom\n"
+            "C536379,22633,HAND WARMER,-1,12/14/2010 9:41,1.85,13047.0,United Kingdom\n"
+        },
+        21.3,
+    ),
+    "uci_online_retail_ii": (
+        {
+            "online_retail_II.csv": "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n"
+            "489434,85048,LIGHTS,12,2009-12-01 07:45:00,6.95,13085.0,United Kingdom\n"
+            "489435,22350,BOWL,1,2009-12-01 07:46:00,2.55,13086.0,United Kingdom\n"
+            "489436,M,Manual,1,2009-12-01 07:46:00,20,13086.0,United Kingdom\n"
+        },
+        85.95,
+    ),
+    "dunnhumby_complete_journey": (
+        {
+            "transaction_data.csv": "household_key,BASKET_ID,DAY,PRODUCT_ID,QUANTITY,SALES_VALUE,STORE_ID,RETAIL_DISC,"
+            "TRANS_TIME,WEEK_NO,COUPON_DISC,COUPON_MATCH_DISC\n"
+            "2375,26984851472,1,1004906,2,1.39,364,-0.6,1631,1,0,0\n"
+            "2376,26984851473,9,1033142,1,0.82,364,0,1631,2,0,0\n",
+            "product.csv": "PRODUCT_ID,MANUFACTURER,DEPARTMENT,BRAND,COMMODITY_DESC,SUB_COMMODITY_DESC,"
+            "CURR_SIZE_OF_PRODUCT\n1004906,69,PRODUCE,Private,POTATOES,POTATOES RUSSET,5 LB\n"
+            "1033142,2,PRODUCE,National,ONIONS,ONIONS SWEET,40 LB\n",
+        },
+        2.21,
+    ),
+    "dunnhumby_sort_of_real": (
+        {
+            "transactions_200607.csv": "SHOP_WEEK,SHOP_DATE,SHOP_WEEKDAY,SHOP_HOUR,QUANTITY,SPEND,PROD_CODE,"
+            "PROD_CODE_10,PROD_CODE_20,PROD_CODE_30,PROD_CODE_40,CUST_CODE,BASKET_ID,STORE_CODE\n"
+            "200607,20060413,5,20,2,1.86,PRD0900033,CL00201,DEP00067,G00021,D00005,CUST0001,994100100532897,STORE1\n"
+            "200607,20060412,4,19,1,1.54,PRD0900097,CL00001,DEP00001,G00001,D00001,CUST0002,994100100532898,STORE1\n"
+            "200607,20060412,4,19,1,1.54,PRD0900097,CL00001,DEP00001,G00001,D00001,,994100100532899,STORE1\n"
+        },
+        3.4,
+    ),
+    "tafeng": (
+        {
+            "ta_feng_all_months_merged.csv": "TRANSACTION_DT,CUSTOMER_ID,AGE_GROUP,PIN_CODE,PRODUCT_SUBCLASS,PRODUCT_ID,"
+            "AMOUNT,ASSET,SALES_PRICE\n11/1/2000,01104905,45-49,115,110411,4710199010372,2,24,30\n"
+            "11/2/2000,00418683,45-49,115,120107,4710857472535,1,48,46\n"
+        },
+        76.0,
+    ),
+    "x5_retailhero": (
+        {
+            "purchases.csv": "client_id,transaction_id,transaction_datetime,purchase_sum,store_id,product_id,"
+            "product_quantity,trn_sum_from_iss,trn_sum_from_red\n"
+            "000012768d,7e3e2e3984,2018-12-01 07:12:45,1007.0,54a4a11a29,9a80204f78,2.0,80.0,\n"
+            "000012768e,7e3e2e3985,2018-12-08 07:12:45,65.0,54a4a11a29,da89ebd374,1.0,65.0,\n",
+            "products.csv": "product_id,level_1,level_2,level_3,level_4,segment_id,brand_id,vendor_id,netto\n"
+            "9a80204f78,a,b,c,d,1,e,f,0.5\nda89ebd374,a,b,c,d,1,e,f,0.5\n",
+        },
+        145.0,
+    ),
+    "hm": (
+        {
+            "transactions_train.csv": "t_dat,customer_id,article_id,price,sales_channel_id\n"
+            "2018-09-20,000058a12d,0663713001,0.050830508,2\n2018-09-21,000058a12e,0541518023,0.030491525,2\n",
+            "articles.csv": "article_id,prod_name,product_type_name,product_group_name,department_name\n"
+            "0663713001,Atlanta Push,Bra,Underwear,Expressive Lingerie\n"
+            "0541518023,Rae Push,Bra,Underwear,Casual Lingerie\n",
+        },
+        0.081322033,
+    ),
+    "rees46": (
+        {
+            "2019-Oct.csv": "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n"
+            "2019-10-01 00:00:00 UTC,view,44600062,2103,,shiseido,35.79,541312140,72d76fde\n"
+            "2019-10-01 00:02:00 UTC,purchase,44600062,2103,,shiseido,35.79,541312140,72d76fde\n"
+            "2019-10-09 00:02:00 UTC,purchase,3900821,2053,appliances.water,aqua,33.20,554748717,9333dfbd\n"
+        },
+        68.99,
+    ),
+    "olist": (
+        {
+            "olist_order_items_dataset.csv": "order_id,order_item_id,product_id,seller_id,shipping_limit_date,price,"
+            "freight_value\no1,1,p1,s,2017-09-19 09:45:35,58.90,13.29\no2,1,p2,s,2017-05-03 11:05:13,239.90,19.93\n"
+            "o3,1,p2,s,2017-05-03 11:05:13,239.90,19.93\n",
+            "olist_orders_dataset.csv": "order_id,customer_id,order_status,order_purchase_timestamp\n"
+            "o1,c1,delivered,2017-09-13 08:59:02\no2,c2,delivered,2017-04-26 10:53:06\n"
+            "o3,c3,canceled,2017-04-26 10:53:06\n",
+            "olist_customers_dataset.csv": "customer_id,customer_unique_id,customer_city\nc1,u1,x\nc2,u1,x\nc3,u2,x\n",
+            "olist_products_dataset.csv": "product_id,product_category_name\np1,cool_stuff\np2,pet_shop\n",
+        },
+        298.8,
+    ),
+    "superstore": (
+        {
+            "superstore.csv": "Row ID,Order ID,Order Date,Ship Date,Customer ID,Customer Name,Product ID,Category,"
+            "Sub-Category,Product Name,Sales,Quantity,Discount,Profit\n"
+            '1,CA-2016-152156,11/8/2016,11/11/2016,CG-12520,Claire,FUR-BO-1,Furniture,Bookcases,"Bush, Case",261.96,2,0,4\n'
+            "2,CA-2016-138688,6/12/2016,6/16/2016,DV-13045,Darrin,OFF-LA-1,Office,Labels,Labels,14.62,2,0,6.9\n"
+        },
+        276.58,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_recipe_reads_files_of_its_form(tmp_path: Path, name: str) -> None:
+    files, worth = FORMS[name]
+    for file, text in files.items():
+        (tmp_path / file).write_text(text, encoding="utf-8")
+    recipe = RECIPES / f"{name}.toml"
+    log = load_log(tmp_path / next(iter(files)), columns_file=recipe)
+    options = with_file_options(ReadOptions(), read_columns_file(recipe)[1])
+    lines = clean(log, options)[0].transactions
+    assert len(lines) == 2
+    assert (lines["quantity"] * lines["price_paid"]).sum() == pytest.approx(worth)
+
+
+def test_each_recipe_is_tried() -> None:
+    assert {path.stem for path in RECIPES.glob("*.toml")} == set(FORMS)
