@@ -17,10 +17,22 @@ def assumption(exposure: float) -> str:
     return f"Offer exposure {exposure:g}: {_MEANING.get(exposure, _PART_OF_MAILER)}"
 
 
+def _other_sizes(results: dict[str, Any]) -> list[str]:
+    """A sentence about the rows that rest on another number of episodes, where there are any."""
+    fewer: dict[int, list[str]] = {}
+    for row in results["rows"] + results["judges"]:
+        policies = fewer.setdefault(row.get("episodes", results["episodes"]), [])
+        policies += [row["policy"]] * (row["policy"] not in policies)
+    fewer.pop(results["episodes"], None)
+    told = "; ".join(f"{', '.join(policies)}: {n} episodes" for n, policies in fewer.items())
+    return [f"With other numbers of episodes, the first of those of the other rows: {told}"] if told else []
+
+
 def summary(results: dict[str, Any]) -> str:
     """The tables, one an assumption and user model, with what they rest on."""
     size = f"{results['episodes']} episodes, {results['seeds']} seed(s)"
     parts = [f"{results['log']}: held-out shoppers and test weeks, {size}; 95 % intervals"]
+    parts += _other_sizes(results)
 
     def table_of(row: dict[str, Any]) -> tuple[float, str]:
         return row.get("offer_exposure", 0.0), row["user_model"]  # runs of earlier versions lack the first

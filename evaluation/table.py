@@ -50,7 +50,7 @@ def read_results(folder: Path) -> dict[str, Any]:
 def format_table(rows: list[dict[str, Any]]) -> str:
     """Rows from best to worst by incremental margin, each figure with its 95 % interval."""
     ordered = sorted(rows, key=lambda row: -row[_COLUMNS[0][0]]["mean"])
-    lines = [["policy", "kind", *(title for _, title in _COLUMNS), "episodes"]]
+    lines = [["policy", "kind", *(title for _, title in _COLUMNS)]]
     for row in ordered:
         cells = [row["policy"], row["kind"]]
         for name, _ in _COLUMNS:
@@ -61,7 +61,7 @@ def format_table(rows: list[dict[str, Any]]) -> str:
                 cells.append(f"{value['mean']:+.4f} [{value['low']:+.4f}, {value['high']:+.4f}]")
             else:
                 cells.append(f"{value['mean']:{'+.4f' if name in _SIGNED else '.3f'}}")
-        lines.append([*cells, str(row.get("episodes", "-"))])
+        lines.append(cells)
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join(
         "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines

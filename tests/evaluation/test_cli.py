@@ -73,6 +73,7 @@ def test_evaluate_prints_the_table_and_offers(run):
     cache = str(run.parents[1] / "cache")
     shown = script("evaluate.py", str(run), "--cache-dir", cache, cwd=run.parent)
     assert shown.returncode == 0, shown.stderr
+    assert "planner, oracle, hindsight: 4 episodes" in shown.stdout
     assert "most_bought" in shown.stdout and "was offered" in shown.stdout
 
 
