@@ -130,7 +130,7 @@ def small_log(folder: Path, **columns: list) -> str:
         (["--user-model", "oracle"], ["--user-model", "oracle", "choice"]),
         (["--log", "absent.csv"], ["absent.csv"]),
         (["--log", "LOG", "--map", "price_paid=cost"], ["log.csv", "cost"]),
-        (["--log", "NEGATIVE"], ["log.csv", "price_paid"]),
+        (["--log", "FREE"], ["log.csv", "price_paid"]),
         (["--log", "LOG", "--min-purchases", "1"], ["too small"]),
         (["--log", "BROKEN"], ["broken.parquet"]),
         (["--resume", "nowhere"], ["nowhere", "config.json"]),
@@ -148,7 +148,7 @@ def test_mistakes_get_one_line_and_code_2(arguments, words, tmp_path, monkeypatc
     (tmp_path / "broken.parquet").write_bytes(b"not parquet")
     stand_in = {
         "LOG": lambda: small_log(tmp_path),
-        "NEGATIVE": lambda: small_log(tmp_path, price_paid=[1.0, -2.0]),
+        "FREE": lambda: small_log(tmp_path, price_paid=["free", "2.0"]),
         "BROKEN": lambda: str(tmp_path / "broken.parquet"),
     }
     arguments = [stand_in[a]() if a in stand_in else a for a in arguments]
