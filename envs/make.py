@@ -83,10 +83,10 @@ def make_core(
     if config is None:
         config = EnvConfig(**{k: v for k, v in chosen.items() if k in _ENV})
     if dataset is None:
-        data: dict[str, Any] = {k: v for k, v in chosen.items() if k in _DATA}
-        dataset = _prepared(
-            DataConfig(**{name: tuple(v) if isinstance(v, list) else v for name, v in data.items()})
-        )
+        data: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in chosen.items() if k in _DATA
+        }
+        dataset = _prepared(DataConfig(**data))
     source = load(candidates, "source") if isinstance(candidates, str) else candidates
     model = shared_user_model(user_model, dataset, user_model_args, device)
     return BundleCore(
