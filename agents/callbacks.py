@@ -17,8 +17,9 @@ from bundlegym.envs.base import METRICS, VisitRecord
 class BundleMetrics(BaseCallback):
     """Means of the visits since the last log line, under `bundle/`, and episode sums under `rollout/`.
 
-    Give its `add` to the VecEnv as `on_visits`. The evaluation runs every `eval_every` steps and at the end.
-    `bar(total=, initial=)` makes a progress bar (tqdm's).
+    Give its `add` to the VecEnv as `on_visits`. The agent is saved and evaluated every `eval_every` steps and
+    at the end, each time after the update on all that it has seen. `bar(total=, initial=)` makes a progress
+    bar (tqdm's).
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class BundleMetrics(BaseCallback):
         self.bar = bar
         self.hyper, self.evaluate, self.eval_every, self.checkpoint = hyper, evaluate, eval_every, checkpoint
         self.sums = {name: np.zeros(2) for name in METRICS}
-        self.next_eval, self.evaluated_at = 0, -1
+        self.next_eval = 0
 
     def add(self, record: VisitRecord) -> None:
         """Count the visits of one step."""
@@ -52,6 +53,11 @@ class BundleMetrics(BaseCallback):
         self.progress.update(min(self.num_timesteps, self.progress.total) - self.progress.n)
         return True
 
+    def _on_rollout_start(self) -> None:
+        if self.num_timesteps >= self.next_eval:
+            self.next_eval += self.eval_every
+            self._keep()
+
     def _on_rollout_end(self) -> None:
         visits = self.sums["margin_per_visit"][1]
         if visits < 1000:
@@ -61,21 +67,16 @@ class BundleMetrics(BaseCallback):
                 self.logger.record(f"bundle/{name}", total / count)
         self.logger.record("rollout/reward_per_visit", self.sums["incremental_margin_per_visit"][0] / visits)
         self.sums = {name: np.zeros(2) for name in METRICS}
-        if self.num_timesteps >= self.next_eval:
-            self.next_eval += self.eval_every
-            self._evaluate()
 
     def _on_training_end(self) -> None:
-        if self.evaluated_at < self.num_timesteps:
-            self._evaluate()
-        self.logger.dump(self.num_timesteps)
+        self._keep()
         self.progress.close()
 
-    def _evaluate(self) -> None:
-        self.evaluated_at = self.num_timesteps
+    def _keep(self) -> None:
+        save_checkpoint(self.model, self.checkpoint)
         for name, value in self.evaluate(self.model).items():
             self.logger.record(f"eval/{name}", value)
-        save_checkpoint(self.model, self.checkpoint)
+        self.logger.dump(self.num_timesteps)
 
 
 class StopOn(BaseCallback):

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def interrupts_noted() -> Iterator[Callable[[], bool]]:
-    """Inside, SIGINT is noted and does nothing else; what is given says whether one has come.
+    """Inside, SIGINT and SIGTERM are noted and do nothing else; what is given says whether one has come.
 
     Off the main thread signals cannot be had, and none is noted.
     """
@@ -22,8 +22,9 @@ def interrupts_noted() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield came.is_set
         return
-    before = signal.signal(signal.SIGINT, lambda *_: came.set())
+    before = {kind: signal.signal(kind, lambda *_: came.set()) for kind in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield came.is_set
     finally:
-        signal.signal(signal.SIGINT, before)
+        for kind, handler in before.items():
+            signal.signal(kind, handler)

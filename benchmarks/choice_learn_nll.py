@@ -298,7 +298,7 @@ def main() -> None:
         lines.append({"model": label} | fit())
         if options.json:
             part = options.json.with_name(options.json.name + ".part")
-            part.write_text(json.dumps({"rows": lines}, indent=2) + "\n")
+            part.write_text(json.dumps({"rows": lines}, indent=2) + "\n", encoding="utf-8")
             os.replace(part, options.json)
     print(f"{'nats per item':<20}{'known':>10}{'rest':>10}{'held out':>10}{'rest':>10}{'CPU seconds':>12}")
     for line in lines:

@@ -165,7 +165,7 @@ def main(config: Config) -> None:
     keys = [key for key in runs[0]["title overlap"]]
     print(f"{'model':<20}" + "".join(f"{key:>17}" for key in keys))
     for line in lines:
-        cells = (f"{line[key]:.3f} ±{line[f'{key}_std']:.3f}" for key in keys)
+        cells = (f"{line[key]:.3f} +-{line[f'{key}_std']:.3f}" for key in keys)
         print(f"{line['model']:<20}" + "".join(f"{cell:>17}" for cell in cells))
     if config.output:
         write_lines(config.output, lines, data="dicl_electronic, 180 test sessions")

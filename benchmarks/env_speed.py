@@ -63,7 +63,7 @@ def widened(dataset: Dataset, n_items: int, n_shoppers: int = 300) -> Dataset:
     lines["visit"] = np.searchsorted(visits.index.to_numpy(), lines["visit"].to_numpy())
     clone = np.random.default_rng(SEED).integers(0, copies, len(lines))
     lines["item"] = lines["item"].to_numpy() + clone * dataset.n_items
-    tables = ("list_price", "shelf_price", "display", "mailer")
+    tables = ("list_price", "shelf_price", "unit_cost", "display", "mailer")
     return dataclasses.replace(
         dataset,
         items=pd.concat([dataset.items] * copies, ignore_index=True),
@@ -175,7 +175,7 @@ def plain_row(model: ChoiceShopper, items: int, log: str, lowest: float) -> dict
             command + [part for name, value in options.items() for part in (f"--{name}", str(value))],
             check=True, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, stdout=subprocess.DEVNULL,
         )  # fmt: skip
-        row = json.loads(out.read_text())["rows"][0]
+        row = json.loads(out.read_text(encoding="utf-8"))["rows"][0]
     row |= {"name": "plain", "of_floor": row["picks_per_cpu_second"] / lowest}
     show(row)
     return row

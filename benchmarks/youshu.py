@@ -175,7 +175,7 @@ def main(config: Config) -> None:
                 lines = [summary(r, runs[r.model]) for r in ROWS if runs.get(r.model)]
                 write_lines(config.output, lines, data="Youshu, test pairs, training bundles left out")
         line = summary(row, mine)
-        cells = (f"{line[f'{name}@20']:.4f} ±{line[f'{name}@20_std']:.4f}" for name in ("recall", "ndcg"))
+        cells = (f"{line[f'{name}@20']:.4f} +-{line[f'{name}@20_std']:.4f}" for name in ("recall", "ndcg"))
         print(f"{row.model:<16}{row.kind:<8}" + "".join(f"{cell:>18}" for cell in cells), flush=True)
 
 

@@ -3,9 +3,18 @@
 Importing the package registers `bundlegym/Bundle-v0` and `bundlegym/Slate-v0` with Gymnasium.
 """
 
+import importlib.util
+
 import gymnasium
 
 from bundlegym.errors import UserError
+
+if importlib.util.find_spec("bundlegym.data") is None:
+    raise ImportError(
+        f"bundlegym: {__path__[0]} holds no folders data, envs, ...: this copy has no symbolic links; "
+        "let git make them (git config core.symlinks true, then git checkout -- bundlegym), or install the "
+        "package (python -m pip install .) and start it from another folder"
+    )
 
 __version__ = "0.1.0"
 __all__ = ["UserError", "__version__"]

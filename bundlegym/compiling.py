@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import inspect
 import sys
+import warnings
 from collections.abc import Callable, Iterator
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -22,16 +24,34 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
     numba's own `cache=True` looks at that file alone (numba issue 1833): what was compiled goes on being used
     when a function of another file that went into it has changed, or a constant. Here it is then compiled
-    anew.
+    anew. Where neither the source's folder nor a home folder can be written, nothing is kept.
     """
 
     def compiled(function: Callable[..., Any]) -> Any:
-        dispatcher: Any = numba.njit(cache=True, **options)(function)
+        try:
+            dispatcher: Any = numba.njit(cache=True, **options)(function)
+        except RuntimeError as error:
+            if "cannot cache" not in str(error):
+                raise
+            _tell_that_nothing_is_kept()
+            return numba.njit(**options)(function)
         if dispatcher is not function:  # as it is where NUMBA_DISABLE_JIT is set
             dispatcher._cache = _Kept(dispatcher)
         return dispatcher
 
     return compiled
+
+
+@cache
+def _tell_that_nothing_is_kept() -> None:
+    """Once a process."""
+    warnings.warn(
+        "compiled code cannot be kept, since neither the installation nor a home folder can be written: each "
+        "start compiles anew, which takes a minute or two. Set the environment variable NUMBA_CACHE_DIR to a "
+        "folder that can be written",
+        RuntimeWarning,
+        stacklevel=3,
+    )
 
 
 class _Kept(FunctionCache):

@@ -1,7 +1,10 @@
 """The one error that a user of bundlegym is meant to read, and how commands print it."""
 
+import os
 import sys
 from collections.abc import Callable
+
+from bundlegym.terminal import show_what_it_can
 
 
 class UserError(Exception):
@@ -14,6 +17,7 @@ class UserError(Exception):
 
 def guarded(main: Callable[[], None]) -> None:
     """Run a command; a `UserError` becomes one line on stderr and exit code 2."""
+    show_what_it_can()
     try:
         main()
     except UserError as error:
@@ -22,3 +26,6 @@ def guarded(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:  # whoever reads the output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

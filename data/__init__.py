@@ -12,7 +12,7 @@ from bundlegym.data.schema import check_log
 from bundlegym.data.select import lines_of, visit_rows
 from bundlegym.data.split import split
 from bundlegym.data.store import load_dataset, save_dataset
-from bundlegym.data.synthetic import complement_pairs, synthetic_dataset, synthetic_log
+from bundlegym.data.synthetic import Truth, complement_pairs, synthetic_dataset, synthetic_log, truth
 
 __all__ = [
     "REQUIRED_COLUMNS",
@@ -23,6 +23,7 @@ __all__ = [
     "Dataset",
     "Log",
     "Split",
+    "Truth",
     "build_dataset",
     "check_log",
     "clean",
@@ -36,5 +37,6 @@ __all__ = [
     "split",
     "synthetic_dataset",
     "synthetic_log",
+    "truth",
     "visit_rows",
 ]

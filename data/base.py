@@ -71,7 +71,8 @@ class Dataset:
     Attributes:
         name: what to call the log in reports.
         items: a row an item in code order: `item` (the log's id), `name`, `department`, `category`,
-            `subcategory`, `brand` (strings, "" where unknown), `list_price` (median), `unit_cost`.
+            `subcategory`, `brand` (strings, "" where unknown), `list_price` (median), `weighed` (bool, sold
+            by weight as far as the lines tell). What an item costs is in the table `unit_cost` alone.
         shoppers: a row a shopper in code order: `shopper` (the log's id) and demographic columns.
         visits: a row a visit, sorted by shopper then time: `shopper`, `day` (int, days since the first day
             of week 0), `week`, `basket` (the log's id). A visit whose items all fell out of the catalogue
@@ -81,10 +82,13 @@ class Dataset:
         list_price: (n_items, n_weeks) float32, regular shelf price.
         shelf_price: (n_items, n_weeks) float32, what the shelf asked that week before coupons; at most
             `list_price`.
+        unit_cost: (n_items, n_weeks) float32, what a piece costs the shop: the log's own number in all weeks,
+            or where it has none a share of that week's list price.
         display, mailer: (n_items, n_weeks) float32 in 0..1, the share of stores that showed the item so.
         split: weeks and shoppers for fitting and for judging.
-        report: what cleaning dropped and why, and which assumptions stand in for missing facts; JSON.
-        notes: from `Log.notes`.
+        report: what cleaning dropped and why, which assumptions stand in for missing facts, what is sold by
+            weight, and errors in the log that did not stop it; JSON.
+        notes: those of the `Log`, then what of the report must be said beside every result.
         campaigns: coupons that were sent out, or None where the log has none.
     """
 
@@ -95,6 +99,7 @@ class Dataset:
     purchases: pd.DataFrame
     list_price: np.ndarray
     shelf_price: np.ndarray
+    unit_cost: np.ndarray
     display: np.ndarray
     mailer: np.ndarray
     split: Split

@@ -42,6 +42,12 @@ def describe_items(item_ids: np.ndarray, items: pd.DataFrame | None) -> pd.DataF
     return table[["item", *ITEM_TEXT_COLUMNS, "unit_cost"]]
 
 
+def called(items: pd.DataFrame, item: int) -> str:
+    """'Bananas, national, 40 lb (item 1082185)'; the id alone where the item has no name."""
+    row = items.loc[item]
+    return f"{row['name']} (item {row['item']})" if row["name"] else f"item {row['item']}"
+
+
 def price_lines(items: pd.DataFrame) -> np.ndarray:
     """(n_items,) int64 code of the price line of each item: those of one subcategory, brand and list price,
     such as the flavours of a yogurt, which a shop prices and promotes together."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,10 +11,15 @@ from bundlegym.errors import UserError
 
 
 def default_cache_dir() -> Path:
-    """`$BUNDLEGYM_CACHE`, else `bundlegym` under `$XDG_CACHE_HOME` or `~/.cache`."""
-    if chosen := os.environ.get("BUNDLEGYM_CACHE"):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "bundlegym"
+    """`$BUNDLEGYM_CACHE`, else `bundlegym` under `$XDG_CACHE_HOME` or `~/.cache`, or where there is no home
+    folder, in the folder for temporary files."""
+    chosen = os.environ.get("BUNDLEGYM_CACHE")
+    place = Path(chosen or os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    try:
+        place = place.expanduser()
+    except RuntimeError:  # a user without a home
+        place = Path(tempfile.gettempdir())
+    return place if chosen else place / "bundlegym"
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,8 @@ class DataConfig(ReadOptions):
     """Which log to read, and how to read, clean, select and split it."""
 
     log: str = "complete-journey"
-    """'complete-journey', 'synthetic', or the path of a table: CSV, TSV, Parquet, Excel, packed, a folder."""
+    """'complete-journey', 'synthetic', 'synthetic-year', or the path of a table: CSV, TSV, Parquet, Excel,
+    packed, a folder."""
 
     columns: Path | None = None
     """TOML file of lines like `shopper = "customer_no"`: our name, then yours; and `[options]` of reading."""

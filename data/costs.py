@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
+from bundlegym.data.catalogue import called
 from bundlegym.errors import UserError
 
 #: Gross margin as a share of sales, by a word in the department's name; the first that fits counts.
@@ -38,29 +41,91 @@ MARGIN_SOURCES = {
 }
 
 
-def unit_costs(items: pd.DataFrame, gross_margin: float | None = None) -> tuple[pd.Series, dict[str, str]]:
-    """Unit cost an item, and the assumption made where the log has none.
+#: Margin shares of the list price outside this range are taken for errors of the log.
+LEAST_MARGIN, GREATEST_MARGIN = -0.5, 0.9
+#: Where more than this share of the item-weeks is outside, the costs as a whole must be wrong.
+MOST_ERRORS = 0.05
+
+
+def unit_costs(
+    items: pd.DataFrame, list_price: np.ndarray, gross_margin: float | None = None
+) -> tuple[np.ndarray, dict[str, str]]:
+    """Unit cost by item and week, and the assumption made where the log has none.
 
     Args:
-        items: `list_price` (median, per unit), `department`, and `unit_cost` (NaN where unknown).
-        gross_margin: share of list price in [0, 1), instead of the table by department.
+        items: `department`, and `unit_cost` (NaN where unknown).
+        list_price: (n_items, n_weeks).
+        gross_margin: share of list price in [0, 0.9], instead of the table by department.
 
     Returns:
-        Cost in the log's currency, float64; and `{}` or `{"unit_cost": sentence}`. An assumed cost is
-        list_price x (1 - margin). The margins are shares of realised sales, promotions included, so that
-        costs from list prices err upwards and margins earned come out on the low side.
+        Cost in the log's currency, (n_items, n_weeks) float32; and `{}` or `{"unit_cost": sentence}`. A cost
+        that the log gives is the same in all weeks. An assumed one is list price of the week x (1 - margin):
+        where the price of a piece moves because another weight lay on the scales, the cost moves along. The
+        margins are shares of realised sales, promotions included, so that costs from list prices err upwards
+        and margins earned come out on the low side.
 
     Raises:
-        UserError: `gross_margin` is outside [0, 1).
+        UserError: `gross_margin` is outside [0, 0.9].
     """
-    if gross_margin is not None and not 0 <= gross_margin < 1:
-        raise UserError(f"gross_margin must be a share from 0 to below 1, but is {gross_margin}")
-    unknown = items["unit_cost"].isna()
-    margins = items["department"].map(_margin_of) if gross_margin is None else gross_margin
-    costs = items["unit_cost"].fillna(items["list_price"] * (1 - margins)).astype(np.float64)
-    if not unknown.any():
-        return costs, {}
-    return costs, {"unit_cost": _sentence(int(unknown.sum()), len(items), gross_margin)}
+    if gross_margin is not None and not 0 <= gross_margin <= GREATEST_MARGIN:
+        raise UserError(f"gross_margin must be a share from 0 to {GREATEST_MARGIN}, but is {gross_margin}")
+    known = items["unit_cost"].to_numpy(np.float64)[:, None]
+    margin = items["department"].map(_margin_of) if gross_margin is None else gross_margin
+    share = np.broadcast_to(margin, len(items))[:, None]
+    costs = np.where(np.isnan(known), list_price * (1 - share), known).astype(np.float32)
+    unknown = int(np.isnan(known).sum())
+    return costs, {"unit_cost": _sentence(unknown, len(items), gross_margin)} if unknown else {}
+
+
+def margin_errors(items: pd.DataFrame, list_price: np.ndarray, unit_cost: np.ndarray) -> list[dict]:
+    """For the data report, JSON: none, or one entry where margin shares cannot be.
+
+    A margin share is (list price - unit cost) / list price of an item in a week, with a sale or without. The
+    entry says how many item-weeks are outside of the range, of how many items, and of the items farthest off
+    (at most five) the farthest week. Such a log is used all the same, as long as they are few.
+
+    Args:
+        items: `item` and `name`.
+        list_price, unit_cost: (n_items, n_weeks).
+
+    Raises:
+        UserError: more than `MOST_ERRORS` of the item-weeks are outside.
+    """
+    share = 1 - unit_cost.astype(np.float64) / list_price
+    # Rounding to float32 must not make an error of a margin that is just as great as it may be.
+    excess = np.maximum(LEAST_MARGIN - share, share - GREATEST_MARGIN) - 1e-6
+    outside = excess > 0
+    if not outside.any():
+        return []
+    week, farthest = excess.argmax(1), excess.max(1)
+    worst: list[dict[str, Any]] = [
+        {
+            "item": called(items, item),
+            "week": int(week[item]),
+            "list_price": round(float(list_price[item, week[item]]), 4),
+            "unit_cost": round(float(unit_cost[item, week[item]]), 4),
+            "margin_share": round(float(share[item, week[item]]), 4),
+        }
+        for item in np.argsort(-farthest, kind="stable")[:5]
+        if farthest[item] > 0
+    ]
+    told = "; ".join(
+        f"{w['item']}: {w['margin_share']:.0%} in week {w['week'] + 1} (list price {w['list_price']:.2f}, "
+        f"unit cost {w['unit_cost']:.2f})"
+        for w in worst
+    )
+    n_items = int(outside.any(1).sum())
+    sentence = (
+        f"{int(outside.sum()):,} of {outside.size:,} item-weeks, of {n_items:,} item(s), have a margin share "
+        f"outside {LEAST_MARGIN:.0%} to {GREATEST_MARGIN:.0%} of the list price; the farthest off: {told}. "
+        "Check their unit costs: they must be those of a piece, like prices, in the same currency. Leave the "
+        "cost of an item empty where it is not known, or where the item is sold by weight; it is then taken "
+        "as a share of the week's list price"
+    )
+    if outside.mean() > MOST_ERRORS:
+        raise UserError(f"unit_cost: {sentence}")
+    return [{"name": "margin_share", "cells": int(outside.sum()), "share": float(outside.mean()),
+             "items": n_items, "worst": worst, "sentence": sentence}]  # fmt: skip
 
 
 def _margin_of(department: str) -> float:
@@ -70,7 +135,8 @@ def _margin_of(department: str) -> float:
 
 def _sentence(unknown: int, total: int, gross_margin: float | None) -> str:
     start = (
-        f"the log gives no unit cost for {unknown:,} of {total:,} items; taken as list price x (1 - margin)"
+        f"the log gives no unit cost for {unknown:,} of {total:,} items; taken as the week's list price x "
+        "(1 - margin)"
     )
     if gross_margin is not None:
         return f"{start}, with the chosen gross margin of {gross_margin:.1%}"

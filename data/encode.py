@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
@@ -10,9 +12,10 @@ from bundlegym.data.campaigns import encode_campaigns
 from bundlegym.data.catalogue import describe_items, price_lines, price_tables, promotion_tables, select_items
 from bundlegym.data.clean import clean
 from bundlegym.data.config import DataConfig
-from bundlegym.data.costs import unit_costs
+from bundlegym.data.costs import margin_errors, unit_costs
 from bundlegym.data.split import check_size, split
 from bundlegym.data.weeks import days_since, first_monday, week_of
+from bundlegym.data.weighed import weighed_items, weighed_report
 
 
 def build_dataset(log: Log, config: DataConfig) -> Dataset:
@@ -23,7 +26,8 @@ def build_dataset(log: Log, config: DataConfig) -> Dataset:
     of its first line.
 
     Raises:
-        UserError: nothing, or too little, is left of the log; an option is out of its range.
+        UserError: nothing, or too little, is left of the log; an option is out of its range; unit costs are
+            far from prices nearly everywhere.
     """
     first_week = first_monday(log.transactions["time"])
     log, cleaning = clean(log, config)
@@ -41,12 +45,14 @@ def build_dataset(log: Log, config: DataConfig) -> Dataset:
     items = describe_items(item_ids, log.items)
     items["list_price"] = lines.groupby("item")["list_price"].median().to_numpy()
     list_price, shelf_price, sold = price_tables(lines, price_lines(items), n_weeks)
-    items["unit_cost"], cost_assumption = unit_costs(items, config.gross_margin)
+    unit_cost, cost_assumption = unit_costs(items, list_price, config.gross_margin)
+    items = items.drop(columns="unit_cost").assign(weighed=weighed_items(lines))
     display, mailer = promotion_tables(
         _encode_promotions(promotions, item_ids, n_weeks), len(item_ids), n_weeks
     )
     records = log.campaigns
     campaigns = None if records is None else encode_campaigns(records, origin, shopper_ids, item_ids)
+    weighed, errors = weighed_report(items, lines), margin_errors(items, list_price, unit_cost)
     report = {
         "cleaning": cleaning,
         "lines_outside_catalogue": cleaning["lines_after"] - len(lines),
@@ -56,6 +62,8 @@ def build_dataset(log: Log, config: DataConfig) -> Dataset:
             **_table_assumptions(sold, promotions is not None),
             **_visit_assumptions(visits),
         },
+        "weighed_items": weighed,
+        "errors": errors,
     }
     return Dataset(
         name=log.name,
@@ -65,6 +73,7 @@ def build_dataset(log: Log, config: DataConfig) -> Dataset:
         purchases=_collapse(lines),
         list_price=list_price,
         shelf_price=shelf_price,
+        unit_cost=unit_cost,
         display=display,
         mailer=mailer,
         split=split(
@@ -76,9 +85,21 @@ def build_dataset(log: Log, config: DataConfig) -> Dataset:
             seed=config.split_seed,
         ),
         report=report,
-        notes=log.notes,
+        notes=(*log.notes, *_notes(weighed, errors)),
         campaigns=campaigns,
     )
+
+
+def _notes(weighed: dict, errors: list[dict]) -> Iterator[str]:
+    """What of the report must be said beside every result."""
+    if weighed["items"]:
+        yield (
+            f"{weighed['items']:,} items ({weighed['share_of_lines']:.0%} of the lines) look as if sold by "
+            f"weight, such as {', '.join(weighed['most_bought'][:3])}: their prices are a usual piece's in a "
+            "week, and move with its weight"
+        )
+    for error in errors:
+        yield f"ERROR in the log: {error['sentence']}"
 
 
 def _codes(values: pd.Series, ids: np.ndarray) -> np.ndarray:

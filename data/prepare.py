@@ -17,7 +17,7 @@ from bundlegym.data.load import load_log
 from bundlegym.data.mapping import read_columns_file, with_file_options
 from bundlegym.data.schema import check_log
 from bundlegym.data.store import FORMAT_VERSION, load_dataset, save_dataset
-from bundlegym.data.synthetic import synthetic_log
+from bundlegym.data.synthetic import LOGS, VERSION, synthetic_log
 from bundlegym.errors import UserError
 
 
@@ -63,8 +63,8 @@ def _load(config: DataConfig) -> Log:
         log = load_complete_journey()
         check_log(log, log.name)
         return log
-    if config.log == "synthetic":
-        return synthetic_log()
+    if config.log in LOGS:
+        return synthetic_log(**LOGS[config.log])
     return load_log(
         config.log,
         _pairs(config.map),
@@ -96,8 +96,8 @@ def _source(config: DataConfig) -> list[str]:
     """What tells one state of the log's source from another."""
     if config.log == "complete-journey":
         return [complete_journey_version()]
-    if config.log == "synthetic":
-        return []
+    if config.log in LOGS:
+        return [VERSION]
     joined = [beside(text.partition("@")[0], Path(config.log)) for text in _all_options(config).join]
     files = (config.log, config.columns, config.items_file, *joined)
     return [stamp for path in files if path is not None for stamp in stamps(Path(path))]

@@ -37,13 +37,15 @@ def split(
     permutation seeded with `seed`.
 
     Raises:
-        UserError: a share is not between 0 and 1, or nothing is left to train on.
+        UserError: a share is not between 0 and 1, nothing is left to train on, or the seed is below 0.
     """
     shares = {
         "held_out_share": held_out_share,
         "test_share": test_share,
         "validation_share": validation_share,
     }
+    if seed < 0:
+        raise UserError(f"split_seed must be at least 0, but is {seed}")
     for option, share in shares.items():
         if not 0 < share < 1:
             raise UserError(f"{option} must lie between 0 and 1, but is {share}")

@@ -22,7 +22,7 @@ from bundlegym.errors import UserError
 #: Raise it whenever prepared data changes in content or layout, so that older folders are not read.
 FORMAT_VERSION = 5
 TABLES = ("items", "shoppers", "visits", "purchases")
-ARRAYS = ("list_price", "shelf_price", "display", "mailer")
+ARRAYS = ("list_price", "shelf_price", "unit_cost", "display", "mailer")
 
 
 def save_dataset(dataset: Dataset, folder: Path) -> None:
@@ -36,7 +36,10 @@ def save_dataset(dataset: Dataset, folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     except OSError as error:
-        raise UserError(f"cannot write to {folder.parent}: {error.strerror}") from error
+        raise UserError(
+            f"cannot write to {folder.parent}: {error.strerror}; give --cache-dir, or the environment "
+            "variable BUNDLEGYM_CACHE, a folder that can be written"
+        ) from error
     try:
         _write(dataset, temporary)
         _put_in_place(temporary, folder)

@@ -41,8 +41,11 @@ COMPONENTS = (
 Reward = Callable[[dict[str, Tensor]], Tensor]
 METRICS = (
     "acceptance_rate", "cherry_pick_rate", "size", "discount", "revenue_per_visit", "margin_per_visit",
-    "incremental_margin_per_visit",
+    "incremental_margin_per_visit", "incremental_list_value_per_visit",
 )  # fmt: skip
+
+#: Of them those that are undefined where nothing was offered.
+OF_OFFERS = METRICS[:4]
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ class EnvConfig:
                 "must hold 1 <= min_size <= max_size <= n_candidates"
             )
         if not self.discounts or any(not 0 <= d < 1 for d in self.discounts):
-            raise UserError(f"discounts {self.discounts}: give at least one, each in [0, 1)")
+            given = ", ".join(map(str, self.discounts)) or "none"
+            raise UserError(f"discounts {given}: give at least one, each in [0, 1)")
         for name in ("visits", "reward_draws"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} {getattr(self, name)}: must be at least 1")
@@ -95,7 +99,9 @@ class VisitRecord:
     """The M visits that ended in one step. (M,) each unless said otherwise; money in the log's currency.
 
     `slot` says which of the N environments; `both` (2M rows) holds the M shoppers' responses, then their
-    twins'; `response` and `twin` tell them apart.
+    twins'; `response` and `twin` tell them apart. `incremental_list_value` is what the pieces bought
+    cost at list price, less the same of the twin. Margins are linear in costs: where each margin share is
+    greater by s, the incremental margin is greater by s x incremental list value.
     """
 
     slot: Tensor
@@ -107,6 +113,7 @@ class VisitRecord:
     revenue: Tensor
     margin: Tensor
     twin_margin: Tensor
+    incremental_list_value: Tensor
 
     @property
     def choice(self) -> Tensor:
@@ -143,6 +150,7 @@ class VisitRecord:
             "revenue_per_visit": self.revenue,
             "margin_per_visit": self.margin,
             "incremental_margin_per_visit": self.incremental_margin,
+            "incremental_list_value_per_visit": self.incremental_list_value,
         }
 
 

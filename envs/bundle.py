@@ -7,7 +7,6 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium.utils import EzPickle
 
 from bundlegym.envs.base import METRICS, StepResult
 from bundlegym.envs.core import BundleCore
@@ -17,7 +16,7 @@ from bundlegym.envs.scene import Outcome, in_words, outcome_of, scene_of
 from bundlegym.envs.views import Window, core_spaces, figures_of, legal_actions
 
 
-class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
+class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
     """Offer bundles to a simulated shopper, item by item.
 
     ## Description
@@ -68,7 +67,6 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
     def __init__(
         self, render_mode: str | None = None, core: BundleCore | None = None, **options: Any
     ) -> None:
-        EzPickle.__init__(self, render_mode, core, **options)
         self.core = make_core(1, **options) if core is None else core
         self.core.reset()
         self._window = Window(self.core)
@@ -77,6 +75,14 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64], EzPickle):
         self.render_mode = render_mode
         self._started = False
         self._past: list[Outcome] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, or what was pickled, goes on in the midst of the episode."""
+        return {name: value for name, value in vars(self).items() if name != "_window"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._window = Window(self.core)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

@@ -6,7 +6,9 @@ function of the core. Either may be given as an object, or as `module:name` wher
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -26,13 +28,30 @@ def _profile(core: BundleCore) -> Tensor:
     return _within_limits(core.market.profile[core.records.shopper])
 
 
+# No lambdas: a core can be pickled.
 _OWN: dict[str, Block] = {
-    "shopper": lambda core: core.shopper_block,
-    "context": lambda core: core.context,
-    "candidates": lambda core: core.flat_features,
-    "picked": lambda core: core.picked,
+    "shopper": attrgetter("shopper_block"),
+    "context": attrgetter("context"),
+    "candidates": attrgetter("flat_features"),
+    "picked": attrgetter("picked"),
     "profile": _profile,
 }
+
+
+def check_names(config: EnvConfig) -> None:
+    """That each reward and block is one of ours or of the form `module:name`; nothing is imported.
+
+    Raises:
+        UserError: one is neither.
+    """
+    _check_name("reward", config.reward, COMPONENTS)
+    for name in config.observation:
+        _check_name("observation", name, _OWN)
+
+
+def _check_name(what: str, name: str, known: Iterable[str]) -> None:
+    if ":" not in name and name not in known:
+        raise UserError(f"{what} {name!r}: is none of {', '.join(known)}, nor of the form module:name")
 
 
 def reward_of(name: str) -> Reward:
@@ -41,11 +60,8 @@ def reward_of(name: str) -> Reward:
     Raises:
         UserError: there is none.
     """
-    if ":" in name:
-        return load(name, "reward")
-    if name not in COMPONENTS:
-        raise UserError(f"reward {name!r}: is none of {', '.join(COMPONENTS)}, nor of the form module:name")
-    return lambda components: components[name]
+    _check_name("reward", name, COMPONENTS)
+    return load(name, "reward") if ":" in name else itemgetter(name)
 
 
 def blocks_of(config: EnvConfig, further: Mapping[str, Block] | None) -> dict[str, Block]:
@@ -56,19 +72,20 @@ def blocks_of(config: EnvConfig, further: Mapping[str, Block] | None) -> dict[st
     """
     blocks = {}
     for name in config.observation:
+        _check_name("observation", name, _OWN)
         if ":" in name:
             blocks[name.rpartition(":")[2]] = _bounded(load(name, "observation"))
-        elif name in _OWN:
-            blocks[name] = _OWN[name]
         else:
-            raise UserError(
-                f"observation {name!r}: is none of {', '.join(_OWN)}, nor of the form module:name"
-            )
+            blocks[name] = _OWN[name]
     return blocks | {name: _bounded(block) for name, block in (further or {}).items()}
 
 
 def _bounded(block: Block) -> Block:
-    return lambda core: _within_limits(block(core))
+    return partial(_block_within_limits, block)
+
+
+def _block_within_limits(block: Block, core: BundleCore) -> Tensor:
+    return _within_limits(block(core))
 
 
 def _within_limits(block: Tensor) -> Tensor:

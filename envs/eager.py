@@ -10,6 +10,7 @@ from torch import Tensor
 
 from bundlegym.envs.base import FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
 from bundlegym.envs.kernels import Board, Shop
+from bundlegym.user_models.base import IGNORE, TAKE
 from bundlegym.user_models.draws import Draws
 
 
@@ -119,13 +120,27 @@ def offers(
     return items, discount, episodes, visits, shopper[rows], day[rows], b.n_picks[rows]
 
 
+def sound(
+    n: int, n_items: int, choice: Tensor, row: Tensor, item: Tensor, quantity: Tensor, price: Tensor,
+    days: Tensor,
+) -> bool:  # fmt: skip
+    """See `kernels.sound`."""
+    lines = (row >= 0) & (row < n) & (item >= 0) & (item < n_items) & (quantity >= 1)
+    lines = lines & (price >= 0) & torch.isfinite(price)
+    return bool(lines.all() & ((days >= 0) & (choice >= IGNORE) & (choice <= TAKE)).all())
+
+
 def earnings(
-    m: int, row: Tensor, item: Tensor, quantity: Tensor, price: Tensor, unit_cost: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+    day: Tensor, row: Tensor, item: Tensor, quantity: Tensor, price: Tensor, unit_cost: Tensor,
+    list_price: Tensor,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """See `kernels.earnings`."""
-    paid, zero = quantity * price, torch.zeros(2 * m, device=row.device)
-    margin = zero.index_add(0, row, paid - quantity * unit_cost[item])
-    return zero.index_add(0, row, paid)[:m], margin[:m], margin[m:]
+    m, zero = len(day), torch.zeros(2 * len(day), device=row.device)
+    week = (day // 7).clamp(0, len(unit_cost) - 1).repeat(2)[row]
+    paid = quantity * price
+    margin = zero.index_add(0, row, paid - quantity * unit_cost[week, item])
+    listed = zero.index_add(0, row, quantity * list_price[week, item])
+    return zero.index_add(0, row, paid)[:m], margin[:m], margin[m:], listed[:m] - listed[m:]
 
 
 def told(

@@ -11,6 +11,7 @@ import numpy as np
 
 from bundlegym.compiling import njit
 from bundlegym.envs.base import CANDIDATE_FEATURES, FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
+from bundlegym.user_models.base import IGNORE, TAKE
 from bundlegym.user_models.draws import compiled_draw, compiled_key, compiled_unit
 from bundlegym.user_models.numerics import log32
 
@@ -243,14 +244,35 @@ def offers(rows, action, episode, shopper, day, b, discounts):
 
 
 @njit()
-def earnings(m, row, item, quantity, price, unit_cost):
-    """(m,) revenue, margin, and the twins' margin of the purchases (P,) of m shoppers and their twins."""
-    revenue, margin = np.zeros(2 * m, dtype=np.float32), np.zeros(2 * m, dtype=np.float32)
+def sound(n, n_items, choice, row, item, quantity, price, days):
+    """Whether all of an answer (N,), (P,) of n shoppers is in range, as in `answers.out_of_range`."""
     for p in range(len(row)):
-        paid = np.float32(quantity[p]) * price[p]
-        revenue[row[p]] += paid
-        margin[row[p]] += paid - np.float32(quantity[p]) * unit_cost[item[p]]
-    return revenue[:m], margin[:m], margin[m:]
+        if not (0 <= row[p] < n and 0 <= item[p] < n_items and quantity[p] >= 1 and 0 <= price[p] < np.inf):
+            return False
+    for i in range(len(days)):
+        if days[i] < 0 or not IGNORE <= choice[i] <= TAKE:
+            return False
+    return True
+
+
+@njit()
+def earnings(day, row, item, quantity, price, unit_cost, list_price):
+    """(M,) revenue, margin, the twins' margin, and list value less the twins' list value, of the purchases
+    (P,) of M shoppers and their twins on `day` (M,). List value is what the pieces cost at list price.
+
+    unit_cost, list_price: (W, I).
+    """
+    m, last_week = len(day), len(unit_cost) - 1
+    revenue, margin = np.zeros(2 * m, dtype=np.float32), np.zeros(2 * m, dtype=np.float32)
+    listed = np.zeros(2 * m, dtype=np.float32)
+    for p in range(len(row)):
+        r, pieces = row[p], np.float32(quantity[p])
+        week = min(max(day[r if r < m else r - m] // 7, 0), last_week)
+        paid = pieces * price[p]
+        revenue[r] += paid
+        margin[r] += paid - pieces * unit_cost[week, item[p]]
+        listed[r] += pieces * list_price[week, item[p]]
+    return revenue[:m], margin[:m], margin[m:], listed[:m] - listed[m:]
 
 
 @njit()

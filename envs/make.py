@@ -13,6 +13,8 @@ import numpy as np
 import torch
 
 from bundlegym.data import DataConfig, Dataset, build_dataset, prepare, synthetic_log
+from bundlegym.data.synthetic import LOGS
+from bundlegym.devices import device_of
 from bundlegym.envs.base import EnvConfig, Reward
 from bundlegym.envs.core import BundleCore
 from bundlegym.envs.custom import Block
@@ -24,7 +26,7 @@ from bundlegym.user_models.build import FAMILIES
 
 #: Keywords by name; those that are given beside a preset win over its own.
 PRESETS: dict[str, dict[str, Any]] = {
-    "synthetic": {"log": "synthetic", "min_purchases": 10},
+    "synthetic": {"log": "synthetic-year", "min_purchases": 10},
     "complete-journey": {"log": "complete-journey"},
     "quick": {"log": "synthetic", "min_purchases": 10, "n_candidates": 8, "visits": 2, "max_size": 3},
 }
@@ -65,6 +67,7 @@ def make_core(
         weeks: 'train', 'validation', 'test', or a half-open range.
         reward: a component's name, `module:name`, or a function; by default the incremental margin.
         blocks: further observation blocks by name.
+        device: auto, cpu, cuda, or one of torch's.
         config: the offers; instead of options.
         options: fields of `EnvConfig` (n_candidates, visits, ...) and of `DataConfig` (log, map, ...).
 
@@ -84,11 +87,13 @@ def make_core(
         config = EnvConfig(**{k: v for k, v in chosen.items() if k in _ENV})
     if dataset is None:
         data: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in chosen.items() if k in _DATA
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in chosen.items()
+            if name in _DATA
         }
         dataset = _prepared(DataConfig(**data))
     source = load(candidates, "source") if isinstance(candidates, str) else candidates
-    model = shared_user_model(user_model, dataset, user_model_args, device)
+    model = shared_user_model(user_model, dataset, user_model_args, device_of(device))
     return BundleCore(
         shared_market(dataset, model.device, source),
         model,
@@ -103,9 +108,9 @@ def make_core(
 
 @lru_cache(maxsize=8)
 def _prepared(config: DataConfig) -> Dataset:
-    """The log; the synthetic one is drawn faster than a cache on disk is read."""
-    if config.log == "synthetic":
-        return build_dataset(synthetic_log(), config)
+    """The log; a synthetic one is drawn faster than a cache on disk is read."""
+    if config.log in LOGS:
+        return build_dataset(synthetic_log(**LOGS[config.log]), config)
     return prepare(config, progress=False)
 
 
@@ -165,5 +170,5 @@ def _weeks(choice: str | tuple[int, int], dataset: Dataset) -> tuple[int, int]:
         return getattr(dataset.split, f"{choice}_weeks")
     first, end = choice
     if not 0 <= first < end <= dataset.n_weeks:
-        raise UserError(f"weeks {choice}: must hold 0 <= first < end <= {dataset.n_weeks}")
+        raise UserError(f"weeks ({first}, {end}): must hold 0 <= first < end <= {dataset.n_weeks}")
     return first, end

@@ -45,7 +45,7 @@ class Market:
     log_share: (S, L) log of the shopper's share of purchase lines, shrunk to the shop's.
     interval: (S, L) days between purchases.
     last: (W, S, L) int16 day last bought before each week, -1 for never.
-    shelf_price: (W, I). unit_cost: (I,).
+    shelf_price, list_price, unit_cost: (W, I) money a piece.
     week_features: (W, I, 6), names in `WEEK_FEATURES`.
     item_features: (I, 1 + E) log popularity and embedding.
     synergy: (C, C) log lift of categories after taste. category: (I,).
@@ -61,6 +61,7 @@ class Market:
     interval: Tensor
     last: Tensor
     shelf_price: Tensor
+    list_price: Tensor
     unit_cost: Tensor
     week_features: Tensor
     item_features: Tensor
@@ -70,6 +71,10 @@ class Market:
     profile: Tensor
     profile_names: tuple[str, ...]
     names: tuple[str, ...]
+
+    def week(self, day: Tensor) -> Tensor:
+        """The week of `day` in the tables by week; days before or after them have the nearest one."""
+        return (day // 7).clamp(0, len(self.unit_cost) - 1)
 
 
 def build_market(
@@ -112,6 +117,8 @@ def build_market(
         embeddings = synergy_embeddings(synergy, taste.category, EMBEDDING_SIZE)
     if embeddings.shape != (dataset.n_items, EMBEDDING_SIZE):
         raise UserError(f"embeddings {embeddings.shape}: must be ({dataset.n_items}, {EMBEDDING_SIZE})")
+    if not np.isfinite(embeddings).all():
+        raise UserError("embeddings: must be finite")
     profile = shopper_profile(dataset, weeks)
     handicap = np.exp(((score.max(1, keepdims=True) - score) / RETRIEVAL_NOISE).clip(max=80.0))
     popularity = np.log(taste.popularity)[:, None] / 2 + 4
@@ -122,7 +129,8 @@ def build_market(
         "interval": take(own_intervals(taste.counts, weeks), shortlist, 1),
         "last": last_bought_by_week(dataset, shortlist),
         "shelf_price": dataset.shelf_price.T,
-        "unit_cost": dataset.items["unit_cost"].to_numpy(np.float32),
+        "list_price": dataset.list_price.T,
+        "unit_cost": dataset.unit_cost.T,
         "week_features": _week_features(dataset),
         "item_features": _bounded(np.concatenate([popularity, embeddings], 1)),
         "synergy": synergy,
@@ -145,7 +153,7 @@ def _tensor(value: np.ndarray) -> Tensor:
 
 def _week_features(dataset: Dataset) -> np.ndarray:
     """(W, I, 6) what a week's plan says of each item, scaled to about unit size."""
-    price, cost = dataset.shelf_price.T, dataset.items["unit_cost"].to_numpy(np.float32)
+    price, cost = dataset.shelf_price.T, dataset.unit_cost.T
     columns = [
         np.log(price),
         np.log(dataset.list_price.T / price) * 4,

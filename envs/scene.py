@@ -73,7 +73,7 @@ class Scene:
 def scene_of(core: BundleCore, slot: int, past: Sequence[Outcome]) -> Scene:
     """The scene of one slot, given the outcomes of its episode's visits so far."""
     features, items = core.features[slot].cpu(), core.candidates[slot].tolist()
-    week = min(int(core.records.day[slot]) // 7, len(core.market.shelf_price) - 1)
+    week = int(core.market.week(core.records.day[slot]))
     often = features[:, _OFTEN]
     often = (often - often.min()) / (often.max() - often.min()).clamp(min=1e-6)
     picks = core.picks[slot].tolist()

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium.utils import EzPickle
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
@@ -19,7 +18,7 @@ from bundlegym.envs.views import core_spaces, figures_of, legal_actions, to_nump
 Observation = dict[str, np.ndarray]
 
 
-class BundleVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray], EzPickle):
+class BundleVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
     """`gymnasium.make_vec("bundlegym/Bundle-v0", num_envs=N)`: environment i is `BundleEnv` of seed s + i.
 
     Infos are those of Gymnasium's own vector environments: `action_mask` (N, K + D) at every step, the
@@ -43,7 +42,6 @@ class BundleVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray], EzPickle):
         core: BundleCore | None = None,
         **options: Any,
     ) -> None:
-        EzPickle.__init__(self, num_envs, autoreset_mode=autoreset_mode, core=core, **options)
         self.core = make_core(num_envs, **options) if core is None else core
         self.core.reset()
         self.num_envs, self.mode = self.core.n, AutoresetMode(autoreset_mode)

@@ -34,14 +34,14 @@ def figures_of(record: VisitRecord | None, n: int) -> tuple[np.ndarray, np.ndarr
     figures, known = np.zeros((len(METRICS), n)), np.zeros(n, dtype=bool)
     if record is not None:
         offer = record.slot, record.choice, record.size, record.offer.discount
-        money = record.revenue, record.margin, record.twin_margin
+        money = record.revenue, record.margin, record.twin_margin, record.incremental_list_value
         columns: Any = [column.cpu().numpy() for column in (*offer, *money)]
         _put(figures, known, *columns)
     return figures, known
 
 
 @njit()
-def _put(figures, known, slot, choice, size, discount, revenue, margin, twin_margin):
+def _put(figures, known, slot, choice, size, discount, revenue, margin, twin_margin, list_value):
     """What `VisitRecord.metrics` says; a test holds both together."""
     for i in range(len(slot)):
         n, no_offer = slot[i], np.nan if size[i] == 0 else 0.0
@@ -53,6 +53,7 @@ def _put(figures, known, slot, choice, size, discount, revenue, margin, twin_mar
         figures[4, n] = revenue[i]
         figures[5, n] = margin[i]
         figures[6, n] = margin[i] - twin_margin[i]
+        figures[7, n] = list_value[i]
 
 
 class Window:

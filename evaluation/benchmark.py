@@ -153,7 +153,7 @@ def run(
 
 def _cell(line: dict[str, Any], name: str, k: int) -> str:
     key = name if name in line else f"{name}@{k}"
-    spread = f" ±{line[f'{key}_std']:.4f}" if line["seeds"] > 1 else ""
+    spread = f" +-{line[f'{key}_std']:.4f}" if line["seeds"] > 1 else ""
     return f"{f'{line[key]:.4f}{spread}':>20}"
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bundlegym.data import DataConfig
+from bundlegym.data.config import default_cache_dir
 from bundlegym.envs import EnvConfig
 from bundlegym.envs.base import BLOCKS
-from bundlegym.envs.custom import blocks_of, reward_of
+from bundlegym.envs.custom import check_names
 from bundlegym.errors import UserError
 from bundlegym.recommenders import RECOMMENDERS
 from bundlegym.user_models.build import FAMILIES
@@ -19,6 +21,11 @@ from bundlegym.user_models.build import FAMILIES
 AGENTS = ("ppo", "dqn")
 #: What a good offer adds to a visit is a hundredth of what luck adds or takes.
 _REWARD_DRAWS = 16
+#: The least that each whole number may be.
+_LEAST = {"seed": 0, "planner_episodes": 0, "hindsight_episodes": 0, "workers": 0, "steps": 1, "dqn_steps": 1,
+          "seeds": 1, "n_envs": 1, "fit_epochs": 1, "episodes": 1, "eval_every": 1}  # fmt: skip
+_MOST_SEED = 2**32 - 1  # that numpy's global generator takes
+_LONGEST_NAME = 255  # bytes that file systems take
 
 
 @dataclass(frozen=True)
@@ -35,10 +42,10 @@ class TrainConfig:
     user_model_args: tuple[str, ...] = ()
     """Arguments of a class of your own, as name=value."""
 
-    steps: int = 1_500_000
+    steps: int = 500_000
     """Environment steps (picks and offers) for each ppo agent."""
 
-    dqn_steps: int = 300_000
+    dqn_steps: int = 100_000
     """Environment steps for each dqn agent."""
 
     seed: int = 0
@@ -56,8 +63,10 @@ class TrainConfig:
     fit_epochs: int = 3
     """Passes over the visits when a user model is fitted."""
 
-    offer_exposure: float = 0.0
-    """Assumption: share of the log's own mailer effect that being offered has on an item."""
+    offer_exposure: tuple[float, ...] = ()
+    """Assumptions on what being offered does by itself, as shares of the log's own mailer effect. Agents are
+    trained, and all are judged, under each. By default 0 (an offer is only its discount) and 1 (it works like
+    a mailer); for user models that make no such assumption 0 alone."""
 
     bundle_pull: float = 0.0
     """Assumption: utility of taking a bundle as such."""
@@ -75,13 +84,17 @@ class TrainConfig:
     greedy: tuple[str, ...] = ("tifu-knn", "item-knn")
     """Recommenders over each of which a greedy bundle stands in the table."""
 
-    oracle_episodes: int = 128
-    """Episodes of the myopic oracle, which asks the user model hundreds of times a visit; 0 leaves it out."""
+    planner_episodes: int = 128
+    """Episodes of the planner, and of the oracle, which plans with the model that judges: fewer, since a plan
+    asks the user model a thousand times a visit; 0 leaves both out."""
+
+    hindsight_episodes: int = 0
+    """Episodes of a policy that knows the luck of each visit: a curiosity; 0 leaves it out."""
 
     episodes: int = 8192
     """Episodes on held-out shoppers and weeks behind each row of the final table."""
 
-    eval_every: int = 200_000
+    eval_every: int = 125_000
     """Steps between evaluations and checkpoints while training."""
 
     workers: int = 0
@@ -100,9 +113,13 @@ class TrainConfig:
     env: EnvConfig = field(default_factory=lambda: EnvConfig(reward_draws=_REWARD_DRAWS))
 
     def __post_init__(self) -> None:
+        if not self.agents:
+            raise UserError(f"--agents: none is given; known are {', '.join(AGENTS)}")
         for agent in self.agents:
             if agent not in AGENTS:
                 raise UserError(f"--agents: unknown agent {agent!r}; known are {', '.join(AGENTS)}")
+            if self.agents.count(agent) > 1:
+                raise UserError(f"--agents: {agent} is named twice; --seeds trains several of a kind")
         if self.user_model not in FAMILIES and ":" not in self.user_model:
             known = ", ".join(FAMILIES)
             raise UserError(
@@ -110,10 +127,16 @@ class TrainConfig:
             )
         if self.user_model_args and ":" not in self.user_model:
             raise UserError(f"--user-model-args: {self.user_model} takes none; they are for module:Class")
-        for name in ("offer_exposure", "bundle_pull"):
-            if getattr(self, name) and self.user_model != "choice":
-                option = f"--{name.replace('_', '-')}"
-                raise UserError(f"{option}: {self.user_model} makes no such assumption; choice does")
+        for name, values in (("offer_exposure", self.offer_exposure), ("bundle_pull", (self.bundle_pull,))):
+            for value in values:
+                if not (math.isfinite(value) and value >= 0):
+                    raise UserError(f"{_option(name)}: {value} is no number of at least 0")
+                if value and self.user_model != "choice":
+                    raise UserError(
+                        f"{_option(name)}: {self.user_model} makes no such assumption; choice does"
+                    )
+                if values.count(value) > 1:
+                    raise UserError(f"{_option(name)}: {value:g} is given twice")
         for family in self.judges:
             if family not in FAMILIES:
                 raise UserError(f"--judges: unknown user model {family!r}; known are {', '.join(FAMILIES)}")
@@ -126,19 +149,42 @@ class TrainConfig:
                 if name not in RECOMMENDERS:
                     known = ", ".join(RECOMMENDERS)
                     raise UserError(f"--{option}: unknown recommender {name!r}; known are {known}")
-        reward_of(self.env.reward)
-        if missing := [block for block in BLOCKS if block not in blocks_of(self.env, None)]:
+        check_names(self.env)
+        blocks = {name.rpartition(":")[2] for name in self.env.observation}
+        if missing := [block for block in BLOCKS if block not in blocks]:
             raise UserError(
                 f"--observation: {', '.join(missing)} missing; the agents need {', '.join(BLOCKS)}"
             )
-        for name in ("oracle_episodes", "workers"):
-            if getattr(self, name) < 0:
-                raise UserError(f"--{name.replace('_', '-')}: {getattr(self, name)} is less than 0")
+        for name, least in _LEAST.items():
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < least:
+                number = getattr(self, name)
+                raise UserError(f"{_option(name)}: {number} is no whole number of at least {least}")
+        if self.seed + self.seeds - 1 > _MOST_SEED:
+            raise UserError(f"--seed: {self.seed} is too great; the last seed may be {_MOST_SEED}")
+        if not 0 <= self.gamma <= 1:
+            raise UserError(f"--gamma: {self.gamma} is not in [0, 1]")
         if self.device not in ("auto", "cpu", "cuda"):
             raise UserError(f"--device: {self.device!r} is none of auto, cpu, cuda")
-        for name in ("steps", "dqn_steps", "seeds", "n_envs", "fit_epochs", "episodes", "eval_every"):
-            if getattr(self, name) < 1:
-                raise UserError(f"--{name.replace('_', '-')}: {getattr(self, name)} is less than 1")
+        if any(sign in self.name for sign in ("/", "\\", "\0")) or self.name in (".", ".."):
+            raise UserError(f"--name: {self.name!r} is no name of a folder; --runs says below which folder")
+        if len(self.folder.name.encode(errors="surrogatepass")) > _LONGEST_NAME:
+            raise UserError(f"--name: {self.folder.name[:20]}... is longer than {_LONGEST_NAME} bytes")
+
+    @property
+    def all_seeds(self) -> range:
+        """The seeds of the agents of each kind."""
+        return range(self.seed, self.seed + self.seeds)
+
+    @property
+    def exposures(self) -> tuple[float, ...]:
+        """The values of `offer_exposure` that the run is made under."""
+        return self.offer_exposure or ((0.0, 1.0) if self.user_model == "choice" else (0.0,))
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """The code of the user's own that the run imports, each as module:name."""
+        named = (self.user_model, self.env.reward, *self.env.observation)
+        return tuple(name for name in named if ":" in name)
 
     @property
     def folder(self) -> Path:
@@ -156,14 +202,28 @@ def to_json(config: TrainConfig) -> dict[str, Any]:
     return json.loads(json.dumps(dataclasses.asdict(config), default=str))
 
 
-def from_json(content: dict[str, Any]) -> TrainConfig:
-    """What `to_json` wrote."""
+def from_json(content: dict[str, Any], folder: Path, cache_dir: Path | None = None) -> TrainConfig:
+    """What `to_json` wrote, of the run that is now in `folder`.
+
+    A file says what to read, never where to write: its `runs`, `name` and `cache_dir` are left alone.
+
+    Args:
+        cache_dir: where prepared logs are kept; the default's place where it is None.
+    """
     data, env = dict(content["data"]), dict(content["env"])
-    for name in ("columns", "items_file", "cache_dir"):
+    for name in ("columns", "items_file"):
         data[name] = None if data[name] is None else Path(data[name])
     data = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
-    rest = {k: v for k, v in content.items() if k not in ("data", "env")}
-    for name in ("agents", "greedy", "judges", "user_model_args"):
+    data["cache_dir"] = cache_dir or default_cache_dir()
+    rest = {k: v for k, v in content.items() if k not in ("data", "env", "runs", "name")}
+    for name in ("agents", "greedy", "judges", "user_model_args", "offer_exposure"):
         rest[name] = tuple(rest[name])
-    rest["runs"] = Path(rest["runs"])
-    return TrainConfig(**rest, data=DataConfig(**data), env=EnvConfig(**env))
+    folder = folder.resolve()
+    return TrainConfig(
+        **rest, runs=folder.parent, name=folder.name, data=DataConfig(**data), env=EnvConfig(**env)
+    )
+
+
+def _option(name: str) -> str:
+    """A field as the command line calls it."""
+    return f"--{name.replace('_', '-')}"

@@ -25,17 +25,21 @@ from bundlegym.agents.dqn import make_dqn
 from bundlegym.agents.interrupt import interrupts_noted
 from bundlegym.agents.ppo import make_ppo
 from bundlegym.data import Dataset, prepare
+from bundlegym.data.config import default_cache_dir
 from bundlegym.data.files import write_json
+from bundlegym.devices import device_of
 from bundlegym.envs import BundleCore, BundleVecEnv, Market, build_market, recommended
 from bundlegym.envs.base import EMBEDDING_SIZE
+from bundlegym.envs.custom import blocks_of, reward_of
 from bundlegym.envs.views import to_numpy
 from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.config import TrainConfig, from_json, to_json
-from bundlegym.evaluation.judge import estimate, play
-from bundlegym.evaluation.rivals import Contender, heuristics, oracle
+from bundlegym.evaluation.job import Job
+from bundlegym.evaluation.judge import check_figures, estimate, play
+from bundlegym.evaluation.rivals import Contender, heuristics, hindsight, oracle, planner
 from bundlegym.evaluation.side_by_side import train_side_by_side
-from bundlegym.evaluation.table import example_offers, format_table
+from bundlegym.evaluation.table import example_offers
 from bundlegym.recommenders import (
     Interactions,
     Recommender,
@@ -44,6 +48,7 @@ from bundlegym.recommenders import (
     load_recommender,
     make_recommender,
 )
+from bundlegym.terminal import show_what_it_can
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 from bundlegym.user_models.build import FAMILIES
@@ -55,48 +60,47 @@ _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024
 _JUDGE_SEED, _EVAL_SEED = 1_000_003, 3_000_017
 
 
-def pick_device(name: str) -> torch.device:
-    """`auto` takes a GPU where there is one."""
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: torch sees no GPU here; use auto or cpu")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
 class Experiment:
-    """Data, shoppers and market of one run folder; `run` does all of it."""
+    """Data, shoppers and market of one run folder; `run` does all of it.
 
-    def __init__(self, config: TrainConfig) -> None:
+    Args:
+        check: that shoppers of the user's own keep the contract of a user model.
+    """
+
+    def __init__(self, config: TrainConfig, *, check: bool = True) -> None:
         self.config, self.folder = config, config.folder
-        self.device = pick_device(config.device)
+        self.device = device_of(config.device, "--device")
         self.dataset: Dataset = prepare(config.data)
         # Before the folder is made: a wrong class or a missing extra leaves none behind.
         for name in filter(None, (config.candidates, config.embeddings, *config.greedy)):
             check_installed(name)
-        plugged = population.plugged(config, self.dataset, self.device)
+        reward_of(config.env.reward)
+        blocks_of(config.env, None)
+        #: What cannot be learned or judged, in sentences; known before any fit.
+        self.limits = population.limits(config, self.dataset)
+        plugged = population.plugged(config, self.dataset, self.device, check=check)
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "config.json").exists():
             write_json(self.folder / "config.json", to_json(config))
-            (self.folder / "command.txt").write_text(shlex.join(sys.argv) + "\n")
+            (self.folder / "command.txt").write_text(shlex.join(sys.argv) + "\n", encoding="utf-8")
         write_json(self.folder / "data_report.json", self.dataset.report)
-        self.user_model: UserModel = plugged or population.trained_on(
-            self.folder, config, self.dataset, self.device
-        )
+        model = plugged or population.trained_on(self.folder, config, self.dataset, self.device)
+        #: Whom agents train on, under each assumption on what being offered does by itself.
+        self.user_models: dict[float, UserModel] = {
+            exposure: population.under(model, config, exposure) for exposure in config.exposures
+        }
         self.market: Market = self._market()
 
     @staticmethod
-    def open(folder: Path) -> Experiment:
-        """An existing run.
-
-        Raises:
-            UserError: the folder holds no readable config.json.
-        """
-        return Experiment(read_config(folder))
+    def open(folder: Path, *, trust_code: bool = False, cache_dir: Path | None = None) -> Experiment:
+        """An existing run; see `read_config`."""
+        return Experiment(read_config(folder, trust_code=trust_code, cache_dir=cache_dir))
 
     def _market(self) -> Market:
         source, vectors = self.config.candidates, self.config.embeddings
         return build_market(
             self.dataset,
-            device=self.user_model.device,
+            device=self.device,
             candidates=recommended(self.recommender(source)) if source else None,
             embeddings=item_vectors(self.recommender(vectors), EMBEDDING_SIZE) if vectors else None,
         )
@@ -108,28 +112,31 @@ class Experiment:
         held_out: bool,
         weeks: tuple[int, int],
         seed: int,
-        judge: UserModel | None = None,
+        user_model: UserModel,
         reward_draws: int = 1,
     ) -> BundleCore:
-        """A simulator of n held-out or training shoppers in some weeks; `judge` reacts if it is given."""
+        """A simulator of n held-out or training shoppers in some weeks, who react as `user_model` says."""
         shoppers = np.flatnonzero(self.dataset.split.held_out == held_out)
         env = dataclasses.replace(self.config.env, reward_draws=reward_draws)
-        return BundleCore(
-            self.market, judge or self.user_model, env, n=n, shoppers=shoppers, weeks=weeks, seed=seed
-        )
+        return BundleCore(self.market, user_model, env, n=n, shoppers=shoppers, weeks=weeks, seed=seed)
+
+    def judging_core(self, n: int, user_model: UserModel) -> BundleCore:
+        """A simulator of n held-out shoppers in the test weeks, as in the tables."""
+        weeks = self.dataset.split.test_weeks
+        return self.core(n, held_out=True, weeks=weeks, seed=_JUDGE_SEED, user_model=user_model)
 
     @one_thread()
     def run(self) -> dict[str, Any]:
         """Train what is not yet trained, judge everything, write and return the results."""
         config = self.config
         self._tell_fidelity()
-        seeds = range(config.seed, config.seed + config.seeds)
-        jobs = [(agent, seed) for agent in config.agents for seed in seeds]
+        jobs = [Job(*job) for job in itertools.product(config.agents, config.all_seeds, config.exposures)]
         workers = min(len(jobs), config.workers or (os.cpu_count() or 1 if self.device.type == "cpu" else 1))
         if workers > 1:
-            train_side_by_side(train_one, self.folder, jobs, workers)
-        agents = {agent: [learned(self.train(agent, seed)) for seed in seeds] for agent in config.agents}
-        results = self._judge(agents)
+            train_side_by_side(train_one, config, jobs, workers)
+        for job in jobs:
+            self.train(job)
+        results = self._judge()
         write_json(self.folder / "results.json", results)
         return results
 
@@ -141,7 +148,12 @@ class Experiment:
         weeks = self.dataset.split.validation_weeks
         try:
             results = compare(
-                name, self.user_model, self.dataset, weeks, seed=self.config.seed, progress=lambda _: None
+                name,
+                self.user_models[self.config.exposures[0]],
+                self.dataset,
+                weeks,
+                seed=self.config.seed,
+                progress=lambda _: None,
             )
         except UserError as error:
             print(f"fidelity: {error}", file=sys.stderr)
@@ -150,84 +162,142 @@ class Experiment:
         print(as_text(content, brief=True), file=sys.stderr)
         write_json(path, content)
 
-    def model(self, agent: str, seed: int, on_visits: Any = None) -> Any:
+    def model(self, job: Job, on_visits: Any = None) -> Any:
         """A fresh agent on the training shoppers and weeks."""
-        weeks, draws = self.dataset.split.train_weeks, self.config.env.reward_draws
-        core = self.core(self.config.n_envs, held_out=False, weeks=weeks, seed=seed, reward_draws=draws)
+        core = self.core(
+            self.config.n_envs,
+            held_out=False,
+            weeks=self.dataset.split.train_weeks,
+            seed=job.seed,
+            user_model=self.user_models[job.exposure],
+            reward_draws=self.config.env.reward_draws,
+        )
         env = VecMonitor(BundleVecEnv(core, on_visits))
-        return _MAKERS[agent](env, seed=seed, device=self.device, gamma=self.config.gamma)
+        return _MAKERS[job.agent](env, seed=job.seed, device=self.device, gamma=self.config.gamma)
 
-    def train(self, agent: str, seed: int, line: int = 0) -> Any:
-        """The trained model; what its checkpoint holds already is not trained again.
+    def checkpoint(self, job: Job) -> Path:
+        """The file that an agent is kept in."""
+        return self.folder / job.folder / "checkpoint.safetensors"
+
+    def trained(self, job: Job) -> Any:
+        """The model of an agent as its checkpoint holds it: what is judged is what is kept.
+
+        Raises:
+            UserError: there is no readable checkpoint.
+        """
+        model = self.model(job)
+        load_checkpoint(model, self.checkpoint(job))
+        return model
+
+    def train(self, job: Job, line: int = 0) -> None:
+        """Train an agent and keep it; what its checkpoint holds already is not trained again.
 
         Args:
             line: of the progress bar, where several stand below each other.
         """
-        config, folder = self.config, self.folder / f"{agent}-{seed}"
+        agent, seed = job.agent, job.seed
+        config, checkpoint, steps = self.config, self.checkpoint(job), self.config.steps_of(agent)
+        folder = checkpoint.parent
         folder.mkdir(exist_ok=True)
-        checkpoint, steps = folder / "checkpoint.safetensors", config.steps_of(agent)
         episodes = min(_EVAL_EPISODES, config.episodes)
 
         @cache  # not made for an agent that is trained already
         def validation() -> BundleCore:
             weeks = self.dataset.split.validation_weeks
-            return self.core(episodes, held_out=False, weeks=weeks, seed=seed)
+            model = self.user_models[job.exposure]
+            return self.core(episodes, held_out=False, weeks=weeks, seed=seed, user_model=model)
 
         def evaluate(model: Any) -> dict[str, float]:
             rows = estimate([play(validation(), learned(model), _EVAL_SEED)])
             return {name: row["mean"] for name, row in rows.items() if row["mean"] is not None}
 
-        hyper = {"agent": agent, "seed": seed, "steps": steps, "n_envs": config.n_envs, "gamma": config.gamma}
-        bar = partial(tqdm, desc=f"{agent}, seed {seed}", unit=" steps", position=line)
+        hyper = {"steps": steps, "n_envs": config.n_envs, "gamma": config.gamma}
+        hyper = dataclasses.asdict(job) | hyper
+        bar = partial(tqdm, desc=str(job), unit=" steps", position=line)
         metrics = BundleMetrics(hyper, evaluate, config.eval_every, checkpoint, bar)
-        model = self.model(agent, seed, metrics.add)
+        model = self.model(job, metrics.add)
         if checkpoint.exists():
             load_checkpoint(model, checkpoint)
             model.get_env().seed(seed + model.num_timesteps)  # not the luck of the first part again
         done = model.num_timesteps
         if done >= steps:
-            return model
+            return
         part = f"-{done}" if done else ""  # what is resumed goes on in a file of its own, progress-STEPS.csv
         formats = [make_output_format(kind, str(folder), part) for kind in ("tensorboard", "csv")]
         model.set_logger(Logger(str(folder), formats))
         with interrupts_noted() as interrupted:
             model.learn(steps - done, callback=[metrics, StopOn(interrupted)], reset_num_timesteps=False)
         if interrupted():
-            print(f"\nto continue: python train.py --resume {self.folder}", file=sys.stderr)
+            print(f"\nto continue: {resuming(config)}", file=sys.stderr)
             raise KeyboardInterrupt
-        return model
 
-    def _judge(self, agents: dict[str, list[Policy]]) -> dict[str, Any]:
-        config, split = self.config, self.dataset.split
-        episodes = min(_LEVEL_EPISODES, config.episodes)
-        tuning = self.core(episodes, held_out=False, weeks=split.train_weeks, seed=0)
-        contenders = heuristics(tuning, {name: self.recommender(name) for name in config.greedy})
-        contenders += [Contender(name, "learned", policies) for name, policies in agents.items()]
-        if config.oracle_episodes:
-            contenders.append(oracle())
+    def _judge(self) -> dict[str, Any]:
+        config = self.config
         judges = {
             f"{family}, judge": population.judge(self.folder, family, config, self.dataset, self.device)
             for family in config.judges
+            if not population.judge_lacks(family, self.dataset)
         }
+        rows, judged = [], []
+        for exposure, model in self.user_models.items():
+            contenders = self._contenders(exposure)
+            rows += self._table(contenders, config.user_model, model, exposure)
+            for name, judge in judges.items():
+                under = population.under(judge, config, exposure)
+                # A judge who makes no assumption says the same under each.
+                if under is not judge or exposure == config.exposures[0]:
+                    judged += self._table(contenders, name, under, exposure)
         return {
-            "rows": self._table(contenders, config.user_model, self.user_model),
-            "judges": [row for name, model in judges.items() for row in self._table(contenders, name, model)],
+            "rows": rows,
+            "judges": judged,
             "seeds": config.seeds,
             "episodes": config.episodes,
             "log": self.dataset.name,
-            "notes": list(self.dataset.notes),
+            "notes": [*self.dataset.notes, *self.limits],
         }
 
-    def _table(self, contenders: list[Contender], name: str, user_model: UserModel) -> list[dict[str, Any]]:
+    def _contenders(self, exposure: float) -> list[Contender]:
+        """Who stands in the tables of an assumption: rules tuned under it, and the agents of all."""
+        config = self.config
+        tuning = self.core(
+            min(_LEVEL_EPISODES, config.episodes),
+            held_out=False,
+            weeks=self.dataset.split.train_weeks,
+            seed=0,
+            user_model=self.user_models[exposure],
+        )
+        contenders = heuristics(tuning, {name: self.recommender(name) for name in config.greedy})
+        for agent, trained_under in itertools.product(config.agents, config.exposures):
+            name = agent if trained_under == exposure else f"{agent}, trained at exposure {trained_under:g}"
+            jobs = [Job(agent, seed, trained_under) for seed in config.all_seeds]
+            contenders.append(Contender(name, "learned", [learned(self.trained(job)) for job in jobs]))
+        if config.planner_episodes:
+            contenders.append(planner(self.user_models[exposure]))
+        if config.hindsight_episodes:
+            contenders.append(hindsight())
+        return contenders
+
+    def _table(
+        self, contenders: list[Contender], name: str, user_model: UserModel, exposure: float
+    ) -> list[dict[str, Any]]:
         """A row a contender: its figures with held-out shoppers in test weeks, as `user_model` sees them."""
-        rows = []
-        for rival in tqdm(contenders, desc=f"held-out shoppers and weeks ({name})"):
-            n = self.config.oracle_episodes if rival.kind == "oracle" else self.config.episodes
+        rows, config = [], self.config
+        fewer = {"hindsight": config.hindsight_episodes} | dict.fromkeys(
+            ("planner", "oracle"), config.planner_episodes
+        )
+        trained_on = self.user_models[exposure]
+        if config.planner_episodes and user_model is not trained_on:
+            contenders = [*contenders, oracle(user_model)]
+        for rival in tqdm(contenders, desc=f"held-out shoppers and weeks ({name}, exposure {exposure:g})"):
+            n = fewer.get(rival.kind, config.episodes)
             weeks = self.dataset.split.test_weeks
-            core = self.core(n, held_out=True, weeks=weeks, seed=0, judge=user_model)
+            core = self.core(n, held_out=True, weeks=weeks, seed=0, user_model=user_model)
             figures = estimate([play(core, policy, _JUDGE_SEED) for policy in rival.policies])
-            who = {"policy": rival.name, "kind": rival.kind, "user_model": name, "episodes": n}
-            rows.append(who | figures)
+            check_figures(f"{rival.name}, judged by {name}", figures)
+            who = {"policy": rival.name, "kind": rival.kind, "user_model": name, "offer_exposure": exposure}
+            rows.append(who | {"episodes": n} | figures)
+            if rival.kind == "planner" and user_model is trained_on:  # which is the oracle here
+                rows.append(rows[-1] | {"policy": "oracle", "kind": "oracle"})
         return rows
 
     def recommender(self, name: str) -> Recommender:
@@ -240,21 +310,25 @@ class Experiment:
             Interactions.from_dataset(self.dataset, self.dataset.split.train_weeks)
         )
         model.save(folder)
-        return model
+        return load_recommender(folder)
 
     def examples(self, count: int = 5) -> str:
-        """Example offers of the first trained agent, in words."""
-        agent, seed = self.config.agents[0], self.config.seed
-        model = self.model(agent, seed)
-        load_checkpoint(model, self.folder / f"{agent}-{seed}" / "checkpoint.safetensors")
-        core = self.core(count, held_out=True, weeks=self.dataset.split.test_weeks, seed=0)
-        return example_offers(core, learned(model), self.dataset, _JUDGE_SEED, count)
+        """Example offers of the first trained agent, in words, under each assumption."""
+        told = []
+        for exposure, model in self.user_models.items():
+            job = Job(self.config.agents[0], self.config.seed, exposure)
+            weeks = self.dataset.split.test_weeks
+            core = self.core(count, held_out=True, weeks=weeks, seed=0, user_model=model)
+            offers = example_offers(core, learned(self.trained(job)), self.dataset, _JUDGE_SEED, count)
+            told.append(f"{job}:\n{offers}")
+        return "\n".join(told)
 
 
 @one_thread()
-def train_one(folder: Path, agent: str, seed: int, line: int) -> None:
-    """Train one agent of an existing run, in a process of its own."""
-    Experiment.open(folder).train(agent, seed, line)
+def train_one(config: TrainConfig, job: Job, line: int) -> None:
+    """Train one agent of an existing run, in a process of its own; the first process has checked all."""
+    show_what_it_can()
+    Experiment(config, check=False).train(job, line)
 
 
 def learned(model: Any) -> Policy:
@@ -269,27 +343,36 @@ def learned(model: Any) -> Policy:
     return policy
 
 
-def read_config(folder: Path) -> TrainConfig:
+def read_config(folder: Path, *, trust_code: bool = False, cache_dir: Path | None = None) -> TrainConfig:
     """The configuration of an existing run; the run is where it is now, wherever it was made.
 
+    Anybody may have made it: its code is imported only where the caller says so, and prepared logs are kept
+    in the caller's own cache.
+
+    Args:
+        trust_code: the modules that the run names may be imported.
+        cache_dir: where prepared logs are kept; by default where `DataConfig` keeps them.
+
     Raises:
-        UserError: the folder holds no readable config.json.
+        UserError: the folder holds no readable config.json, or names code that is not trusted.
     """
     path = folder / "config.json"
     try:
-        config = from_json(json.loads(path.read_text()))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        config = from_json(json.loads(path.read_text(encoding="utf-8")), folder, cache_dir)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{folder}: not the folder of a run, no readable config.json ({error})") from error
-    return dataclasses.replace(config, runs=folder.resolve().parent, name=folder.resolve().name)
+    if config.code and not trust_code:
+        raise UserError(
+            f"{folder}: this run imports {', '.join(config.code)}; add --trust-code if you trust that code"
+        )
+    return config
 
 
-def summary(results: dict[str, Any]) -> str:
-    """The tables, one a user model, with what they rest on."""
-    size = f"{results['episodes']} episodes, {results['seeds']} seed(s)"
-    parts = [f"{results['log']}: held-out shoppers and test weeks, {size}; 95 % intervals"]
-    trained_on = results["rows"][0]["user_model"]
-    parts.append(f"Shoppers: {trained_on}, the model trained on\n\n{format_table(results['rows'])}")
-    for name, rows in itertools.groupby(results["judges"], lambda row: row["user_model"]):
-        parts.append(f"Shoppers: {name}, fitted on held-out shoppers\n\n{format_table(list(rows))}")
-    parts += [f"Note: {note}" for note in results["notes"]]
-    return "\n\n".join(parts)
+def resuming(config: TrainConfig) -> str:
+    """The command that goes on with a run."""
+    command = ["python", "train.py", "--resume", str(config.folder)]
+    if config.code:
+        command.append("--trust-code")
+    if config.data.cache_dir != default_cache_dir():
+        command += ["--cache-dir", str(config.data.cache_dir)]
+    return shlex.join(command)

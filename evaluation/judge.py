@@ -9,18 +9,27 @@ import numpy as np
 import torch
 
 from bundlegym.agents.base import Policy
-from bundlegym.envs.base import METRICS
+from bundlegym.envs.base import METRICS, OF_OFFERS
 from bundlegym.envs.core import BundleCore
+from bundlegym.errors import UserError
 
 #: 97.5 % points of Student's t for 1, 2, ... degrees of freedom; the normal's from 30 on.
 _T = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 2.11,
       2.10, 2.09, 2.09, 2.08, 2.07, 2.07, 2.06, 2.06, 2.06, 2.05, 2.05, 2.05)  # fmt: skip
 
+#: How far margin shares are moved to see what gains owe to them: five points of the week's list price.
+MARGIN_SHIFT = 0.05
+#: The incremental margin a visit where margins are that much lower, and higher.
+AT_LOWER_MARGINS = "incremental_margin_at_lower_margins"
+AT_HIGHER_MARGINS = "incremental_margin_at_higher_margins"
+_SHIFTS = {AT_LOWER_MARGINS: -MARGIN_SHIFT, AT_HIGHER_MARGINS: MARGIN_SHIFT}
+
 
 def play(core: BundleCore, policy: Policy, seed: int) -> dict[str, np.ndarray]:
     """One episode in each slot: (N, 2) float64 by metric, the sum over visits and how many counted.
 
-    Visits at which a metric is undefined (the size of no offer) do not count for it.
+    Visits at which a metric is undefined (the size of no offer) do not count for it. All others do, so that
+    a number that is not finite shows in the sum.
     """
     core.reseed(seed)
     core.reset()
@@ -32,9 +41,10 @@ def play(core: BundleCore, policy: Policy, seed: int) -> dict[str, np.ndarray]:
             slot = result.record.slot
             counted = live[slot].cpu().numpy()
             where = slot.cpu().numpy()
+            offered = result.record.size.cpu().numpy() > 0
             for name, value in result.record.metrics().items():
                 number = value.double().cpu().numpy()
-                known = counted & ~np.isnan(number)
+                known = counted & offered if name in OF_OFFERS else counted
                 totals[name][where[known], 0] += number[known]
                 totals[name][where[known], 1] += 1
             live &= ~(result.terminated | result.truncated)
@@ -46,9 +56,13 @@ def estimate(plays: Sequence[dict[str, np.ndarray]]) -> dict[str, dict[str, floa
 
     Each mean is a ratio over visits, its variance clustered by episode; with S > 1 plays (one trained agent
     each) the variance between seeds is added and Student's t with S - 1 degrees of freedom used.
+
+    Beside `METRICS` stand the incremental margins if each margin share were `MARGIN_SHIFT` lower, or higher:
+    from the same visits, in which shoppers do not know costs; the policies stay as they are.
     """
+    plays = [{**play, **_shifted(play)} for play in plays]
     rows: dict[str, dict[str, float | None]] = {}
-    for name in METRICS:
+    for name in (*METRICS, *_SHIFTS):
         sums = np.stack([play[name] for play in plays])  # (S, N, 2)
         visits = sums[:, :, 1].sum(1)
         if (visits == 0).any():
@@ -66,3 +80,20 @@ def estimate(plays: Sequence[dict[str, np.ndarray]]) -> dict[str, dict[str, floa
         half = factor * math.sqrt(variance)
         rows[name] = {"mean": means.mean(), "low": means.mean() - half, "high": means.mean() + half}
     return {name: {k: None if v is None else float(v) for k, v in row.items()} for name, row in rows.items()}
+
+
+def _shifted(play: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """(N, 2) incremental margins under other margins, by name."""
+    gain, listed = (play[f"incremental_{what}_per_visit"] for what in ("margin", "list_value"))
+    return {name: gain + np.array([shift, 0.0]) * listed for name, shift in _SHIFTS.items()}
+
+
+def check_figures(what: str, figures: dict[str, dict[str, float | None]]) -> None:
+    """Raise a `UserError` that begins with `what` where a figure of `estimate` is not finite: a table with it
+    would look like any other."""
+    for name, row in figures.items():
+        if any(value is not None and not math.isfinite(value) for value in row.values()):
+            raise UserError(
+                f"{what}: {name} is not a finite number; the user model answers with prices or quantities "
+                "that are none"
+            )

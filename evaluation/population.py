@@ -7,43 +7,99 @@ from pathlib import Path
 import torch
 
 from bundlegym.data import Dataset
+from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
-from bundlegym.user_models import UserModel, build_user_model
+from bundlegym.user_models import ChoiceShopper, UserModel, build_user_model
 from bundlegym.user_models.build import FAMILIES, fit_family, parse_arguments
+from bundlegym.user_models.needs import cannot_learn, check_enough, lacking
+from bundlegym.user_models.testing import problems
 
 
-def plugged(config: TrainConfig, dataset: Dataset, device: torch.device) -> UserModel | None:
-    """The user's own shoppers, where `--user-model` names a class."""
+def limits(config: TrainConfig, dataset: Dataset) -> list[str]:
+    """Sentences that belong beside a run's results: what the log tells nothing of, and judges that it is too
+    small for.
+
+    Raises:
+        UserError: the log is too small for the user model that agents train on, or for the candidates.
+    """
+    if config.user_model in FAMILIES:
+        check_enough(config.user_model, dataset, dataset.split.train_weeks, ~dataset.split.held_out)
+    if config.env.n_candidates > dataset.n_items:
+        raise UserError(
+            f"--n-candidates {config.env.n_candidates}: the catalogue of {dataset.name} holds only "
+            f"{dataset.n_items} items; give as many or fewer, or a lower --min-purchases"
+        )
+    told = cannot_learn(dataset, dataset.split.train_weeks, ~dataset.split.held_out)
+    for family in config.judges:
+        if sentence := judge_lacks(family, dataset):
+            told.append(f"no judge {family!r} in the tables: {sentence}")
+    return told
+
+
+def judge_lacks(family: str, dataset: Dataset) -> str:
+    """What a family lacks to be fitted as a judge, see `needs.lacking`; empty where nothing is missing."""
+    return lacking(family, dataset, _judged_weeks(dataset), dataset.split.held_out)
+
+
+def _judged_weeks(dataset: Dataset) -> tuple[int, int]:
+    """The weeks that judges are fitted on."""
+    return dataset.split.train_weeks[0], dataset.split.validation_weeks[1]
+
+
+def plugged(config: TrainConfig, dataset: Dataset, device: torch.device, *, check: bool) -> UserModel | None:
+    """The user's own shoppers, where `--user-model` names a class.
+
+    Raises:
+        UserError: they cannot be made, or they are to be checked and do not keep the contract.
+    """
     if ":" not in config.user_model:
         return None
-    return build_user_model(config.user_model, dataset, parse_arguments(config.user_model_args), device)
+    model = build_user_model(config.user_model, dataset, parse_arguments(config.user_model_args), device)
+    if check and (found := problems(model, dataset)):
+        raise UserError(f"--user-model {config.user_model}: {'; '.join(found)}")
+    return model
 
 
 def trained_on(folder: Path, config: TrainConfig, dataset: Dataset, device: torch.device) -> UserModel:
     """The family that agents train on: fitted on the training weeks of shoppers who are not held out."""
-    options = {"offer_exposure": config.offer_exposure, "bundle_pull": config.bundle_pull}
-    return _kept(folder, config.user_model, dataset, device, config, options)
+    return _kept(folder, config.user_model, dataset, device, config, {})
+
+
+def under(model: UserModel, config: TrainConfig, exposure: float) -> UserModel:
+    """A model under the assumptions of a run, if it makes such; else the model itself."""
+    if isinstance(model, ChoiceShopper):
+        return model.under(offer_exposure=exposure, bundle_pull=config.bundle_pull)
+    return model
 
 
 def judge(
     folder: Path, family: str, config: TrainConfig, dataset: Dataset, device: torch.device
 ) -> UserModel:
-    """A family that has seen nobody whom an agent trained on: fitted on held-out shoppers, to the test weeks.
-
-    It makes no assumptions beyond its family's defaults, whatever the agents trained under.
-    """
-    split = dataset.split
-    options = {"shoppers": split.held_out, "weeks": (split.train_weeks[0], split.validation_weeks[1])}
+    """A family that has seen nobody whom an agent trained on: fitted on held-out shoppers, to the test
+    weeks."""
+    options = {"shoppers": dataset.split.held_out, "weeks": _judged_weeks(dataset)}
     return _kept(folder / "judges", family, dataset, device, config, options)
 
 
 def _kept(
     folder: Path, family: str, dataset: Dataset, device: torch.device, config: TrainConfig, options: dict
 ) -> UserModel:
-    """What was fitted before into `folder`, or fitted now and kept there."""
+    """What was fitted before into `folder`, or fitted now and kept there.
+
+    Raises:
+        UserError: what was fitted before is damaged, or is of a log that has changed since.
+    """
     cls = FAMILIES[family]
     if not (folder / f"{family}.json").exists():
         more = {"epochs": config.fit_epochs, "seed": config.seed, "cache": config.data.cache_dir}
         folder.mkdir(parents=True, exist_ok=True)
         fit_family(family, dataset, **options, **more).save(folder)
-    return cls.load(folder, device)
+    model = cls.load(folder, device)
+    sizes = cls.layout.sizes(model.tensors)
+    log = {"S": dataset.n_shoppers, "I": dataset.n_items, "W": dataset.n_weeks}
+    if any(sizes.get(letter, size) != size for letter, size in log.items()):
+        raise UserError(
+            f"{folder}: the user model {family!r} is of another log than {dataset.name} is now; remove it to "
+            "fit it anew"
+        )
+    return model

@@ -1,4 +1,4 @@
-"""Who stands beside the agents in every table: heuristics, greedy bundles over recommenders, the oracle."""
+"""Who stands beside the agents in every table: heuristics, greedy bundles over recommenders, the planner."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from tqdm import tqdm
 
 from bundlegym.agents.base import Policy
 from bundlegym.agents.heuristics import SCORES, Score, fill_by, offer_nothing, recommended_score
-from bundlegym.agents.oracle import MyopicOracle
+from bundlegym.agents.hindsight import Hindsight
+from bundlegym.agents.planner import Planner
 from bundlegym.envs import BundleCore
 from bundlegym.evaluation.judge import estimate, play
 from bundlegym.recommenders import Recommender
+from bundlegym.user_models import UserModel
 
 #: Far from the seeds of training and judging.
 _LEVEL_SEED = 2_000_003
@@ -23,7 +25,7 @@ class Contender:
     """A line of the table; several policies are one algorithm under several seeds.
 
     Attributes:
-        kind: 'learned', 'heuristic' or 'oracle'.
+        kind: 'learned', 'heuristic', 'planner', 'oracle' or 'hindsight'; the last two know what no shop does.
     """
 
     name: str
@@ -45,9 +47,19 @@ def heuristics(tuning: BundleCore, recommenders: Mapping[str, Recommender]) -> l
     return rows
 
 
-def oracle() -> Contender:
-    """The myopic oracle; see `agents.oracle`."""
-    return Contender("myopic_oracle", "oracle", [MyopicOracle()])
+def planner(trained_on: UserModel) -> Contender:
+    """Plans with the model that the agents trained on, whoever judges: a rival that can be deployed."""
+    return Contender("planner", "planner", [Planner(trained_on)])
+
+
+def oracle(judge: UserModel) -> Contender:
+    """Plans with the very model by which it is judged."""
+    return Contender("oracle", "oracle", [Planner(judge)])
+
+
+def hindsight() -> Contender:
+    """Knows the luck of the visit, too; see `agents.hindsight`."""
+    return Contender("hindsight", "hindsight", [Hindsight()])
 
 
 def gain(core: BundleCore, policy: Policy) -> float:

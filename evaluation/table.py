@@ -11,14 +11,23 @@ from bundlegym.data import Dataset
 from bundlegym.envs.base import VisitRecord
 from bundlegym.envs.core import BundleCore
 from bundlegym.errors import UserError
+from bundlegym.evaluation.judge import AT_HIGHER_MARGINS, AT_LOWER_MARGINS, MARGIN_SHIFT
 
 _COLUMNS = (
     ("incremental_margin_per_visit", "incremental margin a visit"),
+    (AT_LOWER_MARGINS, f"at -{100 * MARGIN_SHIFT:.0f} pts"),
+    (AT_HIGHER_MARGINS, f"at +{100 * MARGIN_SHIFT:.0f} pts"),
     ("margin_per_visit", "margin a visit"),
     ("acceptance_rate", "taken"),
     ("cherry_pick_rate", "cherry-picked"),
     ("size", "size"),
     ("discount", "discount"),
+)
+_SIGNED = (AT_LOWER_MARGINS, AT_HIGHER_MARGINS)
+#: What the columns of other margins mean, for the foot of a table.
+MARGIN_LEGEND = (
+    f"at -{100 * MARGIN_SHIFT:.0f} pts, +{100 * MARGIN_SHIFT:.0f} pts: the incremental margin of the same "
+    "offers if each item's margin share were so many points of its list price lower, higher"
 )
 _RESPONSES = ("ignored it", "cherry-picked", "took it whole")
 
@@ -33,7 +42,7 @@ def read_results(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{folder}: no results.json there; give the folder of a finished run (see train.py)")
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{path}: not readable as JSON ({error})") from error
 
@@ -45,13 +54,13 @@ def format_table(rows: list[dict[str, Any]]) -> str:
     for row in ordered:
         cells = [row["policy"], row["kind"]]
         for name, _ in _COLUMNS:
-            value = row[name]
-            if value["mean"] is None:
+            value = row.get(name)  # runs of earlier versions lack some
+            if value is None or value["mean"] is None:
                 cells.append("-")
             elif name == _COLUMNS[0][0]:
                 cells.append(f"{value['mean']:+.4f} [{value['low']:+.4f}, {value['high']:+.4f}]")
             else:
-                cells.append(f"{value['mean']:.3f}")
+                cells.append(f"{value['mean']:{'+.4f' if name in _SIGNED else '.3f'}}")
         lines.append(cells)
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join(
@@ -79,12 +88,19 @@ def _name(dataset: Dataset, item: int) -> str:
 
 
 def format_report(report: dict[str, Any]) -> str:
-    """What cleaning dropped, and every assumption that stands in for a missing fact."""
+    """What cleaning dropped, every assumption that stands in for a missing fact, and what is wrong."""
     cleaning = report["cleaning"]
     lines = [f"log: {cleaning['lines_before']:,} lines, {cleaning['lines_after']:,} after cleaning"]
     lines += [f"  dropped {d['lines']:,}: {d['reason']}" for d in cleaning["dropped"] if d["lines"]]
     lines.append(f"  outside the catalogue (bought too rarely): {report['lines_outside_catalogue']:,}")
+    weighed = report["weighed_items"]
+    lines.append(
+        f"  sold by weight, as far as prices tell: {weighed['items']:,} items with "
+        f"{weighed['share_of_lines']:.0%} of the lines"
+        + (f", most of all {'; '.join(weighed['most_bought'][:5])}" if weighed["items"] else "")
+    )
     lines += [f"assumed, {name}: {sentence}" for name, sentence in report["assumptions"].items()]
+    lines += [f"ERROR, {error['name']}: {error['sentence']}" for error in report["errors"]]
     return "\n".join(lines)
 
 
@@ -94,7 +110,7 @@ def _tell(core: BundleCore, record: VisitRecord, i: int, dataset: Dataset) -> st
     gain = f"{float(record.incremental_margin[i]):+.2f} against the twin"
     if not items:
         return f"{who} was offered nothing ({gain})."
-    week = min(int(record.day[i]) // 7, len(core.market.shelf_price) - 1)
+    week = int(core.market.week(record.day[i]))
     names = [f"{_name(dataset, j)} ({float(core.market.shelf_price[week, j]):.2f})" for j in items]
     did = _RESPONSES[int(record.response.choice[i])]
     cut = f"{float(record.offer.discount[i]):.0%} off"

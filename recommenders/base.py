@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -126,15 +127,18 @@ class Recommender(ABC):
         """What `save` of the same class wrote; `registry.load_recommender` finds the class itself.
 
         Raises:
-            UserError: the folder holds no recommender, or one of another class.
+            UserError: the folder holds no recommender, one of another class, or a damaged one.
         """
         header = read_header(folder)
         if header["name"] != cls.name:
             raise UserError(f"{folder}: holds a recommender {header['name']!r}; must be {cls.name!r}")
-        model = cls(**_tuples(header["parameters"]))
-        model.log = Interactions.load(folder / "log.npz")
-        with np.load(folder / "state.npz", allow_pickle=False) as file:
-            model._restore(_unflat({name: file[name] for name in file.files}))
+        try:
+            model = cls(**_tuples(header["parameters"]))
+            model.log = Interactions.load(folder / "log.npz")
+            with np.load(folder / "state.npz", allow_pickle=False) as file:
+                model._restore(_unflat({name: file[name] for name in file.files}))
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            raise UserError(f"{folder}: the recommender is damaged ({error}); remove the folder") from error
         model._read(model.log)
         return model
 
@@ -219,4 +223,5 @@ def _unflat(flat: dict[str, np.ndarray]) -> State:
     for name in {name.rsplit("/", 1)[0] for name in flat if "/" in name}:
         data, indices, indptr, shape = (flat[f"{name}/{p}"] for p in ("data", "indices", "indptr", "shape"))
         state[name] = sparse.csr_matrix((data, indices, indptr), shape=tuple(shape))
+        state[name].check_format(full_check=True)  # scipy looks codes up unasked
     return state

@@ -235,7 +235,11 @@ class Interactions:
 
     @staticmethod
     def load(path: Path) -> Interactions:
-        """What `save` wrote."""
+        """What `save` wrote.
+
+        Raises:
+            ValueError: a code is out of range.
+        """
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         parts: dict[str, dict[str, np.ndarray]] = {"attribute": {}, "vector": {}}
@@ -244,6 +248,11 @@ class Interactions:
             parts[kind][key] = arrays.pop(name)
         content = Content(parts["attribute"], arrays.pop("text", None), parts["vector"])
         n_items = int(arrays.pop("n_items"))
+        rows = len(arrays["visit"])
+        for name, end in (("shopper", len(arrays["held_out"])), ("item", n_items), ("visit", rows)):
+            codes = arrays[name]
+            if len(codes) != rows or (rows and not 0 <= codes.min() <= codes.max() < end):
+                raise ValueError(f"{name}: codes must lie in 0..{end - 1}, one a row")
         return Interactions(n_shoppers=len(arrays["held_out"]), n_items=n_items, content=content, **arrays)
 
 

@@ -32,10 +32,10 @@ print(answer(10), sum(answer.stats.cache_hits.values()))
 
 @pytest.fixture
 def answer(tmp_path: Path):
-    (tmp_path / "outer.py").write_text(OUTER)
+    (tmp_path / "outer.py").write_text(OUTER, encoding="utf-8")
 
     def run(**inner: int) -> tuple[int, int]:
-        (tmp_path / "inner.py").write_text(INNER.format(**inner))
+        (tmp_path / "inner.py").write_text(INNER.format(**inner), encoding="utf-8")
         command = [sys.executable, "-B", "outer.py"]
         done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
         value, hits = done.stdout.split()

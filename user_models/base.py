@@ -106,6 +106,12 @@ class UserModel(ABC):
 
     device: torch.device
 
+    @property
+    def offer_is_only_discount(self) -> bool:
+        """Whether an offer does nothing to these shoppers but lower prices, so that `offer_properties`
+        holds."""
+        return False
+
     @abstractmethod
     def reset(self, shopper: Tensor, day: Tensor) -> State:
         """Shoppers (N,) at the door on days (N,), with the history that the log gives them until then."""

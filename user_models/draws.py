@@ -28,6 +28,8 @@ _GAMMA, _M1, _M2 = (_signed(c) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9,
 _EPISODES_PER_SEED = pow(_GAMMA & _MASK, -1, 1 << 64)
 #: Far from a multiple of _GAMMA, which would lead to another episode's luck.
 _GAMMA_SEEDS = 0xD1342543DE82EF95
+#: So many episodes further, an episode's luck is that of the same episode under the next seed of `other`.
+_EPISODES_PER_OTHER = _signed(_GAMMA_SEEDS * _EPISODES_PER_SEED & _MASK)
 _U_GAMMA, _U_M1, _U_M2 = (np.uint64(c & _MASK) for c in (_GAMMA, _M1, _M2))
 
 
@@ -113,6 +115,12 @@ class Draws:
     def other(self, number: int) -> Draws:
         """The same visits under other luck; number 0 is this one."""
         return Draws(_signed((self.seed + number * _GAMMA_SEEDS) & _MASK), self.episode, self.visit)
+
+    def others(self, numbers: range) -> Draws:
+        """The same visits under D other lucks, N * D rows: row n D + d is `other(numbers[d])` of row n."""
+        ahead = torch.tensor(list(numbers), dtype=torch.int64, device=self.episode.device)
+        episode = self.episode[:, None] + ahead * _EPISODES_PER_OTHER
+        return Draws(self.seed, episode.flatten(), self.visit.repeat_interleave(len(ahead)))
 
     def of(self, row: Tensor) -> Draws:
         """The luck of the shoppers in `row` (P,), one a purchase, say."""

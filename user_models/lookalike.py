@@ -5,9 +5,10 @@ A visit is a visit from the weeks of the fit, drawn from the shopper's own or fr
 nearest in shares of subcategories and size of basket; its basket is bought at this week's shelf prices, and
 the shopper comes again after as many days as its shopper did. An unoffered shopper does not answer prices.
 
-The answer to an offer is mixed bundling (`bundling`) on latent values v = log(rate) + Gumbel noise that agree
-with the drawn basket: v > 0 for items in it, v < 0 for others, with the share of such visits that hold the
-item as chance of v > 0. The slope of utility in log price is estimated from the log (`fit_coefficients`).
+The answer to an offer is mixed bundling (`bundling`) beside the drawn basket, on latent values v = log(rate)
++ Gumbel noise that agree with it: v > 0 for items in it, v < 0 for others, with the share of such visits that
+hold the item as chance of v > 0. The slope of utility in log price is estimated from the log
+(`fit_coefficients`).
 *Assumptions*: an offer adds no synergy, and what is bought in it replaces nothing else of the basket.
 """
 
@@ -23,19 +24,51 @@ from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.threads import one_thread
-from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
+from bundlegym.user_models.base import (
+    CHERRY_PICK,
+    IGNORE,
+    TAKE,
+    Appraisal,
+    Offer,
+    Response,
+    State,
+    UserModel,
+)
 from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice.features import departments
 from bundlegym.user_models.choice.fit import fit_coefficients
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.files import load_tensors, save_tensors
+from bundlegym.user_models.layout import Layout
+from bundlegym.user_models.needs import cannot_learn, check_enough
 from bundlegym.user_models.ragged import rows_of
+from bundlegym.user_models.stages import check_finite
 from bundlegym.user_models.taste import subcategories
 
 _NEIGHBOURS = 10
 _OWN_VISITS = 10.0  # own visits at which half of the visits drawn are the shopper's own
 _FLOOR = 1e-5  # chance that a visit holds an item that no similar one does
 _WHO, _WHICH, _VALUE = range(3)
+#: S shoppers, I items, W weeks, V visits, P lines.
+LAYOUT = Layout(
+    shapes={
+        "held": "S I",
+        "shelf_price": "W I",
+        "gap": "V",
+        "item": "P",
+        "donor": f"S {1 + _NEIGHBOURS}",
+        "own": "S",
+        "start": "S",
+        "count": "S",
+        "line": "V+1",
+        "quantity": "P",
+        "price_slope": "I",
+    },
+    codes={
+        "donor": (0, "S"), "start": (0, "V+1"), "count": (0, "V+1"), "line": (0, "P+1"), "item": (0, "I"),
+    },
+    ascending=("start", "line"),
+)  # fmt: skip
 
 
 class LookalikeShopper(UserModel):
@@ -47,6 +80,8 @@ class LookalikeShopper(UserModel):
             (V + 1,) where each visit's lines begin; `item`, `quantity` (P,); `held` (S, I) int16 visits that
             held an item; `price_slope` (I,); `shelf_price` (W, I).
     """
+
+    layout = LAYOUT
 
     def __init__(self, tensors: dict[str, Tensor], device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
@@ -65,9 +100,16 @@ class LookalikeShopper(UserModel):
         device: torch.device | str = "cpu",
     ) -> LookalikeShopper:
         """Visits in `weeks` (by default the training weeks) of `shoppers` (mask; by default those not held
-        out), and anybody's own."""
+        out), and anybody's own.
+
+        Raises:
+            UserError: the log holds too little for a fit, or the fit ends in numbers that are not finite.
+        """
         weeks = weeks or dataset.split.train_weeks
         shoppers = ~dataset.split.held_out if shoppers is None else shoppers
+        check_enough("lookalike", dataset, weeks, shoppers)
+        for sentence in cannot_learn(dataset, weeks, shoppers):
+            progress(sentence)
         rows = visit_rows(dataset, weeks)
         visits = dataset.visits.iloc[rows]
         gap = visits.groupby("shopper")["day"].diff(-1).abs()
@@ -95,31 +137,58 @@ class LookalikeShopper(UserModel):
             "price_slope": coefficients["price"][departments(dataset)],
             "shelf_price": dataset.shelf_price.T,
         }
+        check_finite("coefficients", coefficients)
+        check_finite("similar shoppers", arrays)
         tensors = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
         return LookalikeShopper({**tensors, "own": tensors["own"].float()}, device)
+
+    @property
+    def offer_is_only_discount(self) -> bool:
+        return True
 
     def reset(self, shopper: Tensor, day: Tensor) -> State:
         return {"shopper": shopper, "day": day}
 
-    def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
+    def _basket(self, state: State, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
+        """(N,) the visit that each shopper's own is taken to be; (P,) row and place of its lines."""
         t, shopper = self.tensors, state["shopper"]
-        week = (state["day"] // 7).clamp(0, len(t["shelf_price"]) - 1)
         who, own = draws.uniform(_WHO), t["own"][shopper]
         other = ((who - own) / (1 - own) * _NEIGHBOURS).long().clamp(0, _NEIGHBOURS - 1) + 1
         donor = t["donor"][shopper].gather(1, torch.where(who < own, 0, other)[:, None])[:, 0]
         visit = t["start"][donor] + (draws.uniform(_WHICH) * t["count"][donor]).long()
-        row, line = rows_of(t["line"][visit], t["line"][visit + 1] - t["line"][visit])
+        return visit, *rows_of(t["line"][visit], t["line"][visit + 1] - t["line"][visit])
+
+    def _wanted(self, items: Tensor, row: Tensor, line: Tensor) -> Tensor:
+        """(N, M) int64 units of items (N, M), -1 for none, that the baskets hold."""
+        t, empty = self.tensors, torch.zeros(items.shape, dtype=torch.int64, device=self.device)
+        hit = (items[row] == t["item"][line][:, None]) & (items[row] >= 0)
+        return empty.index_add(0, row, hit * t["quantity"][line][:, None])
+
+    def appraise(self, state: State, items: Tensor, draws: Draws) -> Appraisal:
+        _, row, line = self._basket(state, draws)
+        quantity = self._wanted(items, row, line)
+        value = self._values(state["shopper"], items, quantity > 0, draws)
+        nothing = torch.zeros_like(value)
+        return Appraisal(
+            wanted=quantity > 0,
+            quantity=quantity,
+            value=torch.where(quantity > 0, 0.0, value.clamp(max=0.0)),
+            slope=self.tensors["price_slope"][items],
+            exposure=nothing,
+            pair=nothing[:, :, None].expand(-1, -1, items.shape[1]),
+        )
+
+    def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
+        t, shopper = self.tensors, state["shopper"]
+        week = (state["day"] // 7).clamp(0, len(t["shelf_price"]) - 1)
+        visit, row, line = self._basket(state, draws)
         item, quantity = t["item"][line], t["quantity"][line]
 
-        here = offer.items >= 0
-        offered = offer.items.clamp(min=0)
-        in_basket = torch.zeros(offered.shape, device=self.device).index_add(
-            0, row, ((offer.items[row] == item[:, None]) & here[row]).float()
-        ) > 0  # fmt: skip
+        here, offered = offer.items >= 0, offer.items.clamp(min=0)
+        in_basket = self._wanted(offer.items, row, line) > 0
         value = self._values(shopper, offered, in_basket, draws)
         price, slope = t["shelf_price"][week[:, None], offered], t["price_slope"][offered]
-        none = torch.zeros(*offered.shape, offered.shape[1], device=self.device)
-        whole = takes_whole(value, price, slope, here.float(), none, offer.discount, 0.0)
+        whole = takes_whole(value, in_basket, price, slope, here, offer.discount)
 
         new_row, new_slot = (here & whole[:, None] & ~in_basket).nonzero(as_tuple=True)
         in_bundle = ((offer.items[row] == item[:, None]) & here[row]).any(1) & whole[row]
@@ -158,7 +227,7 @@ class LookalikeShopper(UserModel):
     @staticmethod
     def load(folder: Path, device: torch.device | str = "cpu") -> LookalikeShopper:
         """Read what `save` wrote; raises `UserError` where it is not there."""
-        return LookalikeShopper(load_tensors(folder, "lookalike")[0], device)
+        return LookalikeShopper(load_tensors(folder, "lookalike", LAYOUT)[0], device)
 
 
 def _donors(held: np.ndarray, count: np.ndarray, group: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -175,6 +244,6 @@ def _donors(held: np.ndarray, count: np.ndarray, group: np.ndarray, known: np.nd
     near = candidates[NearestNeighbors(n_neighbors=k).fit(features[known]).kneighbors(features)[1]]
     table = np.empty((len(held), 1 + _NEIGHBOURS), dtype=np.int64)
     for shopper, row in enumerate(near):
-        others = np.resize(row[row != shopper], _NEIGHBOURS)
+        others = np.resize(row[row != shopper] if (row != shopper).any() else row, _NEIGHBOURS)
         table[shopper] = [shopper if count[shopper] else others[0], *others]
     return table

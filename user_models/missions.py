@@ -175,5 +175,6 @@ def _response_to(
 
 def _sums(code: np.ndarray, table: np.ndarray) -> np.ndarray:
     """(max(code) + 1, C) sums of the rows of `table` by code."""
-    one_hot = csr_matrix((np.ones(len(code), np.float32), (code, np.arange(len(code)))))
+    shape = int(code.max(initial=-1)) + 1, len(code)
+    one_hot = csr_matrix((np.ones(len(code), np.float32), (code, np.arange(len(code)))), shape)
     return one_hot @ table

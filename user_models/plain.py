@@ -7,7 +7,8 @@
 
 One object stands for the whole population; what belongs to one shopper lies in `state`, a dict of numbers,
 booleans and numpy arrays of fixed shape. `luck` is a `numpy.random.Generator` seeded by the shopper's visit:
-the twin gets the same one, so draw what does not depend on the offer first.
+the twin gets the same one, so draw what does not depend on the offer first. A class that says
+`offer_is_only_discount = True` is held to what follows from that (`offer_properties`).
 """
 
 from __future__ import annotations
@@ -83,6 +84,11 @@ class PlainShoppers(UserModel):
     def __init__(self, shopper: PlainShopper, dataset: Dataset) -> None:
         self.shopper = shopper
         self.prices = np.ascontiguousarray(dataset.shelf_price.T)
+
+    @property
+    def offer_is_only_discount(self) -> bool:
+        """As the class says of itself; not unless it does."""
+        return bool(getattr(self.shopper, "offer_is_only_discount", False))
 
     def reset(self, shopper: Tensor, day: Tensor) -> State:
         own = [self.shopper.reset(s, d) for s, d in zip(shopper.tolist(), day.tolist(), strict=True)]

@@ -19,7 +19,15 @@ from bundlegym.data import Dataset
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.files import load_tensors, save_tensors
+from bundlegym.user_models.layout import Layout
 from bundlegym.user_models.ragged import rows_of
+
+#: S shoppers, V visits, P lines.
+LAYOUT = Layout(
+    shapes={"start": "S+1", "day": "V", "line": "V+1", "item": "P", "quantity": "P", "price": "P"},
+    codes={"start": (0, "V+1"), "line": (0, "P+1")},
+    ascending=("start", "line"),
+)
 
 
 class ReplayShopper(UserModel):
@@ -29,6 +37,8 @@ class ReplayShopper(UserModel):
         tensors: `start` (S + 1,) where each shopper's visits begin; `day` (V,); `line` (V + 1,) where each
             visit's lines begin; `item`, `quantity` (P,), `price` (P,) at the shelf.
     """
+
+    layout = LAYOUT
 
     def __init__(self, tensors: dict[str, Tensor], device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
@@ -57,6 +67,10 @@ class ReplayShopper(UserModel):
             "price": dataset.shelf_price[item, visits["week"].to_numpy()[visit]],
         }
         return ReplayShopper({name: torch.from_numpy(value.copy()) for name, value in arrays.items()}, device)
+
+    @property
+    def offer_is_only_discount(self) -> bool:
+        return True
 
     def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
         visit = self.reset(shopper, day)["visit"]
@@ -110,4 +124,4 @@ class ReplayShopper(UserModel):
     @staticmethod
     def load(folder: Path, device: torch.device | str = "cpu") -> ReplayShopper:
         """Read what `save` wrote; raises `UserError` where it is not there."""
-        return ReplayShopper(load_tensors(folder, "replay")[0], device)
+        return ReplayShopper(load_tensors(folder, "replay", LAYOUT)[0], device)

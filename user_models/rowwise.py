@@ -10,5 +10,6 @@ _BLOCK = 32  # rows: of one shape, whatever the number of rows in all
 def product(x: Tensor, weight: Tensor) -> Tensor:
     """(N, M) of x (N, H) and weight (M, H), block by block of rows."""
     n = len(x)
-    padded = cat([x, x.new_zeros(-n % _BLOCK, x.shape[1])]).view(-1, _BLOCK, x.shape[1])
-    return bmm(padded, weight.T.expand(len(padded), -1, -1)).view(-1, len(weight))[:n]
+    blocks = -(-n // _BLOCK)
+    padded = cat([x, x.new_zeros(-n % _BLOCK, x.shape[1])]).view(blocks, _BLOCK, x.shape[1])
+    return bmm(padded, weight.T.expand(len(padded), -1, -1)).view(blocks * _BLOCK, len(weight))[:n]

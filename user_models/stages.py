@@ -20,6 +20,8 @@ from bundlegym.data import Dataset
 from bundlegym.errors import UserError
 
 Arrays = dict[str, np.ndarray]
+#: (2,) each, an estimate and its standard error, which is infinite where the log tells nothing of it.
+_WITH_ERROR = ("coupon_effect", "habit_share", "synergy_share")
 
 
 class Stages:
@@ -40,12 +42,12 @@ class Stages:
         """The arrays of a stage.
 
         Raises:
-            UserError: the folder cannot be written.
+            UserError: a number is not finite, in which case nothing is kept; or the folder cannot be written.
         """
         if name in self.given:
             return self.given[name]
         if self.folder is None:
-            return make()
+            return check_finite(name, make())
         path = self.folder / f"{name}.safetensors"
         if path.exists():
             try:
@@ -54,15 +56,40 @@ class Stages:
                 return arrays
             except (OSError, SafetensorError) as error:
                 self.progress(f"user model: {name} anew, {path} is damaged ({error})")
-        arrays = {key: np.array(value, order="C") for key, value in make().items()}
+        arrays = {key: np.array(value, order="C") for key, value in check_finite(name, make()).items()}
         part = path.with_name(f"{path.name}.{os.getpid()}.part")  # fits may run side by side
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             save_file(arrays, part)
             os.replace(part, path)
         except OSError as error:
-            raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+            raise UserError(
+                f"{path}: cannot be written ({error.strerror or error}); give --cache-dir, or the "
+                "environment variable BUNDLEGYM_CACHE, a folder that can be written"
+            ) from error
         return arrays
+
+
+def check_finite(stage: str, arrays: Arrays) -> Arrays:
+    """`arrays` of a stage of a fit, themselves.
+
+    Raises:
+        UserError: one holds a number that is not finite; the message names the stage and the array.
+    """
+    for name, values in arrays.items():
+        array = np.asarray(values)
+        if array.dtype.kind != "f":
+            continue
+        bad = ~np.isfinite(array)
+        if name in _WITH_ERROR:
+            bad[1] = np.isnan(array[1])
+        if bad.any():
+            raise UserError(
+                f"user model: the fit failed at the stage '{stage}': {int(bad.sum()):,} of {bad.size:,} "
+                f"numbers of {name} are not finite, and nothing of it is kept; look for prices and "
+                "quantities in the log that are far from all others, or too large or small for a price"
+            )
+    return arrays
 
 
 def fit_folder(cache: Path, dataset: Dataset, **settings: Any) -> Path:

@@ -173,7 +173,7 @@ def _nearer(share: np.ndarray, count: np.ndarray, level: np.ndarray, weight: flo
 
 def _low_rank(count: np.ndarray, shoppers: np.ndarray) -> np.ndarray:
     """(S, G) shares by a few factors learned from the rows in the mask `shoppers`."""
-    rank = min(_FACTORS, *(n // 4 for n in count.shape))
+    rank = min(_FACTORS, *(n // 4 for n in count[shoppers].shape))
     model = NMF(
         max(rank, 1), init="nndsvda", solver="mu", beta_loss="kullback-leibler", max_iter=80, random_state=0
     )

@@ -19,15 +19,15 @@ from torch import Tensor
 
 from bundlegym.data import DataConfig, Dataset, prepare, synthetic_dataset
 from bundlegym.errors import UserError
+from bundlegym.terminal import show_what_it_can
+from bundlegym.user_models.answers import out_of_range, wrong_shapes
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.build import build_user_model, parse_arguments
 from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.offer_properties import offer_problems
 from bundlegym.user_models.plain import PlainShoppers
 
 _SHOPPERS, _BUNDLE = 24, 3
-#: Dtypes of `Response`.
-_KINDS = {"choice": "int64", "row": "int64", "item": "int64", "quantity": "int64", "price": "float32",
-          "days": "int64", "left": "bool"}  # fmt: skip
 
 
 class _World:
@@ -68,7 +68,8 @@ def problems(model: UserModel, dataset: Dataset) -> list[str]:
     A check that cannot go on (the model raises an error) is a problem too, and so is not followed by others.
     """
     world, found = _World(model, dataset), []
-    for check in (_state, _shapes, _sense, _offers, _nothing, _purity, _luck, _neighbours, _later):
+    checks = (_state, _shapes, _sense, _offers, _nothing, _purity, _luck, _neighbours, _later, _discount)
+    for check in checks:
         try:
             found += list(check(world))
         except UserError as error:
@@ -101,14 +102,7 @@ def _shapes(world: _World) -> Iterator[str]:
         yield "respond must give a pair: a Response, and the state at the door of the next visit"
         return
     response, after = answer
-    for name, kind in _KINDS.items():
-        value = getattr(response, name)
-        if not isinstance(value, Tensor) or str(value.dtype) != f"torch.{kind}":
-            yield f"respond: {name} must be a tensor of {kind}; it is {getattr(value, 'dtype', type(value))}"
-            continue
-        expected = len(response.row) if name in ("row", "item", "quantity", "price") else _SHOPPERS
-        if value.shape != (expected,):
-            yield f"respond: {name} has shape {tuple(value.shape)}; must be ({expected},)"
+    yield from wrong_shapes(response, _SHOPPERS)
     before = world.state()
     if after.keys() != before.keys():
         yield f"respond: the next state holds {sorted(after)}; reset gave {sorted(before)}"
@@ -123,23 +117,7 @@ def _shapes(world: _World) -> Iterator[str]:
 
 def _sense(world: _World) -> Iterator[str]:
     response, _ = world.respond(0.2)
-    n_items = world.dataset.n_items
-    rules: list[tuple[str, Tensor, str]] = [
-        (
-            "choice",
-            (response.choice >= IGNORE) & (response.choice <= TAKE),
-            "0 ignore, 1 cherry-pick, 2 take",
-        ),
-        ("row", (response.row >= 0) & (response.row < _SHOPPERS), f"the shopper's row, 0..{_SHOPPERS - 1}"),
-        ("item", (response.item >= 0) & (response.item < n_items), f"an item's code, 0..{n_items - 1}"),
-        ("quantity", response.quantity >= 1, "at least 1"),
-        ("price", torch.isfinite(response.price) & (response.price >= 0), "a price of at least 0"),
-        ("days", response.days >= 0, "at least 0, days until the next visit"),
-    ]
-    for name, good, right in rules:
-        if not bool(good.all()):
-            wrong = getattr(response, name)[~good][0].item()
-            yield f"respond: {name} {wrong} is out of range; must be {right}"
+    yield from out_of_range(response, _SHOPPERS, world.dataset.n_items)
 
 
 def _offers(world: _World) -> Iterator[str]:
@@ -237,6 +215,12 @@ def _later(world: _World) -> Iterator[str]:
             yield f"respond: state {name!r} is no finite number after ten visits"
 
 
+def _discount(world: _World) -> Iterator[str]:
+    """Where an offer is said to be only its discount."""
+    if world.model.offer_is_only_discount:
+        yield from (f"respond: {problem}" for problem in offer_problems(world.model, world.dataset))
+
+
 def _same(one: Response | tuple[Response, State], two: Response | tuple[Response, State]) -> bool:
     if isinstance(one, tuple) and isinstance(two, tuple):
         states = all(torch.equal(value, two[1][name]) for name, value in one[1].items())
@@ -272,4 +256,5 @@ def main(arguments: list[str] | None = None, say: Callable[[str], None] = print)
 
 
 if __name__ == "__main__":
+    show_what_it_can()
     sys.exit(main())

@@ -88,8 +88,11 @@ def fit_trips(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) ->
     # Few cells hold all visits: likelihoods are taken once a cell.
     cell, first, back = np.unique(lines * 100 + bins, return_index=True, return_inverse=True)
     size, factor = lines[first][:, None], np.ones(shape)
-    by_shopper = csr_matrix((np.ones(len(rows), np.float32), (shopper, np.arange(len(rows)))))
-    by_cell = csr_matrix((known.astype(np.float32), (back, np.arange(len(rows)))))
+    # Shapes are given: the last shoppers may have no visit in these weeks.
+    by_shopper = csr_matrix(
+        (np.ones(len(rows), np.float32), (shopper, np.arange(len(rows)))), (dataset.n_shoppers, len(rows))
+    )
+    by_cell = csr_matrix((known.astype(np.float32), (back, np.arange(len(rows)))), (len(cell), len(rows)))
 
     share = np.full((dataset.n_shoppers, len(GRID)), 1 / len(GRID))
     for _ in range(_STEPS):

@@ -1,12 +1,14 @@
-"""Rivals that need more than a feature: a greedy bundle over a recommender, the myopic oracle."""
+"""Rivals that need more than a feature: a greedy bundle over a recommender, hindsight."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import numpy as np
 import torch
 
 from bundlegym.agents.heuristics import fill_by, offer_nothing, recommended_score
-from bundlegym.agents.oracle import MyopicOracle, margins
+from bundlegym.agents.hindsight import Hindsight, margins
 from bundlegym.envs import BundleCore, EnvConfig, build_market, recommended
 from bundlegym.recommenders import Interactions, item_vectors, make_recommender
 
@@ -37,19 +39,36 @@ def test_a_greedy_bundle_holds_the_recommenders_best_candidates(make_core, datas
     assert core.step(policy(core)).record.offer.discount.unique().tolist() == [core.discounts[1]]
 
 
-def test_the_oracle_knows_what_an_offer_will_bring(make_core):
+def test_hindsight_knows_what_an_offer_will_bring(make_core):
     core = make_core(n=48)
     expected = margins(core, core.rows, torch.full((48, 1, 4), -1), 0.0)[:, 0]
-    gain = first_visit_gain(core, MyopicOracle())
+    gain = first_visit_gain(core, Hindsight())
     assert (gain > -1e-4).all() and (gain > 0).any()  # it never loses at the visit that it looks at
     assert torch.isfinite(expected).all()
     other = first_visit_gain(make_core(n=48), fill_by(lambda core: core.features[:, :, 0], 2))
     assert gain.sum() > other.sum()
 
 
-def test_what_the_oracle_asks_changes_nothing(make_core):
+def test_hindsight_counts_the_costs_of_the_week(dataset, user_model, market):
+    """With costs by week what it foretells of an offer is what the visit earns."""
+    rising = market.unit_cost * torch.linspace(0.2, 3, len(market.unit_cost))[:, None]
+    core = BundleCore(
+        dataclasses.replace(market, unit_cost=rising), user_model, EnvConfig(min_size=1), n=48,
+        shoppers=np.arange(dataset.n_shoppers), weeks=(0, dataset.n_weeks),
+    )  # fmt: skip
+    core.reset()
+    items = torch.full((48, 1, 4), -1)
+    items[:, 0, 0] = core.candidates[:, 0]
+    expected = margins(core, core.rows, items, core.config.discounts[2])[:, 0]
+    core.step(core.rows * 0)
+    record = core.step(core.rows * 0 + core.k + 2).record
+    torch.testing.assert_close(record.margin, expected)
+    assert len((record.day // 7).unique()) > 3
+
+
+def test_what_hindsight_asks_changes_nothing(make_core):
     core, untouched = make_core(n=8), make_core(n=8)
-    MyopicOracle()(core)
+    Hindsight()(core)
     for one in (core, untouched):
         one.step(offer_nothing(one))
     assert all(torch.equal(core.state[name], value) for name, value in untouched.state.items())

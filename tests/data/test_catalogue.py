@@ -3,7 +3,6 @@ import pandas as pd
 import pytest
 
 from bundlegym.data.catalogue import price_tables, promotion_tables, select_items
-from bundlegym.data.costs import DEFAULT_MARGIN, unit_costs
 from bundlegym.errors import UserError
 
 
@@ -54,26 +53,3 @@ def test_promotions_are_zero_unless_logged() -> None:
     display, mailer = promotion_tables(rows, n_items=2, n_weeks=3)
     assert display.sum() == display[0, 2] == 0.5
     assert mailer.sum() == mailer[0, 2] == 1.0
-
-
-def items_table(**columns: list) -> pd.DataFrame:
-    return pd.DataFrame({"list_price": [10.0, 10.0], "department": ["PRODUCE", "Toys"], **columns})
-
-
-def test_known_costs_are_taken_and_nothing_is_assumed() -> None:
-    costs, assumption = unit_costs(items_table(unit_cost=[4.0, 6.0]))
-    assert costs.tolist() == [4.0, 6.0] and assumption == {}
-
-
-def test_unknown_costs_come_from_the_departments_margin_and_say_so() -> None:
-    costs, assumption = unit_costs(items_table(unit_cost=[np.nan, np.nan]))
-    np.testing.assert_allclose(costs, [10 * (1 - 0.308), 10 * (1 - DEFAULT_MARGIN)])
-    assert "2 of 2 items" in assumption["unit_cost"] and "https://" in assumption["unit_cost"]
-
-
-def test_a_chosen_margin_overrides_the_table_but_not_the_log() -> None:
-    costs, assumption = unit_costs(items_table(unit_cost=[np.nan, 6.0]), gross_margin=0.5)
-    assert costs.tolist() == [5.0, 6.0]
-    assert "1 of 2 items" in assumption["unit_cost"] and "50.0%" in assumption["unit_cost"]
-    with pytest.raises(UserError, match="gross_margin must be a share"):
-        unit_costs(items_table(unit_cost=[np.nan, 6.0]), gross_margin=30)

@@ -71,6 +71,17 @@ def test_campaigns_whose_coupons_were_picked_for_the_member_are_told_apart(datas
     assert 1_900 < campaigns.table["redeemed"].sum() <= 2_102
 
 
+@needs_complete_journey
+def test_no_margin_is_out_of_range_and_what_is_sold_by_weight_is_known(dataset: Dataset) -> None:
+    share = 1 - dataset.unit_cost / dataset.list_price
+    assert 0.249 < share.min() and share.max() < 0.551 and dataset.report["errors"] == []
+    items = dataset.items[dataset.items["weighed"]]
+    assert dataset.report["weighed_items"]["items"] == len(items) and 230 < len(items) < 300
+    assert (items["department"].isin(["PRODUCE", "DELI", "MEAT", "SEAFOOD", "SALAD BAR"])).mean() > 0.9
+    for words in ("Single stems", "Cheese: natural bulk", "Apples fuji", "Bananas", "Choice beef"):
+        assert items["name"].str.startswith(words).any(), words
+
+
 def test_a_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     module = sys.modules["bundlegym.data.complete_journey"]
 

@@ -64,7 +64,8 @@ def test_assumptions_are_reported(log: Log, config: DataConfig) -> None:
     assert {"unit_cost", "promotions", "shelf_price"} <= set(data.report["assumptions"])
     assert (data.items["name"] == "").all() and not data.mailer.any()
     flat = build_dataset(bare, replace(config, gross_margin=0.4))
-    np.testing.assert_allclose(flat.items["unit_cost"], 0.6 * flat.items["list_price"])
+    np.testing.assert_allclose(flat.unit_cost, 0.6 * flat.list_price, rtol=1e-6)
+    assert "unit_cost" not in flat.items and flat.unit_cost.dtype == np.float32
 
 
 def test_too_small_a_log_is_refused(log: Log, config: DataConfig) -> None:

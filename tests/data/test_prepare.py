@@ -17,7 +17,7 @@ from .conftest import OWN_NAMES
 def assert_same(first: Dataset, second: Dataset) -> None:
     for table in ("items", "shoppers", "visits", "purchases"):
         pd.testing.assert_frame_equal(getattr(first, table), getattr(second, table))
-    for array in ("list_price", "shelf_price", "display", "mailer"):
+    for array in ("list_price", "shelf_price", "unit_cost", "display", "mailer"):
         np.testing.assert_array_equal(getattr(first, array), getattr(second, array))
     np.testing.assert_array_equal(first.split.held_out, second.split.held_out)
     assert first.split.test_weeks == second.split.test_weeks
@@ -50,9 +50,9 @@ def test_a_dataset_survives_the_disk(small: Dataset, tmp_path: Path) -> None:
 def test_the_second_start_reads_the_first_ones_result(own_config: DataConfig) -> None:
     first = prepare(own_config, progress=False)
     (entry,) = entries(own_config)
-    marked = json.loads((entry / "dataset.json").read_text())
+    marked = json.loads((entry / "dataset.json").read_text(encoding="utf-8"))
     marked["notes"] = ["from the cache"]
-    (entry / "dataset.json").write_text(json.dumps(marked))
+    (entry / "dataset.json").write_text(json.dumps(marked), encoding="utf-8")
     second = prepare(own_config, progress=False)
     assert second.notes == ("from the cache",)
     assert_same(replace(first, notes=second.notes), second)
@@ -88,7 +88,9 @@ def test_a_damaged_cache_is_made_anew(
 def test_another_format_is_not_read(small: Dataset, tmp_path: Path) -> None:
     save_dataset(small, tmp_path / "kept")
     path = tmp_path / "kept" / "dataset.json"
-    path.write_text(path.read_text().replace(f'"format_version": {FORMAT_VERSION}', '"format_version": 0'))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace(f'"format_version": {FORMAT_VERSION}', '"format_version": 0')
+    )
     with pytest.raises(UserError, match="written in format 0"):
         load_dataset(tmp_path / "kept")
 
@@ -103,7 +105,7 @@ def test_steps_are_told_unless_silenced(config: DataConfig, capsys: pytest.Captu
 def test_wrong_options_are_named(config: DataConfig, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"gone\.csv: No such file"):
         prepare(replace(config, log=str(tmp_path / "gone.csv")), progress=False)
-    (tmp_path / "sales.csv").write_text("a\n1\n")
+    (tmp_path / "sales.csv").write_text("a\n1\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"map: 'shopper' is not of the form ours=yours"):
         prepare(replace(config, log=str(tmp_path / "sales.csv"), map=("shopper",)), progress=False)
     with pytest.raises(UserError, match="cannot write to .*sales.csv"):

@@ -36,6 +36,59 @@ def test_offers_change_the_margin(make_core):
     assert (reward != 0).any() and torch.isfinite(reward).all()
 
 
+@pytest.fixture
+def dear_and_cheap_weeks(market):
+    """The market with costs and list prices that differ by week and item."""
+    rng = torch.Generator().manual_seed(0)
+    spread = 0.2 + 2 * torch.rand(market.unit_cost.shape, generator=rng)
+    return dataclasses.replace(market, unit_cost=spread, list_price=spread + 3)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_margins_are_at_the_cost_of_the_visits_week(dataset, user_model, dear_and_cheap_weeks, compiled):
+    market, weeks = dear_and_cheap_weeks, set()
+    core = BundleCore(
+        market, user_model, EnvConfig(), n=32, shoppers=np.arange(dataset.n_shoppers),
+        weeks=(0, dataset.n_weeks), compiled=compiled,
+    )  # fmt: skip
+    core.reset()
+    policy = fill_by(SCORES["most_bought"], 3)
+    for _ in range(25):
+        result = core.step(policy(core))
+        if (record := result.record) is None:
+            continue
+        m, both = len(record.slot), record.both
+        week = (record.day // 7).clamp(max=dataset.n_weeks - 1).repeat(2)[both.row]
+        weeks |= set(week.tolist())
+        at_cost = both.quantity * (both.price - market.unit_cost[week, both.item])
+        margin = torch.zeros(2 * m).index_add(0, both.row, at_cost)
+        listed = torch.zeros(2 * m).index_add(0, both.row, both.quantity * market.list_price[week, both.item])
+        torch.testing.assert_close(record.margin, margin[:m])
+        torch.testing.assert_close(record.twin_margin, margin[m:])
+        torch.testing.assert_close(
+            record.incremental_list_value, listed[:m] - listed[m:], atol=1e-4, rtol=1e-5
+        )
+        core.restart(result.terminated | result.truncated)
+    assert len(weeks) > 5
+
+
+def test_the_shop_sees_the_margin_of_the_week(dataset):
+    from bundlegym.envs import build_market
+    from bundlegym.envs.market import WEEK_FEATURES
+
+    cost = dataset.list_price * np.linspace(0.5, 1.2, dataset.n_weeks, dtype=np.float32)
+    market = build_market(dataclasses.replace(dataset, unit_cost=cost))
+    margin, share = (
+        market.week_features[:, :, WEEK_FEATURES.index(f)] for f in ("unit_margin", "margin_share")
+    )
+    price = torch.from_numpy(dataset.shelf_price.T.copy())
+    torch.testing.assert_close(margin, price - market.unit_cost)
+    torch.testing.assert_close(share, 2 * (price - market.unit_cost) / price)
+    assert market.unit_cost.shape == (dataset.n_weeks, dataset.n_items) == market.list_price.shape
+    days = torch.tensor([-5, 0, 13, 14, 10_000])
+    assert market.week(days).tolist() == [0, 0, 1, 2, dataset.n_weeks - 1]
+
+
 def test_masks_hold_sizes_and_repeats(make_core):
     core, generator = make_core(n=32), torch.Generator().manual_seed(0)
     for _ in range(60):

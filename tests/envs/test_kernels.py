@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bundlegym.envs import kernels
+from bundlegym.envs import eager, kernels
 from bundlegym.envs.base import METRICS
 from bundlegym.envs.views import figures_of
 
@@ -18,6 +18,26 @@ def test_least_are_those_of_a_stable_sort_however_many_are_alike(levels):
         rank = rng.integers(0, levels, length).astype(np.float32) * np.float32(1e30)
         kernels._least(rank, np.empty(length + 1, dtype=np.int64), slots)
         assert slots.tolist() == np.argsort(rank, kind="stable")[:12].tolist()
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_earnings_are_at_the_cost_and_list_price_of_the_visits_week(compiled):
+    unit_cost = np.array([[1.0, 2.0], [1.5, 4.0], [0.5, 8.0]], dtype=np.float32)  # 3 weeks, 2 items
+    list_price = np.array([[2.0, 3.0], [2.5, 6.0], [4.0, 9.0]], dtype=np.float32)
+    day = np.array([8, -3, 30, 20])  # weeks 1, 0, 2 (the last one) and 2
+    row = np.array([0, 0, 1, 2, 4, 6, 6])  # four shoppers, then their twins
+    item, quantity = np.array([0, 1, 1, 0, 1, 0, 1]), np.array([2, 1, 3, 1, 1, 1, 2])
+    price = np.array([2.0, 5.0, 2.5, 3.0, 6.0, 4.0, 9.0], dtype=np.float32)
+    given = (day, row, item, quantity, price, unit_cost, list_price)
+    if compiled:
+        found = kernels.earnings(*given)
+    else:
+        found = tuple(value.numpy() for value in eager.earnings(*map(torch.from_numpy, given)))
+    revenue, margin, twin_margin, list_value = (value.tolist() for value in found)
+    assert revenue == [9.0, 7.5, 3.0, 0.0]
+    assert margin == [2 * 0.5 + 1.0, 3 * 0.5, 2.5, 0.0]
+    assert twin_margin == [2.0, 0.0, 3.5 + 2 * 1.0, 0.0]
+    assert list_value == [2 * 2.5 + 6.0 - 6.0, 3 * 3.0, 4.0 - 4.0 - 2 * 9.0, 0.0]
 
 
 def test_figures_are_the_metrics_of_the_visits_that_ended(make_core):

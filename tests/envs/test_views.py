@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import multiprocessing
 import pickle
@@ -17,6 +18,7 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import bundlegym
 from bundlegym.envs import BundleVecEnv
+from bundlegym.errors import UserError
 
 IDS = [name for name in gym.registry if name.startswith("bundlegym/")]
 
@@ -134,11 +136,49 @@ def test_slate_is_the_bundle_in_one_action(given):
 def test_specification_goes_through_json_and_pickle():
     env = gym.make("bundlegym/Bundle-v0", preset="quick", discounts=[0.0, 0.5], visits=3)
     again = gym.make(EnvSpec.from_json(env.spec.to_json()))
-    copy = pickle.loads(pickle.dumps(env.unwrapped))
+    pickled = pickle.loads(pickle.dumps(env.unwrapped))
     first = env.reset(seed=5)[0]
     assert json.loads(env.spec.to_json())["kwargs"]["visits"] == 3
     assert_same(again.reset(seed=5)[0], first)
-    assert_same(copy.reset(seed=5)[0], first)
+    assert_same(pickled.reset(seed=5)[0], first)
+
+
+@pytest.mark.parametrize("name", IDS)
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
+def test_a_copy_goes_on_from_where_it_was_made(name, copied):
+    env = gym.make(name, preset="quick")
+    env.reset(seed=3)
+    env.action_space.seed(0)
+    for _ in range(3):
+        env.step(env.action_space.sample())
+    twin = copied(env)
+    for _ in range(30):
+        action = env.action_space.sample()
+        one, two = env.step(action), twin.step(action)
+        assert_same(one[0], two[0])
+        assert one[1:4] == two[1:4]
+        if one[2] or one[3]:
+            assert_same(env.reset()[0], twin.reset()[0])
+
+
+def test_a_copy_of_many_environments_lives_apart(given):
+    env = gym.make_vec("bundlegym/Bundle-v0", 3, **given)
+    env.reset(seed=1)
+    twin = copy.deepcopy(env)
+    before = twin.core.features.clone()
+    for _ in range(5):
+        env.step(np.full(3, env.core.k))  # offer nothing: the visit ends
+    assert twin.core.features.equal(before) and not env.core.features.equal(before)
+    assert twin.core.market is env.core.market and twin.core.user_model is env.core.user_model
+
+
+@pytest.mark.parametrize("weeks", [(np.int64(3), np.int64(3)), (np.int64(-1), np.int64(2))])
+def test_no_numpy_in_messages(weeks):
+    with pytest.raises(UserError) as told:
+        gym.make("bundlegym/Bundle-v0", preset="quick", weeks=weeks)
+    assert "np." not in str(told.value)
+    with pytest.raises(UserError, match=r"discounts 0\.1, 1\.5: "):
+        gym.make("bundlegym/Bundle-v0", preset="quick", discounts=(np.float64(0.1), np.float64(1.5)))
 
 
 def play_in_worker(seed: int) -> float:
@@ -157,7 +197,7 @@ def test_workers_play_the_same(method):
     "options, words",
     [
         ({"preset": "other"}, "preset 'other': is none of synthetic"),
-        ({"visitz": 3}, "unexpected keyword argument 'visitz'; known options are cache_dir"),
+        ({"visitz": 3}, "unexpected keyword argument 'visitz'; known options are "),
         ({"reward": "profit"}, "reward 'profit': is none of incremental_margin"),
         ({"observation": ["shopper", "soul"]}, "observation 'soul'"),
         ({"weeks": "next"}, "weeks 'next'"),

@@ -49,7 +49,7 @@ def test_lines_are_printed_and_written(task: Task, tmp_path: Path) -> None:
     rows = [Row("popularity", "popularity")]
     lines = run(rows, task, 2, tmp_path / "rows.json", printed.append, data="small")
     assert printed[1].startswith("popularity") and f"{lines[0]['recall@10']:.4f}" in printed[1]
-    written = json.loads((tmp_path / "rows.json").read_text())
+    written = json.loads((tmp_path / "rows.json").read_text(encoding="utf-8"))
     assert written["data"] == "small" and written["rows"] == lines
 
 
@@ -59,15 +59,15 @@ def test_unknown_rows_are_named() -> None:
 
 
 def test_tafeng_reads_its_files_and_writes_rows(tmp_path: Path) -> None:
-    (tmp_path / "tafeng_history.json").write_text(json.dumps(HISTORY))
-    (tmp_path / "tafeng_future.json").write_text(json.dumps(FUTURE))
+    (tmp_path / "tafeng_history.json").write_text(json.dumps(HISTORY), encoding="utf-8")
+    (tmp_path / "tafeng_future.json").write_text(json.dumps(FUTURE), encoding="utf-8")
     keys = {"item_num": 12, "train": list("abc"), "val": ["a"], "test": ["b", "c"]}
-    (tmp_path / "tafeng_keyset.json").write_text(json.dumps(keys))
+    (tmp_path / "tafeng_keyset.json").write_text(json.dumps(keys), encoding="utf-8")
     out = tmp_path / "rows.json"
     models = ["--models", "frequency", "up-cf"]
     command = [sys.executable, str(BENCHMARKS / "tafeng.py"), "--data", str(tmp_path), "--json", str(out)]
     subprocess.run([*command, *models], check=True, capture_output=True, cwd=BENCHMARKS.parent)
-    rows = json.loads(out.read_text())["rows"]
+    rows = json.loads(out.read_text(encoding="utf-8"))["rows"]
     assert [row["model"] for row in rows] == ["frequency", "up-cf"]
     assert rows[0]["recall@10"] == 1 and rows[0]["kind"] == "single"
 

@@ -14,8 +14,8 @@ from bundlegym.evaluation.cli import guarded, train
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512", "--dqn-steps", "512",
-         "--n-envs", "16", "--fit-epochs", "1", "--oracle-episodes", "4", "--greedy", "item-knn",
-         "--episodes", "32", "--eval-every", "256", "--device", "cpu"]  # fmt: skip
+         "--n-envs", "16", "--fit-epochs", "1", "--planner-episodes", "4", "--hindsight-episodes", "4",
+         "--greedy", "item-knn", "--episodes", "32", "--eval-every", "256", "--device", "cpu"]  # fmt: skip
 
 
 def script(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -33,25 +33,28 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_results_hold_every_policy_with_intervals(run):
-    rows = json.loads((run / "results.json").read_text())["rows"]
+    rows = json.loads((run / "results.json").read_text(encoding="utf-8"))["rows"]
     assert {row["policy"] for row in rows} == {
-        "ppo", "dqn", "offer_nothing", "random", "popularity", "most_bought", "co_purchase",
-        "greedy_item-knn", "myopic_oracle",
+        "ppo", "dqn", "ppo, trained at exposure 0", "dqn, trained at exposure 0",
+        "ppo, trained at exposure 1", "dqn, trained at exposure 1", "offer_nothing", "random",
+        "popularity", "most_bought", "co_purchase", "greedy_item-knn", "planner", "oracle",
+        "hindsight",
     }  # fmt: skip
+    assert {row["offer_exposure"] for row in rows} == {0.0, 1.0}
     for row in rows:
         gain = row["incremental_margin_per_visit"]
         assert gain["low"] <= gain["mean"] <= gain["high"]
 
 
 def test_run_folder_tells_how_it_was_made(run):
-    assert "--name small" in (run / "command.txt").read_text()
-    assert json.loads((run / "config.json").read_text())["steps"] == 512
-    assert list((run / "ppo-0").glob("events.out.tfevents.*"))
-    assert (run / "ppo-0" / "checkpoint.safetensors").exists()
+    assert "--name small" in (run / "command.txt").read_text(encoding="utf-8")
+    assert json.loads((run / "config.json").read_text(encoding="utf-8"))["steps"] == 512
+    assert list((run / "ppo-0-exposure-0").glob("events.out.tfevents.*"))
+    assert (run / "ppo-0-exposure-0" / "checkpoint.safetensors").exists()
 
 
 def test_fidelity_of_what_was_fitted_is_kept(run):
-    figures = json.loads((run / "fidelity.json").read_text())
+    figures = json.loads((run / "fidelity.json").read_text(encoding="utf-8"))
     for part in (figures, figures["held_out"]):
         assert 0 < part["ks_complement"]["quantity"] <= 1 and part["shoppers"] > 0
 
@@ -59,7 +62,7 @@ def test_fidelity_of_what_was_fitted_is_kept(run):
 def test_tensorboard_has_the_promised_curves(run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(str(run / "ppo-0"))
+    events = EventAccumulator(str(run / "ppo-0-exposure-0"))
     events.Reload()
     tags = set(events.Tags()["scalars"])
     assert "eval/incremental_margin_per_visit" in tags and "time/fps" in tags
@@ -67,25 +70,44 @@ def test_tensorboard_has_the_promised_curves(run):
 
 
 def test_evaluate_prints_the_table_and_offers(run):
-    shown = script("evaluate.py", str(run), cwd=run.parent)
+    cache = str(run.parents[1] / "cache")
+    shown = script("evaluate.py", str(run), "--cache-dir", cache, cwd=run.parent)
     assert shown.returncode == 0, shown.stderr
+    assert "planner, oracle, hindsight: 4 episodes" in shown.stdout
     assert "most_bought" in shown.stdout and "was offered" in shown.stdout
 
 
+def test_best_offers_are_told_in_words_and_figures(run, tmp_path):
+    figures = tmp_path / "best.json"
+    arguments = [str(run), "--best-offers", "2", "--visits", "24", "--json", str(figures)]
+    shown = script("evaluate.py", *arguments, cwd=run.parent)
+    assert shown.returncode == 0, shown.stderr
+    assert "expected gain a visit" in shown.stdout
+    under = json.loads(figures.read_text())["assumptions"]
+    assert under and all(content["summary"]["visits"] == 24 for content in under)
+
+
 def test_resume_continues_an_unfinished_run(run, tmp_path):
-    config = json.loads((run / "config.json").read_text())
+    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
     (tmp_path / "half").mkdir()
-    (tmp_path / "half" / "config.json").write_text(json.dumps({**config, "agents": ["ppo"], "steps": 768}))
-    (tmp_path / "half" / "ppo-0").mkdir()
-    checkpoint = "ppo-0/checkpoint.safetensors"
+    (tmp_path / "half" / "config.json").write_text(
+        json.dumps({**config, "agents": ["ppo"], "steps": 768}), encoding="utf-8"
+    )
+    (tmp_path / "half" / "ppo-0-exposure-0").mkdir()
+    checkpoint = "ppo-0-exposure-0/checkpoint.safetensors"
     (tmp_path / "half" / checkpoint).write_bytes((run / checkpoint).read_bytes())
-    (tmp_path / "half" / "ppo-0" / "progress.csv").write_text("of the first part")
-    done = script("train.py", "--resume", "half", cwd=tmp_path)
+    (tmp_path / "half" / "ppo-0-exposure-0" / "progress.csv").write_text(
+        "of the first part", encoding="utf-8"
+    )
+    cache = str(run.parents[1] / "cache")
+    done = script("train.py", "--resume", "half", "--cache-dir", cache, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "512/768" in done.stderr and "768/768" in done.stderr
     assert (tmp_path / "half" / "results.json").exists()
-    assert (tmp_path / "half" / "ppo-0" / "progress.csv").read_text() == "of the first part"
-    assert (tmp_path / "half" / "ppo-0" / "progress-512.csv").stat().st_size > 100
+    assert (tmp_path / "half" / "ppo-0-exposure-0" / "progress.csv").read_text(
+        encoding="utf-8"
+    ) == "of the first part"
+    assert (tmp_path / "half" / "ppo-0-exposure-0" / "progress-512.csv").stat().st_size > 100
 
 
 def small_log(folder: Path, **columns: list) -> str:
@@ -112,6 +134,10 @@ def small_log(folder: Path, **columns: list) -> str:
         (["--log", "LOG", "--min-purchases", "1"], ["too small"]),
         (["--log", "BROKEN"], ["broken.parquet"]),
         (["--resume", "nowhere"], ["nowhere", "config.json"]),
+        (["--resume", "nowhere", "--steps", "3"], ["--resume", "--steps"]),
+        (["--agents"], ["--agents", "ppo"]),
+        (["--seed", "-1"], ["--seed", "-1"]),
+        (["--log", "synthetic", "--split-seed", "-1"], ["split_seed", "-1"]),
         (["--min-size", "9"], ["min_size 9"]),
         (["--observation", "magic"], ["observation", "magic", "profile"]),
         (["--observation", "context", "profile"], ["--observation", "shopper, candidates, picked missing"]),
@@ -126,6 +152,28 @@ def test_mistakes_get_one_line_and_code_2(arguments, words, tmp_path, monkeypatc
         "BROKEN": lambda: str(tmp_path / "broken.parquet"),
     }
     arguments = [stand_in[a]() if a in stand_in else a for a in arguments]
+    refused(arguments, words, tmp_path, monkeypatch, capsys)
+
+
+CARELESS = """
+from bundlegym.user_models import Answer
+class Shopper:
+    def reset(self, shopper, day): return {}
+    def respond(self, state, visit, luck): return Answer(basket={0: -3}, days=-1)
+"""
+
+
+def test_shoppers_who_break_the_contract_are_refused_before_they_are_trained_on(
+    tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "careless.py").write_text(CARELESS)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    words = ["--user-model careless:Shopper", "quantity -3 is out of range", "days -1 is out of range"]
+    arguments = ["--log", "synthetic", "--min-purchases", "10", "--user-model", "careless:Shopper"]
+    refused(arguments, words, tmp_path, monkeypatch, capsys)
+
+
+def refused(arguments, words, tmp_path, monkeypatch, capsys):
     if arguments[0] != "--resume":
         arguments += ["--cache-dir", str(tmp_path / "cache")]
     monkeypatch.chdir(tmp_path)

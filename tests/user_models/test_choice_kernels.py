@@ -69,6 +69,12 @@ def with_drift(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     )
 
 
+def with_synergy(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Of either sign, between all categories; and exposure that wears out."""
+    synergy = torch.randn(tensors["synergy"].shape, generator=torch.Generator().manual_seed(1)) * 0.3
+    return tensors | {"synergy": (synergy + synergy.T) / 2, "wear_out": torch.tensor([1.0, 0.6, 0.3])}
+
+
 @pytest.fixture(scope="module")
 def user_model(dataset) -> ChoiceShopper:
     """With a shortlist that leaves some of the items to the tail."""
@@ -76,11 +82,13 @@ def user_model(dataset) -> ChoiceShopper:
 
 
 @pytest.mark.parametrize("more", [False, True])
-@pytest.mark.parametrize("options", [{}, {"offer_exposure": 1.0, "bundle_pull": 0.5}])
+@pytest.mark.parametrize(
+    "options", [{}, {"offer_exposure": 30.0}, {"offer_exposure": 1.0, "bundle_pull": 0.5}]
+)
 def test_both_paths_decide_alike(user_model, options, more):
     tensors = user_model.tensors
     if more:
-        tensors = with_drift(with_coupons_and_habit(with_two_products(tensors)))
+        tensors = with_synergy(with_drift(with_coupons_and_habit(with_two_products(tensors))))
     model = ChoiceShopper(tensors, **options)
     shopper = (torch.arange(N) % len(model.tensors["shortlist"])).repeat(2)
     state = model.reset(shopper, (torch.arange(N) % 100 + 30).repeat(2))
@@ -88,15 +96,15 @@ def test_both_paths_decide_alike(user_model, options, more):
     differ, bought = 0, 0
     for visit in range(4):  # shoppers and twins part from the second on
         draws = Draws(1, episode, torch.full((2 * N,), visit))
-        eager, wanted = model._eager(state, offer, draws)
+        reference, wanted = model._reference(state, offer, draws)
         compiled, state = model._compiled(state, offer, draws)
-        assert torch.equal(eager.choice, compiled.choice)
-        assert torch.equal(eager.days, compiled.days) and torch.equal(eager.left, compiled.left)
-        one, other = lines(eager), lines(compiled)
+        assert torch.equal(reference.choice, compiled.choice)
+        assert torch.equal(reference.days, compiled.days) and torch.equal(reference.left, compiled.left)
+        one, other = lines(reference), lines(compiled)
         assert all(one[k] == pytest.approx(other[k], rel=1e-5) for k in one.keys() & other.keys())
         differ, bought = differ + len(one.keys() ^ other.keys()), bought + len(one)
         assert set(wanted) == set(state)
-        for name in ("shopper", "day", "since", "last_trip"):
+        for name in ("shopper", "day", "since", "last_trip", "shown", "shown_week", "shown_run"):
             assert torch.equal(wanted[name], state[name]), name
         assert (wanted["last"] != state["last"]).sum() <= 2
         assert (wanted["tried"] != state["tried"]).any(1).sum() <= differ
@@ -104,13 +112,32 @@ def test_both_paths_decide_alike(user_model, options, more):
     assert bought > 2 * N and differ <= max(2, bought // 1_000)
 
 
+def test_both_paths_appraise_alike(user_model):
+    tensors = with_synergy(with_drift(with_coupons_and_habit(with_two_products(user_model.tensors))))
+    model = ChoiceShopper(tensors, offer_exposure=1.0)
+    shopper = torch.arange(N) % len(tensors["shortlist"])
+    state, draws = (
+        model.reset(shopper, torch.arange(N) % 100 + 30),
+        Draws(1, shopper, torch.zeros_like(shopper)),
+    )
+    items = torch.randint(len(tensors["category"]), (N, 9), generator=torch.Generator().manual_seed(2))
+    compiled = model._appraise_compiled(state, items, draws)
+    reference = model._appraise_reference(state, items, draws)
+    assert torch.equal(compiled[0], reference[0]) and torch.equal(compiled[1], reference[1])
+    assert compiled[0].any() and (compiled[1] > 1).any()
+    for one, other in zip(compiled[2:], reference[2:], strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
 def test_an_odd_batch_without_twins(user_model):
     shopper = torch.arange(5)
     state = user_model.reset(shopper, torch.full((5,), 60))
     draws = Draws(0, shopper, torch.zeros(5, dtype=torch.int64))
     nothing = Offer.nothing(5, 1, user_model.device)
-    eager, compiled = (run(state, nothing, draws)[0] for run in (user_model._eager, user_model._compiled))
-    assert lines(eager).keys() == lines(compiled).keys() and torch.equal(eager.days, compiled.days)
+    reference, compiled = (
+        run(state, nothing, draws)[0] for run in (user_model._reference, user_model._compiled)
+    )
+    assert lines(reference).keys() == lines(compiled).keys() and torch.equal(reference.days, compiled.days)
 
 
 @pytest.mark.parametrize(

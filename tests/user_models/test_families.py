@@ -9,7 +9,6 @@ import torch
 from bundlegym.user_models import Draws, Offer
 from bundlegym.user_models.base import TAKE
 from bundlegym.user_models.build import FAMILIES
-from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.tape import real_tape, simulated_tape
 from bundlegym.user_models.testing import problems
 
@@ -61,28 +60,3 @@ def test_a_bundle_that_the_logged_basket_holds_is_taken(dataset):
     assert answer.choice.item() == TAKE
     units = int(plain.quantity[0])
     assert float(answer.price[0]) == pytest.approx(float(plain.price[0]) * (1 - 0.2 / units))
-
-
-def whole(value, synergy=0.0, discount=0.0, pull=0.0) -> bool:
-    """Two items of price 1 and slope 2: is the bundle taken whole?"""
-    pair = torch.tensor([[[0.0, synergy], [synergy, 0.0]]])
-    one = torch.ones(1, 2)
-    return bool(takes_whole(torch.tensor([value]), one, 2 * one, one, pair, torch.tensor([discount]), pull))
-
-
-def test_without_discount_and_synergy_a_bundle_gains_nothing():
-    """It is taken by those alone who would have bought all of it anyway."""
-    assert whole([0.1, 0.2])
-    assert not whole([0.1, -0.01])
-    assert not whole([-0.1, -0.01])
-
-
-def test_what_synergy_and_discount_add_is_what_the_formula_says():
-    # r = exp(v / 2): 1.105 and 0.861. Whole beats cherry-picking the first when 0.861 + 2 d > 1, d > 0.0697.
-    assert not whole([0.2, -0.3], discount=0.069)
-    assert whole([0.2, -0.3], discount=0.071)
-    # Synergy s lifts both: exp((0.2 + s) / 2) + exp((s - 0.3) / 2) - 2 > 0.1052 for s > 0.137.
-    assert not whole([0.2, -0.3], synergy=0.135)
-    assert whole([0.2, -0.3], synergy=0.139)
-    # A pull of 1 in utility is worth the mean of price / slope, 0.5 here.
-    assert whole([0.2, -0.3], pull=0.3) and not whole([0.2, -0.3], pull=0.2)

@@ -74,7 +74,7 @@ def test_a_level_that_is_far_off_is_found(dataset, user_model):
     real = lines(real_tape(dataset, last, known))
     assert lines(simulated_tape(model, last, known, 99)) > 1.2 * real
     fit_level(model, model.tensors, dataset, weeks, ~dataset.split.held_out, seed=0)
-    assert lines(simulated_tape(model, last, known, 99)) == pytest.approx(real, rel=0.05)
+    assert lines(simulated_tape(model, last, known, 99)) == pytest.approx(real, rel=0.07)
 
 
 def test_what_small_trips_are_for_is_found(dataset, user_model):

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from bundlegym.data import synthetic_dataset
 from bundlegym.recommenders.frequency import line_counts
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.novelty import _alike, _new_odds, fit_new_level
@@ -53,7 +54,8 @@ def test_alike_are_pairs_of_lines_both_new_or_both_known():
     assert _alike(tape, bought) == pytest.approx((0 + 1 / 3) / 2)
 
 
-def test_a_spread_makes_baskets_of_the_usual_and_baskets_of_something_new(dataset):
+def test_a_spread_makes_baskets_of_the_usual_and_baskets_of_something_new():
+    dataset = synthetic_dataset(n_shoppers=500)
     last = dataset.split.train_weeks[1]
     weeks, everyone = (last - 5, last), np.arange(dataset.n_shoppers)
     span, options = (weeks[0] - 12, weeks[0]), {"epochs": 1, "shortlist_size": 20}

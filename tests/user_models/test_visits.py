@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -143,3 +143,12 @@ def test_days_since_the_last_visit_are_those_of_the_shopper(world):
     next_day = share[:, 1]  # one day, as two on a day there are none
     assert next_day[world.heavy].mean() == pytest.approx(0.7, abs=0.05)
     assert next_day[~world.heavy].mean() < 0.25
+
+
+def test_the_last_shoppers_may_have_no_visit_in_the_weeks_of_a_fit(dataset):
+    last = dataset.visits["shopper"] == dataset.n_shoppers - 1
+    later = dataset.visits["week"].where(~last, dataset.n_weeks - 1)
+    away = replace(dataset, visits=dataset.visits.assign(week=later))
+    trips = fit_trips(away, dataset.split.train_weeks, np.ones(dataset.n_shoppers, dtype=bool))
+    assert len(trips["trip_share"]) == dataset.n_shoppers
+    assert trips["trip_share"].sum(1) == pytest.approx(np.ones(dataset.n_shoppers))

@@ -79,6 +79,7 @@ class Tables(NamedTuple):
     extra_factor: Any
     extra_slope: Any
     trial_habit: Any
+    wear_out: Any
     enough: Any
     campaign_member: Any
     campaign_week: Any

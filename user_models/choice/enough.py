@@ -3,11 +3,11 @@
 *Substitutes* are items of one subcategory that are not flavours of one product. Purchases at a visit are
 first arrivals of Poisson processes, at the time T = need / rate, of which those before 1 are made. From the
 first of a subcategory on, at t, the rates of its substitutes are multiplied by exp(g), g = `enough` <= 0, so
-each of them comes at t + (T - t) exp(-g) instead (a Poisson process has no memory). What is taken as a bundle
-comes at 0. The tail's purchases have no order among these: of one whose substitute, and no flavour of it, is
-in the basket already, as many are made as exp(g) says.
+each of them comes at t + (T - t) exp(-g) instead (a Poisson process has no memory). The tail's purchases have
+no order among these: of one whose substitute, and no flavour of it, is in the basket already, as many are
+made as exp(g) says.
 
-In the decision on a bundle g is added to the value of the lesser of two substitutes (`lessened`).
+In the decision on a bundle a substitute of what is bought first has as much less time (`offers`).
 
 g is found by simulated moments in weeks that tastes have not seen: in those that they were counted in,
 shortlists hold the very items that met in a basket, and pairs say nothing. exp(g) of a subcategory is the
@@ -86,10 +86,13 @@ def _pairs_by(tape: pd.DataFrame, code: np.ndarray, short: np.ndarray) -> np.nda
     return np.bincount(held["code"], pairs, minlength=int(code.max()) + 1)
 
 
-def still_bought(t: dict[str, Tensor], items: Tensor, value: Tensor, taken: Tensor, bought: Tensor) -> Tensor:
-    """(N, M) which of the items that are `bought` by their `value` alone, -log T, are bought; all (N, M)."""
+def still_bought(
+    t: dict[str, Tensor], items: Tensor, value: Tensor, certain: Tensor, bought: Tensor
+) -> Tensor:
+    """(N, M) which of the items that are `bought` by their `value` alone, -log T, are bought, all that are
+    `certain` among them; all (N, M)."""
     row, slot = bought.nonzero(as_tuple=True)
-    time = torch.where(taken[row, slot], 0.0, torch.exp(-value[row, slot]))
+    time = torch.exp(-value[row, slot]).clamp(max=1.0)
     group, product = (t[name][items[row, slot]] for name in ("group", "product"))
     key = row * len(t["enough"]) + group
     order = time.argsort(stable=True)
@@ -98,6 +101,7 @@ def still_bought(t: dict[str, Tensor], items: Tensor, value: Tensor, taken: Tens
     first[order] = order[torch.searchsorted(key[order], key[order])]
     since = time - time[first]
     gone = (product != product[first]) & (time[first] + since * torch.exp(-t["enough"][group]) >= 1)
+    gone &= ~certain[row, slot]
     still = bought.clone()
     still[row[gone], slot[gone]] = False
     return still
@@ -113,12 +117,3 @@ def still_wanted(t: dict[str, Tensor], row: Tensor, item: Tensor, wanted: Tensor
     flavour = torch.isin(mine * n_products + product, row * n_products + t["product"][item])
     kept = draws.uniform(streams.ENOUGH, product) < torch.exp(t["enough"][group])
     return kept | flavour | ~substitute
-
-
-def lessened(t: dict[str, Tensor], item: Tensor, value: Tensor, here: Tensor) -> Tensor:
-    """(N, B) value of a bundle's items, with g added where the best of the subcategory in the bundle is a
-    substitute; all (N, B), `here` where a slot is not empty."""
-    group, product = t["group"][item], t["product"][item]
-    rival = here[:, None] & (group[:, :, None] == group[:, None])
-    best = torch.where(rival, value[:, None], -torch.inf).argmax(2)
-    return value + t["enough"][group] * (product != product.gather(1, best))

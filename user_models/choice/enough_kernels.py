@@ -13,28 +13,29 @@ _F = np.float32
 
 
 @part
-def _time(need, rate, taken, i):
-    """When an item is bought."""
-    return _F(0) if taken[i] else need[i] / rate[i]
+def _time(need, rate, i):
+    """When an item is bought, at the latest by the end of the visit."""
+    return min(need[i] / rate[i], _F(1))
 
 
 @part
-def still_bought(t, items, need, rate, taken, bought, start, end, first_of):
-    """Keep of the places `bought[start:end]` those that are bought still: where they end then. Of the
-    subcategories that are bought from, `first_of` (G,), else -1, is the place of what was bought first."""
-    for q in range(start, end):
+def still_bought(t, items, need, rate, certain, bought, end, first_of):
+    """Keep of the places `bought[:end]` those that are bought still, all that are `certain` among them: where
+    they end then. Of the subcategories that are bought from, `first_of` (G,), else -1, is the place of what
+    was bought first."""
+    for q in range(end):
         i = bought[q]
         group = t.group[items[i]]
-        if first_of[group] < 0 or _time(need, rate, taken, i) < _time(need, rate, taken, first_of[group]):
+        if first_of[group] < 0 or _time(need, rate, i) < _time(need, rate, first_of[group]):
             first_of[group] = i
-    kept = start
-    for q in range(start, end):
+    kept = 0
+    for q in range(end):
         i = bought[q]
         group = t.group[items[i]]
-        stays = first_of[group] == i or t.product[items[i]] == t.product[items[first_of[group]]]
+        stays = certain[i] or first_of[group] == i or t.product[items[i]] == t.product[items[first_of[group]]]
         if not stays:
-            begin = _time(need, rate, taken, first_of[group])
-            since = _time(need, rate, taken, i) - begin
+            begin = _time(need, rate, first_of[group])
+            since = _time(need, rate, i) - begin
             stays = begin + since * exp32(-t.enough[group]) < 1
         bought[kept] = i
         kept += stays
@@ -52,17 +53,3 @@ def is_wanted(t, key, first_of, basket, item):
         if t.product[held] == product:
             return True
     return compiled_draw(key_of(key, streams.ENOUGH), product) < exp32(t.enough[group])
-
-
-@part
-def lessen(t, offered, value):
-    """Add g to the value of each offered item of whose subcategory the best offered one is a substitute."""
-    for b in range(len(offered)):
-        if offered[b] < 0:
-            continue
-        group, best = t.group[offered[b]], b
-        for a in range(len(offered)):
-            if offered[a] >= 0 and t.group[offered[a]] == group and value[a] > value[best]:
-                best = a
-        if t.product[offered[best]] != t.product[offered[b]]:
-            value[b] += t.enough[group]

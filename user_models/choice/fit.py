@@ -17,10 +17,10 @@ from torch.nn.functional import softplus
 from bundlegym.data import Dataset
 from bundlegym.user_models.choice.features import FAMILIAR_EDGES, GAP_EDGES
 from bundlegym.user_models.choice.likelihood import Given, gap_table, log_rates, surprise
+from bundlegym.user_models.needs import taste_end
 from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
 
 _BATCH, _LEARNING_RATE = 512, 0.05
-_TASTE_PART = 0.8  # of the weeks
 
 
 def fit_coefficients(
@@ -42,13 +42,9 @@ def fit_coefficients(
     `new_gap` (6,) of items neither shortlisted nor bought before, by days since the last visit;
     `promotion_answer` (n_classes,), what display, mailer and neighbours are multiplied by for items of each
     class of familiarity, 1 for the mean line; and `nll` (), nats a line on the fitted weeks.
-
-    Raises:
-        UserError: the weeks hold too few visits.
+    `needs.check_enough` says whether the weeks hold enough for it.
     """
-    first, end = weeks
-    cut = first + max(1, round(_TASTE_PART * (end - first)))
-    given = Given.of(dataset, weeks, cut, shoppers, shortlist_size)
+    given = Given.of(dataset, weeks, taste_end(weeks), shoppers, shortlist_size)
     raw = _start(given)
     for value in raw.values():
         value.requires_grad_()

@@ -22,6 +22,7 @@ from bundlegym.data import Dataset
 from bundlegym.errors import UserError
 from bundlegym.user_models.base import UserModel
 from bundlegym.user_models.choice.utility import log_share
+from bundlegym.user_models.needs import last_fifth
 from bundlegym.user_models.tape import real_tape, simulated_tape
 from bundlegym.user_models.taste import level_of_groups
 from bundlegym.user_models.trips import SIZE_EDGES, on_grid, size_factors
@@ -84,17 +85,13 @@ def fit_level(
         tensors[name] = start + change
         if share is not None:
             tensors["trip_rate"] = trip_rate - torch.log(share @ change.exp().T)
-        visits = [_visits(tape, usual) for tape in tapes]
+        visits = [_visits(tape, usual) for tape in tapes if not tape.empty]
         for figure, wanted in real.items():
-            simulated = np.mean([of_tape[figure] for of_tape in visits], 0)
+            if not visits and figure != "hazard_level":
+                continue  # nobody came: more must come before the size of trips can be seen
+            simulated = np.mean([of_tape[figure] for of_tape in visits], 0) if visits else 1.0
             tensors[figure] = tensors[figure] + torch.from_numpy(np.log(wanted / simulated)).float()
     return {name: tensors[name].numpy() for name in (*real, name, *(("trip_rate",) if by_group else ()))}
-
-
-def last_fifth(weeks: tuple[int, int]) -> tuple[int, int]:
-    """The last fifth of some weeks, one at least."""
-    first, end = weeks
-    return end - max(1, (end - first) // 5), end
 
 
 def _visits(tape: pd.DataFrame, usual: np.ndarray) -> dict[str, np.ndarray]:

@@ -16,7 +16,6 @@ from torch import Tensor
 from torch.nn.functional import one_hot, softplus
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.errors import UserError
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.recommenders.profile import deal_share
 from bundlegym.user_models.choice.features import (
@@ -34,8 +33,6 @@ from bundlegym.user_models.choice.tried import by_item, fading, tried_at_visits
 from bundlegym.user_models.ragged import rows_of
 from bundlegym.user_models.taste import Taste
 from bundlegym.user_models.trips import GAP_EDGES as TRIP_GAP_EDGES
-
-_LEAST_VISITS = 50
 
 
 @dataclass(frozen=True)
@@ -84,18 +81,10 @@ class Given:
     def of(
         dataset: Dataset, weeks: tuple[int, int], cut: int, shoppers: np.ndarray, shortlist_size: int
     ) -> Given:
-        """Visits of `shoppers` (mask) in `weeks` from `cut` on, by tastes counted before.
-
-        Raises:
-            UserError: there are too few.
-        """
+        """Visits of `shoppers` (mask) in `weeks` from `cut` on, by tastes counted before; `needs` says how
+        many there must be."""
         before, end = (weeks[0], cut), weeks[1]
         rows = visit_rows(dataset, (cut, end), shoppers)
-        if len(rows) < _LEAST_VISITS:
-            raise UserError(
-                f"{dataset.name}: the last fifth of the weeks to fit on holds {len(rows)} visits; "
-                f"a ChoiceShopper needs at least {_LEAST_VISITS}"
-            )
         taste = Taste.fit(dataset, before, shoppers)
         shortlist = taste.shortlist(shortlist_size)
         since = dataset.visits.groupby("shopper")["day"].diff().fillna(TRIP_GAP_EDGES[-1]).to_numpy()[rows]

@@ -46,7 +46,8 @@ def fit_new_level(
         simulated = simulated_tape(model, weeks, shoppers, seed + step)
         level = level + on_grid(real - _new_odds(simulated, bought)).astype(np.float32) / (step + 1)
         # A share p near a half moves by p (1 - p) of the log odds, and pairs alike by twice its variance.
-        variance += (alike - _alike(simulated, bought)) / (2 * 0.25**2) / (step + 1)
+        apart = np.nan_to_num(alike - _alike(simulated, bought))  # no pairs say nothing
+        variance += apart / (2 * 0.25**2) / (step + 1)
         variance = float(np.clip(variance, 0.0, _MOST_SPREAD**2))
         spread = np.array([np.sqrt(variance)], dtype=np.float32)
         tensors |= {"new_level": torch.from_numpy(level), "new_spread": torch.from_numpy(spread)}
@@ -55,11 +56,12 @@ def fit_new_level(
 
 def _alike(tape: pd.DataFrame, bought: np.ndarray) -> float:
     """Share of baskets' pairs of lines of which both are new or both known, each basket of two lines or more
-    counting once."""
+    counting once; NaN where there is no such basket."""
     known = pd.Series(bought[tape["shopper"], tape["item"]]).groupby(tape["visit"].to_numpy())
     n, k = known.size(), known.sum()
+    n, k = n[n > 1], k[n > 1]
     pairs = (k * (k - 1) + (n - k) * (n - k - 1)) / (n * (n - 1))
-    return float(pairs[n > 1].mean())
+    return float(pairs.mean()) if len(pairs) else float("nan")
 
 
 def _new_odds(tape: pd.DataFrame, bought: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ def department_pairs(tape: pd.DataFrame, department: np.ndarray, n: int) -> np.n
     """(2, 6, n) ordered pairs of lines of one department (I,) of `n` in baskets of each class of
     `SIZE_EDGES`, and how many there would be by the departments' shares of lines in it."""
     visit = pd.factorize(tape["visit"])[0]
-    lines = np.zeros((visit.max() + 1, n))
+    lines = np.zeros((visit.max(initial=-1) + 1, n))
     np.add.at(lines, (visit, department[tape["item"]]), 1.0)
     size = lines.sum(1)
     pairs = np.zeros((2, len(SIZE_EDGES) + 1, lines.shape[1]))

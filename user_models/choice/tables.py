@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -26,6 +28,7 @@ from bundlegym.user_models.choice.trial import habit_share
 from bundlegym.user_models.choice.tried import fading, tried_by_week
 from bundlegym.user_models.choice.utility import unbought
 from bundlegym.user_models.coupons import coupon_effect, coupon_tables, usual_push
+from bundlegym.user_models.exposure import fit_wear_out
 from bundlegym.user_models.indicator import indicator
 from bundlegym.user_models.leanings import log_total, trait_range
 from bundlegym.user_models.missions import (
@@ -71,8 +74,9 @@ def fit_tensors(
     of a size are for; `new_level` (K,) and `new_spread` (1,) as in `fit_new_level`; `drift` (2, W, I), none
     as yet; `coupon_effect` (2,) as estimated, its standard error; `campaign_*`, `coupon_push` as in
     `coupon_tables`; `habit_share` (2,) as estimated, its standard error; `trial_habit` (1,), the chance that
-    a trial leaves a habit; `trip_cdf`, `trip_rate` (S, K): chances and log rates of trips; `trip_gap` (5, 6)
-    log of that of `fit_trips`, `usual_trip`, `last_trip` as there; and those of `fit_rhythm` and `fit_units`.
+    a trial leaves a habit; `wear_out` (3,) as in `_fit_wear_out`; `trip_cdf`, `trip_rate` (S, K):
+    chances and log rates of trips; `trip_gap` (5, 6) log of that of `fit_trips`, `usual_trip`, `last_trip` as
+    there; and those of `fit_rhythm` and `fit_units`.
     """
     progress = stages.progress
     progress("user model: tastes, missions, visits, units, trips")
@@ -123,6 +127,7 @@ def fit_tensors(
         f"user model: habit is {share:.2f} (standard error {error:.2g}) of what follows a first purchase"
     )
     habit = np.clip(_told(share, error), 0.0, 1.0)
+    wear_out = stages("wear_out", lambda: _fit_wear_out(dataset, weeks, shoppers, steady, progress))
     group_category = np.zeros(taste.group.max() + 1, dtype=np.int64)
     group_category[taste.group] = frequency.category
     category_department = np.zeros(frequency.category.max() + 1, dtype=np.int64)
@@ -167,6 +172,7 @@ def fit_tensors(
         **coupons,
         **trial,
         "trial_habit": np.array([habit], dtype=np.float32),
+        **wear_out,
         **stages("rhythm", lambda: fit_rhythm(dataset, weeks, shoppers)),
         **stages("units", lambda: fit_units(dataset, weeks, shoppers, marketing.rebate)),
     }
@@ -182,6 +188,25 @@ def fit_tensors(
     new = torch.from_numpy(gap_shares(dataset, weeks, shoppers) @ np.exp(coefficients["new_gap"])).float()
     tensors["trip_rate"] = _trip_rates(tensors, outside, new, weeks)
     return tensors
+
+
+def _fit_wear_out(
+    dataset: Dataset,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    steady: np.ndarray,
+    progress: Callable[[str], None],
+) -> dict[str, np.ndarray]:
+    """`wear_out` (RUNS,) float32, what the mailer's coefficient, which is of the mean week in the mailer, is
+    multiplied by in the first, second and later weeks of a run."""
+    found = fit_wear_out(dataset, weeks, shoppers, steady)
+    told = ", ".join(
+        f"{factor:.2f} ({error:.2f})"
+        for factor, error in zip(found.factor, found.standard_error, strict=True)
+    )
+    progress(f"user model: {found.note}; of a mailer's effect is left, week by week in a row, {told}")
+    mean = np.average(found.factor, weights=np.maximum(found.item_weeks, 1))
+    return {"wear_out": (found.factor / mean).astype(np.float32)}
 
 
 def _classes(factor: np.ndarray) -> np.ndarray:

@@ -111,20 +111,20 @@ def bought_in_tail(
     state: State,
     visit: Visit,
     bought: Tensor,
+    decided: Tensor,
     tail: Tensor,
     total: Tensor,
     draws: Draws,
 ) -> tuple[Tensor, Tensor]:
     """(P,) row and item of the purchases that `tail` (N, SLOTS) marks and of those that follow them, once
-    each, but for what is on the shortlist or offered, which was decided there, and what is not wanted beside
-    what is `bought` (N, L + B) of the considered items; `total` as in `tail_items`."""
+    each, but for what is on the shortlist or among the `decided` items (N, B), -1 for none, and what is not
+    wanted beside what is `bought` (N, L + B) of the considered items; `total` as in `tail_items`."""
     item = tail_items(t, state, visit.week, total, tail, draws)
     n_short, (row, slot) = state["last"].shape[1], bought.nonzero(as_tuple=True)
     short = visit.items[:, :n_short].contiguous()
-    offered = torch.where(visit.offered >= 0, visit.items[:, n_short:], -1)
     place = torch.searchsorted(short, item).clamp(max=n_short - 1)
     new = (item >= 0) & (short.gather(1, place) != item)
-    new &= (offered[:, None] != item[:, :, None]).all(2)
+    new &= (decided[:, None] != item[:, :, None]).all(2)
     new &= still_wanted(t, row, visit.items[row, slot], item, draws)
     key = torch.unique(new.nonzero()[:, 0] * len(t["group"]) + item[new])
     return key // len(t["group"]), key % len(t["group"])

@@ -117,9 +117,8 @@ def _next_flavour(t, row, item, luck):
 def tail_purchases(t, key, s, week, count, tail, lift, running, tried, offered, first_of, basket, found):
     """Fill `found` with the items of the tail's `count` purchases and of those that follow them, ascending,
     once each, but for those that are on the shortlist or offered, which was decided there, and those that are
-    not wanted beside the `basket` (see `is_wanted`): how many they are, and whether one of those left out was
-    only offered."""
-    n, only_offered, row = 0, False, tail_row(t, s, week)
+    not wanted beside the `basket` (see `is_wanted`): how many they are."""
+    n, row = 0, tail_row(t, s, week)
     for slot in range(count):
         item = _tail_item(t, key, s, week, row, slot, tail, lift, running, tried)
         for step in range(1 + FOLLOWERS):
@@ -128,7 +127,6 @@ def tail_purchases(t, key, s, week, count, tail, lift, running, tried, offered, 
             known, is_offered = place_of(t.shortlist[s], item) >= 0, False
             for other in offered:
                 is_offered |= other == item
-            only_offered |= is_offered and not known
             left_out = known or is_offered or not is_wanted(t, key, first_of, basket, item)
             place = n
             while not left_out and place > 0 and found[place - 1] >= item:
@@ -142,4 +140,4 @@ def tail_purchases(t, key, s, week, count, tail, lift, running, tried, offered, 
             if step < FOLLOWERS:
                 luck = compiled_draw(key_of(key, streams.FLAVOUR), slot * FOLLOWERS + step)
                 item = _next_flavour(t, row, item, luck)
-    return n, only_offered
+    return n

@@ -32,17 +32,20 @@ MOST_PULL = 2.0  # of a basket on an item's log rate: few baskets tell how far i
 class Visit:
     """Where N shoppers stand at one visit; the items considered are the shortlist's L and the offer's B.
 
-    items, log_rate: (N, L + B), log rates of -inf where an offered item is on the shortlist already; answer
-    (N, L + B) to promotions, by how familiar the item is; offered (N, B) the place of each offered item among
-    the considered, -1 for none; week (N,); cell (N, L + B) the place of item and week in a table by both,
+    items, log_rate: (N, L + B), log rates of -inf where an offered item is on the shortlist already; noise
+    (N, L + B) Gumbel; answer (N, L + B) to promotions, by how familiar the item is; offered (N, B) the place
+    of each offered item among the considered, -1 for none; remembered (N, B) bool, bought before though not
+    on the shortlist; week (N,); cell (N, L + B) the place of item and week in a table by both,
     laid flat; shift (N, C) missions and purposes by category; new_level (N, G) of what is new of each
     subcategory on trips of the size; size (N,) log of the trip's rate; trip (N,) its class, as planned.
     """
 
     items: Tensor
     log_rate: Tensor
+    noise: Tensor
     answer: Tensor
     offered: Tensor
+    remembered: Tensor
     week: Tensor
     cell: Tensor
     shift: Tensor
@@ -89,10 +92,15 @@ def open_visit(t: Tensors, state: State, offer: Offer, draws: Draws) -> Visit:
     trip = trip_class(t, shopper, torch.from_numpy(LOG_GRID).to(shopper.device)[size] + factor)
     shift = mission_shift(t, draws, size) + department_shift(t, draws, size)
     level = t["group_level"][size]
-    log_rate = utility + log_size[:, None] + shift.gather(1, t["category"][items])
-    log_rate = log_rate + level.gather(1, t["group"][items])
+    of_trip = shift.gather(1, t["category"][items]) + level.gather(1, t["group"][items])
+    # What is remembered is drawn whatever the trip is for, see `tail`.
+    of_trip[:, short.shape[1] :].masked_fill_(bought, 0.0)
+    log_rate = utility + log_size[:, None] + of_trip
     log_rate[:, short.shape[1] :].masked_fill_(~unknown, -torch.inf)
-    return Visit(items, log_rate, answer, offered, week, cell, shift, level + new, log_size, trip)
+    noise = draws.gumbel(streams.NOISE, items)
+    return Visit(
+        items, log_rate, noise, answer, offered, bought, week, cell, shift, level + new, log_size, trip
+    )
 
 
 def _known(t: Tensors, state: State, items: Tensor) -> Tensor:

@@ -21,14 +21,16 @@ from bundlegym.user_models.choice.drift import (
     no_effect,
 )
 from bundlegym.user_models.choice.enough import fit_enough
+from bundlegym.user_models.choice.exposures import RUNS
 from bundlegym.user_models.choice.features import departments
 from bundlegym.user_models.choice.fit import fit_coefficients
-from bundlegym.user_models.choice.level import fit_level, last_fifth
+from bundlegym.user_models.choice.level import fit_level
 from bundlegym.user_models.choice.novelty import fit_new_level
 from bundlegym.user_models.choice.purposes import fit_department_spread
 from bundlegym.user_models.choice.tables import fit_tensors
 from bundlegym.user_models.choice.tail import tail_with
-from bundlegym.user_models.stages import Arrays, Stages
+from bundlegym.user_models.needs import cannot_learn, check_enough, last_fifth
+from bundlegym.user_models.stages import Arrays, Stages, check_finite
 from bundlegym.user_models.tape import real_tape, simulated_tape
 from bundlegym.user_models.taste import subcategories
 from bundlegym.user_models.trips import GRID
@@ -36,6 +38,12 @@ from bundlegym.user_models.trips import GRID
 _LEAST_WEEKS = 3  # of a fit: units, for one, are counted in some and seen in others
 _SIMULATIONS = 4  # that say what all parts make of classes of items
 _VISITS = 2_048  # so many say how much is expected of an item beside others
+
+#: What only offers ask for, where none is made.
+_NOBODY_OFFERS = {
+    "trial": {"habit_share": np.array([0.0, np.inf])},
+    "wear_out": {"wear_out": np.ones(RUNS, dtype=np.float32)},
+}
 
 if TYPE_CHECKING:
     from bundlegym.user_models.choice.shopper import ChoiceShopper
@@ -55,7 +63,14 @@ def fit_whole(
     """The tensors of `fit_tensors`, their level set as in `fit_level`, `enough` (G,) as in `fit_enough`,
     `department_spread` (K, D) as in `fit_department_spread`, `new_level` (K,) and `new_spread` (1,) as in
     `fit_new_level`, `drift_mean` and `drift_variance` (2, C) as in `fit_drift`, and `drift` as in
-    `draw_drift`. `model_of` makes the model that simulates of tensors."""
+    `draw_drift`. `model_of` makes the model that simulates of tensors.
+
+    Raises:
+        UserError: the log holds too little for a fit, or the fit ends in numbers that are not finite.
+    """
+    check_enough("choice", dataset, weeks, shoppers)
+    for sentence in cannot_learn(dataset, weeks, shoppers):
+        stages.progress(sentence)
     later, known = last_fifth(weeks), np.flatnonzero(shoppers)
     rows = visit_rows(dataset, later, shoppers)
 
@@ -88,11 +103,19 @@ def fit_whole(
         none |= {"new_level": np.zeros(len(GRID), np.float32), "new_spread": np.zeros(1, np.float32)}
         none["department_spread"] = np.zeros((len(GRID), departments(dataset).max() + 1), np.float32)
         none |= no_effect()
-        tape = real_tape(dataset, later, known)
-        if later[0] - first < _LEAST_WEEKS or tape.empty:
+        tape, before = real_tape(dataset, later, known), last_fifth((first, later[0]))
+        if (
+            later[0] - first < _LEAST_WEEKS
+            or tape.empty
+            or not len(visit_rows(dataset, before, shoppers))  # by which that model's level would be set
+        ):
+            stages.progress(
+                "user model: too little to tell what a model of the first weeks misses in the last fifth of "
+                "them; substitutes, purposes of trips, what is new and drift do nothing"
+            )
             return none
-        # Nobody is made an offer, so no habit of a trial is looked for.
-        unkept = Stages(None, lambda _: None, {"trial": {"habit_share": np.array([0.0, np.inf])}})
+        # Nobody is made an offer, so neither the habit of a trial nor wear-out is looked for.
+        unkept = Stages(None, lambda _: None, _NOBODY_OFFERS)
         model = model_of(finished((first, later[0]), none, unkept, by_category=True))
         fit_enough(model, model.tensors, tape, later, known, seed)
         all_weeks = real_tape(dataset, weeks, known)
@@ -115,7 +138,9 @@ def fit_whole(
     near = near_items(tensors, line_counts(dataset, weeks) > 0)
     some = rows[:: max(1, len(rows) // _VISITS)]
     drift = draw_drift(tensors, expected_lines(model_of(tensors), dataset, some, near), seed)
-    return tensors | {"drift": drift} | tail_with(tensors, drift[REST])
+    whole = tensors | {"drift": drift} | tail_with(tensors, drift[REST])
+    check_finite("tables", {name: value.numpy() for name, value in whole.items()})
+    return whole
 
 
 def _tensors(arrays: Arrays) -> dict[str, Tensor]:

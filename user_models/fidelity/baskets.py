@@ -27,13 +27,13 @@ def lifts(tape: pd.DataFrame, group: np.ndarray, pairs: np.ndarray) -> np.ndarra
     """(P,) lift n_ab n / (n_a n_b) over visits of the pairs (P, 2) of groups; `group` (n_items,). NaN where
     the two would meet less than once by chance."""
     visit, _ = pd.factorize(tape["visit"])
-    n = int(visit.max()) + 1
+    n = int(visit.max(initial=-1)) + 1
     held = csr_matrix((np.ones(len(tape)), (visit, group[tape["item"]])), (n, int(group.max()) + 1))
     held.data[:] = 1.0
     together = np.asarray((held.T @ held).todense())
     a, b = pairs.T
     both = together[a, b] + 0.5  # half a visit, so that a pair never seen together has a logarithm
-    by_chance = together[a, a] * together[b, b] / n
+    by_chance = together[a, a] * together[b, b] / max(n, 1)
     return both / np.where(by_chance >= 1, by_chance, np.nan)
 
 
@@ -59,6 +59,13 @@ def lift_summary(real: np.ndarray, simulated: np.ndarray) -> dict[str, float | l
         "real_deciles": r.round(3).tolist(),
         "simulated_deciles": s.round(3).tolist(),
         "worst_decile": float(np.abs(s / r - 1).max()),
-        "correlation": float(np.corrcoef(np.log(real), np.log(simulated))[0, 1]),
+        "correlation": _correlation(np.log(real), np.log(simulated)),
         "pairs": int(known.sum()),
     }
+
+
+def _correlation(one: np.ndarray, two: np.ndarray) -> float:
+    """NaN where there are not two different values of each."""
+    if not (np.ptp(one) > 0 and np.ptp(two) > 0):
+        return float("nan")
+    return float(np.corrcoef(one, two)[0, 1])

@@ -57,8 +57,9 @@ def rival_nll(
 
     total = counts.sum(1)
     personal = counts[shopper, item] + _PERSONAL_WEIGHT * popularity[item]
+    rank = min(_FACTORS, int(fit_shoppers.sum()), dataset.n_items)
     factors = NMF(
-        _FACTORS, init="nndsvda", solver="mu", beta_loss="kullback-leibler", max_iter=60, random_state=0
+        rank, init="nndsvda", solver="mu", beta_loss="kullback-leibler", max_iter=60, random_state=0
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -33,7 +33,9 @@ def write_page(
     for name, axis in zip(("lift_categories", "lift_items"), axes.flat[12:14], strict=True):
         real, simulated = samples[name]
         axis.loglog(real, simulated, ".", color=_SIMULATED, markersize=2, alpha=0.4)
-        ends = [np.nanmin([real, simulated]), np.nanmax([real, simulated])]
+        told = np.concatenate([real, simulated])
+        told = told[~np.isnan(told)]
+        ends = [told.min(), told.max()] if len(told) else []  # a small log has no frequent pairs
         axis.plot(ends, ends, color="black", linewidth=1)
         _plain_ticks(axis)
         axis.set_title(f"co-purchase {name.replace('_', ' of ')}", fontsize=11)
@@ -47,7 +49,8 @@ def write_page(
     axis.loglog(predicted, observed, "o-", color=_SIMULATED)
     axis.plot(predicted, predicted, color="black", linewidth=1)
     _plain_ticks(axis)
-    axis.set_title(f"calibration, expected error {content['calibration_error']:.4f}", fontsize=11)
+    error = content["calibration_error"]
+    axis.set_title(f"calibration, expected error {'-' if error is None else f'{error:.4f}'}", fontsize=11)
     axis.set_xlabel("predicted chance to buy from a category")
     axis.set_ylabel("observed rate")
     axes.flat[0].legend()
@@ -68,6 +71,9 @@ def _histograms(axis: Any, real: np.ndarray, simulated: np.ndarray) -> None:
     """Both samples in the same bins, up to the 99.5th percentile; values get a bin each where they are few.
     Heights are on a log scale where they differ much."""
     both = np.concatenate([real, simulated])
+    if len(both) == 0:
+        axis.text(0.5, 0.5, "nothing of it in this log", ha="center", transform=axis.transAxes)
+        return
     low, high = both.min(), np.percentile(both, 99.5)
     values = np.unique(both[both <= high])
     bins = np.linspace(low, high, 40)

@@ -35,9 +35,13 @@ def fidelity(
 ) -> dict[str, Fidelity]:
     """Fit a user model on all weeks before the test weeks, and measure it in the test weeks: on the shoppers
     whom coefficients and averages were learned from (`known`), and on those held out from them (`held_out`).
+
+    Raises:
+        UserError: the log holds too little to fit on, or to compare anything with; before the fit.
     """
     split = dataset.split
     weeks = (split.train_weeks[0], split.test_weeks[0])
+    check_comparable(dataset, split.test_weeks)
     model = fit_family(name, dataset, weeks=weeks, seed=seed, cache=cache, progress=progress)
     results = compare(name, model, dataset, split.test_weeks, seed=seed, progress=progress)
     for group, mask in (("known", ~split.held_out), ("held_out", split.held_out)):
@@ -61,21 +65,29 @@ def compare(
     Raises:
         UserError: the log holds too few visits of either to compare anything with.
     """
+    check_comparable(dataset, weeks)
     results = {}
     for group, held_out in (("known", False), ("held_out", True)):
         progress(f"fidelity: shoppers {group.replace('_', ' ')}")
         mask = dataset.split.held_out == held_out
-        rows, shoppers = visit_rows(dataset, weeks, mask), np.flatnonzero(mask)
-        visits, who = len(rows), dataset.visits["shopper"].iloc[rows].nunique()
-        if visits < _LEAST_VISITS or who < _LEAST_SHOPPERS:
-            raise UserError(
-                f"{dataset.name}: weeks {weeks[0]}-{weeks[1] - 1} hold {visits} visits of {who} "
-                f"{group.replace('_', ' ')} shoppers; fidelity needs {_LEAST_VISITS} of {_LEAST_SHOPPERS}"
-            )
+        shoppers = np.flatnonzero(mask)
         results[group] = measure(
             model, dataset, name=name, weeks=weeks, shoppers=shoppers, seed=seed, progress=progress
         )
     return results
+
+
+def check_comparable(dataset: Dataset, weeks: tuple[int, int]) -> None:
+    """Raise a `UserError` where `weeks` hold too few visits of known or of held-out shoppers to compare
+    anything with."""
+    for group, mask in (("known", ~dataset.split.held_out), ("held out", dataset.split.held_out)):
+        rows = visit_rows(dataset, weeks, mask)
+        visits, who = len(rows), dataset.visits["shopper"].iloc[rows].nunique()
+        if visits < _LEAST_VISITS or who < _LEAST_SHOPPERS:
+            raise UserError(
+                f"{dataset.name}: weeks {weeks[0]}-{weeks[1] - 1} hold {visits} visits of {who} "
+                f"{group} shoppers; fidelity needs {_LEAST_VISITS} of {_LEAST_SHOPPERS}"
+            )
 
 
 def as_json(name: str, dataset: Dataset, results: dict[str, Fidelity]) -> dict[str, Any]:
@@ -185,4 +197,4 @@ def _pair(figures: Iterable[float | None]) -> str:
 def _intervals(figures: list[dict[str, Any]]) -> str:
     """The intervals of figures with `low` and `high`, in words."""
     known = [(f["low"], f["high"]) for f in figures]
-    return " ".join("-" if low is None else f"[{low:.3f}, {high:.3f}]" for low, high in known)
+    return " ".join("-" if None in pair else "[{:.3f}, {:.3f}]".format(*pair) for pair in known)

@@ -99,7 +99,7 @@ def _department_lines(lines: pd.DataFrame, by: str) -> pd.DataFrame:
 
 def two_sample_auc(real: pd.DataFrame, simulated: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
     """`auc` with a 95 % interval (`low`, `high`) from resampling shoppers, and `single_features`, the AUC of
-    the five that tell most alone."""
+    the five that tell most alone. NaN where there are fewer shoppers than folds, or a side has no rows."""
     names = [c for c in real.columns if c != "shopper"]
     both = pd.concat([real, simulated.reindex(columns=real.columns)], ignore_index=True)
     label = np.r_[np.zeros(len(real)), np.ones(len(simulated))]
@@ -110,14 +110,24 @@ def two_sample_auc(real: pd.DataFrame, simulated: pd.DataFrame, seed: int = 0) -
         keep = np.isin(shopper, some[: int(len(some) * _MOST_ROWS / len(both))])
         both, label, shopper = both[keep], label[keep], shopper[keep]
     x, score = both[names].to_numpy(np.float64), np.zeros(len(both))
-    for train, test in GroupKFold(_FOLDS).split(x, label, shopper):
-        model = HistGradientBoostingClassifier(max_iter=150, learning_rate=0.08, random_state=seed)
-        score[test] = model.fit(x[train], label[train]).predict_proba(x[test])[:, 1]
     rows = [np.flatnonzero(shopper == s) for s in np.unique(shopper)]
+    if len(rows) < _FOLDS or label.min(initial=1) == label.max(initial=0):
+        return {"auc": np.nan, "low": np.nan, "high": np.nan, "single_features": {}}
+    for train, test in GroupKFold(_FOLDS).split(x, label, shopper):
+        # A column of which these folds know nothing, such as days since the last visit where nobody came
+        # twice, has no bins.
+        known = ~np.isnan(x[train]).all(0)
+        model = HistGradientBoostingClassifier(max_iter=150, learning_rate=0.08, random_state=seed)
+        if label[train].min() == label[train].max():
+            score[test] = label[train][0]
+            continue
+        model.fit(x[np.ix_(train, known)], label[train])
+        score[test] = model.predict_proba(x[np.ix_(test, known)])[:, 1]
     resampled = []
     for _ in range(_RESAMPLES):
         pick = np.concatenate([rows[i] for i in rng.integers(len(rows), size=len(rows))])
-        resampled.append(roc_auc_score(label[pick], score[pick]))
+        if label[pick].min() < label[pick].max():
+            resampled.append(roc_auc_score(label[pick], score[pick]))
     alone = {n: abs(roc_auc_score(label, np.nan_to_num(x[:, i], nan=-1)) - 0.5) for i, n in enumerate(names)}
     low, high = np.percentile(resampled, [2.5, 97.5])
     return {

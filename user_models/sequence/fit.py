@@ -14,15 +14,14 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.errors import UserError
 from bundlegym.user_models.choice.features import Marketing, departments, gap_bins, steadily_sold
+from bundlegym.user_models.needs import check_enough, heard_end
 from bundlegym.user_models.sequence.net import BasketNet, basket_loss
 from bundlegym.user_models.taste import subcategories
 
 _BATCH = 768  # visits asked about
 #: Rates of learning: of the network, and of the coefficients that all items or departments share.
 _RATES = (0.01, 0.05)
-_HEARD_ONLY = 0.5  # of the weeks, which nothing is asked about
 _FLOOR = 0.5  # lines, so that no item is impossible
 
 
@@ -117,14 +116,9 @@ def fit_net(
     Raises:
         UserError: the weeks hold too few visits.
     """
+    check_enough("sequence", dataset, weeks, shoppers)
     visits = Visits.of(dataset, visit_rows(dataset, weeks, shoppers))
-    cut = weeks[0] + round(_HEARD_ONLY * (weeks[1] - weeks[0]))
-    asked = torch.nonzero(visits.week >= cut)[:, 0]
-    if len(asked) < 50:
-        raise UserError(
-            f"{dataset.name}: the second half of the weeks to fit on holds {len(asked)} visits; "
-            "a SequenceShopper needs at least 50"
-        )
+    cut = heard_end(weeks)
     torch_state = torch.get_rng_state()
     torch.manual_seed(seed)
     count = torch.bincount(visits.item, minlength=dataset.n_items) + _FLOOR

@@ -18,6 +18,7 @@ purchase.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,22 +29,91 @@ from bundlegym.data import Dataset
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.threads import one_thread
 from bundlegym.user_models import streams
-from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
+from bundlegym.user_models.base import (
+    CHERRY_PICK,
+    IGNORE,
+    TAKE,
+    Appraisal,
+    Offer,
+    Response,
+    State,
+    UserModel,
+)
 from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice.features import gap_bins
 from bundlegym.user_models.choice.level import fit_level
 from bundlegym.user_models.choice.utility import mission_shift
 from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.files import load_tensors, save_tensors
+from bundlegym.user_models.layout import Layout
+from bundlegym.user_models.needs import cannot_learn, check_enough
 from bundlegym.user_models.rhythm import first_visit, next_visit
 from bundlegym.user_models.rowwise import product
 from bundlegym.user_models.sequence.fit import fit_net, own_interval
 from bundlegym.user_models.sequence.tables import sequence_tensors
-from bundlegym.user_models.trips import LOG_GRID, gap_factor, trip_class, trips_before
+from bundlegym.user_models.stages import check_finite
+from bundlegym.user_models.trips import LAST_EDGES, LOG_GRID, gap_factor, trip_class, trips_before
 from bundlegym.user_models.units import draw_units
 
 _ROWS = 512  # shoppers whose tables over all items are in memory at once
 _FIRST_GAP = 1_000  # days since the visit before the first
+
+
+@dataclass(frozen=True)
+class _Open:
+    """A visit of N shoppers: `week` (N,), `rate` and `luck` (N, I) of each item, `own` (N, I) bool, what is
+    bought on its own merits, `trip` (N,) its class as planned."""
+
+    week: Tensor
+    rate: Tensor
+    luck: Tensor
+    own: Tensor
+    trip: Tensor
+
+    def bought(self) -> Tensor:
+        """(N, I) bool, what is bought without an offer: whoever came buys something, at least what came
+        nearest."""
+        nothing = (~self.own.any(1)).nonzero()[:, 0]
+        nearest = (self.rate[nothing] / -torch.log1p(-self.luck[nothing])).argmax(1)
+        bought = self.own.clone()
+        bought[nothing, nearest] = True
+        return bought
+
+    def appraise(self, items: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, M) bool, which of `items` (N, M) are bought without an offer, and the utility that each of the
+        others lacks, at most 0."""
+        wanted = self.bought().gather(1, items)
+        value = torch.log(self.rate.gather(1, items) / -torch.log1p(-self.luck.gather(1, items)))
+        return wanted, torch.where(wanted, 0.0, value.clamp(max=0.0))
+
+
+#: Letters as in `tables.sequence_tensors`; C categories.
+LAYOUT = Layout(
+    shapes={
+        "taste": "S I",
+        "shortlist": "S L",
+        "shelf_price": "W I",
+        "mission_spread": "C",
+        "count": "W S L",
+        "last": "W S L",
+        "hidden": "W S H",
+        "last_visit": "W S",
+        "last_trip": "W S",
+        "push": "W I",
+        "rebate": "W I",
+        "price_slope": "I",
+        "group": "I",
+        "category": "I",
+        "joined": "S",
+        "calling": "I H",
+        "trip_cdf": "S K",
+        "trip_rate": "S K",
+        "usual_trip": "S",
+        "hazard_own": "S",
+    },
+    codes={"shortlist": (0, "I"), "category": (0, "C"), "last_trip": (0, str(len(LAST_EDGES) + 1))},
+    rising=("shortlist",),
+)
 
 
 class SequenceShopper(UserModel):
@@ -52,6 +122,8 @@ class SequenceShopper(UserModel):
     Attributes:
         tensors: everything fitted or read off the log, by name; see `tables.sequence_tensors`.
     """
+
+    layout = LAYOUT
 
     def __init__(self, tensors: dict[str, Tensor], device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
@@ -72,14 +144,27 @@ class SequenceShopper(UserModel):
         device: torch.device | str = "cpu",
     ) -> SequenceShopper:
         """Fit on `weeks` (by default the training weeks). The network and averages come from `shoppers` (mask
-        (n_shoppers,), by default those who are not held out); anybody's own history is their own."""
+        (n_shoppers,), by default those who are not held out); anybody's own history is their own.
+
+        Raises:
+            UserError: the log holds too little for a fit, or the fit ends in numbers that are not finite.
+        """
         weeks = weeks or dataset.split.train_weeks
         shoppers = ~dataset.split.held_out if shoppers is None else shoppers
+        check_enough("sequence", dataset, weeks, shoppers)
+        for sentence in cannot_learn(dataset, weeks, shoppers):
+            progress(sentence)
         net = fit_net(dataset, weeks, shoppers, width=width, epochs=epochs, seed=seed, progress=progress)
         progress("user model: histories, trips, visits, units")
+        check_finite("network", {name: value.numpy(force=True) for name, value in net.state_dict().items()})
         model = SequenceShopper(sequence_tensors(net, dataset, weeks, shoppers, shortlist_size))
         fit_level(model, model.tensors, dataset, weeks, shoppers, seed)
+        check_finite("level", {name: value.numpy() for name, value in model.tensors.items()})
         return SequenceShopper(model.tensors, device)
+
+    @property
+    def offer_is_only_discount(self) -> bool:
+        return True
 
     def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
         return first_visit(self.tensors, shopper, day, draws)
@@ -159,8 +244,15 @@ class SequenceShopper(UserModel):
         whole = {name: torch.cat(column) for name, column in columns.items()}
         return Response(**whole), {name: torch.cat([part[name] for part in after]) for name in state}
 
-    def _respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
-        """`respond` of few shoppers, since it goes over all items of each."""
+    def appraise(self, state: State, items: Tensor, draws: Draws) -> Appraisal:
+        parts = [
+            self._appraise({name: value[rows] for name, value in state.items()}, items[rows], draws.of(rows))
+            for rows in torch.arange(len(items), device=self.device).split(_ROWS)
+        ]
+        return Appraisal(*(torch.cat([getattr(part, name) for part in parts]) for name in vars(parts[0])))
+
+    def _open(self, state: State, draws: Draws) -> _Open:
+        """What is known when few shoppers come to the door."""
         t, shopper, week = self.tensors, state["shopper"], self._week(state["day"])
         trip = torch.searchsorted(t["trip_cdf"][shopper], draws.uniform(streams.TRIP)[:, None])
         trip = trip.clamp(max=t["trip_rate"].shape[1] - 1)
@@ -174,26 +266,29 @@ class SequenceShopper(UserModel):
         # log(rate) + Gumbel noise is above 0 with chance 1 - exp(-rate).
         luck = draws.uniform(streams.NOISE, torch.arange(rate.shape[1], device=self.device))
         own = torch.expm1(-rate).add_(luck) < 0
+        return _Open(week, rate, luck, own, planned)
 
+    def _respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
+        """`respond` of few shoppers, since it goes over all items of each."""
+        t, shopper, visit = self.tensors, state["shopper"], self._open(state, draws)
+        alone, week = visit.bought(), visit.week
         here, offered = offer.items >= 0, offer.items.clamp(min=0)
-        value = torch.log(rate.gather(1, offered) / -torch.log1p(-luck.gather(1, offered)))
-        price = t["shelf_price"][week[:, None], offered]
-        none = torch.zeros(*offered.shape, offered.shape[1], device=self.device)
-        whole = takes_whole(value, price, t["price_slope"][offered], here.float(), none, offer.discount, 0.0)
-        taken = torch.zeros_like(own)
+        wanted, value = visit.appraise(offered)
+        price, slope = t["shelf_price"][week[:, None], offered], t["price_slope"][offered]
+        whole = takes_whole(value, wanted, price, slope, here, offer.discount)
         place, slot = (here & whole[:, None]).nonzero(as_tuple=True)
+        taken = torch.zeros_like(alone)
         taken[place, offered[place, slot]] = True
-
-        # Whoever came buys something: what came nearest.
-        nothing = (~own.any(1) & ~whole).nonzero()[:, 0]
-        nearest = (rate[nothing] / -torch.log1p(-luck[nothing])).argmax(1)
-        own[nothing, nearest] = True
+        new = taken & ~alone
+        # Who buys the bundle does not take home what came nearest instead of nothing.
+        own = torch.where(new.any(1, keepdim=True), visit.own | (taken & alone), alone)
 
         row, item = (own | taken).nonzero(as_tuple=True)
         units = draw_units(t, shopper[row], item, week[row], draws.of(row))
+        units = torch.where(new[row, item], 1, units)  # one unit of what is new
         off = offer.discount[row] * taken[row, item] / units
         picked = (own.gather(1, offered) & here).any(1)
-        days, left = next_visit(t, shopper, state["day"], planned, draws)
+        days, left = next_visit(t, shopper, state["day"], visit.trip, draws)
         response = Response(
             choice=torch.where(whole, TAKE, torch.where(picked, CHERRY_PICK, IGNORE)),
             row=row,
@@ -203,7 +298,22 @@ class SequenceShopper(UserModel):
             days=days,
             left=left,
         )
-        return response, self._after(state, own, taken, days, planned)
+        return response, self._after(state, own, taken, days, visit.trip)
+
+    def _appraise(self, state: State, items: Tensor, draws: Draws) -> Appraisal:
+        """`appraise` of few shoppers."""
+        visit = self._open(state, draws)
+        wanted, value = visit.appraise(items)
+        row, slot = wanted.nonzero(as_tuple=True)
+        quantity = torch.zeros_like(items)
+        quantity[row, slot] = draw_units(
+            self.tensors, state["shopper"][row], items[row, slot], visit.week[row], draws.of(row)
+        )
+        nothing = torch.zeros_like(value)
+        slope = self.tensors["price_slope"][items]
+        return Appraisal(
+            wanted, quantity, value, slope, nothing, nothing[:, :, None].expand(-1, -1, items.shape[1])
+        )
 
     def _after(self, state: State, own: Tensor, taken: Tensor, days: Tensor, trip: Tensor) -> State:
         short = self.tensors["shortlist"][state["shopper"]]
@@ -262,8 +372,7 @@ class SequenceShopper(UserModel):
         Raises:
             UserError: a file is missing or unreadable, or an earlier version wrote it.
         """
-        added = {"last_trip", "usual_trip", "hazard_own"}
-        return SequenceShopper(load_tensors(folder, "sequence", added)[0], device)
+        return SequenceShopper(load_tensors(folder, "sequence", LAYOUT)[0], device)
 
 
 def _factor(size: Tensor, share: Tensor) -> Tensor:

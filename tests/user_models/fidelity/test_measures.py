@@ -11,7 +11,11 @@ import torch
 
 from bundlegym.data import visit_rows
 from bundlegym.user_models import ChoiceShopper
+from bundlegym.user_models.base import Offer, Response, State, UserModel
+from bundlegym.user_models.draws import Draws
 from bundlegym.user_models.fidelity import baskets, calibration, distributions, two_sample
+from bundlegym.user_models.fidelity.page import write_page
+from bundlegym.user_models.fidelity.report import as_json, as_text, compare
 from bundlegym.user_models.fidelity.response import conditional_poisson, offer_elasticity
 from bundlegym.user_models.tape import real_tape, simulated_tape
 
@@ -83,6 +87,17 @@ def test_a_classifier_finds_a_difference_and_finds_none(dataset, tape):
     assert two_sample.two_sample_auc(features, dearer)["auc"] > 0.8
 
 
+def test_a_classifier_bears_a_column_of_which_nothing_is_known(dataset, tape):
+    """Nobody came twice, so days since the last visit are not known."""
+    features = two_sample.basket_features(tape, dataset, dataset.split.test_weeks[0]).assign(gap=np.nan)
+    half = np.arange(len(features)) % 2 == 0
+    told = two_sample.two_sample_auc(features[half], features[~half])
+    assert 0.3 < told["auc"] < 0.7 and told["low"] <= told["auc"] <= told["high"]
+    few = features[features["shopper"].isin(features["shopper"].unique()[:3])]
+    assert np.isnan(two_sample.two_sample_auc(few, few)["auc"])
+    assert np.isnan(two_sample.two_sample_auc(features, features[:0])["auc"])
+
+
 def test_conditional_poisson_finds_its_own_coefficients():
     rng = np.random.default_rng(0)
     x = rng.normal(0, 0.5, (60, 40, 2))
@@ -128,3 +143,38 @@ def test_orange_juice_has_its_known_elasticity_and_feature_multiplier():
     elasticity, feature = np.mean(found, axis=0)
     assert elasticity == pytest.approx(-2.86, rel=0.1)
     assert np.exp(feature) == pytest.approx(1.87, rel=0.1)
+
+
+class Nobody(UserModel):
+    """Shoppers who never come."""
+
+    device = torch.device("cpu")
+
+    def reset(self, shopper: torch.Tensor, day: torch.Tensor) -> State:
+        return {"shopper": shopper}
+
+    def arrive(self, shopper: torch.Tensor, day: torch.Tensor, draws: Draws) -> torch.Tensor:
+        return day + 10_000
+
+    def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
+        none = torch.zeros(0, dtype=torch.int64)
+        here = torch.zeros(len(state["shopper"]), dtype=torch.int64)
+        return Response(here, none, none, none, none.float(), here + 1, here == 0), state
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_model_whose_shoppers_never_come_gets_figures_or_none(dataset, tmp_path):
+    compared = compare("nobody", Nobody(), dataset, dataset.split.test_weeks, progress=lambda _: None)
+    content = as_json("nobody", dataset, compared)
+    assert content["base_rates"]["visits_per_shopper_week"]["simulated"] == 0
+    assert content["two_sample_auc"] is None and "nobody" in (text := as_text(content))
+    write_page(tmp_path, content, compared["known"].samples, text)
+
+
+def test_the_page_bears_figures_of_which_nothing_is_known(dataset, tmp_path):
+    names = [*distributions.RETAILSYNTH, "basket_size", "basket_value", "days_between_visits"]
+    names += ["days_between_purchases", "lift_categories", "lift_items", "elasticity", "calibration"]
+    content: dict = {"user_model": "none", "log": "none", "calibration_error": None, "ks_complement_more": {}}
+    content["ks_complement"] = dict.fromkeys(names, 0.0)
+    samples = {name: (np.empty(0), np.empty(0)) for name in names}
+    assert write_page(tmp_path, content, samples, "text").exists()

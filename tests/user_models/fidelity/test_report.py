@@ -30,7 +30,7 @@ def test_the_figures_are_printed_kept_and_drawn(command, capsys, tmp_path):
     shown = capsys.readouterr().out
     for name in (*RETAILSYNTH, "Co-purchase lift", "Two-sample AUC", "matrix_factorisation", "bundle_pull 1"):
         assert name in shown
-    figures = json.loads(path.read_text())
+    figures = json.loads(path.read_text(encoding="utf-8"))
     taken = {row["value"]: row["acceptance_rate"]["mean"] for row in figures["sweep"][-4:]}
     assert taken[0.0] < taken[0.5] < taken[1.0]  # who likes bundles as such takes more of them
     for part in (figures, figures["held_out"]):
@@ -40,13 +40,13 @@ def test_the_figures_are_printed_kept_and_drawn(command, capsys, tmp_path):
         rivals = part["nll_per_item"]
         assert rivals["choice"] < rivals["popularity"]
     assert (tmp_path / "page" / "fidelity.png").read_bytes()[:4] == b"\x89PNG"
-    assert "fidelity.png" in (tmp_path / "page" / "fidelity.html").read_text()
+    assert "fidelity.png" in (tmp_path / "page" / "fidelity.html").read_text(encoding="utf-8")
 
 
 def test_what_limits_a_figure_is_told_beside_it(command, tmp_path):
     path = tmp_path / "fidelity.json"
     command("--user-model", "replay", "--json", str(path))
-    figures = json.loads(path.read_text())
+    figures = json.loads(path.read_text(encoding="utf-8"))
     # Whoever replays the log is no further from it than one replay from another.
     assert set(figures["ks_complement_of_luck"].values()) == {1.0}
     assert figures["co_purchase_lift_items"]["worst_decile_of_luck"] == 0.0

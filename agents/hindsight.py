@@ -1,8 +1,8 @@
-"""The myopic oracle: what one could earn at a visit if the shopper's mind were an open book.
+"""Hindsight: what one could earn at a visit if its luck were known. A curiosity, and no rival.
 
 It asks the user model itself, with the very luck that the visit will have, what each bundle would bring, and
-lets the best one grow item by item. Nobody who must learn from a log can know that much: the oracle marks the
-room above a policy and is no rival. It looks at one visit only; habits and stocks are nothing to it.
+lets the best one grow item by item. Nobody can know that much: `planner` is what can be known. It looks at
+one visit only; habits and stocks are nothing to it.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from bundlegym.agents.margins import margin_of
 from bundlegym.envs.core import BundleCore
 from bundlegym.user_models.base import Offer
 
 
-class MyopicOracle:
-    """A policy `oracle(core) -> actions (N,)`; it plans a whole bundle when a visit opens."""
+class Hindsight:
+    """A policy `hindsight(core) -> actions (N,)`; it plans a whole bundle when a visit opens."""
 
     def __init__(self) -> None:
         self.plan = torch.zeros(0, 0, dtype=torch.int64)
@@ -62,5 +63,4 @@ def margins(core: BundleCore, rows: Tensor, items: Tensor, discount: float) -> T
     state = {name: value[row] for name, value in core.state.items()}
     offer = Offer(items.reshape(-1, size), torch.full((m * tries,), discount, device=core.device))
     response, _ = core.user_model.respond(state, offer, core.draws(row))
-    earned = response.quantity * (response.price - core.market.unit_cost[response.item])
-    return torch.zeros(m * tries, device=core.device).index_add(0, response.row, earned).reshape(m, tries)
+    return margin_of(core.market, response, core.records.day[row]).reshape(m, tries)

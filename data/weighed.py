@@ -1,0 +1,54 @@
+"""Which items are sold by weight: their price a piece is the price of what lay on the scales.
+
+Such an item's list price moves from line to line though the shop changed nothing, and so does its weekly
+median. A cost that stays the same while that price moves makes margins out of nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bundlegym.data.catalogue import called
+
+#: An item is sold by weight where quantity is 1 on this share of its lines or more (meat is often bought as
+#: two packs), and the price asked moves by more than `MOVE` from one line to the next on `MOVING_SHARE`.
+SINGLE_SHARE, MOVE, MOVING_SHARE = 0.75, 0.1, 0.6
+#: Items with fewer lines are not told apart from others.
+MIN_LINES = 20
+
+
+def weighed_items(lines: pd.DataFrame) -> np.ndarray:
+    """(n_items,) bool, in the order of the item codes: what is sold by weight, by the rule above.
+
+    An item code for goods of many prices (single stems, cakes to order) looks the same and counts, too. The
+    price asked is the price paid plus coupon discount, so that a log without list prices tells it as well.
+    Prices of a shelf move from line to line only where stores or weeks differ, which is less often.
+
+    Args:
+        lines: `item` (codes from 0, each with a line), `time`, `quantity`, `price_paid`, optionally
+            `coupon_discount`; of one item in order of time.
+    """
+    asked = np.log((lines["price_paid"] + lines.get("coupon_discount", 0.0)).clip(lower=0.01))
+    ordered = pd.DataFrame(
+        {"item": lines["item"], "time": lines["time"], "asked": asked, "single": lines["quantity"] == 1}
+    ).sort_values(["item", "time"], kind="stable")
+    by_item = ordered.groupby("item")
+    moves = by_item["asked"].diff().abs() > np.log1p(MOVE)
+    count, moving = by_item.size(), moves.groupby(ordered["item"]).sum()
+    single = by_item["single"].mean()
+    enough = (count >= MIN_LINES) & (single >= SINGLE_SHARE)
+    return (enough & (moving >= MOVING_SHARE * (count - 1))).to_numpy()
+
+
+def weighed_report(items: pd.DataFrame, lines: pd.DataFrame) -> dict:
+    """For the data report, JSON: how many items are `weighed`, their share of the lines, and the names of
+    those with most lines."""
+    count = lines["item"].value_counts()
+    weighed = items.index[items["weighed"]]
+    most = count.reindex(weighed).sort_values(ascending=False, kind="stable").index[:10]
+    return {
+        "items": len(weighed),
+        "share_of_lines": float(count.reindex(weighed).sum() / len(lines)),
+        "most_bought": [called(items, item) for item in most],
+    }
