@@ -71,6 +71,9 @@ def full_mapping(pairs: Mapping[str, str]) -> dict[str, str]:
         raise UserError(
             "column mapping: give price_paid (of one piece) or amount (of the whole line), not both"
         )
+    price = mapping.get("price_paid", mapping.get("amount"))
+    if price is not None and price == mapping.get("quantity"):
+        raise UserError(f"column mapping: '{price}' is mapped to the price and to the quantity")
     return mapping
 
 

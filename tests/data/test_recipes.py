@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (the made-up files stand as their logs have them)
 """The mappings of well-known logs, on made-up files of the same form."""
 
 from __future__ import annotations
