@@ -9,12 +9,34 @@ from bundlegym.evaluation.table import MARGIN_LEGEND, format_table
 
 #: What values of `offer_exposure` assume of an offer.
 _MEANING = {0.0: "an offer is only its discount", 1.0: "an offer works like the log's own mailer"}
+#: Kinds of policies that a shop could use; others know what no shop knows.
+DEPLOYABLE = ("learned", "heuristic", "planner")
 _PART_OF_MAILER = "an offer works like so much of the log's own mailer"
 
 
 def assumption(exposure: float) -> str:
     """What a value of `offer_exposure` assumes, in words."""
     return f"Offer exposure {exposure:g}: {_MEANING.get(exposure, _PART_OF_MAILER)}"
+
+
+def verdict(rows: list[dict[str, Any]]) -> str:
+    """One sentence on the rows of an assumption: what earns more than offering nothing, by every judge.
+
+    Only what could be deployed counts, and only what is better beyond its interval. Without judges the model
+    that the agents trained on speaks, and the sentence says so.
+    """
+    rows = [row for row in rows if row["kind"] in DEPLOYABLE]
+    judged = [row for row in rows if row["user_model"].endswith("judge")]
+    who = "by every judge" if judged else "by the model that the agents trained on, no judge was asked"
+    tables: dict[str, dict[str, dict[str, float]]] = {}
+    for row in judged or rows:
+        tables.setdefault(row["user_model"], {})[row["policy"]] = row["incremental_margin_per_visit"]
+    first, *others = tables.values()
+    pays = [name for name in first if all(table[name]["low"] > 0 for table in (first, *others))]
+    if not pays:
+        return f"Nothing pays: no policy earns more than offering nothing, beyond its interval, {who}."
+    pays.sort(key=lambda name: -min(table[name]["mean"] for table in (first, *others)))
+    return f"More than offering nothing, beyond their intervals, {who}: {', '.join(pays)}."
 
 
 def _other_sizes(results: dict[str, Any]) -> list[str]:
@@ -44,6 +66,7 @@ def summary(results: dict[str, Any]) -> str:
             if under == exposure:
                 whose = "fitted on held-out shoppers" if name.endswith("judge") else "the model trained on"
                 parts.append(f"Shoppers: {name}, {whose}\n\n{format_table(list(rows))}")
+        parts.append(verdict([row for row in every if table_of(row)[0] == exposure]))
     parts.append(MARGIN_LEGEND)
     parts += [f"Note: {note}" for note in results["notes"]]
     return "\n\n".join(parts)
