@@ -37,6 +37,7 @@ BYTE_ORDER_MARKS = (
 )
 #: Encodings that shops' tills and spreadsheets write besides UTF-8.
 LEGACY_ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp932", "gb18030", "big5", "cp949"]
+LATIN_ENCODINGS = ["cp1252", "cp1250", "cp1254"]
 #: Rows with too many fields, as a share, beyond which the file is not understood.
 MOST_LONG_ROWS = 0.01
 TEXT = pa.dictionary(pa.int32(), pa.string())
@@ -245,8 +246,11 @@ def _encoding_of(head: bytes, source: Source, notes: dict[str, str]) -> str:
 def _legacy(lines: list[bytes]) -> str:
     """The encoding that fits best; cp1252, the most common, where a few lines or many fit it nearly so."""
     best = "cp1252"
+    runs = [len(run) for run in re.findall(rb"[\x80-\xff]+", b"\n".join(lines[:2000]))]
+    # Letters with accents stand alone among plain ones; other scripts come in runs.
+    likely = LATIN_ENCODINGS if sum(runs) < 1.5 * len(runs) else LEGACY_ENCODINGS
     for some in (lines[:20], lines[:2000]):
-        fits = charset_normalizer.from_bytes(b"\n".join(some), cp_isolation=LEGACY_ENCODINGS)
+        fits = charset_normalizer.from_bytes(b"\n".join(some), cp_isolation=likely)
         chaos = {LEGACY_ENCODINGS[_rank(fit)]: fit.chaos for fit in fits}
         if chaos and chaos.get("cp1252", 1.0) <= min(chaos.values()) + NEARLY:
             return "cp1252"

@@ -63,7 +63,8 @@ class Made:
 
 
 def draw_lines(rng: np.random.Generator) -> list[Line]:
-    n = int(rng.integers(1, 120))
+    # Most are small, where oddities weigh most; some are long enough to be prepared.
+    n = int(rng.integers(250, 500)) if rng.random() < 0.2 else int(rng.integers(1, 120))
     shoppers = [f"{p}{i}" for i, p in zip(range(1, 13), rng.choice(["c", "é", "00", "A-"], 12), strict=True)]
     items = [f"{rng.choice(['x', '0', 'SKU '])}{i}" for i in range(100, 112)]
     start = datetime(2023, 1, 1) + timedelta(days=int(rng.integers(0, 400)))
