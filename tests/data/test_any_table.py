@@ -176,13 +176,13 @@ def draw_table(seed: int, folder: Path) -> Made:
         price = line.price
         if amount and price is not None and line.quantity is not None:
             price = round(price * line.quantity, 5)
-            if line.quantity == 0:
+            if line.quantity == 0 and line.price:
                 # An amount without a quantity is a weighed sale.
                 price = line.price
                 line.quantity = 1.0
                 written_quantity = 0.0
             else:
-                line.price = abs(price / line.quantity)
+                line.price = abs(price / line.quantity) if line.quantity else 0.0
                 written_quantity = line.quantity
         else:
             written_quantity = line.quantity or 0.0
