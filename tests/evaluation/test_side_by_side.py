@@ -71,6 +71,11 @@ def runs(pid: int) -> bool:
         return False
 
 
+def _listens_to_interrupts() -> None:
+    """What a shell runs in the background is told to ignore them, and so is all that it starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture
 def command(config: TrainConfig) -> Iterator[subprocess.Popen[str]]:
     """A command that has two agents learn side by side, both begun."""
@@ -85,7 +90,12 @@ def command(config: TrainConfig) -> Iterator[subprocess.Popen[str]]:
         "    guarded(lambda: train_side_by_side(learns, config, JOBS, 2))\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=_listens_to_interrupts,
     )
     for seed in (0, 1):
         until(of=config.folder / f"{seed}.pid")
