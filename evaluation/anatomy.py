@@ -115,7 +115,7 @@ def _later(
     nothing: Offer,
     visits: int,
 ) -> Tensor:
-    """(D,) margin of the next visits without offers, less the twin's; who has left buys nothing."""
+    """(D,) margin of the next visits without offers, less the twin's; shoppers who left buy nothing."""
     total = torch.zeros(len(day), device=day.device)
     for sign, (response, state) in ((1, mine), (-1, twin)):
         here, now = ~response.left, day

@@ -112,9 +112,14 @@ def test_of_substitutes_bought_the_first_is_kept_and_of_those_taken_all(dataset,
     whole = response.choice == TAKE
     assert whole.any()
     assert (torch.bincount(response.row[bundle], minlength=len(items))[whole] == 2).all()
-    # Nobody goes home without anything, but who draws a single purchase off the shortlist, which is left out
-    # because the whole catalogue is on it.
-    assert len(response.row.unique()) >= len(items) - 5
+    # Nobody goes home without anything because of substitutes, or of an offer. (Without either, a visit may
+    # be empty where its one purchase is drawn off the shortlist and the whole catalogue is on it.)
+    nothing = torch.full_like(items, -1)
+    free = with_enough(user_model, torch.zeros_like(user_model.tensors["enough"]))
+    before = answer(free, shopper, nothing, torch.zeros(len(items))).row.unique()
+    assert len(before) > 0.99 * len(items)
+    assert torch.isin(before, answer(strict, shopper, nothing, torch.zeros(len(items))).row).all()
+    assert torch.isin(before, response.row).all()
 
 
 def test_too_few_weeks_to_tell_have_no_effect(dataset):

@@ -74,7 +74,8 @@ def test_a_level_that_is_far_off_is_found(dataset, user_model):
     real = lines(real_tape(dataset, last, known))
     assert lines(simulated_tape(model, last, known, 99)) > 1.2 * real
     fit_level(model, model.tensors, dataset, weeks, ~dataset.split.held_out, seed=0)
-    assert lines(simulated_tape(model, last, known, 99)) == pytest.approx(real, rel=0.07)
+    found = np.mean([lines(simulated_tape(model, last, known, seed)) for seed in range(99, 107)])
+    assert found == pytest.approx(real, rel=0.05)
 
 
 def test_what_small_trips_are_for_is_found(dataset, user_model):
