@@ -16,7 +16,7 @@ from bundlegym.agents.base import Policy
 from bundlegym.envs.base import CANDIDATE_FEATURES
 from bundlegym.envs.core import BundleCore
 from bundlegym.recommenders import Recommender
-from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.rng.counter import Draws
 
 #: Scores (N, K) of the candidates for the bundle so far.
 Score = Callable[[BundleCore], Tensor]

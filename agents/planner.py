@@ -26,7 +26,7 @@ from bundlegym.agents.search import Doors, Finalists, find_finalists
 from bundlegym.agents.simulate import simulated_gains
 from bundlegym.envs import BundleCore, EnvConfig, Market
 from bundlegym.user_models.base import State, UserModel
-from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.rng.counter import Draws
 
 #: Nobody would take it as the seed of a simulation: the planner's luck must not be that of the visit.
 _SEED = 6_148_914_691_236_517

@@ -12,7 +12,7 @@ from bundlegym.agents.direct import Worth, best_direct, item_scores, worth_of
 from bundlegym.agents.simulate import simulated_gains
 from bundlegym.envs import EnvConfig, Market
 from bundlegym.user_models.base import State, UserModel
-from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.rng.counter import Draws
 
 #: Elements of one appraisal's pairs at most, so that memory does not grow with visits.
 _PAIRS = 1 << 23

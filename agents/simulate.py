@@ -8,7 +8,7 @@ from torch import Tensor
 from bundlegym.agents.margins import margin_of
 from bundlegym.envs import Market
 from bundlegym.user_models.base import Offer, State, UserModel
-from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.rng.counter import Draws
 
 #: Shoppers simulated at once, so that memory does not grow with visits, offers and draws.
 _ROWS = 1 << 14

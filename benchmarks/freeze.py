@@ -28,7 +28,7 @@ from bundlegym.data import DataConfig, Dataset, prepare
 from bundlegym.data.files import write_json
 from bundlegym.threads import one_thread
 from bundlegym.user_models import Draws, Offer, UserModel
-from bundlegym.user_models.build import fit_family
+from bundlegym.user_models.registry import fit_family
 
 #: Log -> user models that are fitted to it.
 _MODELS = {"synthetic": ("choice", "lookalike", "replay", "sequence"), "complete-journey": ("choice",)}

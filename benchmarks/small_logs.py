@@ -30,8 +30,8 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.summary import summary
-from bundlegym.user_models.fidelity.page import write_page
-from bundlegym.user_models.fidelity.report import as_json, as_text, fidelity
+from bundlegym.evaluation.fidelity.page import write_page
+from bundlegym.evaluation.fidelity.report import as_json, as_text, fidelity
 
 START = pd.Timestamp("2024-01-01")
 FAMILIES = ("choice", "lookalike", "sequence", "replay")

@@ -26,8 +26,8 @@ import tyro
 from bundlegym.data import DataConfig, Dataset, prepare
 from bundlegym.data.files import write_json
 from bundlegym.evaluation.cli import guarded
-from bundlegym.user_models.choice.features import steadily_sold
-from bundlegym.user_models.exposure import (
+from bundlegym.user_models.components.marketing import steadily_sold
+from bundlegym.user_models.components.wear_out import (
     WearOut,
     columns_of,
     fit_wear_out,
@@ -36,7 +36,7 @@ from bundlegym.user_models.exposure import (
     run_weeks,
     wear_out_of,
 )
-from bundlegym.user_models.panel import panel_poisson
+from bundlegym.user_models.numeric.poisson_fixed_effects import panel_poisson
 
 #: Weeks since the item was last in the mailer, between classes of rest.
 REST_EDGES = (3, 5, 9, 99)

@@ -11,7 +11,7 @@ from torch import Tensor
 from bundlegym.envs.base import FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
 from bundlegym.envs.kernels import Board, Shop
 from bundlegym.user_models.base import IGNORE, TAKE
-from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.rng.counter import Draws
 
 
 def _describe(b: Board, rows: Tensor, visits: int, min_size: int, max_size: int) -> None:

@@ -22,7 +22,7 @@ from bundlegym.envs.market import CandidateSource, Market, build_market
 from bundlegym.errors import UserError
 from bundlegym.plugins import load
 from bundlegym.user_models import UserModel, build_user_model
-from bundlegym.user_models.build import FAMILIES
+from bundlegym.user_models.registry import FAMILIES
 
 #: Keywords by name; those that are given beside a preset win over its own.
 PRESETS: dict[str, dict[str, Any]] = {

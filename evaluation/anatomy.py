@@ -15,7 +15,7 @@ from torch import Tensor
 from bundlegym.agents.margins import margin_of, purchase_margin
 from bundlegym.envs import Market
 from bundlegym.user_models.base import CHERRY_PICK, TAKE, Offer, Response, State, UserModel
-from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.rng.counter import Draws
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from bundlegym.evaluation.experiment import Experiment, read_config
 from bundlegym.evaluation.summary import assumption, summary
 from bundlegym.evaluation.table import format_report, read_results
 from bundlegym.threads import one_thread
-from bundlegym.user_models.build import FAMILIES
+from bundlegym.user_models.registry import FAMILIES
 
 __all__ = ["evaluate", "guarded", "train"]
 
@@ -155,8 +155,8 @@ def _fidelity(options: argparse.Namespace) -> None:
     if options.sweep and options.user_model != "choice":
         raise UserError(f"--sweep: {options.user_model} makes no assumptions to vary; choice does")
     # Plots and classifiers are loaded by those who ask for them.
-    from bundlegym.user_models.fidelity.page import write_page
-    from bundlegym.user_models.fidelity.report import as_json, as_text, fidelity
+    from bundlegym.evaluation.fidelity.page import write_page
+    from bundlegym.evaluation.fidelity.report import as_json, as_text, fidelity
 
     data = DataConfig(log=options.log, cache_dir=options.cache_dir)
     dataset = prepare(data)

@@ -16,7 +16,7 @@ from bundlegym.envs.base import BLOCKS
 from bundlegym.envs.custom import check_names
 from bundlegym.errors import UserError
 from bundlegym.recommenders import RECOMMENDERS
-from bundlegym.user_models.build import FAMILIES
+from bundlegym.user_models.registry import FAMILIES
 
 AGENTS = ("ppo", "dqn")
 #: What a good offer adds to a visit is a hundredth of what luck adds or takes.

@@ -51,8 +51,8 @@ from bundlegym.recommenders import (
 from bundlegym.terminal import show_what_it_can
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
-from bundlegym.user_models.build import FAMILIES
-from bundlegym.user_models.fidelity.report import as_json, as_text, compare
+from bundlegym.user_models.registry import FAMILIES
+from bundlegym.evaluation.fidelity.report import as_json, as_text, compare
 
 _MAKERS: dict[str, Any] = {"ppo": make_ppo, "dqn": make_dqn}
 _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024

@@ -19,7 +19,7 @@ from torch import Tensor
 from bundlegym.agents.planner import Plan, Planner, items_of
 from bundlegym.agents.simulate import simulated_gains
 from bundlegym.envs import BundleCore
-from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.rng.counter import Draws
 
 #: Of the fresh draws; neither simulations nor planners start from it.
 _SEED = 5_270_498_306_774_157

@@ -10,8 +10,8 @@ from bundlegym.data import Dataset
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.user_models import ChoiceShopper, UserModel, build_user_model
-from bundlegym.user_models.build import FAMILIES, fit_family, parse_arguments
-from bundlegym.user_models.needs import cannot_learn, check_enough, lacking
+from bundlegym.user_models.registry import FAMILIES, fit_family, parse_arguments
+from bundlegym.user_models.requirements import cannot_learn, check_enough, lacking
 from bundlegym.user_models.testing import problems
 
 

@@ -17,7 +17,7 @@ from bundlegym.data import Dataset
 from bundlegym.envs import BundleCore, EnvConfig, build_market
 from bundlegym.evaluation.judge import estimate, play
 from bundlegym.user_models import ChoiceShopper
-from bundlegym.user_models.choice.utility import Tensors
+from bundlegym.user_models.choice.reference.utility import Tensors
 
 #: Values of each knob; the others stay at their defaults.
 KNOBS: dict[str, tuple[float, ...]] = {

@@ -13,8 +13,8 @@ import pytest
 
 from bundlegym.data import DataConfig, Log, build_dataset
 from bundlegym.errors import UserError
-from bundlegym.user_models.build import FAMILIES
-from bundlegym.user_models.needs import cannot_learn, lacking
+from bundlegym.user_models.registry import FAMILIES
+from bundlegym.user_models.requirements import cannot_learn, lacking
 
 BENCHMARK = Path(__file__).resolve().parents[1] / "benchmarks" / "small_logs.py"
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
-from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.rng.counter import Draws
 
 IGNORE, CHERRY_PICK, TAKE = 0, 1, 2
 

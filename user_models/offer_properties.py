@@ -22,7 +22,7 @@ from torch import Tensor
 from bundlegym.data import Dataset
 from bundlegym.user_models.base import TAKE, Appraisal, Offer, Response, State, UserModel
 from bundlegym.user_models.bundling import shortfall, takes_whole
-from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.rng.counter import Draws
 
 _SIZE = 4  # of a bundle at the most
 _VISITS = 3  # lived before

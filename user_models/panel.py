@@ -1,86 +1,93 @@
-"""Poisson regression of a panel with effects of rows and of groups in each period.
+"""Real and simulated purchases under the same columns, so that every measure reads both alike.
 
-y_it ~ Poisson(e_it exp(x_it b + a_i + c_gt)), with e the exposure, a_i an effect of row i and c_gt one of its
-group g in period t. Given b, the effects are those with which every margin of the mean is the one observed;
-b is found by Newton's method on what is left of x after both effects are taken out of it, weighted by the
-mean (Correia, Guimaraes and Zylkin 2020). Maximum likelihood for b needs only that the mean is right, not
-that counts are Poisson; errors are clustered.
+A *tape* is a frame with a row an item bought: `visit` (int, unique), `shopper`, `day`, `week`, `item`,
+`quantity`, `price` (paid a unit), sorted by shopper, day and visit. Visits that hold nothing are not on it,
+as in a log.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
+import torch
 
-from bundlegym.user_models.indicator import indicator
+from bundlegym.data import Dataset
+from bundlegym.user_models.base import Offer, UserModel
+from bundlegym.user_models.rng.counter import Draws
 
-_STEPS, _MARGINS, _TINY = 40, 60, 1e-12
-_CLOSE = 1e-8  # of two passes over the margins, relative
-_RIDGE = 1.0  # a weak normal prior on each coefficient, so that no coefficient runs away
+_CHUNK = 512  # shoppers at once: small enough for a processor's cache
 
 
-def panel_poisson(
-    count: np.ndarray,
-    x: np.ndarray,
-    exposure: np.ndarray,
-    group: np.ndarray,
-    cluster: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """(F,) coefficients and (F, F) their covariance.
+def real_tape(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> pd.DataFrame:
+    """What `shoppers` (codes) bought in `weeks` [first, past_last)."""
+    visit = dataset.purchases["visit"].to_numpy()
+    visits = dataset.visits
+    wanted = visits["week"].between(weeks[0], weeks[1] - 1) & visits["shopper"].isin(shoppers)
+    keep = wanted.to_numpy()[visit]
+    lines, visit = dataset.purchases[keep], visit[keep]
+    return pd.DataFrame(
+        {
+            "visit": visit,
+            "shopper": visits["shopper"].to_numpy()[visit].astype(np.int64),
+            "day": visits["day"].to_numpy()[visit].astype(np.int64),
+            "week": visits["week"].to_numpy()[visit].astype(np.int64),
+            "item": lines["item"].to_numpy().astype(np.int64),
+            "quantity": lines["quantity"].to_numpy().astype(np.int64),
+            # What the shelf asked: a user model knows no coupons.
+            "price": dataset.shelf_price[lines["item"], visits["week"].to_numpy()[visit]],
+        }
+    )
 
-    Args:
-        count: (N, T), 0 or more.
-        x: (N, T, F).
-        exposure: (N, T); a cell with none is no part of the fit.
-        group: (N,) codes; each group has an effect in each period.
-        cluster: (N,) codes of rows whose errors go together; by default each row by itself.
-    """
-    count = np.where(exposure > 0, count, 0.0)
-    x = np.where((exposure > 0)[:, :, None], x, 0.0)
-    cluster = np.arange(len(count)) if cluster is None else cluster
-    of_group = indicator(group).astype(np.float64)
-    beta = np.zeros(x.shape[2])
-    effects = np.ones_like(count)
-    for _ in range(_STEPS):
-        mean = exposure * np.exp(x @ beta) * effects
-        fitted = _with_margins(mean, count, of_group)
-        effects = np.where(mean > 0, effects * fitted / np.maximum(mean, _TINY), 0.0)
-        own = _less_margins(x, fitted, of_group)
-        score = np.einsum("nt,ntf->nf", count - fitted, own)
-        hessian = np.einsum("ntf,ntg->fg", fitted[:, :, None] * own, own) + _RIDGE * np.eye(len(beta))
-        step = np.linalg.solve(hessian, score.sum(0) - _RIDGE * beta)
-        beta = beta + np.clip(step, -1, 1)
-        if np.abs(step).max() < 1e-6:
+
+def simulated_tape(
+    model: UserModel, weeks: tuple[int, int], shoppers: np.ndarray, seed: int = 0
+) -> pd.DataFrame:
+    """What the model has `shoppers` buy in `weeks` without any offer, from the state that the log leaves them
+    in at the start."""
+    parts = [
+        _simulate(model, weeks, torch.as_tensor(chunk, dtype=torch.int64, device=model.device), seed)
+        for chunk in np.array_split(shoppers, max(1, len(shoppers) // _CHUNK))
+    ]
+    columns = np.concatenate(parts, axis=1)
+    tape = pd.DataFrame(dict(zip(("shopper", "count", "day", "item", "quantity"), columns[:5], strict=True)))
+    tape = tape.astype(np.int64)
+    tape["price"] = columns[5]
+    tape["week"] = tape["day"] // 7
+    tape = tape.sort_values(["shopper", "count"], kind="stable").reset_index(drop=True)
+    tape["visit"] = tape.groupby(["shopper", "count"]).ngroup()
+    return tape[["visit", "shopper", "day", "week", "item", "quantity", "price"]]
+
+
+def _simulate(model: UserModel, weeks: tuple[int, int], shopper: torch.Tensor, seed: int) -> np.ndarray:
+    """(6, P) rows bought: shopper, number of the visit, day, item, quantity, price."""
+    first, end = weeks[0] * 7, weeks[1] * 7
+    zero = torch.zeros_like(shopper)
+    day = model.arrive(shopper, zero + first, Draws(seed, shopper, zero))
+    coming = day < end
+    shopper = shopper[coming]
+    state = model.reset(shopper, day[coming])
+    day = day[coming]
+    parts = []
+    for count in range(10 * (end - first)):
+        if len(shopper) == 0:
             break
-    bread = np.linalg.inv(hessian)
-    by_cluster = indicator(cluster).astype(np.float64).T @ score
-    return beta, bread @ (by_cluster.T @ by_cluster) @ bread
-
-
-def _with_margins(mean: np.ndarray, count: np.ndarray, of_group: np.ndarray) -> np.ndarray:
-    """(N, T) `mean` times effects of rows and of groups by period, so that their totals are those of
-    `count`."""
-    rows, groups = count.sum(1, keepdims=True), of_group.T @ count
-    for _ in range(_MARGINS):
-        mean = mean * (rows / np.maximum(mean.sum(1, keepdims=True), _TINY))
-        factor = groups / np.maximum(of_group.T @ mean, _TINY)
-        mean = mean * (of_group @ factor)
-        if np.abs(mean.sum(1, keepdims=True) - rows).max() <= _CLOSE * max(rows.max(), 1.0):
-            break
-    return mean
-
-
-def _less_margins(x: np.ndarray, weight: np.ndarray, of_group: np.ndarray) -> np.ndarray:
-    """(N, T, F) `x` less effects of rows and of groups by period, by weighted least squares."""
-    of_row, of_cell = weight.sum(1), np.maximum(of_group.T @ weight, _TINY)
-    left = np.empty_like(x)
-    for f in range(x.shape[2]):
-        column = x[:, :, f]
-        size = max(float(np.abs(column).max()), _TINY)
-        for _ in range(_MARGINS):
-            mean = (weight * column).sum(1) / np.maximum(of_row, _TINY)
-            column = column - mean[:, None]
-            column = column - of_group @ ((of_group.T @ (weight * column)) / of_cell)
-            if np.abs(mean).max() <= _CLOSE * size:
-                break
-        left[:, :, f] = column
-    return left
+        draws = Draws(seed, shopper, torch.full_like(shopper, count + 1))
+        response, state = model.respond(state, Offer.nothing(len(shopper), 1, model.device), draws)
+        row = response.row
+        parts.append(
+            torch.stack(
+                [
+                    shopper[row].double(),
+                    torch.full_like(response.price, count, dtype=torch.float64),
+                    day[row].double(),
+                    response.item.double(),
+                    response.quantity.double(),
+                    response.price.double(),
+                ]
+            )
+        )
+        day = day + response.days
+        coming = (day < end) & ~response.left
+        shopper, day = shopper[coming], day[coming]
+        state = {name: value[coming] for name, value in state.items()}
+    return torch.cat(parts, 1).cpu().numpy() if parts else np.zeros((6, 0))

@@ -16,7 +16,7 @@ from bundlegym.agents.simulate import simulated_gains
 from bundlegym.envs import BundleCore, EnvConfig
 from bundlegym.evaluation.anatomy import take_apart
 from bundlegym.user_models import LookalikeShopper
-from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.rng.counter import Draws
 from tests.agents.toy import Toy, a_toy, toy_core
 
 LEVELS = np.array([0.0, 0.05, 0.1, 0.2, 0.3])

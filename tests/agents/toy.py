@@ -15,7 +15,7 @@ from bundlegym.envs import BundleCore, EnvConfig, Market
 from bundlegym.user_models import UserModel
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Appraisal, Offer, Response, State
 from bundlegym.user_models.bundling import takes_whole
-from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.rng.counter import Draws
 
 _NOISE = 0
 

@@ -11,7 +11,7 @@ import torch
 from bundlegym.agents.heuristics import SCORES, fill_by, offer_nothing
 from bundlegym.envs import BundleCore, EnvConfig
 from bundlegym.errors import UserError
-from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.rng.counter import Draws
 
 
 def random_actions(core: BundleCore, generator: torch.Generator) -> torch.Tensor:

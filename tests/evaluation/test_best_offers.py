@@ -12,7 +12,7 @@ from bundlegym.agents.planner import Planner
 from bundlegym.evaluation.anatomy import take_apart
 from bundlegym.evaluation.best_offers import as_text, best_offers
 from bundlegym.evaluation.planned import plan_first_visits, summary_of
-from bundlegym.user_models.draws import Draws
+from bundlegym.user_models.rng.counter import Draws
 from tests.agents.toy import a_toy, toy_core
 
 

@@ -13,8 +13,8 @@ import torch
 from bundlegym.user_models import ChoiceShopper, Draws, Offer
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, UserModel
 from bundlegym.user_models.bundling import shortfall, takes_whole
-from bundlegym.user_models.choice.exposures import no_offers, remember, weeks_in_a_row
-from bundlegym.user_models.choice.tail import tail_with
+from bundlegym.user_models.choice.reference.exposure import no_offers, remember, weeks_in_a_row
+from bundlegym.user_models.choice.reference.long_tail import tail_with
 from bundlegym.user_models.offer_properties import offer_problems
 from tests.user_models.test_choice_kernels import (
     with_coupons_and_habit,

@@ -12,7 +12,7 @@ import torch
 
 from bundlegym.errors import UserError
 from bundlegym.user_models import Answer, ChoiceShopper, Draws, Offer, PlainShoppers, build_user_model
-from bundlegym.user_models.build import parse_arguments
+from bundlegym.user_models.registry import parse_arguments
 from bundlegym.user_models.testing import main, problems
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -1,0 +1,130 @@
+"""What was bought off the shortlist since tastes were counted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from bundlegym.user_models import ChoiceShopper, Draws, Offer
+from bundlegym.user_models.choice.reference.recent_trials import (
+    NONE,
+    TRIED,
+    by_item,
+    fading,
+    of_items,
+    tried_at_visits,
+    tried_by_week,
+    try_more,
+)
+
+N, DAY = 6_000, 60
+
+
+@pytest.fixture(scope="module")
+def model(dataset) -> ChoiceShopper:
+    """With a shortlist that leaves most of the items to the tail."""
+    return ChoiceShopper.fit(dataset, epochs=1, shortlist_size=20, progress=lambda _: None)
+
+
+def test_a_history_is_of_earlier_visits_off_the_shortlist(dataset, model):
+    shortlist, week = model.tensors["shortlist"].numpy(), 10
+    visits, purchases = dataset.visits, dataset.purchases
+    rows = np.flatnonzero(visits["week"] >= 12)[::97]
+    found = tried_at_visits(dataset, shortlist, rows, week)
+    assert found.shape == (len(rows), TRIED) and (found >= 0).any()
+    for row, items in zip(rows, found, strict=True):
+        shopper = visits["shopper"].iloc[row]
+        earlier = np.flatnonzero((visits["shopper"] == shopper) & (visits["week"] >= week))
+        held = [
+            np.sort(purchases["item"].to_numpy()[purchases["visit"] == visit])
+            for visit in earlier[earlier < row][::-1]
+        ]
+        wanted = [item for basket in held for item in basket if item not in shortlist[shopper]]
+        assert items[items >= 0].tolist() == wanted[:TRIED]
+    of_week = tried_by_week(dataset, shortlist, week)
+    assert (of_week[:2] == NONE).all()  # in no week, and before anything was bought
+    later = visits.iloc[rows].reset_index(drop=True)
+    first = later.index[~visits.duplicated(["shopper", "week"]).to_numpy()[rows]]
+    assert len(first)
+    for i in first:  # at the first visit of a week, history is as when the week began
+        assert (of_week[1 + later["week"][i] - week, later["shopper"][i]] == found[i]).all()
+
+
+def test_the_latest_purchases_push_out_the_first():
+    tried = torch.full((3, TRIED), NONE, dtype=torch.int32)
+    tried[1] = torch.arange(TRIED)
+    after = try_more(tried, torch.tensor([0, 0, 1]), torch.tensor([5, 9, 7]))
+    assert after[0, :3].tolist() == [5, 9, NONE]
+    assert after[1].tolist() == [7, *range(TRIED - 1)]
+    assert (after[2] == NONE).all()
+
+
+def test_the_latest_purchases_weigh_most_and_those_of_one_item_add_up():
+    tried = torch.full((2, TRIED), NONE, dtype=torch.int32)
+    tried[1, :3] = torch.tensor([4, 2, 4])
+    weight, left = torch.tensor([1.0, 1.0, 10.0, 1.0, 2.0]), fading(1.0)
+    row, item, rate = by_item(tried, weight, left)
+    assert (row.tolist(), item.tolist()) == ([1, 1], [2, 4])
+    wanted = [10 * np.exp(-1), 2 + 2 * np.exp(-2)]
+    assert rate.tolist() == pytest.approx(wanted)
+    asked = torch.tensor([[4, 0], [4, 0]])
+    assert of_items(tried, asked, weight, left).flatten().tolist() == pytest.approx([0, 0, wanted[1], 0])
+
+
+def bought_share(model: ChoiceShopper, state: dict, item: int, *, offered: bool = False) -> float:
+    draws = Draws(0, torch.arange(N), torch.zeros(N, dtype=torch.int64))
+    offer = Offer(torch.full((N, 1), item if offered else NONE), torch.zeros(N))
+    response, _ = model.respond(state, offer, draws)
+    return float(torch.unique(response.row[response.item == item]).numel() / N)
+
+
+@pytest.fixture(scope="module")
+def shopper_and_item(model) -> tuple[int, int]:
+    """Somebody, and an item off the shortlist that they never bought."""
+    t = model.tensors
+    start = t["memory_start"]
+    for shopper in range(len(t["shortlist"])):
+        remembered = t["memory_item"][start[shopper] : start[shopper + 1]]
+        known = torch.cat([t["shortlist"][shopper], remembered])
+        unknown = np.setdiff1d(np.arange(len(t["group"])), known.numpy())
+        if len(unknown):
+            return shopper, int(unknown[0])
+    raise AssertionError("everybody knows everything")
+
+
+def test_what_was_tried_comes_back_and_an_offer_does_not_keep_it_away(model, shopper_and_item):
+    shopper, item = shopper_and_item
+    # A price or display of that week would be in an offer's rate in full, and in the tail's up to a bound.
+    flat = {name: torch.zeros_like(model.tensors[name]) for name in ("price_push", "promotion_push")}
+    model = ChoiceShopper({**model.tensors, **flat})
+    state = model.reset(torch.full((N,), shopper), torch.full((N,), DAY))
+    tried = state["tried"].clone()
+    tried[:, :3] = item
+    never, often = (bought_share(model, state | {"tried": x}, item) for x in (state["tried"], tried))
+    assert often > 2 * never
+    offered = bought_share(model, state | {"tried": tried}, item, offered=True)
+    assert offered == pytest.approx(often, rel=0.25)
+
+
+def test_what_is_bought_off_the_shortlist_is_known_at_the_next_visit(model):
+    shopper = torch.arange(len(model.tensors["shortlist"]))
+    state = model.reset(shopper, torch.full_like(shopper, DAY))
+    assert (state["tried"] == NONE).all()
+    draws = Draws(3, shopper, torch.zeros_like(shopper))
+    response, after = model.respond(state, Offer.nothing(len(shopper), 1, model.device), draws)
+    key = model.tensors["shortlist"] + shopper[:, None] * 10_000
+    off = ~torch.isin(response.row * 10_000 + response.item, key)
+    row, slot = (after["tried"] >= 0).nonzero(as_tuple=True)
+    found = sorted(zip(row.tolist(), after["tried"][row, slot].tolist(), strict=True))
+    assert found == sorted(zip(response.row[off].tolist(), response.item[off].tolist(), strict=True))
+    assert off.any()
+
+
+def test_a_history_makes_its_items_likelier(model, shopper_and_item):
+    shopper, item = shopper_and_item
+    state = model.reset(torch.tensor([shopper]), torch.tensor([DAY]))
+    tried = state["tried"].clone()
+    tried[0, 0] = item
+    before, after = (model.log_share(state | {"tried": x})[0] for x in (state["tried"], tried))
+    assert after[item] > before[item] and float(after.exp().sum()) == pytest.approx(1, abs=1e-4)

@@ -1,0 +1,153 @@
+"""The compiled visit of a `ChoiceShopper` and the one in torch decide alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from bundlegym.user_models import ChoiceShopper, Draws, Offer
+from bundlegym.user_models.base import Response
+from bundlegym.user_models.choice.estimation.item_shocks import REST
+from bundlegym.user_models.choice.reference.long_tail import tail_with
+from bundlegym.user_models.rng.counter import normal
+from bundlegym.user_models.numeric.fast_math import exp32, log32, normal32
+
+N = 300  # shoppers, and as many twins
+
+
+def lines(response: Response) -> dict[tuple[int, int], tuple[int, float]]:
+    columns = (response.row, response.item, response.quantity, response.price)
+    return {(r, i): (q, p) for r, i, q, p in zip(*(c.tolist() for c in columns), strict=True)}
+
+
+def offers(model: ChoiceShopper, shopper: torch.Tensor) -> Offer:
+    """Some of the shortlist, some of anything, some smaller than others; nothing to the twins."""
+    generator = torch.Generator().manual_seed(0)
+    known = model.tensors["shortlist"][shopper[:N]]
+    favourites = known.gather(1, torch.randint(known.shape[1], (N, 2), generator=generator))
+    others = torch.randint(len(model.tensors["category"]), (N, 2), generator=generator)
+    items = torch.cat([favourites, others], 1)
+    items[torch.rand(N, 4, generator=generator) < 0.25] = -1
+    discount = torch.rand(N, generator=generator) * 0.6
+    return Offer(torch.cat([items, torch.full_like(items, -1)]), torch.cat([discount, torch.zeros(N)]))
+
+
+def with_two_products(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """As if the items of a subcategory were flavours of two products, which are substitutes; flavours are
+    bought together, and of substitutes one is often enough; a level for each subcategory and trip."""
+    group = tensors["group"][tensors["tail_item"]]
+    first = torch.searchsorted(group, group)
+    size = torch.bincount(group)[group]
+    ordered = 2 * group + (2 * (torch.arange(len(group)) - first) >= size)
+    product = torch.empty_like(group).scatter_(0, tensors["tail_item"], ordered)
+    start = torch.searchsorted(ordered, torch.arange(2 * int(group.max()) + 3))
+    enough = torch.linspace(-2.0, 0.0, int(group.max()) + 1)
+    level = torch.linspace(-1.0, 1.0, tensors["group_level"].numel()).reshape_as(tensors["group_level"])
+    new = {"new_level": torch.linspace(-1.0, 1.0, len(tensors["new_level"])), "new_spread": torch.ones(1)}
+    more = new | {"follow": torch.full((len(start) - 1,), 0.6), "enough": enough, "group_level": level}
+    return tensors | more | {"product": product, "product_start": start}
+
+
+def with_coupons_and_habit(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Three campaigns, in every other week, each to half of the shoppers and for half of the items; half of
+    the trials leave a habit."""
+    generator = torch.Generator().manual_seed(0)
+    member = torch.rand(len(tensors["shortlist"]), 3, generator=generator) < 0.5
+    push = (torch.rand(3, len(tensors["category"]), generator=generator) < 0.5).float()
+    week = (torch.arange(len(tensors["shelf_price"])) % 2).float()[:, None] * torch.tensor([1.0, 0.4, 0.7])
+    campaigns = {"campaign_member": member, "campaign_week": week, "coupon_push": push}
+    return tensors | campaigns | {"trial_habit": torch.tensor([0.5])}
+
+
+def with_drift(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """In all weeks, of each item its own; and an answer to promotions that is no part of it."""
+    drift = torch.randn(tensors["drift"].shape, generator=torch.Generator().manual_seed(0)) / 2
+    answer = torch.linspace(1.5, 0.3, len(tensors["coefficient_promotion_answer"]))
+    return (
+        tensors | {"drift": drift, "coefficient_promotion_answer": answer} | tail_with(tensors, drift[REST])
+    )
+
+
+def with_synergy(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Of either sign, between all categories; and exposure that wears out."""
+    synergy = torch.randn(tensors["synergy"].shape, generator=torch.Generator().manual_seed(1)) * 0.3
+    return tensors | {"synergy": (synergy + synergy.T) / 2, "wear_out": torch.tensor([1.0, 0.6, 0.3])}
+
+
+@pytest.fixture(scope="module")
+def user_model(dataset) -> ChoiceShopper:
+    """With a shortlist that leaves some of the items to the tail."""
+    return ChoiceShopper.fit(dataset, epochs=1, shortlist_size=40, progress=lambda _: None)
+
+
+@pytest.mark.parametrize("more", [False, True])
+@pytest.mark.parametrize(
+    "options", [{}, {"offer_exposure": 30.0}, {"offer_exposure": 1.0, "bundle_pull": 0.5}]
+)
+def test_both_paths_decide_alike(user_model, options, more):
+    tensors = user_model.tensors
+    if more:
+        tensors = with_synergy(with_drift(with_coupons_and_habit(with_two_products(tensors))))
+    model = ChoiceShopper(tensors, **options)
+    shopper = (torch.arange(N) % len(model.tensors["shortlist"])).repeat(2)
+    state = model.reset(shopper, (torch.arange(N) % 100 + 30).repeat(2))
+    offer, episode = offers(model, shopper), torch.arange(N).repeat(2)
+    differ, bought = 0, 0
+    for visit in range(4):  # shoppers and twins part from the second on
+        draws = Draws(1, episode, torch.full((2 * N,), visit))
+        reference, wanted = model._reference(state, offer, draws)
+        compiled, state = model._compiled(state, offer, draws)
+        assert torch.equal(reference.choice, compiled.choice)
+        assert torch.equal(reference.days, compiled.days) and torch.equal(reference.left, compiled.left)
+        one, other = lines(reference), lines(compiled)
+        assert all(one[k] == pytest.approx(other[k], rel=1e-5) for k in one.keys() & other.keys())
+        differ, bought = differ + len(one.keys() ^ other.keys()), bought + len(one)
+        assert set(wanted) == set(state)
+        for name in ("shopper", "day", "since", "last_trip", "shown", "shown_week", "shown_run"):
+            assert torch.equal(wanted[name], state[name]), name
+        assert (wanted["last"] != state["last"]).sum() <= 2
+        assert (wanted["tried"] != state["tried"]).any(1).sum() <= differ
+    # A running sum of float32 rates may put a draw that falls on a border on its other side.
+    assert bought > 2 * N and differ <= max(2, bought // 1_000)
+
+
+def test_both_paths_appraise_alike(user_model):
+    tensors = with_synergy(with_drift(with_coupons_and_habit(with_two_products(user_model.tensors))))
+    model = ChoiceShopper(tensors, offer_exposure=1.0)
+    shopper = torch.arange(N) % len(tensors["shortlist"])
+    state, draws = (
+        model.reset(shopper, torch.arange(N) % 100 + 30),
+        Draws(1, shopper, torch.zeros_like(shopper)),
+    )
+    items = torch.randint(len(tensors["category"]), (N, 9), generator=torch.Generator().manual_seed(2))
+    compiled = model._appraise_compiled(state, items, draws)
+    reference = model._appraise_reference(state, items, draws)
+    assert torch.equal(compiled[0], reference[0]) and torch.equal(compiled[1], reference[1])
+    assert compiled[0].any() and (compiled[1] > 1).any()
+    for one, other in zip(compiled[2:], reference[2:], strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_an_odd_batch_without_twins(user_model):
+    shopper = torch.arange(5)
+    state = user_model.reset(shopper, torch.full((5,), 60))
+    draws = Draws(0, shopper, torch.zeros(5, dtype=torch.int64))
+    nothing = Offer.nothing(5, 1, user_model.device)
+    reference, compiled = (
+        run(state, nothing, draws)[0] for run in (user_model._reference, user_model._compiled)
+    )
+    assert lines(reference).keys() == lines(compiled).keys() and torch.equal(reference.days, compiled.days)
+
+
+@pytest.mark.parametrize(
+    ("compiled", "exact", "error"),
+    [
+        (normal32, normal, {"atol": 2e-6, "rtol": 0.0}),
+        (log32, torch.log, {"atol": 0.0, "rtol": 3e-7}),
+        (lambda p: exp32(np.log(p)), lambda p: p, {"atol": 0.0, "rtol": 3e-6}),
+    ],
+)
+def test_compiled_functions_are_as_exact_as_float32(compiled, exact, error):
+    luck = (torch.arange(0, 1 << 23, 997) + 0.5) / (1 << 23)
+    assert torch.allclose(torch.tensor([compiled(p) for p in luck.numpy()]), exact(luck), **error)

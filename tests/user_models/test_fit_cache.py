@@ -1,0 +1,91 @@
+"""A fit gives the same numbers on any number of threads, and goes on where it was interrupted."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from threadpoolctl import threadpool_limits
+
+from bundlegym.errors import UserError
+from bundlegym.user_models import ChoiceShopper
+from bundlegym.user_models.fit_cache import Stages, fit_folder
+
+
+def same(one: ChoiceShopper, two: ChoiceShopper) -> bool:
+    return all(torch.equal(value, two.tensors[name]) for name, value in one.tensors.items())
+
+
+def test_threads_change_nothing(dataset, user_model):
+    torch.set_num_threads(3)
+    try:
+        with threadpool_limits(3):
+            assert same(user_model, ChoiceShopper.fit(dataset, epochs=2, progress=lambda _: None))
+        assert torch.get_num_threads() == 3  # the caller's own choice comes back
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_an_interrupted_fit_goes_on(dataset, user_model, tmp_path):
+    def interrupt(text: str) -> None:
+        if "synergy" in text:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ChoiceShopper.fit(dataset, epochs=2, progress=interrupt, cache=tmp_path)
+    said: list[str] = []
+    resumed = ChoiceShopper.fit(dataset, epochs=2, progress=said.append, cache=tmp_path)
+    assert same(user_model, resumed)
+    assert not any("epoch" in text for text in said) and not list(tmp_path.rglob("*.part"))
+
+    (damaged,) = tmp_path.rglob("level.safetensors")
+    damaged.write_bytes(b"no such thing")
+    assert same(user_model, ChoiceShopper.fit(dataset, epochs=2, progress=said.append, cache=tmp_path))
+    assert "damaged" in said[-1]
+
+
+def test_what_a_fit_depends_on_is_in_the_name_of_its_folder(dataset, tmp_path):
+    mask = ~dataset.split.held_out
+    settings = {"weeks": (0, 9), "shoppers": mask, "seed": 0}
+    folder = fit_folder(tmp_path, dataset, **settings)
+    assert folder == fit_folder(tmp_path, dataset, **settings)
+    purchases = dataset.purchases.assign(quantity=dataset.purchases["quantity"] + 1)
+    others = [
+        fit_folder(tmp_path, dataset, **settings | {"seed": 1}),
+        fit_folder(tmp_path, dataset, **settings | {"shoppers": ~mask}),
+        fit_folder(tmp_path, dataclasses.replace(dataset, purchases=purchases), **settings),
+    ]
+    assert len({folder, *others}) == 4
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(UserError, match="file"):
+        Stages(tmp_path / "file", print)("one", lambda: {"a": np.zeros(1)})
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_an_error_and_not_kept(tmp_path, bad):
+    stages = Stages(tmp_path, lambda _: None)
+    with pytest.raises(UserError, match=r"stage 'rhythm': 1 of 3 numbers of visit_rate are not finite"):
+        stages("rhythm", lambda: {"again": np.ones(2), "visit_rate": np.array([1.0, bad, 2.0])})
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(UserError, match="'rhythm'"):
+        Stages(None, lambda _: None)("rhythm", lambda: {"visit_rate": np.array([bad])})
+
+
+def test_a_standard_error_may_be_infinite(tmp_path):
+    stages = Stages(tmp_path, lambda _: None)
+    stages("trial", lambda: {"habit_share": np.array([0.0, np.inf])})
+    with pytest.raises(UserError, match="habit_share"):
+        stages("other", lambda: {"habit_share": np.array([np.nan, np.inf])})
+
+
+def test_prices_that_are_none_end_the_fit_in_a_sentence(dataset, tmp_path):
+    prices = np.where(np.arange(dataset.n_items)[:, None] == 3, 0.0, dataset.shelf_price)
+    broken = dataclasses.replace(dataset, shelf_price=prices)
+    with pytest.raises(UserError, match="not finite"), np.errstate(all="ignore"):
+        ChoiceShopper.fit(broken, epochs=1, progress=lambda _: None, cache=tmp_path)
+    assert not list(tmp_path.rglob("*.safetensors"))

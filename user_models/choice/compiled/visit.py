@@ -1,0 +1,365 @@
+"""A visit of a `ChoiceShopper` compiled for the CPU; `ChoiceShopper` says the same in torch.
+
+One shopper is gone through at a time, in place of some hundred operations on all of them. What saves work:
+
+* An item is bought where an exponential number, -log(u), is below its rate; that number is drawn once.
+* A shopper and its twin, n rows apart in a batch of 2n, are at one door on one day with the same luck: what
+  does not depend on their histories is done once for both; and the twin of one whom the offer did not move,
+  and who remembers the same, buys the same.
+* Of the tail, only sums over categories depend on what is in the basket.
+* While one shopper is gone through, what is known of the next one is fetched from memory.
+
+A test holds both paths to the same numbers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bundlegym.user_models.rng import streams
+from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE
+from bundlegym.user_models.choice.compiled.layout import REBATE, SHELF_PRICE
+from bundlegym.user_models.choice.compiled.substitution import still_bought
+from bundlegym.user_models.choice.compiled.offers import (
+    appraise,
+    expose,
+    leaves_habit,
+    pair_up,
+    remember,
+    takes_whole,
+    tried_rate,
+)
+from bundlegym.user_models.choice.reference.long_tail import SLOTS
+from bundlegym.user_models.choice.compiled.long_tail import MOST_ITEMS, tail_purchases, tail_rates, tried_weight
+from bundlegym.user_models.choice.compiled.utility import (
+    compiled,
+    door,
+    first_above,
+    key_of,
+    multiply_by,
+    next_visit,
+    part,
+    pull_by,
+    pull_factor,
+    since_last_bought,
+)
+from bundlegym.user_models.rng.counter import compiled_draw
+from bundlegym.user_models.numeric.fast_math import exp32, log32
+from bundlegym.user_models.choice.compiled.prefetch import prefetch
+
+_F = np.float32
+_ONE = _F(1)
+
+
+@part
+def _units(t, key, s, week, item):
+    """Units of an item that is bought."""
+    extra = t.extra_units[item] * t.extra_factor[s] * exp32(t.extra_slope[0] * t.price[week, item, REBATE])
+    cdf = t.units_cdf[first_above(t.units_edges, extra, 0, len(t.units_edges))]
+    luck = compiled_draw(key_of(key, streams.UNITS), item)
+    if compiled_draw(key_of(key, streams.ALIKE), item) < t.units_alike[0]:
+        luck = compiled_draw(key_of(key, streams.GROUP_UNITS), t.group[item])
+    units = 1
+    while units < len(cdf) and luck > cdf[units - 1]:
+        units += 1
+    return units
+
+
+@part
+def _bought(rate, need, certain, out):
+    """Fill `out` with the places of what is certain or worth buying: how many they are."""
+    n = 0
+    for i in range(len(rate)):
+        out[n] = i
+        n += certain[i] or need[i] < rate[i]
+    return n
+
+
+@compiled
+def _room(length):
+    """Columns of purchases: row, item, quantity, price."""
+    whole = np.empty((3, length), np.int64)
+    return whole[0], whole[1], whole[2], np.empty(length, np.float32)
+
+
+@compiled
+def _longer(bought, used):
+    """Columns twice as long, with what was `used` of the others."""
+    more = _room(2 * len(bought[0]))
+    for i in range(used):
+        more[0][i], more[1][i], more[2][i], more[3][i] = (
+            bought[0][i],
+            bought[1][i],
+            bought[2][i],
+            bought[3][i],
+        )
+    return more
+
+
+@part
+def _first_empty(tried):
+    """How many purchases a shopper's history (TRIED,) holds."""
+    n = 0
+    while n < len(tried) and tried[n] >= 0:
+        n += 1
+    return n
+
+
+@part
+def _append(list_, n, item):
+    """Put an item at place n of a list, if there is room: how many it holds then."""
+    if n < len(list_):
+        list_[n] = item
+        n += 1
+    return n
+
+
+@part
+def _known(t, last, tried, place, item, length):
+    """Whether an item at a place among the considered was bought before."""
+    return last[place] >= 0 if place < length else tried_rate(t, tried, item) > 0
+
+
+@part
+def _equal(one, other):
+    for i in range(len(one)):
+        if one[i] != other[i]:
+            return False
+    return True
+
+
+@compiled
+def respond(t, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise):
+    """`ChoiceShopper.respond` of N shoppers.
+
+    luck_of: episode, visit (N,); state: shopper, day, since, last_trip (N,), last (N, L), tried (N, TRIED),
+    shown, shown_week, shown_run (N, SHOWN); offer: items (N, B), discount (N,); exposure: on the log rate of
+    what is offered, times its answer to promotions and what is left of it; only_appraise: the offer does
+    nothing. Returns the fields of a `Response`; `last_trip`, `last`, `tried`, `shown`, `shown_week` and
+    `shown_run` at the door of the next visit; and of what is offered the fields of an `Appraisal` that
+    `offers.appraise` fills.
+    """
+    (episode, visit), (offer_items, discount) = luck_of, offer
+    shopper, day, since, last_trip, last, tried, shown, shown_week, shown_run = state
+    (n, length), n_offered, n_categories = last.shape, offer_items.shape[1], len(t.mission_spread)
+    width = length + n_offered
+    choice, days, left = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.bool_)
+    after, after_tried, after_trip = last.copy(), np.empty_like(tried), np.empty(n, np.int64)
+    to_shown, to_week, to_run = np.empty_like(shown), np.empty_like(shown), np.empty_like(shown)
+    every_wanted, every_units = np.zeros((n, n_offered), np.bool_), np.zeros((n, n_offered), np.int64)
+    every_value, every_push = np.zeros((n, n_offered), np.float32), np.zeros((n, n_offered), np.float32)
+    door_rate, rate = np.empty(length, np.float32), np.empty(width, np.float32)
+    need = np.ones(width, np.float32)
+    items, category = np.zeros(width, np.uint32), np.zeros(width, np.uint16)
+    pullers, slots = np.empty(width, np.int64), np.empty(n_offered, np.int64)
+    chosen, basket = np.empty(width, np.int64), np.empty(width, np.int64)
+    found, nobody = np.empty(MOST_ITEMS, np.int64), np.full(n_offered, -1)
+    in_basket, certain = np.zeros(width, np.bool_), np.zeros(width, np.bool_)
+    added = np.zeros(width, np.bool_)
+    kept = np.empty(width, np.float32)
+    lift, pull = np.empty(n_categories, np.float32), np.empty(n_categories, np.float32)
+    pulled, tail_lift = np.empty(n_categories, np.float32), np.empty(n_categories, np.float32)
+    bins, n_departments = np.empty(length, np.int32), t.department_spread.shape[1]
+    normal = np.empty(max(len(t.missions) + len(t.spread_category), n_departments), np.float32)
+    first_of = np.full(len(t.enough), -1)
+    tail, tail_by_category = np.empty(t.tail_weight.shape[1], np.float32), np.empty(n_categories, np.float32)
+    running = np.empty(n_categories + 1, np.float32)
+    lacking, beside = np.empty(n_offered, np.float32), np.empty(n_offered, np.float32)
+    answer, boost = np.empty(n_offered, np.float32), np.empty(n_offered, np.float32)
+    run, gained = np.ones(n_offered, np.int64), np.zeros(n_offered, np.bool_)
+    exposed, bought_anyway = np.zeros(n_offered, np.bool_), np.zeros(n_offered, np.bool_)
+    effect = np.exp(t.coefficient_gap).ravel()
+    bought, p = _room(12 * n + width + MOST_ITEMS), 0
+    half, opened, previous, start = (n + 1) // 2, -1, -1, 0
+    log_size, size, trip, new, wait, gone, unmoved = _F(0), 0, 0, _ONE, 0, False, False
+    for step in range(2 * half):
+        r = step // 2 + step % 2 * half  # a shopper, then the twin
+        if r >= n:
+            continue
+        s, key = shopper[r], (seed, episode[r], visit[r])
+        week = min(max(day[r] // 7, 0), len(t.price) - 1)
+        same_door = (
+            opened >= 0 and s == shopper[opened] and day[r] == day[opened] and since[r] == since[opened]
+            and last_trip[r] == last_trip[opened] and episode[r] == episode[opened]
+            and visit[r] == visit[opened]
+        )  # fmt: skip
+        if not same_door:
+            if r + 1 < half:
+                own = (
+                    t.shortlist, t.short_category, t.short_group, t.taste, t.familiarity, t.interval,
+                    t.tail_weight, t.trip_cdf,
+                )  # fmt: skip
+                prefetch(own, shopper[r + 1])
+            room = door_rate, need, lift, normal, tail, tail_by_category
+            log_size, size, trip, new = door(t, key, s, week, since[r], last_trip[r], *room)
+            wait, gone = next_visit(t, key, s, day[r], trip)
+            items[:length], category[:length] = t.shortlist[s], t.short_category[s]
+            opened = r
+        days[r], left[r], after_trip[r] = wait, gone, trip
+        if p + width + MOST_ITEMS > len(bought[0]):
+            bought = _longer(bought, p)
+        row, item, units, price = bought
+        offered = offer_items[r]
+        is_offer = offered.max() >= 0
+        memory_of_offers = shown[r], shown_week[r], shown_run[r]
+        alike = same_door and unmoved and not is_offer
+        if alike and _equal(last[r], last[previous]) and _equal(tried[r], tried[previous]):
+            start, end = p, 2 * p - start
+            for q in range(start, end):
+                copied = q - end + start
+                row[q], item[q], units[q] = r, item[copied], units[copied]
+                price[q] = t.price[week, item[q], SHELF_PRICE]
+            after[r], after_tried[r] = after[previous], after_tried[previous]
+            remember(week, nobody, run, memory_of_offers, (to_shown[r], to_week[r], to_run[r]))
+            p, choice[r], previous = end, IGNORE, r
+            continue
+        n_tried = _first_empty(tried[r])
+        whole = moved = False
+        n_chosen = n_found = 0
+        certain[:], added[:], gained[:] = False, False, False
+        need[length:], rate[length:] = 1, 0
+        # First what is bought without an offer; where the offer adds to it, all that is bought with that.
+        for _ in range(2):
+            rate[:length] = door_rate
+            since_last_bought(t, s, day[r], last[r], effect, bins, rate)
+            for b in range(n_offered):
+                if gained[b]:
+                    on_shortlist = slots[b] < length
+                    rate[slots[b]] = boost[b] * (rate[slots[b]] if on_shortlist else _ONE)
+
+            # What is bought on its own merits, and what the offer adds, pull or push all the others.
+            n_pullers = _bought(rate, need, added, pullers)
+            pull[:] = 0
+            for q in range(n_pullers):
+                synergy = t.synergy[category[pullers[q]]]
+                for c in range(n_categories):
+                    pull[c] += synergy[c]
+            pull_by(pull, lift, pulled, tail_lift)
+            for q in range(n_pullers):
+                i, c = pullers[q], category[pullers[q]]
+                kept[q] = rate[i] * pull_factor(pull[c] - t.synergy[c, c])
+            multiply_by(pulled, category, rate)
+            for q in range(n_pullers):
+                rate[pullers[q]] = kept[q]
+            n_chosen = _bought(rate, need, certain, chosen)
+            n_chosen = still_bought(t, items, need, rate, certain, chosen, n_chosen, first_of)
+            memory = tail[-1]
+            for j in range(n_tried):
+                memory += tried_weight(t, tried[r], j)
+            tail_rates(t, tail_by_category, tail_lift, memory, running)
+            arrivals = key_of(key, streams.TAIL)
+            tail_rate = max(running[-1] * np.exp(log_size), _F(1e-9))
+            time = earliest = -log32(compiled_draw(arrivals, 0)) / tail_rate
+            count = 0
+            while time < 1 and count < SLOTS:
+                count += 1
+                time -= log32(compiled_draw(arrivals, count)) / tail_rate
+
+            # Whoever came buys something: of all that was not enough, what came nearest.
+            if n_chosen == 0 and count == 0:
+                best = 0
+                for i in range(width):
+                    if need[i] * rate[best] < need[best] * rate[i]:
+                        best = i
+                if earliest * rate[best] < need[best]:
+                    count = 1
+                else:
+                    chosen[0] = best
+                    n_chosen = 1
+            for q in range(n_chosen):
+                basket[q] = items[chosen[q]]
+            history, decided = tried[r, :n_tried], offered if moved else nobody
+            n_found = tail_purchases(
+                t, key, s, week, count, tail, tail_lift, running, history, decided, first_of,
+                basket[:n_chosen], found,
+            )  # fmt: skip
+            if moved or not is_offer:
+                break
+
+            # Then the offer, beside what is bought without it.
+            in_basket[:] = False
+            for q in range(n_chosen):
+                in_basket[chosen[q]] = True
+            out = slots, every_value[r], every_wanted[r], answer
+            appraise(
+                t, key, s, week, (log_size, size, new), tail_lift, tried[r], offered, in_basket,
+                (basket, n_chosen, found, n_found, items), first_of, need, rate, out,
+            )  # fmt: skip
+            value, wanted, push = every_value[r], every_wanted[r], every_push[r]
+            expose(t, exposure, week, offered, memory_of_offers, answer, run, push)
+            if only_appraise:
+                break
+            for b in range(n_offered):
+                exposed[b] = slots[b] >= 0 and not wanted[b] and push[b] > 0 and value[b] + push[b] >= 0
+                bought_anyway[b] = wanted[b] or exposed[b]
+                lacking[b] = min(value[b] + push[b], _F(0))
+            pair_up(t, offered, bought_anyway, lacking, beside)
+            whole = takes_whole(t, s, week, offered, bought_anyway, beside, discount[r], bundle_pull)
+            for b in range(n_offered):
+                gained[b] = slots[b] >= 0 and not wanted[b] and (exposed[b] or whole)
+                moved |= gained[b]
+            if not moved:
+                break
+            for b in range(n_offered):
+                i = slots[b]
+                if i < 0:
+                    continue
+                certain[i] = gained[b] or whole or (i >= length and wanted[b])
+                if gained[b]:
+                    added[i] = True
+                    slope = t.price_slope[offered[b]] * t.deal_factor[s]
+                    boost[b] = exp32(push[b] - (slope * log32(_ONE - discount[r]) if whole else _F(0)))
+                if i >= length:
+                    items[i], category[i] = offered[b], t.category[offered[b]]
+                    if gained[b]:
+                        need[i] = exp32(-value[b])
+            for q in range(n_chosen):
+                first_of[t.group[basket[q]]] = -1
+
+        # What is written down.
+        n_new, picked, start, end = 0, False, p, p
+        for q in range(n_chosen + n_found):
+            bought_here = basket[q] if q < n_chosen else found[q - n_chosen]
+            item[end], units[end] = bought_here, _units(t, key, s, week, bought_here)
+            off, kept_in_mind = _F(0), True
+            if is_offer and not only_appraise:
+                for b in range(n_offered):
+                    if offered[b] == bought_here:
+                        picked = True
+                        if whole:
+                            off = discount[r]
+                        if gained[b] and whole and not exposed[b]:  # one unit of what is new
+                            units[end] = 1
+                            kept_in_mind = _known(t, last[r], tried[r], slots[b], bought_here, length)
+                            kept_in_mind = kept_in_mind or leaves_habit(t, key, bought_here)
+            elif is_offer:
+                for b in range(n_offered):
+                    if offered[b] == bought_here:
+                        every_units[r, b] = units[end]
+            price[end] = t.price[week, bought_here, SHELF_PRICE] * (_ONE - off / units[end])
+            if kept_in_mind:
+                if q < n_chosen and chosen[q] < length:
+                    after[r, chosen[q]] = day[r]
+                else:
+                    n_new = _append(after_tried[r], n_new, bought_here)
+            end += 1
+        for j in range(len(tried[r]) - n_new):
+            after_tried[r, n_new + j] = tried[r, j]
+        for q in range(start, end):
+            first_of[t.group[item[q]]] = -1  # as the next visit must find it
+        remember(
+            week,
+            nobody if only_appraise else offered,
+            run,
+            memory_of_offers,
+            (to_shown[r], to_week[r], to_run[r]),
+        )
+        row[start:end], p = r, end
+        choice[r] = TAKE if whole else CHERRY_PICK if picked else IGNORE
+        previous, unmoved = r, not moved
+    row, item, units, price = bought
+    return (
+        (choice, row[:p], item[:p], units[:p], price[:p], days, left),
+        (after_trip, after, after_tried, to_shown, to_week, to_run),
+        (every_wanted, every_units, every_value, every_push),
+    )

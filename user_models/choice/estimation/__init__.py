@@ -1,0 +1,1 @@
+"""How a `ChoiceShopper` is fitted to a log."""

@@ -1,0 +1,151 @@
+"""Drift: what befalls single items in the weeks after a fit.
+
+In a log an item sells in coming weeks by a factor of its own more or less than its past says: launches,
+stock-outs, seasons, fashions. Nobody can foresee it, so forecasts (`log_share`) know nothing of it. But a
+simulation of these weeks is one possible future, so it holds one draw of such factors.
+
+Lines of an item of which m are expected are Poisson with mean m f, where f is gamma with mean mu and variance
+v mu^2: negative binomial (Greenwood and Yule 1920). What shoppers buy of items *near* them, those on their
+shortlists or remembered, has another f than what is bought by the *rest*, to whom the item is new: in the log
+the second varies some three times as much, and the two go together little. mu and v, by kind and by class of
+items by the lines expected of them, are found in weeks that tastes have not seen (the stage `unseen`); the
+part of v by which simulations without drift differ from each other, since who tries an item buys it again, is
+left out. Drift moves purchases between items of a kind and makes no more of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.special import gammaln
+from torch import Tensor
+
+from bundlegym.data import Dataset, lines_of
+
+if TYPE_CHECKING:
+    from bundlegym.user_models.choice.model import ChoiceShopper
+
+#: Of `drift`: the shopper's own items, and all others.
+NEAR, REST = range(2)
+#: Edges between classes of items: lines expected of an item as a multiple of those of the mean item.
+_EDGES = 2.0 ** np.arange(-2, 4)
+_VARIANCES = np.geomspace(1e-3, 8.0, 80)
+_ITEMS = 20.0  # like all, added to those of each class
+_LITTLE = 1e-9  # of a line
+_LEAST = 1e-3  # a factor; of an item that is gone
+_CHUNK = 512  # visits whose shares of all items are in memory at once
+
+
+def no_drift(n_weeks: int, n_items: int) -> dict[str, np.ndarray]:
+    """`drift` of none in any of the weeks."""
+    return {"drift": np.zeros((2, n_weeks, n_items), dtype=np.float32)}
+
+
+def fit_drift(expected: np.ndarray, simulated: np.ndarray, lines: np.ndarray) -> dict[str, np.ndarray]:
+    """`drift_mean` and `drift_variance` (2, C) float32 by kind and class, from the lines of each item (2, I)
+    that are `expected` as in `expected_lines`, in any unit, those of some that were `simulated` (N, 2, I),
+    and those in the log.
+
+    The mean is that of a class in the log beside simulations, in which missions, levels and the like make of
+    it what no forecast says; the variance about it is found by likelihood, which the few items that are
+    suddenly in season do not rule."""
+    code, n = _classes(expected), len(_EDGES) + 1
+    size = np.bincount(code, minlength=n).clip(min=1)
+    mean, variance = np.empty((2, 2, n))
+    for kind in (NEAR, REST):
+        seen, wanted, free = (
+            np.bincount(code, table[kind], minlength=n) for table in (lines, expected, simulated.sum(0))
+        )
+        mean[kind] = _ratios(seen, free * (seen.sum() / free.sum().clip(min=1.0)), size)
+        likelihood = _log_likelihood(lines[kind], _ratios(seen, wanted, size)[code] * expected[kind])
+        by_class = np.stack([np.bincount(code, row, minlength=n) for row in likelihood])
+        by_class += _ITEMS * likelihood.mean(1, keepdims=True)
+        whole, own = _VARIANCES[by_class.argmax(0)], _own_variance(simulated[:, kind], code, size)
+        variance[kind] = ((whole - own) / (1 + own)).clip(min=_VARIANCES[0])
+    return {"drift_mean": mean.astype(np.float32), "drift_variance": variance.astype(np.float32)}
+
+
+def _ratios(lines: np.ndarray, expected: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """(C,) of `lines` to those `expected` in each class of `size` items; all (C,)."""
+    overall = (lines.sum() + 1.0) / (expected.sum() + 1.0)
+    more = _ITEMS * (expected / size).clip(min=1e-6)
+    return np.asarray((lines + more * overall) / (expected + more))
+
+
+def _own_variance(simulated: np.ndarray, code: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """(C,) variance, as a share of the squared mean and beyond that of a Poisson law, between simulations of
+    the lines (N, I) of an item of each class, of `size` items."""
+    mean, variance = simulated.mean(0), simulated.var(0, ddof=1)
+    beyond, square = (
+        np.bincount(code, x, minlength=len(size)) + _ITEMS * x.mean()
+        for x in (variance - mean, mean**2 - variance / len(simulated))
+    )
+    return np.asarray((beyond / square.clip(min=_LITTLE)).clip(min=0.0))
+
+
+def no_effect() -> dict[str, np.ndarray]:
+    """What `fit_drift` gives where there is none."""
+    shape = 2, len(_EDGES) + 1
+    return {"drift_mean": np.ones(shape, np.float32), "drift_variance": np.zeros(shape, np.float32)}
+
+
+def draw_drift(t: dict[str, Tensor], expected: np.ndarray, seed: int) -> Tensor:
+    """`drift` (2, W, I), the log of a factor of each kind and item in the weeks from the end of the fit on, 0
+    before. `expected` (2, I) as in `expected_lines`, in any unit: of the lines of a kind the factors
+    make neither more nor less."""
+    if not t["drift_variance"].any():
+        return t["drift"]
+    code = _classes(expected)
+    mean, variance = (t[name].double().numpy()[:, code] for name in ("drift_mean", "drift_variance"))
+    factor = (mean * np.random.default_rng(seed).gamma(1 / variance, variance)).clip(_LEAST)
+    wanted, drawn = expected.sum(1) + _LITTLE, (expected * factor).sum(1) + _LITTLE  # all may be near
+    factor *= (wanted / drawn)[:, None]
+    later = torch.arange(t["drift"].shape[1]) >= t["tried_from"]
+    return later[:, None] * torch.from_numpy(np.log(factor)).float()[:, None]
+
+
+def near_items(t: dict[str, Tensor], bought: np.ndarray) -> np.ndarray:
+    """(S, I) bool: whether an item is on the shopper's shortlist or remembered; `bought` (S, I) in the weeks
+    of the fit."""
+    near = bought.copy()
+    np.put_along_axis(near, t["shortlist"].numpy(), True, axis=1)
+    return near
+
+
+def lines_by_kind(tape: pd.DataFrame, near: np.ndarray) -> np.ndarray:
+    """(2, I) lines of each item on a tape, by those to whom it is `near` (S, I) and by the rest."""
+    lines = np.zeros((2, near.shape[1]))
+    np.add.at(lines, (np.where(near[tape["shopper"], tape["item"]], NEAR, REST), tape["item"]), 1.0)
+    return lines
+
+
+def expected_lines(model: ChoiceShopper, dataset: Dataset, rows: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """(2, I) lines of each item expected at the visits in `rows`, given how many each holds; of those to whom
+    it is `near` (S, I) and of the rest."""
+    shopper = dataset.visits["shopper"].to_numpy()[rows]
+    held = np.bincount(lines_of(dataset, rows)[1], minlength=len(rows)).astype(np.float32)  # as shares are
+    state, expected = model.at_visits(dataset, rows), np.zeros((2, dataset.n_items))
+    for first in range(0, len(rows), _CHUNK):
+        chunk = slice(first, first + _CHUNK)
+        share = model.log_share({name: value[chunk] for name, value in state.items()}).exp().numpy()
+        own = np.where(near[shopper[chunk]], share, 0)
+        expected[NEAR] += held[chunk] @ own
+        expected[REST] += held[chunk] @ (share - own)
+    return expected
+
+
+def _classes(expected: np.ndarray) -> np.ndarray:
+    """(I,) class of each item by the lines `expected` (2, I) of it."""
+    total = expected.sum(0)
+    return np.searchsorted(_EDGES, total / total.mean())
+
+
+def _log_likelihood(lines: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """(V, I) log chance of `lines` (I,) by a negative binomial law of `mean` (I,), with each of `_VARIANCES`;
+    but for terms that are the same with all."""
+    shape, mean = 1 / _VARIANCES[:, None], mean.clip(min=1e-9)
+    chance = gammaln(lines + shape) - gammaln(shape) - shape * np.log1p(mean / shape)
+    return np.asarray(chance - lines * np.log(mean + shape))

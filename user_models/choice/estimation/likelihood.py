@@ -1,0 +1,226 @@
+"""How likely the baskets of a log are by the coefficients of a `ChoiceShopper`: which items a basket of n
+lines holds, given the shopper.
+
+The likelihood is multinomial over the whole catalogue but what else the basket holds. Price, display and
+mailer enter as departures from the item's own mean over the weeks of its taste, since a taste counts what the
+usual price and promotions brought.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot, softplus
+
+from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.recommenders.history import last_bought_at_visits
+from bundlegym.recommenders.profile import deal_share
+from bundlegym.user_models.components.marketing import (
+    FAMILIAR_EDGES,
+    NEW,
+    ONCE,
+    Marketing,
+    departments,
+    experience_of,
+    familiarity,
+    gap_bins,
+    steadily_sold,
+)
+from bundlegym.user_models.choice.reference.recent_trials import by_item, fading, tried_at_visits
+from bundlegym.user_models.numeric.ragged import rows_of
+from bundlegym.user_models.components.preferences import Taste
+from bundlegym.user_models.components.basket_size import GAP_EDGES as TRIP_GAP_EDGES
+
+
+@dataclass(frozen=True)
+class Given:
+    """V visits to explain, P lines bought at them, S shoppers, L shortlisted items, W weeks, I items:
+
+    shopper, week, gap: (V,) int64, the week counted from the first of W, class of days since the last visit.
+    line, line_item, line_class: (V + 1,) where the lines of each visit begin, (P,) their items, and classes
+        of familiarity, int64.
+    shortlist, familiar: (S, L) int64 items and their classes of familiarity.
+    gap_bin: (V, L) uint8 time since last bought.
+    known: (S, I) bool, bought in the weeks of tastes.
+    remembered, remembered_item: (S + 1,), (M,) int64 what of this is off the shortlist, as `line`.
+    tried: (V, TRIED) as in `tried_at_visits`.
+    experience, deal: (S,) as in `experience_of` and `deal_share`.
+    log_share: (S, I) of tastes; log_popularity: (I,).
+    department: (I,) int64; steady: (I,) bool, sold steadily.
+    marketing: (W, I) each.
+    """
+
+    shopper: Tensor
+    week: Tensor
+    gap: Tensor
+    line: Tensor
+    line_item: Tensor
+    line_class: Tensor
+    shortlist: Tensor
+    familiar: Tensor
+    gap_bin: Tensor
+    known: Tensor
+    remembered: Tensor
+    remembered_item: Tensor
+    tried: Tensor
+    experience: Tensor
+    deal: Tensor
+    log_share: Tensor
+    log_popularity: Tensor
+    department: Tensor
+    steady: Tensor
+    rebate: Tensor
+    display: Tensor
+    mailer: Tensor
+    neighbours: Tensor
+
+    @staticmethod
+    def of(
+        dataset: Dataset, weeks: tuple[int, int], cut: int, shoppers: np.ndarray, shortlist_size: int
+    ) -> Given:
+        """Visits of `shoppers` (mask) in `weeks` from `cut` on, by tastes counted before; `needs` says how
+        many there must be."""
+        before, end = (weeks[0], cut), weeks[1]
+        rows = visit_rows(dataset, (cut, end), shoppers)
+        taste = Taste.fit(dataset, before, shoppers)
+        shortlist = taste.shortlist(shortlist_size)
+        since = dataset.visits.groupby("shopper")["day"].diff().fillna(TRIP_GAP_EDGES[-1]).to_numpy()[rows]
+        shopper, week, day = (
+            dataset.visits[name].to_numpy()[rows].astype(np.int64) for name in ("shopper", "week", "day")
+        )
+        lines, place = lines_of(dataset, rows)
+        item = dataset.purchases["item"].to_numpy()[lines].astype(np.int64)
+        remembered = taste.count > 0
+        np.put_along_axis(remembered, shortlist, False, axis=1)
+        marketing = Marketing.of(dataset, before)
+        bins = gap_bins(
+            torch.from_numpy(day),
+            torch.from_numpy(last_bought_at_visits(dataset, shortlist, rows)),
+            torch.from_numpy(taste.interval(shortlist, before)[shopper]),
+        )
+        arrays = {
+            "shopper": shopper,
+            "week": week - cut,
+            "gap": np.digitize(since, TRIP_GAP_EDGES),
+            "line": np.searchsorted(place, np.arange(len(rows) + 1)),
+            "line_item": item,
+            "line_class": np.searchsorted(FAMILIAR_EDGES, taste.count[shopper[place], item]),
+            "shortlist": shortlist,
+            "familiar": familiarity(taste.count, shortlist).astype(np.int64),
+            "gap_bin": bins.to(torch.uint8).numpy(),
+            "known": taste.count > 0,
+            "remembered": np.concatenate([[0], remembered.sum(1).cumsum()]),
+            "remembered_item": np.nonzero(remembered)[1],
+            "tried": tried_at_visits(dataset, shortlist, rows, cut),
+            "experience": experience_of(taste, shoppers),
+            "deal": deal_share(dataset, before, shoppers),
+            "log_share": taste.log_share,
+            "log_popularity": taste.log_popularity,
+            "department": departments(dataset),
+            "steady": steadily_sold(dataset, weeks),
+            **{name: table[cut:end] for name, table in vars(marketing).items()},
+        }
+        return Given(**{name: torch.from_numpy(value) for name, value in arrays.items()})
+
+    def lines(self, batch: Tensor) -> tuple[Tensor, Tensor]:
+        """(P,) row in `batch` and item of each line of some visits."""
+        row, place = _lists(self.line, batch)
+        return row, self.line_item[place]
+
+
+def log_rates(given: Given, raw: dict[str, Tensor], batch: Tensor) -> Tensor:
+    """(N, I) log rates at the visits `batch` (N,), up to what all items of a visit have in common; `raw` as
+    in `fit`.
+
+    A table of visits and items is large and takes long to read. So what follows from the week is made by
+    week and spread by one product, and what some items have beside is added at their places.
+    """
+    shopper, week = given.shopper[batch], given.week[batch]
+    promotion, answer = _promotion(given, raw), torch.exp(raw["promotion_answer"])
+    slope = softplus(raw["price"] + raw["price_department"])[given.department]
+    slope = torch.where(given.steady, slope, softplus(raw["price_unsteady"]))
+    by_week = torch.cat([answer[NEW] * promotion + raw["own_trend"], given.rebate * slope])
+    in_week = one_hot(week, len(promotion)).float()
+    deal = torch.exp(raw["price_deal"] * given.deal[shopper])
+    spread = torch.cat([in_week, deal[:, None] * in_week], 1)
+    utility = (raw["taste"] * given.log_share.index_select(0, shopper)).addmm_(spread, by_week)
+    row, item, own = _own(given, raw, batch, promotion)
+    return utility.view(-1).index_add(0, row * utility.shape[1] + item, own).view(utility.shape)
+
+
+def surprise(utility: Tensor, row: Tensor, item: Tensor) -> Tensor:
+    """() sum over lines of -log of the item's share among all items that are not otherwise in the basket: an
+    item is bought once a visit, so what is held already is no alternative."""
+    log_share = _at(utility.log_softmax(1), row, item)
+    held = torch.zeros(len(utility)).index_add(0, row, log_share.exp())
+    others = (held[row] - log_share.exp()).clamp(max=0.95)
+    return (torch.log1p(-others) - log_share).sum()
+
+
+def gap_table(raw: dict[str, Tensor]) -> Tensor:
+    """(n_classes, n_bins) by familiarity and time since last bought; never bought is the reference. What is
+    common to all that was bought is a number of its own, which few steps move far enough."""
+    return torch.cat([torch.zeros(len(raw["gap"]), 1), raw["known"] + raw["gap"][:, 1:]], 1)
+
+
+def _promotion(given: Given, raw: dict[str, Tensor]) -> Tensor:
+    """(W, I) what display, mailer and other items' prices add to the utility of the mean line."""
+    promotion = raw["neighbours"] * given.neighbours
+    for name, table in (("display", given.display), ("mailer", given.mailer)):
+        promotion = promotion + torch.where(given.steady, raw[name], raw[f"{name}_unsteady"]) * table
+    return promotion
+
+
+def _own(
+    given: Given, raw: dict[str, Tensor], batch: Tensor, promotion: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(M,) row in `batch`, item, and what is added to the log rate, of what is shortlisted, remembered or
+    tried; an item may occur twice. `promotion` as in `_promotion`."""
+    shopper, week = given.shopper[batch], given.week[batch]
+    answer = torch.exp(raw["promotion_answer"])
+    beside, less = answer - answer[NEW], raw["new_gap"][given.gap[batch]]
+
+    def not_new(row: Tensor, item: Tensor, class_: Tensor) -> Tensor:
+        """What is new is most of the shop, so what differs is told of the rest: shares are the same."""
+        push = _at(promotion, week[row], item) * beside.index_select(0, class_)
+        return push - less.index_select(0, row)
+
+    before = raw["experience"] * given.experience[shopper]
+    short, class_ = given.shortlist[shopper], given.familiar[shopper].flatten()
+    short_row = torch.repeat_interleave(torch.arange(len(batch)), short.shape[1])
+    short_item = short.flatten()
+    own = _at(gap_table(raw), class_, given.gap_bin[batch].flatten())
+    own = own + before.index_select(0, short_row) * (class_ != NEW)
+    own = own + not_new(short_row, short_item, class_)
+
+    before = before + raw["memory"]
+    row, place = _lists(given.remembered, shopper)
+    item = given.remembered_item[place]
+    again = before.index_select(0, row) + not_new(row, item, torch.full_like(row, ONCE))
+
+    each = torch.exp(raw["tried"] + raw["tried_popularity"] * given.log_popularity)
+    tried_row, tried_item, more = by_item(given.tried[batch], each, fading(torch.exp(raw["tried_fade"])))
+    who = shopper[tried_row]
+    # What is remembered is told above.
+    known = given.known[who, tried_item]
+    taste = raw["taste"] * given.log_share[who, tried_item] + before[tried_row] * known
+    gained = softplus(torch.log(more) - taste)  # to `taste`, when rates are added
+    gained = gained + not_new(tried_row, tried_item, torch.full_like(tried_row, ONCE)) * ~known
+    return (
+        torch.cat([short_row, row, tried_row]),
+        torch.cat([short_item, item, tried_item]),
+        torch.cat([own, again, gained]),
+    )
+
+
+def _lists(start: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
+    """(M,) row in `which` (N,) and place of all that is on some of the lists which begin at `start`."""
+    return rows_of(start[which], start[which + 1] - start[which])
+
+
+def _at(table: Tensor, row: Tensor, column: Tensor) -> Tensor:
+    """(M,) `table[row, column]`, whose gradient takes a fraction of the time when it is asked for so."""
+    return table.reshape(-1).index_select(0, row * table.shape[1] + column)

@@ -1,0 +1,129 @@
+"""How much of what is bought after a first purchase is the first purchase's doing.
+
+Who tries an item likes it more than others do, and would have bought it later anyway: repeats after a trial
+show liking and habit together. Chance tells them apart. An item that happens to be promoted in the very weeks
+in which a shopper buys much is tried more often than their liking explains, by those who like it no more
+than others; if a trial leaves a habit, they buy more of it in the weeks after, else not.
+
+Pairs of shopper and item without a purchase before some early weeks: T, tried in the early weeks; Y, lines in
+the later ones. The expectation of either is a product of the shopper's share of the item, an effect of the
+shopper and one of the item; Y's has the promotions that the shopper met later, too. The instrument is Z, the
+sum over early weeks of the shopper's other lines times exp(push) less its mean for the item, less effects of
+the shopper and of the item. Sum Z (Y - E Y) / sum Z (T - E T) is what a trial that a promotion brought about
+adds to later lines (Wald); what Y exceeds its expectation by among all who tried is what is seen after one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.user_models.components.preferences import Taste
+
+_BEFORE, _EARLY, _LATE, _WINDOWS = 4, 6, 4, 3  # parts of the weeks: 1/4, 1/6 and 1/4 of them; windows in turn
+_MARGINS = 3  # alternating fits to the margins
+_LITTLE = 0.01  # lines, so that a margin without any has a factor
+
+
+def habit_share(
+    dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, push: np.ndarray
+) -> tuple[float, float]:
+    """Share of the repeats seen after a first purchase that it brought about, and its standard error,
+    clustered by shopper; `push` (n_weeks, I) is what price and promotions add to utility. 0 and infinity
+    where too few items are tried to tell."""
+    span = weeks[1] - weeks[0]
+    early, first = max(span // _EARLY, 1), weeks[0] + max(span // _BEFORE, 1)
+    share = np.exp(Taste.fit(dataset, (weeks[0], first), shoppers).log_share[shoppers])
+    later, tried = (np.zeros(int(shoppers.sum())) for _ in range(2))
+    seen = trials = 0.0
+    for window in range(_WINDOWS):
+        start = first + window * early
+        end = min(start + early + max(span // _LATE, 1), weeks[1])
+        if start + early >= end:
+            continue
+        parts = _window(dataset, (weeks[0], start, start + early, end), shoppers, push, share)
+        later, tried = later + parts[0], tried + parts[1]
+        seen, trials = seen + parts[2], trials + parts[3]
+    if seen <= 0 or tried.sum() <= 0:
+        return 0.0, float("inf")
+    brought = later.sum() / tried.sum()
+    error = np.sqrt(((later - brought * tried) ** 2).sum()) / tried.sum()
+    after = seen / trials
+    return float(brought / after), float(error / after)
+
+
+def _window(
+    dataset: Dataset,
+    edges: tuple[int, int, int, int],
+    shoppers: np.ndarray,
+    push: np.ndarray,
+    share: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """(S,) sums of Z (Y - E Y) and of Z (T - E T) by shopper; Y - E Y of all who tried, and how many they
+    are. `edges` are the first weeks before, of the early weeks, of the later ones, and the end; `share` (S,
+    I) of each shopper's lines."""
+    before, start, middle, end = edges
+    lift = np.exp(push).astype(np.float32)
+    early = lift[start:middle]
+    timing = early - early.mean(0)
+    by_week = _lines_by_week(dataset, (start, end), shoppers)
+    first, second = by_week[:, : middle - start], by_week[:, middle - start :]
+
+    untried = _lines_by_item(dataset, (before, start), shoppers) == 0
+    share = share * untried
+    tried = (_lines_by_item(dataset, (start, middle), shoppers) > 0) * untried.astype(np.float32)
+    later = _lines_by_item(dataset, (middle, end), shoppers) * untried
+
+    surprise = later - _to_margins(share * (second @ lift[middle:end]), later)
+    seen = float((tried * surprise).sum(dtype=np.float64))
+    instrument = first @ timing - _lines_by_item(dataset, (start, middle), shoppers, timing)
+    _take_out_margins(instrument, share * second.sum(1, keepdims=True))
+    surprise *= instrument
+    instrument *= tried - _to_margins(share * first.sum(1, keepdims=True), tried)
+    return (
+        surprise.sum(1, dtype=np.float64),
+        instrument.sum(1, dtype=np.float64),
+        seen,
+        float(tried.sum(dtype=np.float64)),
+    )
+
+
+def _lines_by_week(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> np.ndarray:
+    """(S, weeks) float32 lines of `shoppers` (mask)."""
+    rows = visit_rows(dataset, weeks, shoppers)
+    _, place = lines_of(dataset, rows)
+    visits, code = dataset.visits.iloc[rows], np.cumsum(shoppers) - 1
+    shape = (int(shoppers.sum()), weeks[1] - weeks[0])
+    cell = code[visits["shopper"].to_numpy()] * shape[1] + visits["week"].to_numpy() - weeks[0]
+    return np.bincount(cell[place], minlength=shape[0] * shape[1]).reshape(shape).astype(np.float32)
+
+
+def _lines_by_item(
+    dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, weight: np.ndarray | None = None
+) -> np.ndarray:
+    """(S, I) float32 lines of `shoppers` (mask), each counted as `weight` (weeks, I) of its week and item."""
+    rows = visit_rows(dataset, weeks, shoppers)
+    lines, place = lines_of(dataset, rows)
+    item, code = dataset.purchases["item"].to_numpy()[lines], np.cumsum(shoppers) - 1
+    visits = dataset.visits.iloc[rows]
+    shape = (int(shoppers.sum()), dataset.n_items)
+    cell = code[visits["shopper"].to_numpy()][place] * shape[1] + item
+    each = None if weight is None else weight[visits["week"].to_numpy()[place] - weeks[0], item]
+    return np.bincount(cell, each, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float32)
+
+
+def _to_margins(mean: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """`mean` (S, I) times factors of rows and columns that give it the totals of `observed`."""
+    for _ in range(_MARGINS):
+        for axis in (0, 1):
+            total, mine = (table.sum(axis, keepdims=True) + _LITTLE for table in (observed, mean))
+            mean *= total / mine
+    return mean
+
+
+def _take_out_margins(table: np.ndarray, weight: np.ndarray) -> None:
+    """Take effects of rows and columns out of `table` (S, I), by weighted least squares, in place."""
+    for _ in range(_MARGINS):
+        for axis in (0, 1):
+            total = weight.sum(axis, keepdims=True)
+            table -= (weight * table).sum(axis, keepdims=True) / np.maximum(total, 1e-12)

@@ -1,0 +1,142 @@
+"""What holding a coupon for an item does to its log rate, and how many coupons are used.
+
+Coupons go to those who like the items, so their sales to members show liking before all else. The effect is
+told from it by time. Lines of a campaign's items, by shopper and week, are Poisson: the shopper's other lines
+of the week are the exposure, and the rate has an effect of the shopper on the campaign (liking), of the week
+on the campaign (season and promotions, which those without a coupon tell), and the coupon's times the share
+of the week in which the campaign ran, all fitted together (two-way fixed effects). What it cannot rule out is
+a campaign sent to those whose liking was just then on its way up or down.
+
+Only campaigns whose every coupon reached every member are used; of others it is not known who held which.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bundlegym.data import Campaigns, Dataset, lines_of, visit_rows
+from bundlegym.user_models.components.preferences import decay
+
+_STEPS, _MARGINS = 12, 12  # of Newton's method; of alternating fits to the margins within each
+_SMALL = 1e-9
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """One campaign: lines of its items, of all others (`exposure`), and whether a coupon was held, (H, W)
+    each, of the shoppers (H,) who bought any of its items."""
+
+    shopper: np.ndarray
+    lines: np.ndarray
+    exposure: np.ndarray
+    held: np.ndarray
+
+
+def coupon_effect(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> tuple[float, float]:
+    """What a coupon adds to the log rate of an item, and its standard error, clustered by shopper; from
+    `shoppers` (mask) in `weeks`. 0 and infinity where the log has no coupons to tell it from."""
+    panels = _panels(dataset, weeks, shoppers)
+    effect, error = 0.0, float("inf")
+    for _ in range(_STEPS):
+        score, information = np.zeros(dataset.n_shoppers), 0.0
+        for panel in panels:
+            mean = _expected(panel, effect)
+            own = _less_margins(panel.held, mean)
+            score[panel.shopper] += ((panel.lines - mean) * own).sum(1)
+            information += float((mean * own**2).sum())
+        if information <= _SMALL:
+            break
+        step = score.sum() / information
+        effect += float(np.clip(step, -1, 1))
+        error = float(np.sqrt((score**2).sum()) / information)
+        if abs(step) < 1e-4:
+            break
+    return effect, error
+
+
+def coupon_tables(dataset: Dataset, effect: float) -> dict[str, np.ndarray]:
+    """S shoppers, W weeks, I items, R campaigns, none of them where the effect is 0: `campaign_member` (S, R)
+    bool, `campaign_week` (W, R) share of the week's days, `coupon_push` (R, I) what its coupons add to log
+    rates."""
+    campaigns = dataset.campaigns
+    if campaigns is None or effect == 0:
+        empty = [(dataset.n_shoppers, 0), (dataset.n_weeks, 0), (0, dataset.n_items)]
+        member, week, push = (np.zeros(shape, dtype=np.float32) for shape in empty)
+    else:
+        used = campaigns.reached_all()
+        member = campaigns.members[used].T
+        week = campaigns.running(dataset.n_weeks)[used].T
+        push = (effect * campaigns.items[used]).astype(np.float32)
+    return {"campaign_member": member.astype(bool), "campaign_week": week, "coupon_push": push}
+
+
+def usual_push(tables: dict[str, np.ndarray], shortlist: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
+    """(S, L) float32 what coupons added on average over `weeks` to the `shortlist` (S, L), which a taste
+    counted in them holds already."""
+    usual = decay(weeks) @ tables["campaign_week"][slice(*weeks)]
+    total = np.zeros(shortlist.shape, dtype=np.float32)
+    for r in np.flatnonzero(usual):
+        total += tables["campaign_member"][:, r, None] * usual[r] * tables["coupon_push"][r][shortlist]
+    return total
+
+
+def coupon_push(t: dict[str, Tensor], shopper: Tensor, week: Tensor, items: Tensor) -> Tensor:
+    """(N, M) what the coupons that shoppers (N,) hold add to the log rates of `items` (N, M)."""
+    held = t["campaign_member"][shopper] * t["campaign_week"][week]
+    total = torch.zeros(items.shape, device=items.device)
+    for r in held.any(0).nonzero()[:, 0]:
+        total += held[:, r, None] * t["coupon_push"][r][items]
+    return total
+
+
+def take_up(campaigns: Campaigns) -> dict[str, float]:
+    """By kind of campaign, the share of the coupons sent that were used; NaN where that was not logged."""
+    sent = campaigns.members.sum(1) * campaigns.table["received"]
+    totals = campaigns.table.assign(sent=sent).groupby("kind")[["redeemed", "sent"]].sum(min_count=1)
+    return {str(kind): float(row["redeemed"] / row["sent"]) for kind, row in totals.iterrows()}
+
+
+def _panels(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> list[_Panel]:
+    if (campaigns := dataset.campaigns) is None:
+        return []
+    rows = visit_rows(dataset, weeks, shoppers)
+    lines, place = lines_of(dataset, rows)
+    item = dataset.purchases["item"].to_numpy()[lines]
+    n_weeks = weeks[1] - weeks[0]
+    visits = dataset.visits.iloc[rows]
+    cell = visits["shopper"].to_numpy(dtype=np.int64) * n_weeks + visits["week"].to_numpy() - weeks[0]
+    cell, shape = cell[place], (dataset.n_shoppers, n_weeks)
+    total = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
+    running = campaigns.running(weeks[1])[:, weeks[0] :]
+    panels = []
+    for r in np.flatnonzero(campaigns.reached_all() & running.any(1)):
+        bought = np.bincount(cell[campaigns.items[r][item]], minlength=total.size).reshape(shape)
+        others = total - bought
+        bought[others == 0] = 0  # no exposure to hold them against
+        some = np.flatnonzero(bought.any(1))
+        held = campaigns.members[r][some, None] * running[r]
+        panels.append(_Panel(some, bought[some].astype(float), others[some].astype(float), held))
+    return panels
+
+
+def _expected(panel: _Panel, effect: float) -> np.ndarray:
+    """(H, W) expected lines, of which every shopper's and every week's total is the one observed."""
+    mean = panel.exposure * np.exp(effect * panel.held)
+    for _ in range(_MARGINS):
+        for axis in (0, 1):
+            total, mine = (table.sum(axis, keepdims=True) for table in (panel.lines, mean))
+            mean = mean * (total / np.maximum(mine, _SMALL))
+    return mean
+
+
+def _less_margins(table: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """`table` (H, W) less effects of rows and of columns, by weighted least squares."""
+    for _ in range(_MARGINS):
+        for axis in (0, 1):
+            total = weight.sum(axis, keepdims=True)
+            table = table - (weight * table).sum(axis, keepdims=True) / np.maximum(total, _SMALL)
+    return table

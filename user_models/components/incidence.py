@@ -1,0 +1,242 @@
+"""When shoppers come: a hazard of a visit for each day since the last one.
+
+logit h = level + effect of days since the last visit, in the first week by how large that was (`trips`) +
+effect of those days in units of the shopper's own mean interval, with a second one times how irregular the
+own intervals are + effect of the own rate, linear in its log between knots + b log(own weekday share) +
+frailty, fitted as a logistic regression of days with a visit (discrete-time survival, Cox 1972). Frailty is
+normal, drawn once an episode: how far a shopper's coming weeks are busier or quieter than the past ones.
+Coming again on the same day has a chance of its own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from bundlegym.data import Dataset, visit_rows
+from bundlegym.user_models.rng import streams
+from bundlegym.user_models.rng.counter import Draws, normal
+from bundlegym.user_models.components.basket_size import LAST_EDGES, trip_classes, usual_trip
+
+#: A shopper who would stay away longer than this many days has left.
+HORIZON = 70
+DAY_EDGES = (2, 3, 4, 5, 6, 7, 8, 10, 14, 15, 21, 28, 42)
+RATIO_EDGES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+#: Days since the last visit at which what its size does changes; from the last one on it does nothing.
+_SIZE_EDGES = (2, 4, 7)
+#: Visit days a day at which the effect of the log of a shopper's own rate bends.
+_RATE_KNOTS = (0.05, 0.1, 0.2, 0.3, 0.4)
+_DAYS, _RATIOS, _CLASSES = len(DAY_EDGES) + 1, len(RATIO_EDGES) + 1, len(LAST_EDGES) + 1
+#: How many coefficients each part of the hazard has, but for the last one, of weekdays.
+_PARTS = (_DAYS, len(_SIZE_EDGES) * _CLASSES, _RATIOS, _RATIOS, len(_RATE_KNOTS) + 1)
+_HALF_LIFE = 13.0  # weeks, of a past day's weight in a shopper's own rate
+_PRIOR_DAYS, _PRIOR_VISITS = 14.0, 15.0  # weight of the average shopper: in days of rate, in visits
+_PRIOR_INTERVALS = 8.0  # weight of the average shopper in how irregular one's own are
+
+
+def fit_rhythm(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> dict[str, np.ndarray]:
+    """Arrays by name, all float32 but `last_visit`:
+
+    `visit_rate` (S,) visit days a day; `weekday` (S, 7) log share of visits over 1/7; `again` (S,) chance
+    that a visit is followed by another on its day; `irregular` (S,) log of the relative variance of the own
+    intervals, over the mean of all; `hazard_day` (5, D) by class of the last visit and days since,
+    `hazard_ratio` (R,), `hazard_irregular` (R,), `hazard_weekday` (1,) coefficients, `hazard_own` (S,) what
+    the own rate adds, `hazard_level` (1,) on top; `frailty` () its spread; `last_visit` (n_weeks, S) int32,
+    day of the last visit before a week, -1 for none.
+
+    Rates and weekdays are measured before the days on which the coefficients are fitted, and again on all
+    `weeks`.
+    """
+    first, end = weeks
+    cut = first + max(1, round(0.67 * (end - first)))
+    came = _visit_days(dataset)
+    early = _own_pattern(came, (first, cut), shoppers)
+    trip = np.zeros(came.shape, dtype=np.int8)
+    usual = usual_trip(dataset, (first, cut), shoppers)
+    trip[dataset.visits["shopper"], dataset.visits["day"]] = trip_classes(dataset, usual)
+    x, y, shopper = _days_at_risk(came, trip, early, (cut, end), shoppers)
+    beta = _logistic(x, y)
+    day, size, ratio, irregular, own, weekday = np.split(beta, np.cumsum(_PARTS))
+    by_size = np.append(size, np.zeros(_CLASSES)).reshape(-1, _CLASSES)
+    size_of_day = by_size[np.digitize((1, *DAY_EDGES), _SIZE_EDGES)]
+    p = 1 / (1 + np.exp(-x @ beta))
+    surprise = np.bincount(shopper, weights=y - p, minlength=len(shoppers))
+    spread = np.bincount(shopper, weights=p * (1 - p), minlength=len(shoppers))
+    excess = (surprise**2 - spread).sum() / max((spread**2).sum(), 1e-9)
+    pattern = _own_pattern(came, weeks, shoppers)
+    return {
+        **pattern,
+        "again": _again(dataset, weeks, shoppers),
+        "hazard_day": (day + size_of_day.T).astype(np.float32),
+        "hazard_ratio": ratio.astype(np.float32),
+        "hazard_irregular": irregular.astype(np.float32),
+        "hazard_own": (_bent(pattern["visit_rate"]) @ own).astype(np.float32),
+        "hazard_weekday": weekday.astype(np.float32),
+        "hazard_level": np.array([0.0], dtype=np.float32),
+        "frailty": np.array(np.sqrt(max(excess, 0.0)), dtype=np.float32),
+        "last_visit": _last_visit(came, dataset.n_weeks),
+    }
+
+
+def hazards(
+    t: dict[str, Tensor], shopper: Tensor, day: Tensor, since: Tensor, trip: Tensor, frailty: Tensor
+) -> Tensor:
+    """(N, HORIZON) chance of coming on day, day + 1, ..., not having come before; `since` (N,) is day less
+    the day of the last visit, `trip` (N,) the class of that, `frailty` (N,)."""
+    ahead = torch.arange(HORIZON, device=day.device)
+    away = since[:, None] + ahead
+    rate = t["visit_rate"][shopper]
+    weekday = t["weekday"][shopper].gather(1, (day[:, None] + ahead) % 7)
+    score = t["hazard_day"][trip[:, None], torch.bucketize(away, _edges(DAY_EDGES, away), right=True)]
+    ratio = away * rate[:, None]
+    ratio = torch.bucketize(ratio, _edges(RATIO_EDGES, ratio), right=True)
+    score = score + t["hazard_ratio"][ratio] + t["irregular"][shopper, None] * t["hazard_irregular"][ratio]
+    score = score + t["hazard_level"] + t["hazard_own"][shopper, None] + t["hazard_weekday"] * weekday
+    return torch.sigmoid(score + frailty[:, None])
+
+
+def wait(hazard: Tensor, luck: Tensor) -> tuple[Tensor, Tensor]:
+    """(N,) days waited, from 0, and whether the shopper does not come within the horizon; luck (N,)
+    uniform."""
+    stays_away = torch.exp(torch.log1p(-hazard).cumsum(1))
+    days = (stays_away >= luck[:, None]).sum(1)
+    return days.clamp(max=HORIZON - 1), days >= HORIZON
+
+
+def first_visit(t: dict[str, Tensor], shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
+    """(N,) int64 day of the first visit on or after `day`; beyond the horizon for whoever stays away."""
+    week = (day // 7).clamp(0, len(t["last_visit"]) - 1)
+    last = t["last_visit"][week, shopper].long()
+    since = torch.where(last >= 0, day - last, 7)
+    hazard = hazards(t, shopper, day, since, t["last_trip"][week, shopper], _frailty(t, draws))
+    waited, away = wait(hazard, draws.uniform(streams.WAIT))
+    return day + waited + away
+
+
+def next_visit(
+    t: dict[str, Tensor], shopper: Tensor, day: Tensor, trip: Tensor, draws: Draws
+) -> tuple[Tensor, Tensor]:
+    """(N,) days from a visit on `day`, of a class `trip` (N,), until the next, 0 for later today, and whether
+    there is none."""
+    again = draws.uniform(streams.AGAIN) < t["again"][shopper]
+    hazard = hazards(t, shopper, day + 1, torch.ones_like(shopper), trip, _frailty(t, draws))
+    waited, left = wait(hazard, draws.uniform(streams.WAIT))
+    return torch.where(again, 0, waited + 1), left & ~again
+
+
+def _frailty(t: dict[str, Tensor], draws: Draws) -> Tensor:
+    """(N,) how much busier than usual the shopper is in this episode."""
+    luck = Draws(draws.seed, draws.episode, torch.zeros_like(draws.visit)).uniform(streams.FRAILTY)
+    return t["frailty"] * normal(luck)
+
+
+def _edges(edges: tuple[float, ...], like: Tensor) -> Tensor:
+    return torch.tensor(edges, dtype=like.dtype, device=like.device)
+
+
+def _visit_days(dataset: Dataset) -> np.ndarray:
+    """(S, n_weeks * 7) bool: the shopper came on that day."""
+    came = np.zeros((dataset.n_shoppers, dataset.n_weeks * 7), dtype=bool)
+    came[dataset.visits["shopper"], dataset.visits["day"]] = True
+    return came
+
+
+def _own_pattern(came: np.ndarray, weeks: tuple[int, int], shoppers: np.ndarray) -> dict[str, np.ndarray]:
+    first, end = weeks[0] * 7, weeks[1] * 7
+    span = came[:, first:end]
+    joined = np.where(span.any(1), span.argmax(1), end - first)  # nothing is known of the days before
+    day = np.arange(end - first)
+    weight = 0.5 ** ((end - first - day) / (7 * _HALF_LIFE))
+    exposed = np.where(day > joined[:, None], weight, 0.0)
+    visits, days = (span * exposed).sum(1), exposed.sum(1)
+    # Where nobody comes again, half a visit: a rate has a logarithm.
+    mean = max(visits[shoppers].sum(), 0.5) / max(days[shoppers].sum(), 1.0)
+    rate = (visits + _PRIOR_DAYS * mean) / (days + _PRIOR_DAYS)
+    by_weekday = span.reshape(len(span), -1, 7).sum(1)
+    shares = by_weekday[shoppers].sum(0) / max(by_weekday[shoppers].sum(), 1)
+    own = (by_weekday + _PRIOR_VISITS * shares) / (by_weekday.sum(1, keepdims=True) + _PRIOR_VISITS)
+    return {
+        "visit_rate": rate.astype(np.float32),
+        "weekday": np.log(7 * own + 1e-3).astype(np.float32),
+        "irregular": _irregular(span, shoppers),
+    }
+
+
+def _irregular(came: np.ndarray, shoppers: np.ndarray) -> np.ndarray:
+    """(S,) float32 log of the mean squared distance of a shopper's intervals, over their mean, from 1; shrunk
+    to that of all, over which it is."""
+    shopper, day = np.nonzero(came)
+    follows = np.diff(shopper) == 0
+    shopper, interval = shopper[1:][follows], np.diff(day)[follows]
+    n, total = (np.bincount(shopper, w, minlength=len(came)) for w in (None, interval))
+    away = np.bincount(shopper, (interval * n[shopper] / total[shopper] - 1) ** 2, minlength=len(came))
+    mean = away[shoppers].sum() / max(n[shoppers].sum(), 1)
+    variance = (away + _PRIOR_INTERVALS * mean) / (n + _PRIOR_INTERVALS)
+    return np.log(variance / mean if mean > 0 else np.ones(len(came))).astype(np.float32)
+
+
+def _days_at_risk(
+    came: np.ndarray,
+    trip: np.ndarray,
+    pattern: dict[str, np.ndarray],
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(R, F) features, (R,) came, (R,) shopper of each day in `weeks` with an earlier visit; `trip`
+    (S, n_weeks * 7) class of the last visit of a day."""
+    column = np.arange(came.shape[1])
+    latest = np.maximum.accumulate(np.where(came, column, -1), axis=1)
+    days = np.arange(weeks[0] * 7, weeks[1] * 7)
+    days = days[days > 0]
+    before = latest[:, days - 1]
+    shopper, place = np.nonzero((before >= 0) & shoppers[:, None])
+    day = days[place]
+    away = day - before[shopper, place]
+    rate = pattern["visit_rate"][shopper].astype(np.float64)
+    by_day = np.eye(_DAYS)[np.digitize(away, DAY_EDGES)]
+    size = np.digitize(away, _SIZE_EDGES) * _CLASSES + trip[shopper, day - away]
+    by_size = np.eye((len(_SIZE_EDGES) + 1) * _CLASSES)[size][:, :-_CLASSES]
+    by_ratio = np.eye(_RATIOS)[np.digitize(away * rate, RATIO_EDGES)]
+    irregular = by_ratio * pattern["irregular"][shopper, None]
+    weekday = pattern["weekday"][shopper, day % 7]
+    x = np.column_stack([by_day, by_size, by_ratio, irregular, _bent(rate), weekday])
+    return x, came[shopper, day].astype(np.float64), shopper
+
+
+def _bent(rate: np.ndarray) -> np.ndarray:
+    """(R, F) log of rates (R,), and how far it is above that of each knot."""
+    log_rate = np.log(rate)[:, None]
+    return np.hstack([log_rate, (log_rate - np.log(_RATE_KNOTS)).clip(min=0)])
+
+
+def _logistic(x: np.ndarray, y: np.ndarray, ridge: float = 1.0) -> np.ndarray:
+    """(F,) coefficients of a logistic regression with a weak normal prior, by Newton's method."""
+    beta = np.zeros(x.shape[1])
+    for _ in range(30):
+        p = 1 / (1 + np.exp(-x @ beta))
+        gradient = x.T @ (y - p) - ridge * beta
+        hessian = (x * (p * (1 - p))[:, None]).T @ x + ridge * np.eye(len(beta))
+        step = np.linalg.solve(hessian, gradient)
+        beta += step
+        if np.abs(step).max() < 1e-6:
+            break
+    return beta
+
+
+def _again(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> np.ndarray:
+    visits = dataset.visits.iloc[visit_rows(dataset, weeks)]
+    follows = (visits["shopper"].diff() == 0) & (visits["day"].diff() == 0)
+    by_shopper = pd.DataFrame({"again": follows, "shopper": visits["shopper"]}).groupby("shopper")["again"]
+    totals = by_shopper.agg(["sum", "size"]).reindex(range(dataset.n_shoppers), fill_value=0)
+    mean = totals["sum"][shoppers].sum() / max(totals["size"][shoppers].sum(), 1)
+    share = (totals["sum"] + _PRIOR_VISITS * mean) / (totals["size"] + _PRIOR_VISITS)
+    return share.to_numpy(np.float32)
+
+
+def _last_visit(came: np.ndarray, n_weeks: int) -> np.ndarray:
+    latest = np.maximum.accumulate(np.where(came, np.arange(came.shape[1]), -1), axis=1)
+    table = np.full((n_weeks, len(came)), -1, dtype=np.int32)
+    table[1:] = latest[:, 6:-1:7].T[: n_weeks - 1]
+    return table

@@ -1,0 +1,185 @@
+"""What a shopper likes: shares of purchase lines, shrunk through subcategories to shoppers alike.
+
+p(i | s) = p(g | s) p(i | s, g) over subcategories g. With n the shopper's lines, older ones counting less,
+p(g | s) = (n_sg + a q_sg) / (n_s + a), where q mixes a low-rank model of shoppers' lines by subcategory
+(Poisson factorisation: non-negative matrix factorisation under the Kullback-Leibler loss, Lee and Seung 1999)
+with the shop's shares and is then moved to the shopper's own departments, and categories, by the same
+formula: what is new to them is of the kinds that they buy. Within a subcategory lines are new or old by a
+Pitman-Yor process (Pitman and Yor 1997; Teh 2006):
+
+    p(i | s, g) = (n_si - min(n_si, d) + (b + D_sg) p(i | g, s)) / (n_sg + b),
+
+where D_sg is the sum of min(n_si, d) over items. So who has tried many items of a subcategory goes on trying,
+and an item bought once is less of a habit than its line would say. p(i | g, s) are the shop's shares, as the
+shopper leans (`leanings`).
+
+Lines of a whole year tell what a shopper likes, and nothing of an item that the shop has sold more, or less,
+of late. So the share of each item is multiplied by its `trend`: what all shoppers bought of it in the last
+weeks over what their tastes say, (n_i + m) / (E_i + m).
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.decomposition import NMF
+from sklearn.exceptions import ConvergenceWarning
+
+from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.user_models.numeric.one_hot import indicator
+from bundlegym.user_models.components.attribute_tastes import fit_leanings, log_total, traits
+
+# Chosen on The Complete Journey, by likelihood of the shares alone: weights of departments and categories, b
+# and d in the last training weeks, all others in the validation weeks.
+_HALF_LIFE, _RECENT = 39.0, 8.0  # weeks after which a line counts half: for shoppers, for the shop's shares
+_LEVELS = {"department": 300.0, "category": 1500.0, "subcategory": 250.0}  # a, in lines
+_ITEM_WEIGHT, _DISCOUNT = 1.0, 0.4  # b and d, in lines
+_FACTORS, _FACTOR_SHARE = 15, 0.85
+_FLOOR = 0.5  # lines, so that no item is impossible
+_TREND_LINES = 30.0  # m; so shrunk, likelihood in the last training weeks takes a trend as it is
+
+
+@dataclass(frozen=True)
+class Taste:
+    """Attributes (S shoppers, I items, G subcategories):
+
+    count: (S, I) float32 lines bought, older ones counting less.
+    group: (I,) int64 subcategory.
+    log_unbought: (S, G) float32, log of p(g | s) (b + D_sg) / (n_sg + b): a shopper's part of the share of an
+        item never bought.
+    new_lines: (S, G) float32, b + D_sg: how many lines p(i | g, s) weighs as much as.
+    log_within: (I,) float32, log p(i | g): the item's part.
+    log_popularity: (I,) float32, log of p(i) over that of the average item.
+    trait, theta: (I, K), (S, K) float32, by which p(i | g, s) departs from p(i | g).
+    trend: (I,) float32, log of what the item's share is multiplied by.
+    log_share: (S, I) float32, log p(i | s). Trends leave each one's sum near 1, and that over all shoppers.
+    """
+
+    count: np.ndarray
+    group: np.ndarray
+    log_unbought: np.ndarray
+    new_lines: np.ndarray
+    log_within: np.ndarray
+    log_popularity: np.ndarray
+    trait: np.ndarray
+    theta: np.ndarray
+    trend: np.ndarray
+    log_share: np.ndarray
+
+    @staticmethod
+    def fit(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> Taste:
+        """Count in `weeks`; averages and factors come from `shoppers` (mask), counts are each shopper's
+        own."""
+        group = subcategories(dataset)
+        count = _decayed_lines(dataset, weeks, _HALF_LIFE)
+        recent = _decayed_lines(dataset, weeks, _RECENT)[shoppers]
+        sold = recent.sum(0, dtype=np.float64)
+        popularity = (sold + _FLOOR) / (sold + _FLOOR).sum()
+        one_hot = indicator(group)
+        group_count, group_share = count @ one_hot, (popularity @ one_hot).astype(np.float32)
+        within, trait = popularity / group_share[group], traits(dataset, weeks, group, popularity)
+        share = _FACTOR_SHARE * _low_rank(group_count, shoppers) + (1 - _FACTOR_SHARE) * group_share
+        for level, weight in _LEVELS.items():
+            share = _nearer(share, group_count, level_of_groups(dataset, group, level), weight)
+        new_lines = np.minimum(count, _DISCOUNT) @ one_hot + _ITEM_WEIGHT
+        log_unbought = np.log(share * new_lines / (group_count + _ITEM_WEIGHT)).astype(np.float32)
+        log_within, new_lines = np.log(within).astype(np.float32), new_lines.astype(np.float32)
+        theta = fit_leanings(trait, count > 0, group, within, shoppers)
+        log_share = _log_share(count, group, log_unbought, new_lines, log_within, trait, theta)
+        expected = recent.sum(1) @ np.exp(log_share[shoppers])
+        trend = np.log((sold + _TREND_LINES) / (expected + _TREND_LINES)).astype(np.float32)
+        log_share += trend
+        log_popularity = np.log(popularity * len(popularity)).astype(np.float32)
+        return Taste(
+            count, group, log_unbought, new_lines, log_within, log_popularity, trait, theta, trend, log_share
+        )
+
+    def interval(self, shortlist: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
+        """(S, L) float32 days between a shopper's purchases of the items of `shortlist` (S, L), at least
+        1."""
+        age = np.arange(weeks[1] - weeks[0])
+        span = max(7.0 * (0.5 ** (age / _HALF_LIFE)).sum(), 28.0)
+        return np.maximum(span / (np.take_along_axis(self.count, shortlist, 1) + 1.0), 1.0).astype(np.float32)
+
+    def shortlist(self, size: int) -> np.ndarray:
+        """(S, size) int64, each shopper's most likely items in ascending code order."""
+        size = min(size, self.log_share.shape[1])
+        return np.sort(np.argpartition(-self.log_share, size - 1, axis=1)[:, :size], axis=1).astype(np.int64)
+
+
+def subcategories(dataset: Dataset) -> np.ndarray:
+    """(I,) int64 code of each item's subcategory within its category."""
+    path = dataset.items["category"].astype(str) + "|" + dataset.items["subcategory"].astype(str)
+    return pd.factorize(path, sort=True)[0].astype(np.int64)
+
+
+def decay(weeks: tuple[int, int]) -> np.ndarray:
+    """(n_weeks,) float32 weight of each of `weeks` in a taste; they sum to 1."""
+    weight = 0.5 ** (np.arange(weeks[1] - weeks[0])[::-1] / _HALF_LIFE)
+    return (weight / weight.sum()).astype(np.float32)
+
+
+def _decayed_lines(dataset: Dataset, weeks: tuple[int, int], half_life: float) -> np.ndarray:
+    """(S, I) float32 lines in `weeks`, each halved for every `half_life` weeks before their end."""
+    rows = visit_rows(dataset, weeks)
+    lines, place = lines_of(dataset, rows)
+    visits = dataset.visits.iloc[rows]
+    age = weeks[1] - 1 - visits["week"].to_numpy()[place]
+    flat = visits["shopper"].to_numpy(dtype=np.int64)[place] * dataset.n_items
+    flat += dataset.purchases["item"].to_numpy()[lines]
+    size = dataset.n_shoppers * dataset.n_items
+    count = np.bincount(flat, weights=0.5 ** (age / half_life), minlength=size)
+    return count.astype(np.float32).reshape(dataset.n_shoppers, dataset.n_items)
+
+
+def _log_share(
+    count: np.ndarray,
+    group: np.ndarray,
+    log_unbought: np.ndarray,
+    new_lines: np.ndarray,
+    log_within: np.ndarray,
+    trait: np.ndarray,
+    theta: np.ndarray,
+) -> np.ndarray:
+    """(S, I) float32, log p(i | s) but for trends; see `Taste`."""
+    within = theta @ trait.T + log_within
+    within -= log_total(theta, trait, group, log_within)[:, group]
+    log_share = log_unbought[:, group] + within
+    # What having bought the item adds: few have bought any one.
+    row, item = np.nonzero(count > _DISCOUNT)
+    like = new_lines[row, group[item]] * np.exp(within[row, item])
+    log_share[row, item] += np.log1p((count[row, item] - _DISCOUNT) / like)
+    return log_share
+
+
+def level_of_groups(dataset: Dataset, group: np.ndarray, level: str) -> np.ndarray:
+    """(G,) code of each subcategory's department, category or own."""
+    code = np.zeros(group.max() + 1, dtype=np.int64)
+    code[group] = group if level == "subcategory" else pd.factorize(dataset.items[level].astype(str))[0]
+    return code
+
+
+def _nearer(share: np.ndarray, count: np.ndarray, level: np.ndarray, weight: float) -> np.ndarray:
+    """`share` (S, G) moved to the shopper's own lines `count` (S, G) by `level` (G,); it weighs as much as
+    `weight` lines."""
+    one_hot = indicator(level)
+    before, own = share @ one_hot, count @ one_hot
+    after = (own + weight * before) / (own.sum(1, keepdims=True) + weight)
+    return share * (after / before)[:, level]
+
+
+def _low_rank(count: np.ndarray, shoppers: np.ndarray) -> np.ndarray:
+    """(S, G) shares by a few factors learned from the rows in the mask `shoppers`."""
+    rank = min(_FACTORS, *(n // 4 for n in count[shoppers].shape))
+    model = NMF(
+        max(rank, 1), init="nndsvda", solver="mu", beta_loss="kullback-leibler", max_iter=80, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # further steps hardly change the shares
+        model.fit(count[shoppers])
+        weight = model.transform(count)
+    rate = weight @ model.components_ + 1e-3 * count[shoppers].mean(0)
+    return (rate / rate.sum(1, keepdims=True)).astype(np.float32)

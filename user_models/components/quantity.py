@@ -1,0 +1,144 @@
+"""How many units a line holds: a mean of its own, and the log's spread about such a mean.
+
+The mean of the units beyond the first is the item's own, shrunk to its category's and the shop's, times the
+shopper's, times (price / usual price)^-g: whoever buys on a deal buys more. Lines of alike means form a
+class, in which units are spread as in the log: pairs, fours and sixes are likelier than any smooth law says.
+Whoever takes two of one yogurt takes two of the other: with the chance `units_alike` a line's luck is that of
+its subcategory at the visit, else its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.user_models.rng import streams
+from bundlegym.user_models.rng.counter import Draws
+from bundlegym.user_models.components.preferences import subcategories
+
+_ITEM_LINES, _SHOPPER_LINES = 20.0, 40.0  # weight of the averages
+_MEAN_PART = 0.8  # of the weeks, by which means are set before the spread about them is seen
+_CLASSES = 16
+_MOST = 24  # units of a line; what is more counts as so many
+_CLASS_LINES = 20.0  # of all lines, added to each class's
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Columns of the lines of some weeks: who bought what when, the units beyond the first, and whether the
+    averages are learned from the shopper."""
+
+    visit: np.ndarray
+    shopper: np.ndarray
+    week: np.ndarray
+    item: np.ndarray
+    extra: np.ndarray
+    known: np.ndarray
+
+    @staticmethod
+    def of(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> _Lines:
+        rows = visit_rows(dataset, weeks)
+        lines, place = lines_of(dataset, rows)
+        visits = dataset.visits.iloc[rows]
+        shopper, week = (visits[name].to_numpy()[place] for name in ("shopper", "week"))
+        item = dataset.purchases["item"].to_numpy()[lines]
+        extra = dataset.purchases["quantity"].to_numpy()[lines].clip(max=_MOST) - 1.0
+        return _Lines(place, shopper, week, item, extra, shoppers[shopper])
+
+
+def fit_units(
+    dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, rebate: np.ndarray
+) -> dict[str, np.ndarray]:
+    """`extra_units` (I,) and `extra_factor` (S,) float32, `extra_slope` () = g, `units_edges` (B - 1,) means
+    between classes, `units_cdf` (B, `_MOST`) chances of at most 1, 2, .. units in a class, `units_alike` ();
+    `rebate` (n_weeks, I) is log(usual price / price)."""
+    first, end = weeks
+    cut = first + max(1, round(_MEAN_PART * (end - first)))
+    early = _fit_means(dataset, _Lines.of(dataset, (first, cut), shoppers), rebate)
+    late = _Lines.of(dataset, (cut, end), shoppers)
+    edges, cdf = _spread(_expected(early, late, rebate)[late.known], late.extra[late.known])
+    lines = _Lines.of(dataset, weeks, shoppers)
+    means, known = _fit_means(dataset, lines, rebate), lines.known
+    several = 1 - cdf[np.digitize(_expected(means, lines, rebate)[known], edges), 0]
+    group = lines.visit * (subcategories(dataset).max() + 1) + subcategories(dataset)[lines.item]
+    alike = _likeness(lines.extra[known] > 0, several, group[known])
+    found = means | {"units_edges": edges, "units_cdf": cdf, "units_alike": np.sqrt(alike)}
+    return {name: np.array(value, dtype=np.float32) for name, value in found.items()}
+
+
+def _fit_means(dataset: Dataset, lines: _Lines, rebate: np.ndarray) -> dict[str, np.ndarray]:
+    """`extra_units` (I,), `extra_factor` (S,), `extra_slope` ()."""
+    shopper, item, extra, known = lines.shopper, lines.item, lines.extra, lines.known
+    category = pd.factorize(dataset.items["category"])[0]
+
+    def shrunk(code: np.ndarray, of: np.ndarray, prior: np.ndarray | float) -> np.ndarray:
+        count = np.bincount(code[known], minlength=len(of))
+        total = np.bincount(code[known], weights=extra[known], minlength=len(of))
+        return (total + _ITEM_LINES * prior) / (count + _ITEM_LINES)
+
+    by_category = shrunk(category[item], np.arange(category.max() + 1), extra[known].mean())
+    mean = shrunk(item, category, by_category[category]) + 1e-4
+    x = rebate[lines.week, item]
+    slope = 0.0
+    factor = np.ones(dataset.n_shoppers)
+    for _ in range(10):  # alternate between the shoppers' factors, the items' means and the slope
+        expected = mean[item] * np.exp(slope * x)
+        totals = [np.bincount(shopper, weights=w, minlength=len(factor)) for w in (extra, expected)]
+        pseudo = _SHOPPER_LINES * extra[known].mean()
+        factor = (totals[0] + pseudo) / (totals[1] + pseudo)
+        expected = expected * factor[shopper]
+        residual = (extra - expected)[known] / (1 + expected[known])
+        curvature = (expected[known] / (1 + expected[known]) * x[known] ** 2).sum() + 1.0
+        slope += float((residual * x[known]).sum() / curvature)
+        ratio = [np.bincount(item[known], weights=w[known], minlength=len(mean)) for w in (extra, expected)]
+        mean *= (ratio[0] + _ITEM_LINES * mean) / (ratio[1] + _ITEM_LINES * mean)
+    return {"extra_units": mean, "extra_factor": factor, "extra_slope": np.array(max(slope, 0.0))}
+
+
+def _expected(means: dict[str, np.ndarray], lines: _Lines, rebate: np.ndarray) -> np.ndarray:
+    """(P,) mean units beyond the first of each line."""
+    level = means["extra_units"][lines.item] * means["extra_factor"][lines.shopper]
+    return np.asarray(level * np.exp(means["extra_slope"] * rebate[lines.week, lines.item]))
+
+
+def _spread(expected: np.ndarray, extra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(B - 1,) edges between classes of an equal sum of expected units beyond the first, (B, `_MOST`) chances
+    of at most so many units in each."""
+    order = np.argsort(expected, kind="stable")
+    share = np.cumsum(expected[order]) / max(expected.sum(), 1e-9)
+    place = np.searchsorted(share, np.arange(1, _CLASSES) / _CLASSES)
+    edges = expected[order][place.clip(max=len(order) - 1)]
+    count = np.zeros((_CLASSES, _MOST))
+    np.add.at(count, (np.digitize(expected, edges), extra.astype(np.int64)), 1.0)
+    count += _CLASS_LINES * count.sum(0) / count.sum()
+    return edges, (count / count.sum(1, keepdims=True)).cumsum(1)
+
+
+def draw_units(t: dict[str, Tensor], shopper: Tensor, item: Tensor, week: Tensor, luck: Draws) -> Tensor:
+    """(P,) int64 units of lines of `shopper`, `item` and `week` (P,) each, with the luck of each one's visit.
+    Of `t`, what `fit_units` gives, the `rebate` that it was given, and each item's subcategory, `group`."""
+    extra = t["extra_units"][item] * t["extra_factor"][shopper]
+    extra = extra * torch.exp(t["extra_slope"] * t["rebate"][week, item])
+    alike = luck.uniform(streams.ALIKE, item[:, None])[:, 0] < t["units_alike"]
+    own = luck.uniform(streams.UNITS, item[:, None])[:, 0]
+    common = luck.uniform(streams.GROUP_UNITS, t["group"][item][:, None])[:, 0]
+    cdf = t["units_cdf"][torch.searchsorted(t["units_edges"], extra, right=True)]
+    fewer = torch.where(alike, common, own)[:, None] > cdf[:, :-1]
+    return 1 + fewer.sum(1)
+
+
+def _likeness(happened: np.ndarray, chance: np.ndarray, group: np.ndarray) -> float:
+    """Correlation of events of the given chances within groups, in 0..1."""
+    spread = np.sqrt(chance * (1 - chance))
+
+    def pairs(value: np.ndarray) -> float:
+        """Sum of products over pairs of one group."""
+        _, code = np.unique(group, return_inverse=True)
+        return float((np.bincount(code, value) ** 2 - np.bincount(code, value**2)).sum())
+
+    return float(np.clip(pairs(happened - chance) / max(pairs(spread), 1e-9), 0.0, 1.0))

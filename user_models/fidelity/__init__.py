@@ -1,5 +1,0 @@
-"""Fidelity: how well a user model reproduces logs that it was not fitted on."""
-
-from bundlegym.user_models.fidelity.measure import Fidelity, measure
-
-__all__ = ["Fidelity", "measure"]

@@ -1,0 +1,1 @@
+"""Arithmetic that several user models share, each thing once."""

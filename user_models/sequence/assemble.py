@@ -1,0 +1,137 @@
+"""Everything that a `SequenceShopper` looks up, made from a fitted `BasketNet` and a log."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bundlegym.data import Dataset, visit_rows
+from bundlegym.recommenders import category_synergy
+from bundlegym.recommenders.frequency import line_counts
+from bundlegym.recommenders.history import last_bought_by_week
+from bundlegym.user_models.components.marketing import Marketing, gap_bins
+from bundlegym.user_models.components.trip_effects import LIFT_PSEUDO_COUNT, mission_tables, shares_by_category
+from bundlegym.user_models.components.incidence import fit_rhythm
+from bundlegym.user_models.sequence.training import Visits, hidden_after, own_interval
+from bundlegym.user_models.sequence.net import BasketNet
+from bundlegym.user_models.components.preferences import subcategories
+from bundlegym.user_models.components.basket_size import GRID, fit_trips
+from bundlegym.user_models.components.quantity import fit_units
+
+_CHUNK = 256  # shoppers at once
+
+
+@torch.no_grad()
+def sequence_tensors(
+    net: BasketNet, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, shortlist_size: int
+) -> dict[str, Tensor]:
+    """S shoppers, L shortlisted items, I items, W weeks, H the network's width, K trip sizes:
+
+    `shortlist` (S, L) ascending; `count` (W, S, L) uint8, `last` (W, S, L), `hidden` (W, S, H): the history
+    before each week; `joined` (S,) day of the first visit; `taste` (S, I): log rates but for what the hidden
+    state, the shortlist's history and the week add; `push`, `rebate`, `shelf_price` (W, I); `price_slope`
+    (I,); `calling`, `hearing` (I, H) embeddings; `within` (I,); `frequency`, `weight` (), `gap` (11,) and
+    `cell_*` of the network; `trip_cdf`, `trip_rate` (S, K), `trip_gap` (5, 6), `usual_trip` (S,),
+    `last_trip` (W, S); those of `fit_rhythm`, `fit_units`, `mission_tables`; `group`, `category` (I,).
+    """
+    marketing = Marketing.of(dataset, weeks)
+    slope = net.slope()
+    push = torch.from_numpy(marketing.rebate) * slope
+    push = push + net.promotion[0] * torch.from_numpy(marketing.display)
+    push = push + net.promotion[1] * torch.from_numpy(marketing.mailer)
+    everything = Visits.of(dataset, np.arange(len(dataset.visits)))
+    joined = torch.zeros(dataset.n_shoppers, dtype=torch.int64)
+    joined[torch.unique_consecutive(everything.shopper)] = everything.day[everything.bounds()[:-1]]
+    taste, shortlist = _taste(net, dataset, weeks, joined, shortlist_size)
+    trips = fit_trips(dataset, weeks, shoppers)
+    frequency = shares_by_category(dataset, weeks, shoppers)
+    lift = category_synergy(dataset, frequency, weeks, LIFT_PSEUDO_COUNT, shoppers=shoppers)
+    arrays = {
+        **fit_rhythm(dataset, weeks, shoppers),
+        **fit_units(dataset, weeks, shoppers, marketing.rebate),
+        **mission_tables(dataset, frequency, lift, weeks, shoppers),
+        "group": subcategories(dataset),
+        "category": frequency.category,
+        "count": _counts_by_week(dataset, shortlist),
+        "last": last_bought_by_week(dataset, shortlist),
+        "shortlist": shortlist,
+        "rebate": marketing.rebate,
+        "shelf_price": dataset.shelf_price.T,
+        "trip_cdf": trips["trip_share"].cumsum(1),
+        "trip_gap": np.log(trips["trip_gap"]),
+        "usual_trip": trips["usual_trip"],
+        "last_trip": trips["last_trip"],
+        "trip_rate": np.tile(np.log(GRID).astype(np.float32), (dataset.n_shoppers, 1)),
+    }
+    tensors = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
+    cell = {f"cell_{name.removesuffix('_l0')}": p for name, p in net.cell.named_parameters()}
+    tensors |= {
+        "taste": taste,
+        "joined": joined,
+        "hidden": _hidden_by_week(net, dataset, everything),
+        "push": push,
+        "price_slope": slope,
+        "calling": net.calling(),
+        "hearing": net.hearing(),
+        "within": net.within,
+        "frequency": net.frequency[0],
+        "weight": net.log_weight[0].exp(),
+        "gap": net.gap,
+        **cell,
+    }
+    return {name: value.detach().clone().contiguous() for name, value in tensors.items()}
+
+
+def _taste(
+    net: BasketNet, dataset: Dataset, weeks: tuple[int, int], joined: Tensor, size: int
+) -> tuple[Tensor, np.ndarray]:
+    """(S, I) log rates that stay as they are at the end of `weeks`, and the (S, size) items best liked then,
+    whose own history is left out of the rates since it goes on."""
+    count = torch.from_numpy(line_counts(dataset, weeks))
+    visits = Visits.of(dataset, visit_rows(dataset, weeks))
+    last = torch.full(count.shape, -1)
+    shopper, day = (torch.repeat_interleave(v, visits.line.diff()) for v in (visits.shopper, visits.day))
+    last.view(-1).scatter_reduce_(0, shopper * count.shape[1] + visits.item, day, "amax")
+    taste, shortlist, items = torch.empty_like(count), [], torch.arange(count.shape[1])
+    for rows in torch.arange(len(count)).split(_CHUNK):
+        by_group = torch.zeros(len(rows), len(net.group_share)).index_add(1, net.group, count[rows])
+        now = torch.full((len(rows),), 7 * weeks[1])
+        interval = own_interval(now[:, None], joined[rows, None], count[rows])
+        own = net.own(count[rows], items, gap_bins(now, last[rows], interval))
+        rate = net.bias + net.by_group(by_group)[:, net.group]
+        best = (rate + own).topk(min(size, count.shape[1]), 1).indices.sort(1).values
+        taste[rows] = rate + own.scatter(1, best, 0.0)
+        shortlist.append(best)
+    return taste, torch.cat(shortlist).numpy()
+
+
+def _counts_by_week(dataset: Dataset, shortlist: np.ndarray) -> np.ndarray:
+    """(W, S, L) uint8 times that each shopper bought each item of the shortlist before each week."""
+    slot = np.full((len(shortlist), dataset.n_items), -1, dtype=np.int16)
+    np.put_along_axis(slot, shortlist, np.arange(shortlist.shape[1], dtype=np.int16)[None], 1)
+    visit = dataset.visits.iloc[dataset.purchases["visit"].to_numpy()]
+    shopper, week = visit["shopper"].to_numpy(), visit["week"].to_numpy()
+    place = slot[shopper, dataset.purchases["item"].to_numpy()]
+    known = (place >= 0) & (week + 1 < dataset.n_weeks)
+    table = np.zeros((dataset.n_weeks, *shortlist.shape), dtype=np.uint16)
+    np.add.at(table, (week[known] + 1, shopper[known], place[known]), 1)
+    return table.cumsum(0, dtype=np.uint16).clip(max=255).astype(np.uint8)
+
+
+def _hidden_by_week(net: BasketNet, dataset: Dataset, visits: Visits) -> Tensor:
+    """(W, S, H) the state after the last visit before each week; zeros before the first one."""
+    bounds = visits.bounds()
+    hidden = [
+        hidden_after(net, visits, torch.arange(int(bounds[k]), int(bounds[min(k + _CHUNK, len(bounds) - 1)])))
+        for k in range(0, len(bounds) - 1, _CHUNK)
+    ]
+    after = torch.cat(hidden)
+    table = torch.zeros(dataset.n_weeks, dataset.n_shoppers, after.shape[1])
+    key = visits.shopper * dataset.n_weeks + visits.week
+    everyone = torch.arange(dataset.n_shoppers)
+    for week in range(1, dataset.n_weeks):
+        place = torch.searchsorted(key, everyone * dataset.n_weeks + week) - 1
+        known = (place >= 0) & (visits.shopper[place.clamp(min=0)] == everyone)
+        table[week, known] = after[place[known]]
+    return table
