@@ -29,9 +29,9 @@ from bundlegym.envs import EnvConfig
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment
-from bundlegym.evaluation.summary import summary
 from bundlegym.evaluation.fidelity.page import write_page
 from bundlegym.evaluation.fidelity.report import as_json, as_text, fidelity
+from bundlegym.evaluation.summary import summary
 
 START = pd.Timestamp("2024-01-01")
 FAMILIES = ("choice", "lookalike", "sequence", "replay")

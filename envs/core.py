@@ -28,8 +28,8 @@ from bundlegym.envs.base import (
 from bundlegym.envs.custom import Block, blocks_of, reward_of
 from bundlegym.envs.market import SHOPPER_FEATURES, Market
 from bundlegym.errors import UserError
-from bundlegym.user_models.response_checks import out_of_range, wrong_shapes
 from bundlegym.user_models.base import Offer, Response, State, UserModel
+from bundlegym.user_models.response_checks import out_of_range, wrong_shapes
 from bundlegym.user_models.rng.counter import Draws, first_episode
 
 # Streams of the core's own draws; a user model numbers its own from 0.

@@ -12,8 +12,8 @@ import numpy as np
 from bundlegym.compiling import njit
 from bundlegym.envs.base import CANDIDATE_FEATURES, FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
 from bundlegym.user_models.base import IGNORE, TAKE
-from bundlegym.user_models.rng.counter import compiled_draw, compiled_key, compiled_unit
 from bundlegym.user_models.numeric.fast_math import log32
+from bundlegym.user_models.rng.counter import compiled_draw, compiled_key, compiled_unit
 
 _LIMIT = np.float32(FEATURE_LIMIT)
 assert (LIFT, len(CANDIDATE_FEATURES)) == (10, 19), "open_visits writes columns by number"

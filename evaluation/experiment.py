@@ -35,6 +35,7 @@ from bundlegym.envs.views import to_numpy
 from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.config import TrainConfig, from_json, to_json
+from bundlegym.evaluation.fidelity.report import as_json, as_text, compare
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.judge import check_figures, estimate, play
 from bundlegym.evaluation.rivals import Contender, heuristics, hindsight, oracle, planner
@@ -52,7 +53,6 @@ from bundlegym.terminal import show_what_it_can
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 from bundlegym.user_models.registry import FAMILIES
-from bundlegym.evaluation.fidelity.report import as_json, as_text, compare
 
 _MAKERS: dict[str, Any] = {"ppo": make_ppo, "dqn": make_dqn}
 _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024

@@ -35,15 +35,15 @@ from bundlegym.user_models.base import (
     UserModel,
 )
 from bundlegym.user_models.bundling import takes_whole
-from bundlegym.user_models.components.marketing import departments
 from bundlegym.user_models.choice.estimation.coefficients import fit_coefficients
-from bundlegym.user_models.rng.counter import Draws
-from bundlegym.user_models.persistence import load_tensors, save_tensors
-from bundlegym.user_models.parameters import Layout
-from bundlegym.user_models.requirements import cannot_learn, check_enough
-from bundlegym.user_models.numeric.ragged import rows_of
-from bundlegym.user_models.fit_cache import check_finite
+from bundlegym.user_models.components.marketing import departments
 from bundlegym.user_models.components.preferences import subcategories
+from bundlegym.user_models.fit_cache import check_finite
+from bundlegym.user_models.numeric.ragged import rows_of
+from bundlegym.user_models.parameters import Layout
+from bundlegym.user_models.persistence import load_tensors, save_tensors
+from bundlegym.user_models.requirements import cannot_learn, check_enough
+from bundlegym.user_models.rng.counter import Draws
 
 _NEIGHBOURS = 10
 _OWN_VISITS = 10.0  # own visits at which half of the visits drawn are the shopper's own

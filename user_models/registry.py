@@ -15,9 +15,9 @@ from bundlegym.plugins import load
 from bundlegym.user_models.base import UserModel
 from bundlegym.user_models.choice import ChoiceShopper
 from bundlegym.user_models.lookalike import LookalikeShopper
-from bundlegym.user_models.single import PlainShoppers
 from bundlegym.user_models.replay import ReplayShopper
 from bundlegym.user_models.sequence import SequenceShopper
+from bundlegym.user_models.single import PlainShoppers
 
 #: The package's own families by name.
 FAMILIES: dict[str, type[Any]] = {

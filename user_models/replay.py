@@ -17,10 +17,10 @@ from torch import Tensor
 
 from bundlegym.data import Dataset
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
-from bundlegym.user_models.rng.counter import Draws
-from bundlegym.user_models.persistence import load_tensors, save_tensors
-from bundlegym.user_models.parameters import Layout
 from bundlegym.user_models.numeric.ragged import rows_of
+from bundlegym.user_models.parameters import Layout
+from bundlegym.user_models.persistence import load_tensors, save_tensors
+from bundlegym.user_models.rng.counter import Draws
 
 #: S shoppers, V visits, P lines.
 LAYOUT = Layout(

@@ -20,11 +20,11 @@ from torch import Tensor
 from bundlegym.data import DataConfig, Dataset, prepare, synthetic_dataset
 from bundlegym.errors import UserError
 from bundlegym.terminal import show_what_it_can
-from bundlegym.user_models.response_checks import out_of_range, wrong_shapes
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
-from bundlegym.user_models.registry import build_user_model, parse_arguments
-from bundlegym.user_models.rng.counter import Draws
 from bundlegym.user_models.offer_properties import offer_problems
+from bundlegym.user_models.registry import build_user_model, parse_arguments
+from bundlegym.user_models.response_checks import out_of_range, wrong_shapes
+from bundlegym.user_models.rng.counter import Draws
 from bundlegym.user_models.single import PlainShoppers
 
 _SHOPPERS, _BUNDLE = 24, 3

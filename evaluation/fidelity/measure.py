@@ -11,8 +11,6 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.data import Dataset, visit_rows
-from bundlegym.user_models.base import UserModel
-from bundlegym.user_models.components.coupons import take_up
 from bundlegym.evaluation.fidelity import (
     baskets,
     calibration,
@@ -23,6 +21,8 @@ from bundlegym.evaluation.fidelity import (
     response,
     two_sample,
 )
+from bundlegym.user_models.base import UserModel
+from bundlegym.user_models.components.coupons import take_up
 from bundlegym.user_models.panel import real_tape, simulated_tape
 
 _PAIR_VISITS = {"categories": 40.0, "items": 3.0}

@@ -12,12 +12,12 @@ import numpy as np
 
 from bundlegym.data import Dataset, visit_rows
 from bundlegym.errors import UserError
-from bundlegym.user_models.base import UserModel
-from bundlegym.user_models.registry import fit_family
 from bundlegym.evaluation.fidelity import likelihood
 from bundlegym.evaluation.fidelity.distributions import RETAILSYNTH
 from bundlegym.evaluation.fidelity.measure import Fidelity, measure
 from bundlegym.evaluation.fidelity.response import ANSWERS
+from bundlegym.user_models.base import UserModel
+from bundlegym.user_models.registry import fit_family
 
 #: What a user model of the default log should reach; the command prints it beside what is reached.
 TARGETS = {"ks": 0.95, "lift": 0.10, "base_rate": 0.02, "calibration": 0.01, "auc": 0.60}

@@ -24,8 +24,8 @@ import torch
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.user_models.base import Offer, UserModel
 from bundlegym.user_models.components.marketing import mean_of_others, steadily_sold
-from bundlegym.user_models.rng.counter import Draws
 from bundlegym.user_models.components.preferences import subcategories
+from bundlegym.user_models.rng.counter import Draws
 
 _LEAST_UNITS = 200  # units in a category before its regression says anything
 _MOVE = 0.05  # of a log price, that an item's price moves at all

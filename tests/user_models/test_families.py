@@ -8,8 +8,8 @@ import torch
 
 from bundlegym.user_models import Draws, Offer
 from bundlegym.user_models.base import TAKE
-from bundlegym.user_models.registry import FAMILIES
 from bundlegym.user_models.panel import real_tape, simulated_tape
+from bundlegym.user_models.registry import FAMILIES
 from bundlegym.user_models.testing import problems
 
 

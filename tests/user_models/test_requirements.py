@@ -10,13 +10,13 @@ import torch
 
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset
 from bundlegym.errors import UserError
-from bundlegym.user_models.registry import FAMILIES, fit_family
 from bundlegym.evaluation.fidelity.report import fidelity
-from bundlegym.user_models.components.trip_effects import _sums
-from bundlegym.user_models.requirements import cannot_learn, lacking
-from bundlegym.user_models.numeric.row_stable import product
-from bundlegym.user_models.components.preferences import Taste
 from bundlegym.user_models.components.basket_size import GRID, fit_trips
+from bundlegym.user_models.components.preferences import Taste
+from bundlegym.user_models.components.trip_effects import _sums
+from bundlegym.user_models.numeric.row_stable import product
+from bundlegym.user_models.registry import FAMILIES, fit_family
+from bundlegym.user_models.requirements import cannot_learn, lacking
 from tests.user_models.logs import weekly_lines
 
 WEEKS = 8

@@ -12,9 +12,9 @@ from bundlegym.data import Dataset, visit_rows
 from bundlegym.errors import UserError
 from bundlegym.user_models import Draws, Offer, SequenceShopper
 from bundlegym.user_models.base import TAKE
+from bundlegym.user_models.panel import simulated_tape
 from bundlegym.user_models.sequence import model as sequence
 from bundlegym.user_models.sequence.training import fit_net
-from bundlegym.user_models.panel import simulated_tape
 from tests.user_models.test_known_answers import DISPLAY, PRICE, draw
 
 

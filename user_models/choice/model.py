@@ -33,7 +33,6 @@ from torch import Tensor
 from bundlegym.data import Dataset
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.threads import one_thread
-from bundlegym.user_models.rng import streams
 from bundlegym.user_models.base import (
     CHERRY_PICK,
     IGNORE,
@@ -47,20 +46,21 @@ from bundlegym.user_models.base import (
 from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice.compiled import visit as kernels
 from bundlegym.user_models.choice.compiled.layout import Tables, tables_of
-from bundlegym.user_models.choice.reference.substitution import still_bought
-from bundlegym.user_models.choice.reference.exposure import no_offers, remember, weeks_in_a_row
-from bundlegym.user_models.choice.parameters import LAYOUT
-from bundlegym.user_models.choice.reference.offers import Basket, appraise, beside_each_other
-from bundlegym.user_models.choice.reference.long_tail import arrivals, bought_in_tail, by_category, tail_row
-from bundlegym.user_models.choice.reference.recent_trials import of_items, tried_at_visits, try_more, weights
-from bundlegym.user_models.choice.reference.utility import MOST_PULL, Visit, log_share, open_visit, week_of
 from bundlegym.user_models.choice.estimation.pipeline import fit_whole
-from bundlegym.user_models.rng.counter import Draws
-from bundlegym.user_models.persistence import load_tensors, save_tensors
-from bundlegym.user_models.components.incidence import first_visit, next_visit
-from bundlegym.user_models.fit_cache import Stages, fit_folder
+from bundlegym.user_models.choice.parameters import LAYOUT
+from bundlegym.user_models.choice.reference.exposure import no_offers, remember, weeks_in_a_row
+from bundlegym.user_models.choice.reference.long_tail import arrivals, bought_in_tail, by_category, tail_row
+from bundlegym.user_models.choice.reference.offers import Basket, appraise, beside_each_other
+from bundlegym.user_models.choice.reference.recent_trials import of_items, tried_at_visits, try_more, weights
+from bundlegym.user_models.choice.reference.substitution import still_bought
+from bundlegym.user_models.choice.reference.utility import MOST_PULL, Visit, log_share, open_visit, week_of
 from bundlegym.user_models.components.basket_size import trips_before
+from bundlegym.user_models.components.incidence import first_visit, next_visit
 from bundlegym.user_models.components.quantity import draw_units
+from bundlegym.user_models.fit_cache import Stages, fit_folder
+from bundlegym.user_models.persistence import load_tensors, save_tensors
+from bundlegym.user_models.rng import streams
+from bundlegym.user_models.rng.counter import Draws
 
 _STATE = ("shopper", "day", "since", "last_trip", "last", "tried", "shown", "shown_week", "shown_run")
 

@@ -8,11 +8,11 @@ remembered items, R missions, N campaigns, B classes of units of at most V.
 from __future__ import annotations
 
 from bundlegym.user_models.choice.reference.exposure import RUNS
-from bundlegym.user_models.components.marketing import GAP_EDGES
-from bundlegym.user_models.parameters import Layout
-from bundlegym.user_models.components.incidence import DAY_EDGES, RATIO_EDGES
 from bundlegym.user_models.components.basket_size import GAP_EDGES as TRIP_GAP_EDGES
 from bundlegym.user_models.components.basket_size import GRID, LAST_EDGES
+from bundlegym.user_models.components.incidence import DAY_EDGES, RATIO_EDGES
+from bundlegym.user_models.components.marketing import GAP_EDGES
+from bundlegym.user_models.parameters import Layout
 
 _TRIPS, _GAPS = len(LAST_EDGES) + 1, len(TRIP_GAP_EDGES) + 1
 _ONE = ("extra_slope", "units_alike", "frailty", "hazard_weekday", "hazard_level", "new_spread",

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from bundlegym.user_models.base import UserModel
-from bundlegym.user_models.panel import simulated_tape
 from bundlegym.user_models.components.basket_size import SIZE_EDGES, on_grid
+from bundlegym.user_models.panel import simulated_tape
 
 _STEPS = 6
 _PAIRS = 50.0  # weight of no variance

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset, visit_rows
+from bundlegym.user_models.components.basket_size import LAST_EDGES, trip_classes, usual_trip
 from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws, normal
-from bundlegym.user_models.components.basket_size import LAST_EDGES, trip_classes, usual_trip
 
 #: A shopper who would stay away longer than this many days has left.
 HORIZON = 70

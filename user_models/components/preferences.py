@@ -29,8 +29,8 @@ from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.user_models.numeric.one_hot import indicator
 from bundlegym.user_models.components.attribute_tastes import fit_leanings, log_total, traits
+from bundlegym.user_models.numeric.one_hot import indicator
 
 # Chosen on The Complete Journey, by likelihood of the shares alone: weights of departments and categories, b
 # and d in the last training weeks, all others in the validation weeks.

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.user_models.components.preferences import subcategories
 from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws
-from bundlegym.user_models.components.preferences import subcategories
 
 _ITEM_LINES, _SHOPPER_LINES = 20.0, 40.0  # weight of the averages
 _MEAN_PART = 0.8  # of the weeks, by which means are set before the spread about them is seen

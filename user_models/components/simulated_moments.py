@@ -22,10 +22,10 @@ from bundlegym.data import Dataset
 from bundlegym.errors import UserError
 from bundlegym.user_models.base import UserModel
 from bundlegym.user_models.choice.reference.utility import log_share
-from bundlegym.user_models.requirements import last_fifth
-from bundlegym.user_models.panel import real_tape, simulated_tape
-from bundlegym.user_models.components.preferences import level_of_groups
 from bundlegym.user_models.components.basket_size import SIZE_EDGES, on_grid, size_factors
+from bundlegym.user_models.components.preferences import level_of_groups
+from bundlegym.user_models.panel import real_tape, simulated_tape
+from bundlegym.user_models.requirements import last_fifth
 
 #: Of each step. More steps follow the luck of the log; all that is found rests on the last one, and a single
 #: simulation's visits and lines are out by a hundredth each, for who is busy in it is so all along.

@@ -23,9 +23,9 @@ from scipy.sparse import csr_matrix
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.copurchase import category_baskets
-from bundlegym.user_models.numeric.one_hot import indicator
-from bundlegym.user_models.components.preferences import subcategories
 from bundlegym.user_models.components.basket_size import SIZE_EDGES, on_grid
+from bundlegym.user_models.components.preferences import subcategories
+from bundlegym.user_models.numeric.one_hot import indicator
 
 #: Share of lines from which a subcategory is a category of its own, unless it is nearly all of its category.
 _OWN_SHARE, _NEARLY_ALL = 0.005, 0.95

@@ -10,14 +10,18 @@ from bundlegym.data import Dataset, visit_rows
 from bundlegym.recommenders import category_synergy
 from bundlegym.recommenders.frequency import line_counts
 from bundlegym.recommenders.history import last_bought_by_week
-from bundlegym.user_models.components.marketing import Marketing, gap_bins
-from bundlegym.user_models.components.trip_effects import LIFT_PSEUDO_COUNT, mission_tables, shares_by_category
-from bundlegym.user_models.components.incidence import fit_rhythm
-from bundlegym.user_models.sequence.training import Visits, hidden_after, own_interval
-from bundlegym.user_models.sequence.net import BasketNet
-from bundlegym.user_models.components.preferences import subcategories
 from bundlegym.user_models.components.basket_size import GRID, fit_trips
+from bundlegym.user_models.components.incidence import fit_rhythm
+from bundlegym.user_models.components.marketing import Marketing, gap_bins
+from bundlegym.user_models.components.preferences import subcategories
 from bundlegym.user_models.components.quantity import fit_units
+from bundlegym.user_models.components.trip_effects import (
+    LIFT_PSEUDO_COUNT,
+    mission_tables,
+    shares_by_category,
+)
+from bundlegym.user_models.sequence.net import BasketNet
+from bundlegym.user_models.sequence.training import Visits, hidden_after, own_interval
 
 _CHUNK = 256  # shoppers at once
 

@@ -28,7 +28,6 @@ from torch import Tensor
 from bundlegym.data import Dataset
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.threads import one_thread
-from bundlegym.user_models.rng import streams
 from bundlegym.user_models.base import (
     CHERRY_PICK,
     IGNORE,
@@ -40,20 +39,27 @@ from bundlegym.user_models.base import (
     UserModel,
 )
 from bundlegym.user_models.bundling import takes_whole
-from bundlegym.user_models.components.marketing import gap_bins
-from bundlegym.user_models.components.simulated_moments import fit_level
 from bundlegym.user_models.choice.reference.utility import mission_shift
-from bundlegym.user_models.rng.counter import Draws
-from bundlegym.user_models.persistence import load_tensors, save_tensors
-from bundlegym.user_models.parameters import Layout
-from bundlegym.user_models.requirements import cannot_learn, check_enough
+from bundlegym.user_models.components.basket_size import (
+    LAST_EDGES,
+    LOG_GRID,
+    gap_factor,
+    trip_class,
+    trips_before,
+)
 from bundlegym.user_models.components.incidence import first_visit, next_visit
-from bundlegym.user_models.numeric.row_stable import product
-from bundlegym.user_models.sequence.training import fit_net, own_interval
-from bundlegym.user_models.sequence.assemble import sequence_tensors
-from bundlegym.user_models.fit_cache import check_finite
-from bundlegym.user_models.components.basket_size import LAST_EDGES, LOG_GRID, gap_factor, trip_class, trips_before
+from bundlegym.user_models.components.marketing import gap_bins
 from bundlegym.user_models.components.quantity import draw_units
+from bundlegym.user_models.components.simulated_moments import fit_level
+from bundlegym.user_models.fit_cache import check_finite
+from bundlegym.user_models.numeric.row_stable import product
+from bundlegym.user_models.parameters import Layout
+from bundlegym.user_models.persistence import load_tensors, save_tensors
+from bundlegym.user_models.requirements import cannot_learn, check_enough
+from bundlegym.user_models.rng import streams
+from bundlegym.user_models.rng.counter import Draws
+from bundlegym.user_models.sequence.assemble import sequence_tensors
+from bundlegym.user_models.sequence.training import fit_net, own_interval
 
 _ROWS = 512  # shoppers whose tables over all items are in memory at once
 _FIRST_GAP = 1_000  # days since the visit before the first

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.user_models.components.marketing import Marketing, departments, gap_bins, steadily_sold
+from bundlegym.user_models.components.preferences import subcategories
 from bundlegym.user_models.requirements import check_enough, heard_end
 from bundlegym.user_models.sequence.net import BasketNet, basket_loss
-from bundlegym.user_models.components.preferences import subcategories
 
 _BATCH = 768  # visits asked about
 #: Rates of learning: of the network, and of the coefficients that all items or departments share.

@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from bundlegym.data import visit_rows
-from bundlegym.user_models import ChoiceShopper
-from bundlegym.user_models.base import Offer, Response, State, UserModel
-from bundlegym.user_models.rng.counter import Draws
 from bundlegym.evaluation.fidelity import baskets, calibration, distributions, two_sample
 from bundlegym.evaluation.fidelity.page import write_page
 from bundlegym.evaluation.fidelity.report import as_json, as_text, compare
 from bundlegym.evaluation.fidelity.response import conditional_poisson, offer_elasticity
+from bundlegym.user_models import ChoiceShopper
+from bundlegym.user_models.base import Offer, Response, State, UserModel
 from bundlegym.user_models.panel import real_tape, simulated_tape
+from bundlegym.user_models.rng.counter import Draws
 
 ORANGE_JUICE = Path(__file__).resolve().parents[4] / "shared/data/bayesm_scanner/orangeJuice_yx.csv.gz"
 

@@ -11,8 +11,8 @@ from bundlegym.data import synthetic_dataset
 from bundlegym.recommenders.frequency import line_counts
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.estimation.exploration import _alike, _new_odds, fit_new_level
-from bundlegym.user_models.panel import simulated_tape
 from bundlegym.user_models.components.basket_size import on_grid
+from bundlegym.user_models.panel import simulated_tape
 
 
 def test_a_simulation_with_a_level_gives_it_back(dataset):

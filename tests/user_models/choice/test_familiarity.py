@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset
-from bundlegym.user_models.components.marketing import familiarity
 from bundlegym.user_models.choice.estimation.coefficients import fit_coefficients
+from bundlegym.user_models.components.marketing import familiarity
 from tests.user_models.logs import weekly_lines
 
 SHOPPERS, ITEMS, WEEKS, FAVOURITES = 400, 60, 40, 3

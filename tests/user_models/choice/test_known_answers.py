@@ -10,10 +10,10 @@ import pytest
 
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset
 from bundlegym.recommenders import PersonalFrequency, category_synergy
-from bundlegym.user_models.components.marketing import Marketing
 from bundlegym.user_models.choice.estimation.coefficients import fit_coefficients
-from bundlegym.user_models.components.trip_effects import synergy_share
+from bundlegym.user_models.components.marketing import Marketing
 from bundlegym.user_models.components.preferences import Taste
+from bundlegym.user_models.components.trip_effects import synergy_share
 
 PRICE, DISPLAY = 2.0, 0.7
 SHOPPERS, ITEMS, CATEGORIES, WEEKS = 500, 240, 30, 44

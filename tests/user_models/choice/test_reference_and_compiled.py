@@ -10,8 +10,8 @@ from bundlegym.user_models import ChoiceShopper, Draws, Offer
 from bundlegym.user_models.base import Response
 from bundlegym.user_models.choice.estimation.item_shocks import REST
 from bundlegym.user_models.choice.reference.long_tail import tail_with
-from bundlegym.user_models.rng.counter import normal
 from bundlegym.user_models.numeric.fast_math import exp32, log32, normal32
+from bundlegym.user_models.rng.counter import normal
 
 N = 300  # shoppers, and as many twins
 

@@ -11,8 +11,8 @@ from bundlegym.data import DataConfig, Dataset, Log, build_dataset
 from bundlegym.user_models import ChoiceShopper, Draws, Offer
 from bundlegym.user_models.base import TAKE
 from bundlegym.user_models.choice.reference.substitution import fit_enough
-from bundlegym.user_models.panel import simulated_tape
 from bundlegym.user_models.components.preferences import subcategories
+from bundlegym.user_models.panel import simulated_tape
 from tests.user_models.logs import weekly_lines
 
 SHOPPERS, WEEKS, GROUPS, ITEMS = 600, 40, 12, 6  # items of each group

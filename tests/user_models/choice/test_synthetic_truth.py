@@ -9,8 +9,8 @@ from bundlegym.data import Dataset, synthetic_dataset, truth
 from bundlegym.data.synthetic import LOGS
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.components.marketing import steadily_sold
-from bundlegym.user_models.components.wear_out import fit_wear_out
 from bundlegym.user_models.components.trip_effects import shares_by_category, synergy_share
+from bundlegym.user_models.components.wear_out import fit_wear_out
 
 TRUTH = truth()
 

@@ -10,10 +10,16 @@ import pytest
 import torch
 
 from bundlegym.data import CampaignRecords, DataConfig, Dataset, Log, build_dataset
+from bundlegym.evaluation.fidelity.coupons import coupon_lines
 from bundlegym.evaluation.sweep import like_a_coupon
 from bundlegym.user_models import ChoiceShopper
-from bundlegym.user_models.components.coupons import coupon_effect, coupon_push, coupon_tables, take_up, usual_push
-from bundlegym.evaluation.fidelity.coupons import coupon_lines
+from bundlegym.user_models.components.coupons import (
+    coupon_effect,
+    coupon_push,
+    coupon_tables,
+    take_up,
+    usual_push,
+)
 from bundlegym.user_models.panel import real_tape
 from tests.user_models.logs import START, weekly_lines
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from bundlegym.user_models import ChoiceShopper, Draws
-from bundlegym.user_models.components.department_effects import department_pairs, fit_department_spread
 from bundlegym.user_models.choice.reference.utility import department_shift
-from bundlegym.user_models.panel import simulated_tape
 from bundlegym.user_models.components.basket_size import GRID
+from bundlegym.user_models.components.department_effects import department_pairs, fit_department_spread
+from bundlegym.user_models.panel import simulated_tape
 
 
 def test_pairs_are_counted_by_size_of_basket_beside_shares() -> None:

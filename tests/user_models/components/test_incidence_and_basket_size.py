@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset
-from bundlegym.user_models.components.incidence import fit_rhythm, hazards
 from bundlegym.user_models.components.basket_size import (
     GRID,
     LAST_EDGES,
@@ -21,6 +20,7 @@ from bundlegym.user_models.components.basket_size import (
     trip_class,
     trips_before,
 )
+from bundlegym.user_models.components.incidence import fit_rhythm, hazards
 from tests.user_models.logs import START
 
 SHOPPERS, WEEKS, ITEMS = 300, 30, 60

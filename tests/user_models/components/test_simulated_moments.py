@@ -8,9 +8,15 @@ import pytest
 import torch
 
 from bundlegym.user_models import ChoiceShopper
-from bundlegym.user_models.components.simulated_moments import _levels, _lines_by_size, _lines_in_all, _visits, fit_level
-from bundlegym.user_models.panel import real_tape, simulated_tape
 from bundlegym.user_models.components.basket_size import GRID, SIZE_EDGES, on_grid
+from bundlegym.user_models.components.simulated_moments import (
+    _levels,
+    _lines_by_size,
+    _lines_in_all,
+    _visits,
+    fit_level,
+)
+from bundlegym.user_models.panel import real_tape, simulated_tape
 
 
 def test_small_baskets_have_lines_of_their_own():

@@ -10,7 +10,13 @@ import pandas as pd
 import pytest
 
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset
-from bundlegym.user_models.components.wear_out import PRIOR_SPREAD, fit_wear_out, run_columns, run_weeks, shrunk
+from bundlegym.user_models.components.wear_out import (
+    PRIOR_SPREAD,
+    fit_wear_out,
+    run_columns,
+    run_weeks,
+    shrunk,
+)
 from bundlegym.user_models.numeric.poisson_fixed_effects import panel_poisson
 from tests.user_models.logs import weekly_lines
 

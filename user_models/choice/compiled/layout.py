@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from bundlegym.user_models.choice.estimation.item_shocks import NEAR, REST
 from bundlegym.user_models.choice.compiled.prefetch import LINE
+from bundlegym.user_models.choice.estimation.item_shocks import NEAR, REST
 
 #: Columns of `Tables.push`.
 PRICE_PUSH, PROMOTION_PUSH, DRIFT = range(3)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bundlegym.user_models.rng import streams
 from bundlegym.user_models.choice.compiled.substitution import is_wanted
-from bundlegym.user_models.components.marketing import ONCE
-from bundlegym.user_models.choice.reference.long_tail import FOLLOWERS, SLOTS, THINNING, TRIES
 from bundlegym.user_models.choice.compiled.utility import (
     first_above,
     key_of,
@@ -16,8 +13,11 @@ from bundlegym.user_models.choice.compiled.utility import (
     push_of,
     tail_row,
 )
-from bundlegym.user_models.rng.counter import compiled_draw
+from bundlegym.user_models.choice.reference.long_tail import FOLLOWERS, SLOTS, THINNING, TRIES
+from bundlegym.user_models.components.marketing import ONCE
 from bundlegym.user_models.numeric.fast_math import exp32
+from bundlegym.user_models.rng import streams
+from bundlegym.user_models.rng.counter import compiled_draw
 
 _F = np.float32
 MOST_ITEMS = SLOTS * (1 + FOLLOWERS)

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bundlegym.user_models.rng import streams
 from bundlegym.user_models.choice.compiled.layout import SHELF_PRICE
-from bundlegym.user_models.choice.reference.exposure import RUNS
-from bundlegym.user_models.components.marketing import NEW, ONCE
-from bundlegym.user_models.choice.reference.long_tail import THINNING
 from bundlegym.user_models.choice.compiled.long_tail import tried_weight
 from bundlegym.user_models.choice.compiled.utility import (
     first_above,
@@ -19,8 +15,12 @@ from bundlegym.user_models.choice.compiled.utility import (
     push_of,
     unbought,
 )
-from bundlegym.user_models.rng.counter import compiled_draw
+from bundlegym.user_models.choice.reference.exposure import RUNS
+from bundlegym.user_models.choice.reference.long_tail import THINNING
+from bundlegym.user_models.components.marketing import NEW, ONCE
 from bundlegym.user_models.numeric.fast_math import exp32, log32
+from bundlegym.user_models.rng import streams
+from bundlegym.user_models.rng.counter import compiled_draw
 
 _F = np.float32
 _ONE = _F(1)

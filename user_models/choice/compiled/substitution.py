@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from bundlegym.user_models.rng import streams
 from bundlegym.user_models.choice.compiled.utility import key_of, part
-from bundlegym.user_models.rng.counter import compiled_draw
 from bundlegym.user_models.numeric.fast_math import exp32
+from bundlegym.user_models.rng import streams
+from bundlegym.user_models.rng.counter import compiled_draw
 
 _F = np.float32
 

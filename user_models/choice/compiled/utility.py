@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from bundlegym.compiling import njit
-from bundlegym.user_models.rng import streams
 from bundlegym.user_models.choice.compiled.layout import DRIFT, PRICE_PUSH, PROMOTION_PUSH, TOGETHER
-from bundlegym.user_models.components.marketing import GAP_EDGES
 from bundlegym.user_models.choice.reference.utility import MOST_PULL
-from bundlegym.user_models.rng.counter import compiled_draw, compiled_key, compiled_unit
-from bundlegym.user_models.numeric.fast_math import exp32, log32, normal32
-from bundlegym.user_models.components.incidence import DAY_EDGES, HORIZON, RATIO_EDGES
 from bundlegym.user_models.components.basket_size import GAP_EDGES as TRIP_GAP_EDGES
 from bundlegym.user_models.components.basket_size import LAST_EDGES, LOG_GRID
+from bundlegym.user_models.components.incidence import DAY_EDGES, HORIZON, RATIO_EDGES
+from bundlegym.user_models.components.marketing import GAP_EDGES
+from bundlegym.user_models.numeric.fast_math import exp32, log32, normal32
+from bundlegym.user_models.rng import streams
+from bundlegym.user_models.rng.counter import compiled_draw, compiled_key, compiled_unit
 
 _F = np.float32
 _ONE, _PULL = _F(1), _F(MOST_PULL)

@@ -16,10 +16,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from bundlegym.user_models.rng import streams
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE
 from bundlegym.user_models.choice.compiled.layout import REBATE, SHELF_PRICE
-from bundlegym.user_models.choice.compiled.substitution import still_bought
+from bundlegym.user_models.choice.compiled.long_tail import (
+    MOST_ITEMS,
+    tail_purchases,
+    tail_rates,
+    tried_weight,
+)
 from bundlegym.user_models.choice.compiled.offers import (
     appraise,
     expose,
@@ -29,8 +33,8 @@ from bundlegym.user_models.choice.compiled.offers import (
     takes_whole,
     tried_rate,
 )
-from bundlegym.user_models.choice.reference.long_tail import SLOTS
-from bundlegym.user_models.choice.compiled.long_tail import MOST_ITEMS, tail_purchases, tail_rates, tried_weight
+from bundlegym.user_models.choice.compiled.prefetch import prefetch
+from bundlegym.user_models.choice.compiled.substitution import still_bought
 from bundlegym.user_models.choice.compiled.utility import (
     compiled,
     door,
@@ -43,9 +47,10 @@ from bundlegym.user_models.choice.compiled.utility import (
     pull_factor,
     since_last_bought,
 )
-from bundlegym.user_models.rng.counter import compiled_draw
+from bundlegym.user_models.choice.reference.long_tail import SLOTS
 from bundlegym.user_models.numeric.fast_math import exp32, log32
-from bundlegym.user_models.choice.compiled.prefetch import prefetch
+from bundlegym.user_models.rng import streams
+from bundlegym.user_models.rng.counter import compiled_draw
 
 _F = np.float32
 _ONE = _F(1)

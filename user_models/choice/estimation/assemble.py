@@ -13,6 +13,15 @@ from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share
 from bundlegym.user_models.choice.estimation.item_shocks import no_drift
+from bundlegym.user_models.choice.estimation.state_dependence import habit_share
+from bundlegym.user_models.choice.estimation.variants import fit_flavours
+from bundlegym.user_models.choice.reference.long_tail import THINNING, memory_tables, tail_row, tail_tables
+from bundlegym.user_models.choice.reference.recent_trials import fading, tried_by_week
+from bundlegym.user_models.choice.reference.utility import unbought
+from bundlegym.user_models.components.attribute_tastes import log_total, trait_range
+from bundlegym.user_models.components.basket_size import GRID, fit_trips, gap_shares
+from bundlegym.user_models.components.coupons import coupon_effect, coupon_tables, usual_push
+from bundlegym.user_models.components.incidence import fit_rhythm
 from bundlegym.user_models.components.marketing import (
     NEW,
     Marketing,
@@ -22,26 +31,17 @@ from bundlegym.user_models.components.marketing import (
     gap_bins,
     steadily_sold,
 )
-from bundlegym.user_models.choice.estimation.variants import fit_flavours
-from bundlegym.user_models.choice.reference.long_tail import THINNING, memory_tables, tail_row, tail_tables
-from bundlegym.user_models.choice.estimation.state_dependence import habit_share
-from bundlegym.user_models.choice.reference.recent_trials import fading, tried_by_week
-from bundlegym.user_models.choice.reference.utility import unbought
-from bundlegym.user_models.components.coupons import coupon_effect, coupon_tables, usual_push
-from bundlegym.user_models.components.wear_out import fit_wear_out
-from bundlegym.user_models.numeric.one_hot import indicator
-from bundlegym.user_models.components.attribute_tastes import log_total, trait_range
+from bundlegym.user_models.components.preferences import Taste
+from bundlegym.user_models.components.quantity import fit_units
 from bundlegym.user_models.components.trip_effects import (
     LIFT_PSEUDO_COUNT,
     mission_tables,
     shares_by_category,
     synergy_share,
 )
-from bundlegym.user_models.components.incidence import fit_rhythm
+from bundlegym.user_models.components.wear_out import fit_wear_out
 from bundlegym.user_models.fit_cache import Stages
-from bundlegym.user_models.components.preferences import Taste
-from bundlegym.user_models.components.basket_size import GRID, fit_trips, gap_shares
-from bundlegym.user_models.components.quantity import fit_units
+from bundlegym.user_models.numeric.one_hot import indicator
 
 #: Of shoppers, by how they answer to a price, in the tail, whose tables are of all items and weeks.
 _CLASSES = 2

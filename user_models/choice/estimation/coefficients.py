@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from bundlegym.data import Dataset
-from bundlegym.user_models.components.marketing import FAMILIAR_EDGES, GAP_EDGES
 from bundlegym.user_models.choice.estimation.likelihood import Given, gap_table, log_rates, surprise
-from bundlegym.user_models.requirements import taste_end
 from bundlegym.user_models.components.basket_size import GAP_EDGES as TRIP_GAP_EDGES
+from bundlegym.user_models.components.marketing import FAMILIAR_EDGES, GAP_EDGES
+from bundlegym.user_models.requirements import taste_end
 
 _BATCH, _LEARNING_RATE = 512, 0.05
 

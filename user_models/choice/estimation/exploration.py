@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from bundlegym.user_models.base import UserModel
-from bundlegym.user_models.panel import simulated_tape
 from bundlegym.user_models.components.basket_size import SIZE_EDGES, on_grid
+from bundlegym.user_models.panel import simulated_tape
 
 _STEPS = 5
 _MOST_SPREAD = 1.5  # what a small log has by luck goes no further

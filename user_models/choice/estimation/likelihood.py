@@ -18,6 +18,8 @@ from torch.nn.functional import one_hot, softplus
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.recommenders.profile import deal_share
+from bundlegym.user_models.choice.reference.recent_trials import by_item, fading, tried_at_visits
+from bundlegym.user_models.components.basket_size import GAP_EDGES as TRIP_GAP_EDGES
 from bundlegym.user_models.components.marketing import (
     FAMILIAR_EDGES,
     NEW,
@@ -29,10 +31,8 @@ from bundlegym.user_models.components.marketing import (
     gap_bins,
     steadily_sold,
 )
-from bundlegym.user_models.choice.reference.recent_trials import by_item, fading, tried_at_visits
-from bundlegym.user_models.numeric.ragged import rows_of
 from bundlegym.user_models.components.preferences import Taste
-from bundlegym.user_models.components.basket_size import GAP_EDGES as TRIP_GAP_EDGES
+from bundlegym.user_models.numeric.ragged import rows_of
 
 
 @dataclass(frozen=True)

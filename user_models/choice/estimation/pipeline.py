@@ -11,6 +11,9 @@ from torch import Tensor
 
 from bundlegym.data import Dataset, visit_rows
 from bundlegym.recommenders.frequency import line_counts
+from bundlegym.user_models.choice.estimation.assemble import fit_tensors
+from bundlegym.user_models.choice.estimation.coefficients import fit_coefficients
+from bundlegym.user_models.choice.estimation.exploration import fit_new_level
 from bundlegym.user_models.choice.estimation.item_shocks import (
     REST,
     draw_drift,
@@ -20,20 +23,17 @@ from bundlegym.user_models.choice.estimation.item_shocks import (
     near_items,
     no_effect,
 )
-from bundlegym.user_models.choice.reference.substitution import fit_enough
 from bundlegym.user_models.choice.reference.exposure import RUNS
-from bundlegym.user_models.components.marketing import departments
-from bundlegym.user_models.choice.estimation.coefficients import fit_coefficients
-from bundlegym.user_models.components.simulated_moments import fit_level
-from bundlegym.user_models.choice.estimation.exploration import fit_new_level
-from bundlegym.user_models.components.department_effects import fit_department_spread
-from bundlegym.user_models.choice.estimation.assemble import fit_tensors
 from bundlegym.user_models.choice.reference.long_tail import tail_with
-from bundlegym.user_models.requirements import cannot_learn, check_enough, last_fifth
+from bundlegym.user_models.choice.reference.substitution import fit_enough
+from bundlegym.user_models.components.basket_size import GRID
+from bundlegym.user_models.components.department_effects import fit_department_spread
+from bundlegym.user_models.components.marketing import departments
+from bundlegym.user_models.components.preferences import subcategories
+from bundlegym.user_models.components.simulated_moments import fit_level
 from bundlegym.user_models.fit_cache import Arrays, Stages, check_finite
 from bundlegym.user_models.panel import real_tape, simulated_tape
-from bundlegym.user_models.components.preferences import subcategories
-from bundlegym.user_models.components.basket_size import GRID
+from bundlegym.user_models.requirements import cannot_learn, check_enough, last_fifth
 
 _LEAST_WEEKS = 3  # of a fit: units, for one, are counted in some and seen in others
 _SIMULATIONS = 4  # that say what all parts make of classes of items

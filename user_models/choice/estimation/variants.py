@@ -14,8 +14,8 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.user_models.numeric.one_hot import indicator
 from bundlegym.user_models.components.preferences import Taste, subcategories
+from bundlegym.user_models.numeric.one_hot import indicator
 
 _TASTE_PART = 0.5  # of the weeks, by which is said what is on a shortlist in the others
 _LINES = 50.0  # weight of the subcategory's average, and of the shop's

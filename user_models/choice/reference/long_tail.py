@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bundlegym.user_models.rng import streams
 from bundlegym.user_models.base import State
 from bundlegym.user_models.choice.estimation.item_shocks import NEAR
+from bundlegym.user_models.choice.reference.recent_trials import weights
 from bundlegym.user_models.choice.reference.substitution import still_wanted
 from bundlegym.user_models.components.marketing import ONCE
-from bundlegym.user_models.choice.reference.recent_trials import weights
+from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws
 
 if TYPE_CHECKING:

@@ -24,10 +24,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from bundlegym.user_models.rng import streams
 from bundlegym.user_models.base import UserModel
-from bundlegym.user_models.rng.counter import Draws
 from bundlegym.user_models.panel import simulated_tape
+from bundlegym.user_models.rng import streams
+from bundlegym.user_models.rng.counter import Draws
 
 _STEPS = 5
 _PAIRS = 10.0  # weight of all subcategories' share in that of each, and of no effect in that of all

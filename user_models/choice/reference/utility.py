@@ -11,17 +11,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bundlegym.user_models.rng import streams
 from bundlegym.user_models.base import Offer, State
 from bundlegym.user_models.choice.estimation.item_shocks import NEAR, REST
-from bundlegym.user_models.components.marketing import NEW, ONCE, gap_bins
 from bundlegym.user_models.choice.reference.long_tail import THINNING
 from bundlegym.user_models.choice.reference.recent_trials import by_item, of_items
+from bundlegym.user_models.components.basket_size import LOG_GRID, gap_factor, gap_of, trip_class
 from bundlegym.user_models.components.coupons import coupon_push
-from bundlegym.user_models.rng.counter import Draws, normal
+from bundlegym.user_models.components.marketing import NEW, ONCE, gap_bins
 from bundlegym.user_models.numeric.ragged import rows_of
 from bundlegym.user_models.numeric.row_stable import product
-from bundlegym.user_models.components.basket_size import LOG_GRID, gap_factor, gap_of, trip_class
+from bundlegym.user_models.rng import streams
+from bundlegym.user_models.rng.counter import Draws, normal
 
 #: What a `ChoiceShopper` looks up; see `whole.fit_whole`.
 Tensors = dict[str, Tensor]
