@@ -3,10 +3,10 @@
     python benchmarks/freeze.py before.json
     python benchmarks/freeze.py after.json --against before.json
 
-For each model: a hash of every fitted array, by content; of draws of all streams; and of the purchases of some
-hundred shoppers and their twins over six visits with offers. `--against` names what differs, and exits with 1
-where anything does. Fitted arrays are compared by content alone, whatever they are called. Hashes hold for one
-machine and one set of libraries: sums of floats are not the same on others.
+For each model: a hash of every fitted array, by content; of draws of all streams; and of the purchases of
+some hundred shoppers and their twins over six visits with offers. `--against` names what differs, and exits
+with 1 where anything does. Fitted arrays are compared by content alone, whatever they are called. Hashes hold
+for one machine and one set of libraries: sums of floats are not the same on others.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ def bought(model: ChoiceShopper, shopper: torch.Tensor, day: int, offer: Offer, 
 
 def with_cut(model: ChoiceShopper, week: int, item: int, discount: float) -> ChoiceShopper:
     """The same shoppers where the shelf asks less for an item in a week, for those who know the item."""
-    push = model.tensors["price_push"].clone()
-    push[week, item] -= model.tensors["price_slope"][item] * math.log(1 - discount)
+    push = model.params.marketing.price_effect.clone()
+    push[week, item] -= model.params.marketing.price_slope[item] * math.log(1 - discount)
     return ChoiceShopper(model.tensors | {"price_push": push})
 
 
@@ -46,10 +46,10 @@ def main() -> None:
     parser.add_argument("--discount", type=float, default=0.2, help="of offer and cut (0.2)")
     options = parser.parse_args()
     model = ChoiceShopper.load(options.run)
-    short = model.tensors["shortlist"]
-    known = torch.bincount(short.flatten(), minlength=len(model.tensors["group"])).numpy()
+    short = model.params.shortlists.shortlist
+    known = torch.bincount(short.flatten(), minlength=len(model.params.catalogue.subcategory)).numpy()
     best = np.argsort(-known, kind="stable")[:3_000]
-    week = len(model.tensors["shelf_price"]) - _WEEKS_BEFORE_END
+    week = len(model.params.prices.shelf_price) - _WEEKS_BEFORE_END
     counts = []
     for item in np.random.default_rng(0).choice(best, options.items, replace=False).tolist():
         shopper = (short == item).any(1).nonzero()[:, 0]

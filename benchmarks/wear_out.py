@@ -36,7 +36,7 @@ from bundlegym.user_models.components.wear_out import (
     run_weeks,
     wear_out_of,
 )
-from bundlegym.user_models.numeric.poisson_fixed_effects import panel_poisson
+from bundlegym.user_models.numeric.poisson_fixed_effects import poisson_fixed_effects
 
 #: Weeks since the item was last in the mailer, between classes of rest.
 REST_EDGES = (3, 5, 9, 99)
@@ -106,7 +106,7 @@ def _regression(dataset: Dataset, items: np.ndarray, columns: np.ndarray) -> tup
     department = pd.factorize(dataset.items["department"].astype(str), sort=True)[0][items]
     item = np.arange(items.sum())
     x = np.tile(columns[items], (2, 1, 1))
-    return panel_poisson(count, x, exposure, np.tile(department, 2), np.tile(item, 2))
+    return poisson_fixed_effects(count, x, exposure, np.tile(department, 2), np.tile(item, 2))
 
 
 def _print_parts(dataset: Dataset) -> None:
@@ -158,7 +158,7 @@ def of_orange_juice(table: pd.DataFrame) -> dict[str, WearOut]:
     weeks_of = (runs[:3] > 0).sum((1, 2))
     rows = {}
     for name, group in (("weeks", np.zeros_like(store)), ("stores' weeks", store)):
-        beta, covariance = panel_poisson(units, columns, seen, group, brand)
+        beta, covariance = poisson_fixed_effects(units, columns, seen, group, brand)
         rows[f"orange juice, {name}"] = wear_out_of(beta, covariance, weeks_of, "units of orange juice")
     return rows
 

@@ -8,6 +8,7 @@ are integers from 0 and prices are dense item-by-week tables.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -107,6 +108,16 @@ class Dataset:
     notes: tuple[str, ...] = ()
     campaigns: Campaigns | None = None
 
+    @cached_property
+    def department_code(self) -> np.ndarray:
+        """(n_items,) int64 code of each item's department, in the order of their names."""
+        return _codes(self.items["department"].astype(str))
+
+    @cached_property
+    def subcategory_code(self) -> np.ndarray:
+        """(n_items,) int64 code of each item's subcategory within its category, in the order of their names."""
+        return _codes(self.items["category"].astype(str) + "|" + self.items["subcategory"].astype(str))
+
     @property
     def n_items(self) -> int:
         return len(self.items)
@@ -118,3 +129,7 @@ class Dataset:
     @property
     def n_weeks(self) -> int:
         return self.list_price.shape[1]
+
+
+def _codes(names: pd.Series) -> np.ndarray:
+    return pd.factorize(names, sort=True)[0].astype(np.int64)

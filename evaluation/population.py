@@ -11,7 +11,7 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.user_models import ChoiceShopper, UserModel, build_user_model
 from bundlegym.user_models.registry import FAMILIES, fit_family, parse_arguments
-from bundlegym.user_models.requirements import cannot_learn, check_enough, lacking
+from bundlegym.user_models.requirements import cannot_learn, check_requirements, lacking
 from bundlegym.user_models.testing import problems
 
 
@@ -23,7 +23,7 @@ def limits(config: TrainConfig, dataset: Dataset) -> list[str]:
         UserError: the log is too small for the user model that agents train on, or for the candidates.
     """
     if config.user_model in FAMILIES:
-        check_enough(config.user_model, dataset, dataset.split.train_weeks, ~dataset.split.held_out)
+        check_requirements(config.user_model, dataset, dataset.split.train_weeks, ~dataset.split.held_out)
     if config.env.n_candidates > dataset.n_items:
         raise UserError(
             f"--n-candidates {config.env.n_candidates}: the catalogue of {dataset.name} holds only "

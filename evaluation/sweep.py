@@ -17,7 +17,7 @@ from bundlegym.data import Dataset
 from bundlegym.envs import BundleCore, EnvConfig, build_market
 from bundlegym.evaluation.judge import estimate, play
 from bundlegym.user_models import ChoiceShopper
-from bundlegym.user_models.choice.reference.utility import Tensors
+from bundlegym.user_models.choice.parameters import ChoiceParameters
 
 #: Values of each knob; the others stay at their defaults.
 KNOBS: dict[str, tuple[float, ...]] = {
@@ -46,13 +46,13 @@ def sweep(
     policy = fill_by(SCORES["most_bought"], 0)
     rows = []
     settings = [(knob, value, "") for knob, values in KNOBS.items() for value in values]
-    if (most := like_a_coupon(model.tensors)) is not None:
+    if (most := like_a_coupon(model.params)) is not None:
         settings.append(("offer_exposure", most, "at most a coupon"))
     for knob, value, source in sorted(settings, key=lambda row: (list(KNOBS).index(row[0]), row[1])):
         progress(f"sweep: {knob} {value:g}")
         assumed: Any = {knob: value}
         core = BundleCore(
-            market, ChoiceShopper(model.tensors, **assumed), _CONFIG,
+            market, ChoiceShopper(model.params, **assumed), _CONFIG,
             n=episodes, shoppers=shoppers, weeks=split.test_weeks, seed=seed,
         )  # fmt: skip
         found = estimate([play(core, policy, _SEED)])
@@ -61,13 +61,13 @@ def sweep(
     return rows
 
 
-def like_a_coupon(tensors: Tensors) -> float | None:
+def like_a_coupon(params: ChoiceParameters) -> float | None:
     """`offer_exposure` under which an offer adds to the log rate of what the shopper buys most as much as a
     coupon of the log may add at most, two standard errors above the estimate: of all that a log records, a
     coupon comes nearest to an offer made to one shopper. None where the log has no coupons, or no mailer
     effect to count in."""
-    effect, error = tensors["coupon_effect"].tolist()
-    mailer = float(tensors["coefficient_mailer"] * tensors["coefficient_promotion_answer"][-1])
+    effect, error = params.coupons.coupon_effect.tolist()
+    mailer = float(params.coefficients.mailer * params.coefficients.promotion_sensitivity[-1])
     most = effect + 2 * error
     return most / mailer if mailer > 0 and 0 < most < float("inf") else None
 

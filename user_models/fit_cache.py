@@ -6,90 +6,92 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+import torch
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.torch import load_file, save_file
 
 import bundlegym
 from bundlegym.data import Dataset
 from bundlegym.errors import UserError
+from bundlegym.user_models.parameters import Parameters
 
-Arrays = dict[str, np.ndarray]
-#: (2,) each, an estimate and its standard error, which is infinite where the log tells nothing of it.
-_WITH_ERROR = ("coupon_effect", "habit_share", "synergy_share")
+P = TypeVar("P", bound=Parameters)
 
 
-class Stages:
-    """Gives a stage's arrays, from its file where there is one, else by making and keeping them.
+class FitCache:
+    """Gives a stage's parameters, from their file where there is one, else by making and keeping them.
 
     Args:
         folder: of the files, `NAME.safetensors` each; None keeps nothing.
         progress: told of every stage that is not made again.
-        given: arrays of stages by name that are neither made nor kept.
+        skip: names of stages that are not made: they are asked for `neutral` parameters.
     """
 
     def __init__(
-        self, folder: Path | None, progress: Callable[[str], None], given: dict[str, Arrays] | None = None
+        self, folder: Path | None, progress: Callable[[str], None], skip: Collection[str] = ()
     ) -> None:
-        self.folder, self.progress, self.given = folder, progress, given or {}
+        self.folder, self.progress, self.skip = folder, progress, skip
 
-    def __call__(self, name: str, make: Callable[[], Arrays]) -> Arrays:
-        """The arrays of a stage.
+    def __call__(
+        self, name: str, kind: type[P], make: Callable[[], P], neutral: Callable[[], P] | None = None
+    ) -> P:
+        """The parameters of a stage.
 
         Raises:
             UserError: a number is not finite, in which case nothing is kept; or the folder cannot be written.
         """
-        if name in self.given:
-            return self.given[name]
+        if name in self.skip:
+            assert neutral is not None, name
+            return neutral()
         if self.folder is None:
             return check_finite(name, make())
         path = self.folder / f"{name}.safetensors"
         if path.exists():
             try:
-                arrays = load_file(path)
+                kept = kind.of(load_file(path))
                 self.progress(f"user model: {name} from {self.folder}")
-                return arrays
-            except (OSError, SafetensorError) as error:
+                return kept
+            except (OSError, KeyError, SafetensorError) as error:
                 self.progress(f"user model: {name} anew, {path} is damaged ({error})")
-        arrays = {key: np.array(value, order="C") for key, value in check_finite(name, make()).items()}
+        made = check_finite(name, make())
         part = path.with_name(f"{path.name}.{os.getpid()}.part")  # fits may run side by side
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            save_file(arrays, part)
+            save_file({leaf: value.contiguous() for leaf, value in made.leaves()}, part)
             os.replace(part, path)
         except OSError as error:
             raise UserError(
                 f"{path}: cannot be written ({error.strerror or error}); give --cache-dir, or the "
                 "environment variable BUNDLEGYM_CACHE, a folder that can be written"
             ) from error
-        return arrays
+        return made
 
 
-def check_finite(stage: str, arrays: Arrays) -> Arrays:
-    """`arrays` of a stage of a fit, themselves.
+def check_finite(stage: str, parameters: P) -> P:
+    """Parameters of a stage of a fit, themselves.
 
     Raises:
-        UserError: one holds a number that is not finite; the message names the stage and the array.
+        UserError: one holds a number that is not finite; the message names the stage and the tensor.
     """
-    for name, values in arrays.items():
-        array = np.asarray(values)
-        if array.dtype.kind != "f":
+    for (*_, spec), (name, value) in zip(parameters.specs(), parameters.leaves(), strict=True):
+        if not value.dtype.is_floating_point:
             continue
-        bad = ~np.isfinite(array)
-        if name in _WITH_ERROR:
-            bad[1] = np.isnan(array[1])
+        bad = ~torch.isfinite(value)
+        if spec.with_error:
+            bad[1] = torch.isnan(value[1])
         if bad.any():
             raise UserError(
-                f"user model: the fit failed at the stage '{stage}': {int(bad.sum()):,} of {bad.size:,} "
+                f"user model: the fit failed at the stage '{stage}': {int(bad.sum()):,} of {bad.numel():,} "
                 f"numbers of {name} are not finite, and nothing of it is kept; look for prices and "
                 "quantities in the log that are far from all others, or too large or small for a price"
             )
-    return arrays
+    return parameters
 
 
 def fit_folder(cache: Path, dataset: Dataset, **settings: Any) -> Path:

@@ -15,6 +15,7 @@ hold the item as chance of v > 0. The slope of utility in log price is estimated
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -36,56 +37,48 @@ from bundlegym.user_models.base import (
 )
 from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice.estimation.coefficients import fit_coefficients
-from bundlegym.user_models.components.marketing import departments
-from bundlegym.user_models.components.preferences import subcategories
 from bundlegym.user_models.fit_cache import check_finite
-from bundlegym.user_models.numeric.ragged import rows_of
-from bundlegym.user_models.parameters import Layout
-from bundlegym.user_models.persistence import load_tensors, save_tensors
-from bundlegym.user_models.requirements import cannot_learn, check_enough
+from bundlegym.user_models.numeric.ragged import expand_ranges
+from bundlegym.user_models.parameters import Parameters, parameter
+from bundlegym.user_models.persistence import load_parameters, save_parameters
+from bundlegym.user_models.requirements import cannot_learn, check_requirements
+from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws
 
 _NEIGHBOURS = 10
 _OWN_VISITS = 10.0  # own visits at which half of the visits drawn are the shopper's own
 _FLOOR = 1e-5  # chance that a visit holds an item that no similar one does
-_WHO, _WHICH, _VALUE = range(3)
-#: S shoppers, I items, W weeks, V visits, P lines.
-LAYOUT = Layout(
-    shapes={
-        "held": "S I",
-        "shelf_price": "W I",
-        "gap": "V",
-        "item": "P",
-        "donor": f"S {1 + _NEIGHBOURS}",
-        "own": "S",
-        "start": "S",
-        "count": "S",
-        "line": "V+1",
-        "quantity": "P",
-        "price_slope": "I",
-    },
-    codes={
-        "donor": (0, "S"), "start": (0, "V+1"), "count": (0, "V+1"), "line": (0, "P+1"), "item": (0, "I"),
-    },
-    ascending=("start", "line"),
-)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LookalikeParameters(Parameters):
+    """S shoppers, I items, W weeks, V visits of the weeks of the fit, P lines of them."""
+
+    held: Tensor = parameter("S I", "int16, visits that held an item")
+    shelf_price: Tensor = parameter("W I", "price at the shelf")
+    gap: Tensor = parameter("V", "days to the next visit")
+    item: Tensor = parameter("P", "item of each line", codes=(0, "I"))
+    donor: Tensor = parameter(
+        f"S {1 + _NEIGHBOURS}", "shoppers to draw visits of, oneself first", codes=(0, "S")
+    )
+    own: Tensor = parameter("S", "chance of one's own")
+    start: Tensor = parameter("S", "where each shopper's visits begin", codes=(0, "V+1"), ascending=True)
+    count: Tensor = parameter("S", "visits of each shopper", codes=(0, "V+1"))
+    line: Tensor = parameter("V+1", "where each visit's lines begin", codes=(0, "P+1"), ascending=True)
+    quantity: Tensor = parameter("P", "units of each line")
+    price_slope: Tensor = parameter("I", "slope of utility in minus log price")
 
 
 class LookalikeShopper(UserModel):
     """See the module's docstring.
 
     Attributes:
-        tensors: `donor` (S, 1 + _NEIGHBOURS) shoppers to draw visits of, oneself first; `own` (S,) chance of
-            one's own; `start`, `count` (S,) of each shopper's visits; `gap` (V,) days to the next one; `line`
-            (V + 1,) where each visit's lines begin; `item`, `quantity` (P,); `held` (S, I) int16 visits that
-            held an item; `price_slope` (I,); `shelf_price` (W, I).
+        params: visits to draw from, and how alike shoppers are.
     """
 
-    layout = LAYOUT
-
-    def __init__(self, tensors: dict[str, Tensor], device: torch.device | str = "cpu") -> None:
+    def __init__(self, params: LookalikeParameters, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
-        self.tensors = {name: value.to(self.device) for name, value in tensors.items()}
+        self.params = params.to(self.device)
 
     @staticmethod
     @one_thread()
@@ -107,7 +100,7 @@ class LookalikeShopper(UserModel):
         """
         weeks = weeks or dataset.split.train_weeks
         shoppers = ~dataset.split.held_out if shoppers is None else shoppers
-        check_enough("lookalike", dataset, weeks, shoppers)
+        check_requirements("lookalike", dataset, weeks, shoppers)
         for sentence in cannot_learn(dataset, weeks, shoppers):
             progress(sentence)
         rows = visit_rows(dataset, weeks)
@@ -120,13 +113,13 @@ class LookalikeShopper(UserModel):
         np.add.at(held, (visits["shopper"].to_numpy()[place], item), 1)
         count = np.bincount(visits["shopper"], minlength=dataset.n_shoppers)
         progress("user model: looking for similar shoppers")
-        donor = _donors(held, count, subcategories(dataset), shoppers & (count > 0))
+        donor = _donors(held, count, dataset.subcategory_code, shoppers & (count > 0))
         coefficients = fit_coefficients(
             dataset, weeks, shoppers, 100, epochs=epochs, seed=seed, progress=progress
         )
         arrays = {
             "donor": donor,
-            "own": count / (count + _OWN_VISITS),
+            "own": (count / (count + _OWN_VISITS)).astype(np.float32),
             "start": np.concatenate([[0], np.cumsum(count)[:-1]]),
             "count": count,
             "gap": gap.to_numpy(np.int64),
@@ -134,13 +127,12 @@ class LookalikeShopper(UserModel):
             "item": item,
             "quantity": dataset.purchases["quantity"].to_numpy(np.int64)[lines],
             "held": held,
-            "price_slope": coefficients["price"][departments(dataset)],
+            "price_slope": coefficients.price.numpy()[dataset.department_code],
             "shelf_price": dataset.shelf_price.T,
         }
         check_finite("coefficients", coefficients)
-        check_finite("similar shoppers", arrays)
-        tensors = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
-        return LookalikeShopper({**tensors, "own": tensors["own"].float()}, device)
+        params = check_finite("similar shoppers", LookalikeParameters.of(arrays))
+        return LookalikeShopper(params, device)
 
     @property
     def offer_is_only_discount(self) -> bool:
@@ -151,18 +143,18 @@ class LookalikeShopper(UserModel):
 
     def _basket(self, state: State, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
         """(N,) the visit that each shopper's own is taken to be; (P,) row and place of its lines."""
-        t, shopper = self.tensors, state["shopper"]
-        who, own = draws.uniform(_WHO), t["own"][shopper]
+        p, shopper = self.params, state["shopper"]
+        who, own = draws.uniform(streams.DONOR), p.own[shopper]
         other = ((who - own) / (1 - own) * _NEIGHBOURS).long().clamp(0, _NEIGHBOURS - 1) + 1
-        donor = t["donor"][shopper].gather(1, torch.where(who < own, 0, other)[:, None])[:, 0]
-        visit = t["start"][donor] + (draws.uniform(_WHICH) * t["count"][donor]).long()
-        return visit, *rows_of(t["line"][visit], t["line"][visit + 1] - t["line"][visit])
+        donor = p.donor[shopper].gather(1, torch.where(who < own, 0, other)[:, None])[:, 0]
+        visit = p.start[donor] + (draws.uniform(streams.DONOR_VISIT) * p.count[donor]).long()
+        return visit, *expand_ranges(p.line[visit], p.line[visit + 1] - p.line[visit])
 
     def _wanted(self, items: Tensor, row: Tensor, line: Tensor) -> Tensor:
         """(N, M) int64 units of items (N, M), -1 for none, that the baskets hold."""
-        t, empty = self.tensors, torch.zeros(items.shape, dtype=torch.int64, device=self.device)
-        hit = (items[row] == t["item"][line][:, None]) & (items[row] >= 0)
-        return empty.index_add(0, row, hit * t["quantity"][line][:, None])
+        p, empty = self.params, torch.zeros(items.shape, dtype=torch.int64, device=self.device)
+        hit = (items[row] == p.item[line][:, None]) & (items[row] >= 0)
+        return empty.index_add(0, row, hit * p.quantity[line][:, None])
 
     def appraise(self, state: State, items: Tensor, draws: Draws) -> Appraisal:
         _, row, line = self._basket(state, draws)
@@ -173,21 +165,21 @@ class LookalikeShopper(UserModel):
             wanted=quantity > 0,
             quantity=quantity,
             value=torch.where(quantity > 0, 0.0, value.clamp(max=0.0)),
-            slope=self.tensors["price_slope"][items],
+            slope=self.params.price_slope[items],
             exposure=nothing,
             pair=nothing[:, :, None].expand(-1, -1, items.shape[1]),
         )
 
     def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
-        t, shopper = self.tensors, state["shopper"]
-        week = (state["day"] // 7).clamp(0, len(t["shelf_price"]) - 1)
+        p, shopper = self.params, state["shopper"]
+        week = (state["day"] // 7).clamp(0, len(p.shelf_price) - 1)
         visit, row, line = self._basket(state, draws)
-        item, quantity = t["item"][line], t["quantity"][line]
+        item, quantity = p.item[line], p.quantity[line]
 
         here, offered = offer.items >= 0, offer.items.clamp(min=0)
         in_basket = self._wanted(offer.items, row, line) > 0
         value = self._values(shopper, offered, in_basket, draws)
-        price, slope = t["shelf_price"][week[:, None], offered], t["price_slope"][offered]
+        price, slope = p.shelf_price[week[:, None], offered], p.price_slope[offered]
         whole = takes_whole(value, in_basket, price, slope, here, offer.discount)
 
         new_row, new_slot = (here & whole[:, None] & ~in_basket).nonzero(as_tuple=True)
@@ -199,20 +191,20 @@ class LookalikeShopper(UserModel):
             row=torch.cat([row, new_row]),
             item=torch.cat([item, offered[new_row, new_slot]]),
             quantity=torch.cat([quantity, torch.ones_like(new_row)]),
-            price=torch.cat([t["shelf_price"][week[row], item] * (1 - off), new_price]),
-            days=t["gap"][visit],
+            price=torch.cat([p.shelf_price[week[row], item] * (1 - off), new_price]),
+            days=p.gap[visit],
             left=torch.zeros_like(whole),
         )
         return response, {"shopper": shopper, "day": state["day"] + response.days}
 
     def _values(self, shopper: Tensor, offered: Tensor, in_basket: Tensor, draws: Draws) -> Tensor:
         """(N, B) latent values given whether the basket holds the item: Gumbel noise cut at 0."""
-        t, donor = self.tensors, self.tensors["donor"][shopper]
-        own = t["own"][shopper, None]
+        p, donor = self.params, self.params.donor[shopper]
+        own = p.own[shopper, None]
         weight = torch.cat([own, ((1 - own) / _NEIGHBOURS).expand(-1, _NEIGHBOURS)], 1)
-        share = t["held"][donor[:, :, None], offered[:, None]] / t["count"][donor].clamp(min=1)[:, :, None]
+        share = p.held[donor[:, :, None], offered[:, None]] / p.count[donor].clamp(min=1)[:, :, None]
         chance = ((weight[:, :, None] * share).sum(1) + _FLOOR).clamp(max=0.95)
-        luck = draws.uniform(_VALUE, offered)
+        luck = draws.uniform(streams.DONOR_VALUE, offered)
         # P(v < x) = exp(-rate exp(-x)) with rate = -log(1 - chance), restricted to either side of 0.
         below = luck * (1 - chance)
         above = 1 - chance + luck * chance
@@ -222,12 +214,12 @@ class LookalikeShopper(UserModel):
         )
 
     def save(self, folder: Path) -> None:
-        save_tensors(folder, "lookalike", self.tensors, {})
+        save_parameters(folder, "lookalike", self.params, {})
 
     @staticmethod
     def load(folder: Path, device: torch.device | str = "cpu") -> LookalikeShopper:
         """Read what `save` wrote; raises `UserError` where it is not there."""
-        return LookalikeShopper(load_tensors(folder, "lookalike", LAYOUT)[0], device)
+        return LookalikeShopper(load_parameters(folder, "lookalike", LookalikeParameters)[0], device)
 
 
 def _donors(held: np.ndarray, count: np.ndarray, group: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Real and simulated purchases under the same columns, so that every measure reads both alike.
 
-A *tape* is a frame with a row an item bought: `visit` (int, unique), `shopper`, `day`, `week`, `item`,
+A *panel* is a frame with a row an item bought: `visit` (int, unique), `shopper`, `day`, `week`, `item`,
 `quantity`, `price` (paid a unit), sorted by shopper, day and visit. Visits that hold nothing are not on it,
 as in a log.
 """
@@ -18,7 +18,7 @@ from bundlegym.user_models.rng.counter import Draws
 _CHUNK = 512  # shoppers at once: small enough for a processor's cache
 
 
-def real_tape(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> pd.DataFrame:
+def logged_panel(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> pd.DataFrame:
     """What `shoppers` (codes) bought in `weeks` [first, past_last)."""
     visit = dataset.purchases["visit"].to_numpy()
     visits = dataset.visits
@@ -39,7 +39,7 @@ def real_tape(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) ->
     )
 
 
-def simulated_tape(
+def simulated_panel(
     model: UserModel, weeks: tuple[int, int], shoppers: np.ndarray, seed: int = 0
 ) -> pd.DataFrame:
     """What the model has `shoppers` buy in `weeks` without any offer, from the state that the log leaves them
@@ -49,13 +49,13 @@ def simulated_tape(
         for chunk in np.array_split(shoppers, max(1, len(shoppers) // _CHUNK))
     ]
     columns = np.concatenate(parts, axis=1)
-    tape = pd.DataFrame(dict(zip(("shopper", "count", "day", "item", "quantity"), columns[:5], strict=True)))
-    tape = tape.astype(np.int64)
-    tape["price"] = columns[5]
-    tape["week"] = tape["day"] // 7
-    tape = tape.sort_values(["shopper", "count"], kind="stable").reset_index(drop=True)
-    tape["visit"] = tape.groupby(["shopper", "count"]).ngroup()
-    return tape[["visit", "shopper", "day", "week", "item", "quantity", "price"]]
+    panel = pd.DataFrame(dict(zip(("shopper", "count", "day", "item", "quantity"), columns[:5], strict=True)))
+    panel = panel.astype(np.int64)
+    panel["price"] = columns[5]
+    panel["week"] = panel["day"] // 7
+    panel = panel.sort_values(["shopper", "count"], kind="stable").reset_index(drop=True)
+    panel["visit"] = panel.groupby(["shopper", "count"]).ngroup()
+    return panel[["visit", "shopper", "day", "week", "item", "quantity", "price"]]
 
 
 def _simulate(model: UserModel, weeks: tuple[int, int], shopper: torch.Tensor, seed: int) -> np.ndarray:

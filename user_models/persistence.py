@@ -1,29 +1,31 @@
-"""User models on disk: tensors as safetensors, settings as JSON; no pickle."""
+"""User models on disk: parameters as safetensors, settings as JSON; no pickle."""
 
 from __future__ import annotations
 
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from bundlegym.errors import UserError
-from bundlegym.user_models.parameters import Layout
+from bundlegym.user_models.parameters import Parameters
+
+P = TypeVar("P", bound=Parameters)
 
 
-def save_tensors(folder: Path, name: str, tensors: dict[str, Tensor], settings: dict[str, Any]) -> None:
+def save_parameters(folder: Path, name: str, parameters: Parameters, settings: dict[str, float]) -> None:
     """Write `name.safetensors` and `name.json` into an existing folder, each renamed into place."""
-    save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, str(folder / f"{name}.safetensors.part"))
+    tensors = {leaf: value.cpu().contiguous() for leaf, value in parameters.leaves()}
+    save_file(tensors, str(folder / f"{name}.safetensors.part"))
     (folder / f"{name}.json.part").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     for file in (f"{name}.safetensors", f"{name}.json"):
         os.replace(folder / f"{file}.part", folder / file)
 
 
-def load_tensors(folder: Path, name: str, layout: Layout) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `save_tensors` wrote, held to its `layout`.
+def load_parameters(folder: Path, name: str, kind: type[P]) -> tuple[P, dict[str, Any]]:
+    """What `save_parameters` wrote, held to the shapes and codes that its fields state.
 
     Raises:
         UserError: a file is missing, unreadable or damaged, or an earlier version wrote it.
@@ -35,11 +37,12 @@ def load_tensors(folder: Path, name: str, layout: Layout) -> tuple[dict[str, Ten
         raise UserError(
             f"{folder}: no readable user model {name!r} ({name}.json, {name}.safetensors): {error}"
         ) from error
-    if not layout.shapes.keys() <= tensors.keys():
+    if tensors.keys() != {leaf for _, leaf, _ in kind.specs()}:
         raise UserError(f"{folder}: the user model is of an earlier version; fit it anew")
-    for fault in layout.faults(tensors):
+    parameters = kind.of(tensors)
+    for fault in parameters.faults():
         raise UserError(f"{folder}: the user model {name!r} is damaged, {fault}; remove it to fit it anew")
     for setting, value in dict(settings).items():
         if not isinstance(value, int | float) or not 0 <= value < float("inf"):
             raise UserError(f"{folder}: {name}.json is damaged, {setting} is {value}; must be at least 0")
-    return tensors, settings
+    return parameters, settings

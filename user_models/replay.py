@@ -9,6 +9,7 @@ bought anyway.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,32 +18,34 @@ from torch import Tensor
 
 from bundlegym.data import Dataset
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
-from bundlegym.user_models.numeric.ragged import rows_of
-from bundlegym.user_models.parameters import Layout
-from bundlegym.user_models.persistence import load_tensors, save_tensors
+from bundlegym.user_models.numeric.ragged import expand_ranges
+from bundlegym.user_models.parameters import Parameters, parameter
+from bundlegym.user_models.persistence import load_parameters, save_parameters
 from bundlegym.user_models.rng.counter import Draws
 
-#: S shoppers, V visits, P lines.
-LAYOUT = Layout(
-    shapes={"start": "S+1", "day": "V", "line": "V+1", "item": "P", "quantity": "P", "price": "P"},
-    codes={"start": (0, "V+1"), "line": (0, "P+1")},
-    ascending=("start", "line"),
-)
+
+@dataclass(frozen=True)
+class ReplayParameters(Parameters):
+    """S shoppers, V visits, P lines of a log."""
+
+    start: Tensor = parameter("S+1", "where each shopper's visits begin", codes=(0, "V+1"), ascending=True)
+    day: Tensor = parameter("V", "day of each visit")
+    line: Tensor = parameter("V+1", "where each visit's lines begin", codes=(0, "P+1"), ascending=True)
+    item: Tensor = parameter("P", "item of each line")
+    quantity: Tensor = parameter("P", "units of each line")
+    price: Tensor = parameter("P", "price at the shelf")
 
 
 class ReplayShopper(UserModel):
     """See the module's docstring.
 
     Attributes:
-        tensors: `start` (S + 1,) where each shopper's visits begin; `day` (V,); `line` (V + 1,) where each
-            visit's lines begin; `item`, `quantity` (P,), `price` (P,) at the shelf.
+        params: the log.
     """
 
-    layout = LAYOUT
-
-    def __init__(self, tensors: dict[str, Tensor], device: torch.device | str = "cpu") -> None:
+    def __init__(self, params: ReplayParameters, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
-        self.tensors = {name: value.to(self.device) for name, value in tensors.items()}
+        self.params = params.to(self.device)
 
     @staticmethod
     def fit(
@@ -66,7 +69,7 @@ class ReplayShopper(UserModel):
             "quantity": purchases["quantity"].to_numpy(np.int64),
             "price": dataset.shelf_price[item, visits["week"].to_numpy()[visit]],
         }
-        return ReplayShopper({name: torch.from_numpy(value.copy()) for name, value in arrays.items()}, device)
+        return ReplayShopper(ReplayParameters.of(arrays), device)
 
     @property
     def offer_is_only_discount(self) -> bool:
@@ -74,17 +77,16 @@ class ReplayShopper(UserModel):
 
     def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
         visit = self.reset(shopper, day)["visit"]
-        known = visit < self.tensors["start"][shopper + 1]
-        later = self.tensors["day"][visit.clamp(max=len(self.tensors["day"]) - 1)]
-        return torch.where(known, later, int(self.tensors["day"].max()) + 1)
+        known = visit < self.params.start[shopper + 1]
+        later = self.params.day[visit.clamp(max=len(self.params.day) - 1)]
+        return torch.where(known, later, int(self.params.day.max()) + 1)
 
     def reset(self, shopper: Tensor, day: Tensor) -> State:
-        t = self.tensors
-        span = int(t["day"].max()) + 1
+        p = self.params
+        span = int(p.day.max()) + 1
         key = (
-            torch.repeat_interleave(torch.arange(len(t["start"]) - 1, device=self.device), t["start"].diff())
-            * span
-            + t["day"]
+            torch.repeat_interleave(torch.arange(len(p.start) - 1, device=self.device), p.start.diff()) * span
+            + p.day
         )
         return {
             "shopper": shopper,
@@ -92,12 +94,12 @@ class ReplayShopper(UserModel):
         }
 
     def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
-        t, end = self.tensors, self.tensors["start"][state["shopper"] + 1]
+        p, end = self.params, self.params.start[state["shopper"] + 1]
         here = state["visit"] < end
         visit = torch.where(here, state["visit"], 0)
-        count = torch.where(here, t["line"][visit + 1] - t["line"][visit], 0)
-        row, line = rows_of(t["line"][visit], count)
-        item, quantity, price = t["item"][line], t["quantity"][line], t["price"][line]
+        count = torch.where(here, p.line[visit + 1] - p.line[visit], 0)
+        row, line = expand_ranges(p.line[visit], count)
+        item, quantity, price = p.item[line], p.quantity[line], p.price[line]
         match = offer.items[row] == item[:, None]
         in_offer = match.any(1)
         held = torch.zeros(len(visit), device=self.device).index_add(0, row, in_offer.float())
@@ -106,7 +108,7 @@ class ReplayShopper(UserModel):
         discount = offer.discount[row] * (in_offer & whole[row]) / quantity
         after = state["visit"] + 1
         more = after < end
-        days = t["day"][torch.where(more, after, visit)] - t["day"][visit]
+        days = p.day[torch.where(more, after, visit)] - p.day[visit]
         response = Response(
             choice=torch.where(whole, TAKE, torch.where(held > 0, CHERRY_PICK, IGNORE)),
             row=row,
@@ -119,9 +121,9 @@ class ReplayShopper(UserModel):
         return response, {"shopper": state["shopper"], "visit": torch.where(here, after, state["visit"])}
 
     def save(self, folder: Path) -> None:
-        save_tensors(folder, "replay", self.tensors, {})
+        save_parameters(folder, "replay", self.params, {})
 
     @staticmethod
     def load(folder: Path, device: torch.device | str = "cpu") -> ReplayShopper:
         """Read what `save` wrote; raises `UserError` where it is not there."""
-        return ReplayShopper(load_tensors(folder, "replay", LAYOUT)[0], device)
+        return ReplayShopper(load_parameters(folder, "replay", ReplayParameters)[0], device)

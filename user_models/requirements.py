@@ -1,6 +1,6 @@
 """What a log must hold for a user model to be fitted, and what no model can learn from it: told before a fit.
 
-A fit takes long, and what is missing is known before it begins. Where too little is there, `check_enough`
+A fit takes long, and what is missing is known before it begins. Where too little is there, `check_requirements`
 says so in one sentence. Where a part of shoppers' behaviour never shows in the log, `cannot_learn` names the
 part and what stands in its place.
 """
@@ -11,29 +11,11 @@ import numpy as np
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.errors import UserError
+from bundlegym.user_models.components.windows import heard_end, last_fifth, preference_end
 
 #: Visits that the weeks which explain coefficients, or the network, must hold.
 LEAST_VISITS = 50
-_TASTE_PART = 0.8  # of the weeks of a fit: tastes are counted in them, coefficients fitted on the rest
-_HEARD_PART = 0.5  # of the weeks: a network hears them, and is asked about the rest
 _MOVE = 0.01  # of a log price, that a price moves at all
-
-
-def taste_end(weeks: tuple[int, int]) -> int:
-    """The week before which tastes are counted; coefficients are fitted on those from it on."""
-    first, end = weeks
-    return first + max(1, round(_TASTE_PART * (end - first)))
-
-
-def heard_end(weeks: tuple[int, int]) -> int:
-    """The week before which a network only hears visits; it is asked about those from it on."""
-    return weeks[0] + round(_HEARD_PART * (weeks[1] - weeks[0]))
-
-
-def last_fifth(weeks: tuple[int, int]) -> tuple[int, int]:
-    """The last fifth of some weeks, one at least: levels are those of it."""
-    first, end = weeks
-    return end - max(1, (end - first) // 5), end
 
 
 def lacking(family: str, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> str:
@@ -42,7 +24,7 @@ def lacking(family: str, dataset: Dataset, weeks: tuple[int, int], shoppers: np.
     if family == "replay":
         return ""
     which, start = (
-        ("second half", heard_end(weeks)) if family == "sequence" else ("last fifth", taste_end(weeks))
+        ("second half", heard_end(weeks)) if family == "sequence" else ("last fifth", preference_end(weeks))
     )
     visits = len(visit_rows(dataset, (start, weeks[1]), shoppers))
     if visits < LEAST_VISITS:
@@ -65,7 +47,7 @@ def lacking(family: str, dataset: Dataset, weeks: tuple[int, int], shoppers: np.
     return ""
 
 
-def check_enough(family: str, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> None:
+def check_requirements(family: str, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> None:
     """Raise the sentence of `lacking` as a `UserError`, where there is one."""
     if sentence := lacking(family, dataset, weeks, shoppers):
         raise UserError(sentence)

@@ -24,9 +24,8 @@ from torch import Tensor
 from bundlegym.data import Dataset
 from bundlegym.errors import UserError
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
+from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws
-
-_LUCK = 50  # the stream of draws that seeds `luck`
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class PlainShoppers(UserModel):
     def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
         shopper, day = state["_shopper"], state["_day"]
         weeks = (day // 7).clamp(0, len(self.prices) - 1).tolist()
-        seeds = (draws.uniform(_LUCK) * (1 << 23)).long().tolist()
+        seeds = (draws.uniform(streams.SINGLE) * (1 << 23)).long().tolist()
         arrays = {k: v.numpy() for k, v in state.items() if not k.startswith("_")}
         answers, carried, lines = [], [], []
         for n, (s, d, week) in enumerate(zip(shopper.tolist(), day.tolist(), weeks, strict=True)):

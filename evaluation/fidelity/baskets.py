@@ -9,26 +9,26 @@ from scipy.sparse import csr_matrix
 DECILES = tuple(range(10, 100, 10))
 
 
-def samples(tape: pd.DataFrame) -> dict[str, np.ndarray]:
+def samples(panel: pd.DataFrame) -> dict[str, np.ndarray]:
     """Samples of basket size (lines), value, days between visits and days between purchases of an item."""
-    by_visit = tape.groupby("visit")
+    by_visit = panel.groupby("visit")
     visits = by_visit[["shopper", "day"]].first()
-    item_days = tape.sort_values(["shopper", "item", "day"], kind="stable")
+    item_days = panel.sort_values(["shopper", "item", "day"], kind="stable")
     gaps = item_days.groupby(["shopper", "item"])["day"].diff().dropna()
     return {
         "basket_size": by_visit.size().to_numpy(),
-        "basket_value": (tape["quantity"] * tape["price"]).groupby(tape["visit"]).sum().to_numpy(),
+        "basket_value": (panel["quantity"] * panel["price"]).groupby(panel["visit"]).sum().to_numpy(),
         "days_between_visits": visits.groupby("shopper")["day"].diff().dropna().to_numpy(),
         "days_between_purchases": gaps.to_numpy(),
     }
 
 
-def lifts(tape: pd.DataFrame, group: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+def lifts(panel: pd.DataFrame, group: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """(P,) lift n_ab n / (n_a n_b) over visits of the pairs (P, 2) of groups; `group` (n_items,). NaN where
     the two would meet less than once by chance."""
-    visit, _ = pd.factorize(tape["visit"])
+    visit, _ = pd.factorize(panel["visit"])
     n = int(visit.max(initial=-1)) + 1
-    held = csr_matrix((np.ones(len(tape)), (visit, group[tape["item"]])), (n, int(group.max()) + 1))
+    held = csr_matrix((np.ones(len(panel)), (visit, group[panel["item"]])), (n, int(group.max()) + 1))
     held.data[:] = 1.0
     together = np.asarray((held.T @ held).todense())
     a, b = pairs.T
@@ -37,10 +37,10 @@ def lifts(tape: pd.DataFrame, group: np.ndarray, pairs: np.ndarray) -> np.ndarra
     return both / np.where(by_chance >= 1, by_chance, np.nan)
 
 
-def frequent_pairs(tape: pd.DataFrame, group: np.ndarray, least: float) -> np.ndarray:
+def frequent_pairs(panel: pd.DataFrame, group: np.ndarray, least: float) -> np.ndarray:
     """(P, 2) pairs of groups that would meet in at least `least` visits by chance."""
-    visits = tape["visit"].nunique()
-    seen = pd.DataFrame({"visit": tape["visit"], "group": group[tape["item"]]}).drop_duplicates()
+    visits = panel["visit"].nunique()
+    seen = pd.DataFrame({"visit": panel["visit"], "group": group[panel["item"]]}).drop_duplicates()
     count = np.bincount(seen["group"], minlength=int(group.max()) + 1)
     a, b = np.triu_indices(len(count), 1)
     keep = count[a] * count[b] / visits >= least

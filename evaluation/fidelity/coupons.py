@@ -8,14 +8,14 @@ import pandas as pd
 from bundlegym.data import Dataset
 
 
-def coupon_lines(tape: pd.DataFrame, dataset: Dataset) -> dict[str, float]:
+def coupon_lines(panel: pd.DataFrame, dataset: Dataset) -> dict[str, float]:
     """Lines of items that a running campaign has coupons for, as a share of all lines: of `holders`, who got
     its coupons, and of `others`, who tell what the time alone brought. Only campaigns that sent all of their
     coupons to each member count; NaN without one."""
     shares = {"holders": float("nan"), "others": float("nan")}
     if (campaigns := dataset.campaigns) is None:
         return shares
-    item, shopper, week = (tape[name].to_numpy() for name in ("item", "shopper", "week"))
+    item, shopper, week = (panel[name].to_numpy() for name in ("item", "shopper", "week"))
     counts = np.zeros((2, 2))  # lines of the campaign's items, all lines; of holders, of others
     running = campaigns.running(dataset.n_weeks)
     for r in np.flatnonzero(campaigns.reached_all() & running[:, np.unique(week)].any(1)):

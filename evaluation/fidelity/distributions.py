@@ -30,18 +30,18 @@ _ACQUIRED = 3  # weeks in which a shopper must have come for the time since purc
 
 
 def eight(
-    tape: pd.DataFrame, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray
+    panel: pd.DataFrame, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray
 ) -> dict[str, np.ndarray]:
     """A sample of each of the eight quantities, in the order of `RETAILSYNTH`."""
     n_weeks = weeks[1] - weeks[0]
-    week = tape["week"].to_numpy() - weeks[0]
-    item, quantity = tape["item"].to_numpy(), tape["quantity"].to_numpy()
+    week = panel["week"].to_numpy() - weeks[0]
+    item, quantity = panel["item"].to_numpy(), panel["quantity"].to_numpy()
     category = pd.factorize(dataset.items["category"])[0]
-    place = np.searchsorted(shoppers, tape["shopper"].to_numpy())
+    place = np.searchsorted(shoppers, panel["shopper"].to_numpy())
     customer_week = place * n_weeks + week
     cells = len(shoppers) * n_weeks
 
-    by_line = tape.assign(quantity=quantity).groupby(["shopper", "week", "item"])["quantity"].sum()
+    by_line = panel.assign(quantity=quantity).groupby(["shopper", "week", "item"])["quantity"].sum()
     product_lines = np.bincount(by_line.index.get_level_values("item"), minlength=dataset.n_items)
     pairs = np.unique(customer_week * (category.max() + 1) + category[item])
     categories = np.bincount(pairs // (category.max() + 1), minlength=cells)

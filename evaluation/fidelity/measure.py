@@ -23,7 +23,7 @@ from bundlegym.evaluation.fidelity import (
 )
 from bundlegym.user_models.base import UserModel
 from bundlegym.user_models.components.coupons import take_up
-from bundlegym.user_models.panel import real_tape, simulated_tape
+from bundlegym.user_models.panel import logged_panel, simulated_panel
 
 _PAIR_VISITS = {"categories": 40.0, "items": 3.0}
 _SOME_VISITS = 3000  # that are simulated several times
@@ -54,16 +54,16 @@ def measure(
     seen."""
     n_weeks = weeks[1] - weeks[0]
     progress(f"fidelity: simulating {len(shoppers):,} shoppers for {n_weeks} weeks")
-    real = real_tape(dataset, weeks, shoppers)
+    real = logged_panel(dataset, weeks, shoppers)
     simulated, *others = (
-        simulated_tape(model, weeks, shoppers, _SEED + seed + n * _NEXT_SEED) for n in range(_SIMULATIONS)
+        simulated_panel(model, weeks, shoppers, _SEED + seed + n * _NEXT_SEED) for n in range(_SIMULATIONS)
     )
     eight, *eights = (
-        distributions.eight(tape, dataset, weeks, shoppers) for tape in (real, simulated, *others)
+        distributions.eight(panel, dataset, weeks, shoppers) for panel in (real, simulated, *others)
     )
-    mean = np.mean([rates.totals(tape, dataset, weeks, shoppers) for tape in (simulated, *others)], axis=0)
+    mean = np.mean([rates.totals(panel, dataset, weeks, shoppers) for panel in (simulated, *others)], axis=0)
     totals = rates.totals(real, dataset, weeks, shoppers)
-    more = [baskets.samples(tape) for tape in (real, simulated)]
+    more = [baskets.samples(panel) for panel in (real, simulated)]
     figures: dict[str, Any] = {
         "weeks": list(weeks),
         "shoppers": len(shoppers),
@@ -75,7 +75,7 @@ def measure(
         "base_rates": rates.base_rates(totals, mean, seed),
     }
     earlier = (2 * weeks[0] - weeks[1], weeks[0])
-    past = real_tape(dataset, earlier, shoppers) if earlier[0] > 0 else None  # a past needs one of its own
+    past = logged_panel(dataset, earlier, shoppers) if earlier[0] > 0 else None  # a past needs one of its own
     if past is not None:
         drift = distributions.eight(past, dataset, earlier, shoppers)
         figures["ks_complement_of_drift"] = distributions.ks_complements(eight, drift)
@@ -86,16 +86,16 @@ def measure(
 
     progress("fidelity: co-purchases, prices and promotions")
     category = pd.factorize(dataset.items["category"])[0]
-    before = real_tape(dataset, (0, weeks[0]), shoppers)
+    before = logged_panel(dataset, (0, weeks[0]), shoppers)
     for level, group in (("categories", category), ("items", np.arange(dataset.n_items))):
         pairs = baskets.frequent_pairs(before, group, _PAIR_VISITS[level] * weeks[0] / n_weeks)
-        lift, *lifts = (baskets.lifts(tape, group, pairs) for tape in (real, simulated, *others))
+        lift, *lifts = (baskets.lifts(panel, group, pairs) for panel in (real, simulated, *others))
         summary = _mean([baskets.lift_summary(lift, one) for one in lifts])
         luck = [baskets.lift_summary(one, two)["worst_decile"] for one, two in combinations(lifts, 2)]
         summary["worst_decile_of_luck"] = float(np.mean(luck))
         figures["co_purchase_lift" if level == "categories" else "co_purchase_lift_items"] = summary
         samples[f"lift_{level}"] = lift, lifts[0]
-    answers = [response.promotion_response(tape, dataset, weeks) for tape in (real, simulated)]
+    answers = [response.promotion_response(panel, dataset, weeks) for panel in (real, simulated)]
     figures["response"] = {side: told for side, (told, _) in zip(("real", "simulated"), answers, strict=True)}
     if dataset.campaigns is not None:
         figures["coupons"] = {
@@ -116,13 +116,13 @@ def measure(
     samples["calibration"] = curve[:, 0], curve[:, 1]
 
     progress("fidelity: telling simulated from real by gradient boosting")
-    for rows_of, make in two_sample.FEATURES.items():
+    for expand_ranges, make in two_sample.FEATURES.items():
         table = make(real, dataset, weeks[0])
         auc = two_sample.two_sample_auc(table, make(simulated, dataset, weeks[0]), seed=seed)
         if past is not None:
             drifted = make(past, dataset, earlier[0])
             auc["auc_of_drift"] = two_sample.two_sample_auc(table, drifted, seed=seed)["auc"]
-        figures.setdefault("two_sample", {})[rows_of] = auc
+        figures.setdefault("two_sample", {})[expand_ranges] = auc
     figures["two_sample_auc"] = max(part["auc"] for part in figures["two_sample"].values())
     progress("fidelity: likelihood")
     figures["nll_per_item"] = {name: likelihood.model_nll(model, dataset, rows)}

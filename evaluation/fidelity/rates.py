@@ -27,19 +27,19 @@ RATES = {
 _RESAMPLES = 2000
 
 
-def totals(tape: pd.DataFrame, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> np.ndarray:
-    """(S, 7) what each of `shoppers` (codes) has on the tape: weeks, visits, lines, units, value, lines below
+def totals(panel: pd.DataFrame, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> np.ndarray:
+    """(S, 7) what each of `shoppers` (codes) has on the panel: weeks, visits, lines, units, value, lines below
     list price and lines of items that the shopper bought in the log before `weeks`."""
-    item, week = tape["item"], tape["week"]
+    item, week = panel["item"], panel["week"]
     columns = {
-        "shopper": tape["shopper"],
+        "shopper": panel["shopper"],
         "weeks": 0,
-        "visits": ~tape["visit"].duplicated(),
+        "visits": ~panel["visit"].duplicated(),
         "lines": 1,
-        "units": tape["quantity"],
-        "value": tape["quantity"] * tape["price"],
+        "units": panel["quantity"],
+        "value": panel["quantity"] * panel["price"],
         "lines_on_deal": dataset.shelf_price[item, week] < 0.99 * dataset.list_price[item, week],
-        "lines_bought_before": line_counts(dataset, (0, weeks[0]))[tape["shopper"], item] > 0,
+        "lines_bought_before": line_counts(dataset, (0, weeks[0]))[panel["shopper"], item] > 0,
     }
     by_shopper = pd.DataFrame(columns).groupby("shopper").sum().reindex(shoppers, fill_value=0)
     by_shopper["weeks"] = weeks[1] - weeks[0]

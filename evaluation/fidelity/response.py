@@ -1,4 +1,4 @@
-"""How sales answer to price and promotion, estimated alike on a real and a simulated tape.
+"""How sales answer to price and promotion, estimated alike on a real and a simulated panel.
 
 Poisson regression of an item's weekly units on log(shelf price / list price), the mean of that of the other
 items of its subcategory, display, mailer and log list price, with an effect for each item and the shop's
@@ -24,7 +24,6 @@ import torch
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.user_models.base import Offer, UserModel
 from bundlegym.user_models.components.marketing import mean_of_others, steadily_sold
-from bundlegym.user_models.components.preferences import subcategories
 from bundlegym.user_models.rng.counter import Draws
 
 _LEAST_UNITS = 200  # units in a category before its regression says anything
@@ -61,7 +60,7 @@ def conditional_poisson(
 
 
 def promotion_response(
-    tape: pd.DataFrame, dataset: Dataset, weeks: tuple[int, int]
+    panel: pd.DataFrame, dataset: Dataset, weeks: tuple[int, int]
 ) -> tuple[dict[str, float], np.ndarray]:
     """Figures by the names of `ANSWERS`, and the elasticity of units in each category with sales enough.
 
@@ -73,10 +72,10 @@ def promotion_response(
     sold = steadily_sold(dataset, (0, weeks[0]))
     if not sold.any():
         return dict.fromkeys(ANSWERS, float("nan")), np.empty(0)
-    lines, units = (_weekly(tape, count, dataset.n_items, weeks) for count in (None, tape["quantity"]))
+    lines, units = (_weekly(panel, count, dataset.n_items, weeks) for count in (None, panel["quantity"]))
     listed = np.log(dataset.list_price[:, span])
     price = np.log(dataset.shelf_price[:, span]) - listed
-    neighbours = mean_of_others(price, subcategories(dataset), sold)
+    neighbours = mean_of_others(price, dataset.subcategory_code, sold)
     columns = (price, neighbours, dataset.display[:, span], dataset.mailer[:, span], listed)
     x, steady = np.stack(columns, 2).astype(np.float64), np.flatnonzero(sold)
 
@@ -92,10 +91,10 @@ def promotion_response(
     return dict(zip(ANSWERS, map(float, figures), strict=True)), np.array(own)
 
 
-def _weekly(tape: pd.DataFrame, count: pd.Series | None, n_items: int, weeks: tuple[int, int]) -> np.ndarray:
+def _weekly(panel: pd.DataFrame, count: pd.Series | None, n_items: int, weeks: tuple[int, int]) -> np.ndarray:
     """(n_items, T) lines, or the sum of `count` over lines, by item and week."""
     n = weeks[1] - weeks[0]
-    place = tape["item"] * n + tape["week"] - weeks[0]
+    place = panel["item"] * n + panel["week"] - weeks[0]
     return np.bincount(place, count, minlength=n_items * n).reshape(-1, n).astype(np.float64)
 
 

@@ -20,10 +20,10 @@ from bundlegym.recommenders.frequency import line_counts
 _FOLDS, _RESAMPLES, _MOST_ROWS = 5, 200, 40_000
 
 
-def basket_features(tape: pd.DataFrame, dataset: Dataset, first_week: int) -> pd.DataFrame:
+def basket_features(panel: pd.DataFrame, dataset: Dataset, first_week: int) -> pd.DataFrame:
     """A row a visit: size, value, variety, deals, repeats, departments, weekday and days since the last
     visit."""
-    lines = _line_features(tape, dataset, first_week)
+    lines = _line_features(panel, dataset, first_week)
     grouped = lines.groupby("visit")
     out = pd.DataFrame(
         {
@@ -46,10 +46,10 @@ def basket_features(tape: pd.DataFrame, dataset: Dataset, first_week: int) -> pd
     return out.join(_department_lines(lines, "visit"))
 
 
-def week_features(tape: pd.DataFrame, dataset: Dataset, first_week: int) -> pd.DataFrame:
+def week_features(panel: pd.DataFrame, dataset: Dataset, first_week: int) -> pd.DataFrame:
     """A row a shopper-week with a visit: visits, size, value, variety, deals, repeats, what last week
     held."""
-    lines = _line_features(tape, dataset, first_week)
+    lines = _line_features(panel, dataset, first_week)
     lines["cell"] = lines["shopper"] * 1000 + lines["week"]
     grouped = lines.groupby("cell")
     out = pd.DataFrame(
@@ -75,16 +75,16 @@ def week_features(tape: pd.DataFrame, dataset: Dataset, first_week: int) -> pd.D
 FEATURES = {"baskets": basket_features, "shopper_weeks": week_features}
 
 
-def _line_features(tape: pd.DataFrame, dataset: Dataset, first_week: int) -> pd.DataFrame:
-    item, week = tape["item"].to_numpy(), tape["week"].to_numpy()
+def _line_features(panel: pd.DataFrame, dataset: Dataset, first_week: int) -> pd.DataFrame:
+    item, week = panel["item"].to_numpy(), panel["week"].to_numpy()
     bought = line_counts(dataset, (0, first_week))
     popularity = bought.sum(0) + 1
-    return tape.assign(
-        value=tape["quantity"] * tape["price"],
+    return panel.assign(
+        value=panel["quantity"] * panel["price"],
         category=pd.factorize(dataset.items["category"])[0][item],
         department=pd.factorize(dataset.items["department"])[0][item],
         deal=dataset.shelf_price[item, week] < 0.99 * dataset.list_price[item, week],
-        repeat=bought[tape["shopper"], item] > 0,
+        repeat=bought[panel["shopper"], item] > 0,
         log_popularity=np.log(popularity)[item],
     )
 

@@ -142,8 +142,8 @@ def test_observation_holds_nothing_of_the_hidden_shopper(make_core, user_model):
     altered.user_model = type(user_model)(
         {
             **user_model.tensors,
-            "taste": user_model.tensors["taste"] - 3,
-            "synergy": -user_model.tensors["synergy"],
+            "taste": user_model.params.shortlists.log_preference - 3,
+            "synergy": -user_model.params.complementarity.synergy,
         }
     )
     altered.reset()

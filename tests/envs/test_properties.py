@@ -172,23 +172,23 @@ def test_no_observation_changes_with_the_future_of_the_log(dataset, user_model, 
 def test_six_identical_items_are_never_worth_more_than_complements(dataset, user_model):
     """Items of one taste and price: a bundle of complements is taken at least as often as one of a kind."""
     t = user_model.tensors
-    n_shoppers, length = t["shortlist"].shape
-    category = torch.arange(len(t["category"])) % len(t["synergy"])
+    n_shoppers, length = p.shortlists.shortlist.shape
+    category = torch.arange(len(p.catalogue.category)) % len(p.complementarity.synergy)
     category[:6] = 0
     category[6:12] = torch.arange(1, 7)
-    size = len(t["synergy"])
+    size = len(p.complementarity.synergy)
     synergy = torch.full((size, size), 0.2)
     synergy[0, 0] = -0.2  # two of a kind are substitutes, others complements
     flat = {
         **t,
         "shortlist": torch.arange(length).repeat(n_shoppers, 1),
-        "taste": torch.full_like(t["taste"], -3.0),
+        "taste": torch.full_like(p.shortlists.log_preference, -3.0),
         "category": category,
         "synergy": synergy,
         **{name: torch.ones_like(t[name]) for name in ("shelf_price", "price_slope")},
         **{name: torch.zeros_like(t[name]) for name in ("price_push", "promotion_push", "mission_loading")},
-        "interval": torch.ones_like(t["interval"]),
-        "last": torch.full_like(t["last"], -1),
+        "interval": torch.ones_like(p.shortlists.purchase_interval),
+        "last": torch.full_like(p.shortlists.last_bought, -1),
     }
     model = type(user_model)(flat)
     n = 4000

@@ -8,7 +8,7 @@ import torch
 
 from bundlegym.user_models import Draws, Offer
 from bundlegym.user_models.base import TAKE
-from bundlegym.user_models.panel import real_tape, simulated_tape
+from bundlegym.user_models.panel import logged_panel, simulated_panel
 from bundlegym.user_models.registry import FAMILIES
 from bundlegym.user_models.testing import problems
 
@@ -25,8 +25,8 @@ def test_the_contract_is_kept_and_saving_changes_nothing(family, dataset, tmp_pa
     assert not list(tmp_path.glob("*.part"))
     shoppers = np.arange(0, dataset.n_shoppers, 5)
     weeks = dataset.split.test_weeks
-    again = simulated_tape(family.load(tmp_path), weeks, shoppers)
-    assert simulated_tape(model, weeks, shoppers).equals(again)
+    again = simulated_panel(family.load(tmp_path), weeks, shoppers)
+    assert simulated_panel(model, weeks, shoppers).equals(again)
 
 
 def test_halves_of_the_shoppers_give_different_models(dataset):
@@ -35,7 +35,7 @@ def test_halves_of_the_shoppers_give_different_models(dataset):
     for name in ("choice", "sequence", "lookalike"):
         one = FAMILIES[name].fit(dataset, shoppers=half, epochs=3, progress=lambda _: None)
         two = FAMILIES[name].fit(dataset, shoppers=~half, epochs=3, progress=lambda _: None)
-        assert not torch.equal(one.tensors["price_slope"], two.tensors["price_slope"])
+        assert not torch.equal(one.params.marketing.price_slope, two.params.marketing.price_slope)
     donors = one.tensors["donor"][:, 1:].numpy()
     assert half[donors].all()  # nobody is like a shopper of the other half
 
@@ -44,9 +44,9 @@ def test_replay_is_the_log(dataset):
     model = FAMILIES["replay"].fit(dataset)
     shoppers, weeks = np.arange(dataset.n_shoppers), dataset.split.test_weeks
     columns = ["shopper", "day", "item", "quantity", "price"]
-    real, replayed = real_tape(dataset, weeks, shoppers), simulated_tape(model, weeks, shoppers)
-    for tape in (real, replayed):
-        tape.sort_values(columns[:4], inplace=True, ignore_index=True)
+    real, replayed = logged_panel(dataset, weeks, shoppers), simulated_panel(model, weeks, shoppers)
+    for panel in (real, replayed):
+        panel.sort_values(columns[:4], inplace=True, ignore_index=True)
     assert real[columns].astype(float).round(4).equals(replayed[columns].astype(float).round(4))
 
 

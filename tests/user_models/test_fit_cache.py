@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from bundlegym.errors import UserError
 from bundlegym.user_models import ChoiceShopper
-from bundlegym.user_models.fit_cache import Stages, fit_folder
+from bundlegym.user_models.fit_cache import FitCache, fit_folder
 
 
 def same(one: ChoiceShopper, two: ChoiceShopper) -> bool:
@@ -63,21 +63,21 @@ def test_what_a_fit_depends_on_is_in_the_name_of_its_folder(dataset, tmp_path):
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(UserError, match="file"):
-        Stages(tmp_path / "file", print)("one", lambda: {"a": np.zeros(1)})
+        FitCache(tmp_path / "file", print)("one", lambda: {"a": np.zeros(1)})
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_numbers_that_are_not_finite_are_an_error_and_not_kept(tmp_path, bad):
-    stages = Stages(tmp_path, lambda _: None)
+    stages = FitCache(tmp_path, lambda _: None)
     with pytest.raises(UserError, match=r"stage 'rhythm': 1 of 3 numbers of visit_rate are not finite"):
         stages("rhythm", lambda: {"again": np.ones(2), "visit_rate": np.array([1.0, bad, 2.0])})
     assert not list(tmp_path.iterdir())
     with pytest.raises(UserError, match="'rhythm'"):
-        Stages(None, lambda _: None)("rhythm", lambda: {"visit_rate": np.array([bad])})
+        FitCache(None, lambda _: None)("rhythm", lambda: {"visit_rate": np.array([bad])})
 
 
 def test_a_standard_error_may_be_infinite(tmp_path):
-    stages = Stages(tmp_path, lambda _: None)
+    stages = FitCache(tmp_path, lambda _: None)
     stages("trial", lambda: {"habit_share": np.array([0.0, np.inf])})
     with pytest.raises(UserError, match="habit_share"):
         stages("other", lambda: {"habit_share": np.array([np.nan, np.inf])})

@@ -146,9 +146,9 @@ def test_an_offer_of_one_item_does_what_a_shelf_price_as_low_does(dataset, user_
     t, day = user_model.tensors, torch.full_like(shopper, 7 * week)
     offered = cut = before = 0
     for item in range(0, dataset.n_items, 6):
-        table = t["price_push"].clone()
-        table[week, item] -= t["price_slope"][item] * math.log(1 - discount)
-        cheaper = ChoiceShopper(t | {"price_push": table} | tail_with(t, table - t["price_push"]))
+        table = p.marketing.price_effect.clone()
+        table[week, item] -= p.marketing.price_slope[item] * math.log(1 - discount)
+        cheaper = ChoiceShopper(t | {"price_push": table} | tail_with(t, table - p.marketing.price_effect))
         one = Offer(torch.full((len(shopper), 1), item), torch.full((len(shopper),), discount))
         nothing = Offer.nothing(len(shopper), 1, user_model.device)
         buys = [
@@ -181,7 +181,7 @@ def test_weeks_in_a_row_are_counted_and_a_pause_ends_them():
 
 def chance(model: UserModel, offer: Offer, weeks: list[int], n: int) -> list[float]:
     """In each of some weeks in a row, the share of shoppers who buy what they are offered."""
-    shopper = torch.arange(n) % len(model.tensors["shortlist"])
+    shopper = torch.arange(n) % len(model.params.shortlists.shortlist)
     state, shares = model.reset(shopper, torch.full((n,), 7 * weeks[0])), []
     for number, week in enumerate(weeks):
         state = state | {"day": torch.full((n,), 7 * week)}
@@ -194,7 +194,7 @@ def test_exposure_wears_out_from_week_to_week(user_model):
     wear_out = torch.tensor([1.0, 0.3, 0.0])
     tensors = user_model.tensors | {"coefficient_mailer": torch.tensor(1.5), "wear_out": wear_out}
     n = 4_000
-    items = tensors["shortlist"][torch.arange(n) % len(tensors["shortlist"]), 3:4]
+    items = params.shortlists.shortlist[torch.arange(n) % len(params.shortlists.shortlist), 3:4]
     offer, weeks = Offer(items, torch.zeros(n)), [10, 11, 12, 14]
     moved = chance(ChoiceShopper(tensors, offer_exposure=1.0), offer, weeks, n)
     still = chance(ChoiceShopper(tensors), offer, weeks, n)
@@ -206,12 +206,12 @@ def test_exposure_wears_out_from_week_to_week(user_model):
 def test_an_offer_that_only_exposes_is_bought_at_the_shelf_price(user_model):
     tensors, n = user_model.tensors | {"coefficient_mailer": torch.tensor(3.0)}, 500
     model = ChoiceShopper(tensors, offer_exposure=1.0)
-    shopper = torch.arange(n) % len(tensors["shortlist"])
-    items = tensors["shortlist"][shopper, :2]
+    shopper = torch.arange(n) % len(params.shortlists.shortlist)
+    items = params.shortlists.shortlist[shopper, :2]
     state, draws = (
         model.reset(shopper, torch.full((n,), 70)),
         Draws(0, torch.arange(n), torch.zeros(n).long()),
     )
     response, _ = model.respond(state, Offer(items, torch.zeros(n)), draws)
-    assert torch.equal(response.price, tensors["shelf_price"][10, response.item])
+    assert torch.equal(response.price, params.prices.shelf_price[10, response.item])
     assert (response.choice == IGNORE).any() and (response.choice == CHERRY_PICK).any()

@@ -89,7 +89,7 @@ def test_what_is_damaged_is_refused_on_loading(family, name, change, words, save
 
 def test_an_estimate_without_an_error_is_none(saved, tmp_path):
     folder = damaged(saved, tmp_path, "choice", "habit_share", lambda _: torch.tensor([0.0, float("inf")]))
-    assert ChoiceShopper.load(folder).tensors["habit_share"][1] == float("inf")
+    assert ChoiceShopper.load(folder).params.state_dependence.state_dependence_share[1] == float("inf")
 
 
 @pytest.mark.parametrize("value", ["NaN", "-1", '"much"', "Infinity"])

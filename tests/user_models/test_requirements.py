@@ -11,10 +11,10 @@ import torch
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset
 from bundlegym.errors import UserError
 from bundlegym.evaluation.fidelity.report import fidelity
-from bundlegym.user_models.components.basket_size import GRID, fit_trips
-from bundlegym.user_models.components.preferences import Taste
+from bundlegym.user_models.components.basket_size import GRID, fit_basket_size
+from bundlegym.user_models.components.preferences import Preferences
 from bundlegym.user_models.components.trip_effects import _sums
-from bundlegym.user_models.numeric.row_stable import product
+from bundlegym.user_models.numeric.row_stable import row_stable_matmul
 from bundlegym.user_models.registry import FAMILIES, fit_family
 from bundlegym.user_models.requirements import cannot_learn, lacking
 from tests.user_models.logs import weekly_lines
@@ -41,7 +41,7 @@ def late() -> Dataset:
 
 
 def test_trips_of_shoppers_who_come_after_the_fit(late):
-    found = fit_trips(late, late.split.train_weeks, ~late.split.held_out)
+    found = fit_basket_size(late, late.split.train_weeks, ~late.split.held_out)
     assert found["trip_share"].shape == (late.n_shoppers, len(GRID))
     np.testing.assert_allclose(found["trip_share"].sum(1), 1, rtol=1e-5)
 
@@ -53,7 +53,7 @@ def test_sums_by_code_have_a_row_a_code():
 
 def test_tastes_of_fewer_shoppers_than_factors(late):
     few = np.arange(late.n_shoppers) < 4
-    taste = Taste.fit(late, late.split.train_weeks, few)
+    taste = Preferences.fit(late, late.split.train_weeks, few)
     assert np.isfinite(taste.log_share).all()
 
 
@@ -61,7 +61,7 @@ def test_tastes_of_fewer_shoppers_than_factors(late):
 def test_products_of_any_size(n, m, h):
     """A shop of one category has no missions, so no columns."""
     x, weight = torch.randn(n, h), torch.randn(m, h)
-    torch.testing.assert_close(product(x, weight), x @ weight.T)
+    torch.testing.assert_close(row_stable_matmul(x, weight), x @ weight.T)
 
 
 def one_visit_each() -> Dataset:

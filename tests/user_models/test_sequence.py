@@ -12,7 +12,7 @@ from bundlegym.data import Dataset, visit_rows
 from bundlegym.errors import UserError
 from bundlegym.user_models import Draws, Offer, SequenceShopper
 from bundlegym.user_models.base import TAKE
-from bundlegym.user_models.panel import simulated_tape
+from bundlegym.user_models.panel import simulated_panel
 from bundlegym.user_models.sequence import model as sequence
 from bundlegym.user_models.sequence.training import fit_net
 from tests.user_models.test_known_answers import DISPLAY, PRICE, draw
@@ -32,16 +32,16 @@ def with_largest_baskets(dataset: Dataset) -> int:
 
 def test_a_trajectory_does_not_depend_on_neighbours(model, dataset):
     some = np.arange(0, dataset.n_shoppers, 7)
-    many = simulated_tape(model, dataset.split.test_weeks, np.arange(dataset.n_shoppers))
+    many = simulated_panel(model, dataset.split.test_weeks, np.arange(dataset.n_shoppers))
     many = many[many["shopper"].isin(some)].reset_index(drop=True)
-    few = simulated_tape(model, dataset.split.test_weeks, some)
+    few = simulated_panel(model, dataset.split.test_weeks, some)
     assert few.drop(columns="visit").equals(many.drop(columns="visit"))
 
 
 def test_blocks_of_rows_answer_as_all_at_once(model, dataset, monkeypatch):
     shopper = torch.arange(40)
     state = model.reset(shopper, torch.full_like(shopper, 7 * dataset.split.test_weeks[0]))
-    offer = Offer(model.tensors["shortlist"][shopper][:, :3], torch.full((40,), 0.2))
+    offer = Offer(model.params.histories.shortlist[shopper][:, :3], torch.full((40,), 0.2))
     draws = Draws(0, shopper, torch.zeros_like(shopper))
     whole, after = model.respond(state, offer, draws)
     monkeypatch.setattr(sequence, "_ROWS", 7)
@@ -51,10 +51,12 @@ def test_blocks_of_rows_answer_as_all_at_once(model, dataset, monkeypatch):
 
 
 def test_a_purpose_moves_what_a_visit_holds_not_how_much(model, dataset):
-    n, loading = 4_000, torch.zeros_like(model.tensors["mission_loading"])
-    common = model.tensors["category"][torch.from_numpy(dataset.purchases["item"].to_numpy(np.int64))].mode()
+    n, loading = 4_000, torch.zeros_like(model.params.missions.mission_loading)
+    common = model.params.catalogue.category[
+        torch.from_numpy(dataset.purchases["item"].to_numpy(np.int64))
+    ].mode()
     loading[common.values, 0] = 3.0
-    scale = model.tensors["mission_scale"][:, None]
+    scale = model.params.missions.mission_scale[:, None]
     level = -(scale**2) * loading.square().sum(1) / 2
     purposes = {"mission_loading": loading, "category_level": level}
     lively, still = (
@@ -67,7 +69,7 @@ def test_a_purpose_moves_what_a_visit_holds_not_how_much(model, dataset):
     lines, own = [], []
     for one in (lively, still):
         answer, _ = one.respond(state, Offer.nothing(n, 1, model.device), draws)
-        mine = model.tensors["category"][answer.item] == common.values
+        mine = model.params.catalogue.category[answer.item] == common.values
         lines.append(torch.bincount(answer.row, minlength=n).float())
         own.append(torch.bincount(answer.row[mine], minlength=n).float())
     assert float(lines[0].mean()) == pytest.approx(float(lines[1].mean()), rel=0.05)
@@ -85,12 +87,12 @@ def test_the_state_at_a_visit_is_what_the_visits_before_leave(model, dataset):
     lines = dataset.purchases[dataset.purchases["visit"].isin(rows)]
     row = torch.from_numpy(np.searchsorted(rows, lines["visit"]))
     item = torch.from_numpy(lines["item"].to_numpy(np.int64))
-    gap = torch.where(state["since"] == 1_000, 0, state["since"])
+    gap = torch.where(state["days_since_visit"] == 1_000, 0, state["days_since_visit"])
     shopper, week = (torch.from_numpy(visits[c].to_numpy(np.int64)[rows]) for c in ("shopper", "week"))
     after = model.reset(shopper, 7 * (week + 1))
     assert torch.allclose(model._hear(state["hidden"], row, item, gap), after["hidden"], atol=1e-5)
-    bought = (model.tensors["shortlist"][shopper][row] == item[:, None]).float()
-    assert torch.equal(state["count"].index_add(0, row, bought), after["count"])
+    bought = (model.params.histories.shortlist[shopper][row] == item[:, None]).float()
+    assert torch.equal(state["times_bought"].index_add(0, row, bought), after["times_bought"])
 
 
 def test_shares_are_those_of_simulated_lines(model, dataset):
@@ -99,7 +101,7 @@ def test_shares_are_those_of_simulated_lines(model, dataset):
     rows = rows[dataset.visits["shopper"].to_numpy()[rows] == with_largest_baskets(dataset)][:1]
     # Shares are those before the purpose of a trip and the level of its size.
     without = {n: torch.zeros_like(model.tensors[n]) for n in ("mission_loading", "mission_spread")}
-    without["category_level"] = torch.zeros_like(model.tensors["category_level"])
+    without["category_level"] = torch.zeros_like(model.params.missions.category_level)
     model = SequenceShopper(model.tensors | without)
     one = model.at_visits(dataset, rows)
     state = {name: value.repeat_interleave(n, 0) for name, value in one.items()}
@@ -122,17 +124,17 @@ def test_a_bundle_teaches_the_network_nothing(model, dataset):
     """Twins hear the same, whatever was bought in a bundle; what was bought before is not needed so soon."""
     shopper = torch.arange(40)
     state = model.reset(shopper, torch.full_like(shopper, 7 * dataset.split.test_weeks[0]))
-    best = state["count"].topk(3, 1).indices
-    offer = Offer(model.tensors["shortlist"][shopper].gather(1, best), torch.full((40,), 0.5))
+    best = state["times_bought"].topk(3, 1).indices
+    offer = Offer(model.params.histories.shortlist[shopper].gather(1, best), torch.full((40,), 0.5))
     draws = Draws(0, shopper, torch.zeros_like(shopper))
     answer, after = model.respond(state, offer, draws)
     _, twin = model.respond(state, Offer.nothing(40, 3, model.device), draws)
     took = answer.choice == TAKE
     assert took.any()
-    assert torch.equal(after["hidden"], twin["hidden"]) and torch.equal(after["count"], twin["count"])
-    known = state["count"].gather(1, best)[took] > 0
-    assert (after["last"].gather(1, best)[took][known] == state["day"][0]).all()
-    assert not torch.equal(after["last"], twin["last"])
+    assert torch.equal(after["hidden"], twin["hidden"]) and torch.equal(after["times_bought"], twin["count"])
+    known = state["times_bought"].gather(1, best)[took] > 0
+    assert (after["last_bought"].gather(1, best)[took][known] == state["day"][0]).all()
+    assert not torch.equal(after["last_bought"], twin["last"])
 
 
 def test_the_fit_sees_nothing_of_later_weeks_and_other_shoppers(dataset):

@@ -4,8 +4,8 @@ Of the items of a subcategory that the shop sells in shares p(i | g), a shopper'
 
     p(i | s, g) = p(i | g) exp(theta_s . x_i) / Z_sg,
 
-a logit with random coefficients (Revelt and Train 1998) on traits x of items. theta_s has a normal prior of
-mean 0 and a variance by trait, which is found together with it by expectation and maximisation; where nobody
+a logit with random coefficients (Revelt and Train 1998) on attributes x of items. theta_s has a normal prior of
+mean 0 and a variance by attribute, which is found together with it by expectation and maximisation; where nobody
 leans, the variance goes to 0. What speaks for a leaning is which items a shopper has bought at all: to buy
 one of them again is a habit.
 """
@@ -18,14 +18,16 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.data import Dataset
-from bundlegym.user_models.numeric.one_hot import indicator
+from bundlegym.user_models.numeric.one_hot import one_hot_csr
 
-_MOST = 3.0  # standard deviations of a trait, so that no odd item decides
-_LEAST_BRAND = 0.1  # share of the shop's lines from which on a brand is a trait
+_MOST = 3.0  # standard deviations of a attribute, so that no odd item decides
+_LEAST_BRAND = 0.1  # share of the shop's lines from which on a brand is a attribute
 _VARIANCE, _STEPS = 0.02, 8  # of theta to begin with; steps of Newton, each with one of the variance
 
 
-def traits(dataset: Dataset, weeks: tuple[int, int], group: np.ndarray, popularity: np.ndarray) -> np.ndarray:
+def attributes(
+    dataset: Dataset, weeks: tuple[int, int], group: np.ndarray, popularity: np.ndarray
+) -> np.ndarray:
     """(I, K) float32 log list price in `weeks`, log popularity and brands of items, each less its mean in the
     subcategory and scaled; `group` (I,) codes of subcategories, `popularity` (I,) > 0 shares of the shop's
     lines."""
@@ -35,7 +37,7 @@ def traits(dataset: Dataset, weeks: tuple[int, int], group: np.ndarray, populari
     brands = np.flatnonzero((share >= _LEAST_BRAND) & (np.arange(len(share)) != share.argmax()))
     price = np.log(dataset.list_price[:, slice(*weeks)]).mean(1)
     raw = np.column_stack([price, np.log(popularity), brand[:, brands]])
-    one_hot = indicator(group)
+    one_hot = one_hot_csr(group)
     mean = (one_hot.T @ (popularity[:, None] * raw)) / (one_hot.T @ popularity)[:, None]
     apart = raw - mean[group]
     deviation = np.sqrt(popularity @ apart**2 / popularity.sum())
@@ -43,25 +45,25 @@ def traits(dataset: Dataset, weeks: tuple[int, int], group: np.ndarray, populari
 
 
 class _Bought(NamedTuple):
-    """Of a subcategory's n items: p(i | g) (n,), traits (n, K) and their products (n, K * K); of the N
-    shoppers who have bought any: who they are (N,), how many items (N, 1), the sum of their traits (N, K)."""
+    """Of a subcategory's n items: p(i | g) (n,), attributes (n, K) and their products (n, K * K); of the N
+    shoppers who have bought any: who they are (N,), how many items (N, 1), the sum of their attributes (N, K)."""
 
     within: np.ndarray
-    trait: np.ndarray
+    attribute: np.ndarray
     squares: np.ndarray
     who: np.ndarray
     number: np.ndarray
     total: np.ndarray
 
 
-def fit_leanings(
-    trait: np.ndarray, bought: np.ndarray, group: np.ndarray, within: np.ndarray, shoppers: np.ndarray
+def fit_attribute_tastes(
+    attribute: np.ndarray, bought: np.ndarray, group: np.ndarray, within: np.ndarray, shoppers: np.ndarray
 ) -> np.ndarray:
-    """(S, K) float32, the mode of theta; variances come from `shoppers` (mask). `trait` (I, K), `bought`
+    """(S, K) float32, the mode of theta; variances come from `shoppers` (mask). `attribute` (I, K), `bought`
     (S, I) bool, `group` (I,), and `within` (I,), p(i | g)."""
-    theta = np.zeros((len(bought), trait.shape[1]))
-    variance = np.full(trait.shape[1], _VARIANCE)
-    parts = _by_subcategory(trait.astype(np.float64), bought, group, within)
+    theta = np.zeros((len(bought), attribute.shape[1]))
+    variance = np.full(attribute.shape[1], _VARIANCE)
+    parts = _by_subcategory(attribute.astype(np.float64), bought, group, within)
     for _ in range(_STEPS):
         score, information = _derivatives(theta, parts)
         curvature = np.linalg.inv(information + np.diag(1 / variance))
@@ -71,12 +73,12 @@ def fit_leanings(
 
 
 def _by_subcategory(
-    trait: np.ndarray, bought: np.ndarray, group: np.ndarray, within: np.ndarray
+    attribute: np.ndarray, bought: np.ndarray, group: np.ndarray, within: np.ndarray
 ) -> list[_Bought]:
     order = np.argsort(group, kind="stable")
     parts = []
     for items in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
-        held, x = bought[:, items], trait[items]
+        held, x = bought[:, items], attribute[items]
         who = np.flatnonzero(held.any(1))
         held = held[who].astype(np.float64)
         squares = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)
@@ -89,21 +91,23 @@ def _derivatives(theta: np.ndarray, parts: list[_Bought]) -> tuple[np.ndarray, n
     bought."""
     score, information = np.zeros_like(theta), np.zeros((*theta.shape, theta.shape[1]))
     for part in parts:
-        chance = part.within * np.exp(theta[part.who] @ part.trait.T)
+        chance = part.within * np.exp(theta[part.who] @ part.attribute.T)
         chance /= chance.sum(1, keepdims=True)
-        mean = chance @ part.trait
+        mean = chance @ part.attribute
         second = (chance @ part.squares).reshape(len(mean), *information.shape[1:])
         score[part.who] += part.total - part.number * mean
         information[part.who] += part.number[:, :, None] * (second - mean[:, :, None] * mean[:, None, :])
     return score, information
 
 
-def log_total(theta: np.ndarray, trait: np.ndarray, group: np.ndarray, log_within: np.ndarray) -> np.ndarray:
+def log_total(
+    theta: np.ndarray, attribute: np.ndarray, group: np.ndarray, log_within: np.ndarray
+) -> np.ndarray:
     """(S, G) float32, log of the sum of exp(log_within + theta . x) over a subcategory's items."""
-    return np.log(np.exp(theta @ trait.T + log_within) @ indicator(group)).astype(np.float32)
+    return np.log(np.exp(theta @ attribute.T + log_within) @ one_hot_csr(group)).astype(np.float32)
 
 
-def trait_range(trait: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """(G, 2, K) least and greatest of each trait among a subcategory's items."""
-    table = pd.DataFrame(trait).groupby(group)
+def attribute_range(attribute: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """(G, 2, K) least and greatest of each attribute among a subcategory's items."""
+    table = pd.DataFrame(attribute).groupby(group)
     return np.stack([table.min().to_numpy(), table.max().to_numpy()], 1)

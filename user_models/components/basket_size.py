@@ -11,6 +11,8 @@ taken does not make the next trip another one.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import torch
@@ -19,6 +21,7 @@ from scipy.stats import poisson
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 
 #: Days since the last visit at which the size of a trip changes; the last bin is also for a first visit.
 GAP_EDGES = (1, 2, 4, 7, 10)
@@ -72,19 +75,37 @@ def on_grid(by_size: np.ndarray) -> np.ndarray:
     return np.asarray((1 - part) * by_size[lower] + part * by_size[lower + 1])
 
 
-def fit_trips(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> dict[str, np.ndarray]:
-    """`trip_share` (S, K) chances of the sizes in `GRID`; `trip_gap` (5, 6) factor f by class of the last
-    visit and days since; `usual_trip` (S,) log of the shopper's own mean lines; `last_trip` (n_weeks, S)
-    int64 class of the last visit before a week."""
+@dataclass(frozen=True)
+class BasketSize(Parameters):
+    """How many lines a visit holds; see the module's docstring. S shoppers, W weeks."""
+
+    size_cdf: Tensor = parameter(f"S {len(GRID)}", "cumulative chances of the sizes in `GRID`", "F_sk")
+    log_size_rate: Tensor = parameter(
+        f"S {len(GRID)}", "log factor on exp(utility) with which a visit holds each size on average", "n_sk"
+    )
+    log_gap_factor: Tensor = parameter(
+        f"{len(LAST_EDGES) + 1} {len(GAP_EDGES) + 1}",
+        "log factor on sizes by size class of the last visit and days since",
+        "f_kd",
+    )
+    usual_log_size: Tensor = parameter("S", "log of the shopper's own mean lines", "m_s")
+    last_size_class: Tensor = parameter(
+        "W S", "size class of the last visit before each week", codes=(0, str(len(LAST_EDGES) + 1))
+    )
+
+
+def fit_basket_size(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> BasketSize:
+    """Sizes of everybody's trips in `weeks`; factors and averages come from `shoppers` (mask).
+    `log_size_rate` is that of log rates which sum to 0."""
     rows = visit_rows(dataset, weeks)
     visits = dataset.visits.iloc[rows]
     lines = np.bincount(lines_of(dataset, rows)[1], minlength=len(rows))
     shopper = visits["shopper"].to_numpy()
     known = shoppers[shopper]
-    usual = usual_trip(dataset, weeks, shoppers)
+    usual = usual_log_size(dataset, weeks, shoppers)
     shape = len(LAST_EDGES) + 1, len(GAP_EDGES) + 1
     by_days = _gap_bins(visits.groupby("shopper")["day"].diff())
-    bins = np.ravel_multi_index((trips_before(dataset, usual)[rows], by_days), shape)
+    bins = np.ravel_multi_index((classes_before(dataset, usual)[rows], by_days), shape)
     # Few cells hold all visits: likelihoods are taken once a cell.
     cell, first, back = np.unique(lines * 100 + bins, return_index=True, return_inverse=True)
     size, factor = lines[first][:, None], np.ones(shape)
@@ -113,12 +134,13 @@ def fit_trips(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) ->
         by_gap = (observed.sum(0) + _BIN_LINES) / (expected.sum(0) + _BIN_LINES)
         factor = (observed + _BIN_LINES * by_gap) / (expected + _BIN_LINES)  # of few lines like that of all
         factor /= by_gap[-2]  # sizes and factors have a scale in common: f is 1 after a week
-    return {
-        "trip_share": share.astype(np.float32),
-        "trip_gap": factor.astype(np.float32),
-        "usual_trip": usual,
-        "last_trip": _last_trip(dataset, usual),
-    }
+    return BasketSize(
+        size_cdf=as_tensor(share.astype(np.float32).cumsum(1)),
+        log_size_rate=as_tensor(np.tile(LOG_GRID, (dataset.n_shoppers, 1))),
+        log_gap_factor=as_tensor(np.log(factor.astype(np.float32))),
+        usual_log_size=as_tensor(usual),
+        last_size_class=as_tensor(_last_size_class(dataset, usual)),
+    )
 
 
 def gap_shares(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> np.ndarray:
@@ -132,7 +154,7 @@ def gap_shares(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -
     return np.asarray(count / count.sum(1, keepdims=True))
 
 
-def usual_trip(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> np.ndarray:
+def usual_log_size(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> np.ndarray:
     """(S,) float32 log mean lines of each shopper's visits, shrunk to that of all."""
     rows = visit_rows(dataset, weeks)
     lines = np.bincount(lines_of(dataset, rows)[1], minlength=len(rows))
@@ -148,7 +170,7 @@ def trip_classes(dataset: Dataset, usual: np.ndarray) -> np.ndarray:
     return size_class(lines, usual[dataset.visits["shopper"]])
 
 
-def trips_before(dataset: Dataset, usual: np.ndarray) -> np.ndarray:
+def classes_before(dataset: Dataset, usual: np.ndarray) -> np.ndarray:
     """(V,) int64 class of the shopper's visit before each one of the log; `usual` (S,) log mean lines."""
     before = np.roll(trip_classes(dataset, usual), 1)
     return np.where(dataset.visits["shopper"].diff() == 0, before, _USUAL)
@@ -159,18 +181,18 @@ def gap_of(since: Tensor) -> Tensor:
     return torch.bucketize(since, since.new_tensor(GAP_EDGES), right=True)
 
 
-def gap_factor(t: dict[str, Tensor], last_trip: Tensor, since: Tensor) -> Tensor:
+def gap_factor(p: BasketSize, last_size_class: Tensor, since: Tensor) -> Tensor:
     """(N,) log of the factor on trips `since` (N,) days after a trip of a class (N,)."""
-    return t["trip_gap"][last_trip, gap_of(since)]
+    return p.log_gap_factor[last_size_class, gap_of(since)]
 
 
-def trip_class(t: dict[str, Tensor], shopper: Tensor, log_size: Tensor) -> Tensor:
+def trip_class(p: BasketSize, shopper: Tensor, log_size: Tensor) -> Tensor:
     """(N,) class of planned trips of a size, log m f (N,)."""
-    over_mean = log_size.clamp(min=0) - t["usual_trip"][shopper]
+    over_mean = log_size.clamp(min=0) - p.usual_log_size[shopper]
     return torch.bucketize(over_mean, torch.from_numpy(LAST_EDGES).to(over_mean.device), right=True)
 
 
-def _last_trip(dataset: Dataset, usual: np.ndarray) -> np.ndarray:
+def _last_size_class(dataset: Dataset, usual: np.ndarray) -> np.ndarray:
     """(n_weeks, S) int64 class of the last visit before each week."""
     visits, everyone, classes = dataset.visits, np.arange(len(usual)), trip_classes(dataset, usual)
     shopper = visits["shopper"].to_numpy(np.int64)

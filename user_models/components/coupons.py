@@ -20,6 +20,7 @@ from torch import Tensor
 
 from bundlegym.data import Campaigns, Dataset, lines_of, visit_rows
 from bundlegym.user_models.components.preferences import decay
+from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 
 _STEPS, _MARGINS = 12, 12  # of Newton's method; of alternating fits to the margins within each
 _SMALL = 1e-9
@@ -58,10 +59,24 @@ def coupon_effect(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray
     return effect, error
 
 
-def coupon_tables(dataset: Dataset, effect: float) -> dict[str, np.ndarray]:
-    """S shoppers, W weeks, I items, R campaigns, none of them where the effect is 0: `campaign_member` (S, R)
-    bool, `campaign_week` (W, R) share of the week's days, `coupon_push` (R, I) what its coupons add to log
-    rates."""
+@dataclass(frozen=True)
+class Coupons(Parameters):
+    """Who holds coupons for what. S shoppers, W weeks, I items, N campaigns, none where the effect is 0."""
+
+    coupon_effect: Tensor = parameter(
+        "2",
+        "what a coupon adds to an item's log rate as estimated, and its standard error",
+        "k",
+        with_error=True,
+    )
+    campaign_member: Tensor = parameter("S N", "bool, the shopper received the campaign")
+    campaign_week: Tensor = parameter("W N", "share of the week's days on which the campaign ran")
+    coupon_utility: Tensor = parameter("N I", "what the campaign's coupons add to log rates", "k_ri")
+
+
+def coupons_of(dataset: Dataset, estimate: Tensor, effect: float) -> Coupons:
+    """The campaigns of a log with the `effect` that a coupon is taken to have, given its `estimate` and the
+    standard error of that (2,)."""
     campaigns = dataset.campaigns
     if campaigns is None or effect == 0:
         empty = [(dataset.n_shoppers, 0), (dataset.n_weeks, 0), (0, dataset.n_items)]
@@ -71,25 +86,28 @@ def coupon_tables(dataset: Dataset, effect: float) -> dict[str, np.ndarray]:
         member = campaigns.members[used].T
         week = campaigns.running(dataset.n_weeks)[used].T
         push = (effect * campaigns.items[used]).astype(np.float32)
-    return {"campaign_member": member.astype(bool), "campaign_week": week, "coupon_push": push}
+    return Coupons(estimate, *map(as_tensor, (member.astype(bool), week, push)))
 
 
-def usual_push(tables: dict[str, np.ndarray], shortlist: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
+def usual_effect(coupons: Coupons, shortlist: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
     """(S, L) float32 what coupons added on average over `weeks` to the `shortlist` (S, L), which a taste
     counted in them holds already."""
-    usual = decay(weeks) @ tables["campaign_week"][slice(*weeks)]
+    member, week, utility = (
+        table.numpy() for table in (coupons.campaign_member, coupons.campaign_week, coupons.coupon_utility)
+    )
+    usual = decay(weeks) @ week[slice(*weeks)]
     total = np.zeros(shortlist.shape, dtype=np.float32)
     for r in np.flatnonzero(usual):
-        total += tables["campaign_member"][:, r, None] * usual[r] * tables["coupon_push"][r][shortlist]
+        total += member[:, r, None] * usual[r] * utility[r][shortlist]
     return total
 
 
-def coupon_push(t: dict[str, Tensor], shopper: Tensor, week: Tensor, items: Tensor) -> Tensor:
+def coupon_utility(p: Coupons, shopper: Tensor, week: Tensor, items: Tensor) -> Tensor:
     """(N, M) what the coupons that shoppers (N,) hold add to the log rates of `items` (N, M)."""
-    held = t["campaign_member"][shopper] * t["campaign_week"][week]
+    held = p.campaign_member[shopper] * p.campaign_week[week]
     total = torch.zeros(items.shape, device=items.device)
     for r in held.any(0).nonzero()[:, 0]:
-        total += held[:, r, None] * t["coupon_push"][r][items]
+        total += held[:, r, None] * p.coupon_utility[r][items]
     return total
 
 

@@ -10,13 +10,17 @@ Coming again on the same day has a chance of its own.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset, visit_rows
-from bundlegym.user_models.components.basket_size import LAST_EDGES, trip_classes, usual_trip
+from bundlegym.user_models.components.basket_size import LAST_EDGES, trip_classes, usual_log_size
+from bundlegym.user_models.components.windows import part_end
+from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws, normal
 
@@ -31,32 +35,48 @@ _RATE_KNOTS = (0.05, 0.1, 0.2, 0.3, 0.4)
 _DAYS, _RATIOS, _CLASSES = len(DAY_EDGES) + 1, len(RATIO_EDGES) + 1, len(LAST_EDGES) + 1
 #: How many coefficients each part of the hazard has, but for the last one, of weekdays.
 _PARTS = (_DAYS, len(_SIZE_EDGES) * _CLASSES, _RATIOS, _RATIOS, len(_RATE_KNOTS) + 1)
+_PATTERN_PART = 0.67  # of the weeks, in which rates are measured before coefficients are fitted on the rest
 _HALF_LIFE = 13.0  # weeks, of a past day's weight in a shopper's own rate
 _PRIOR_DAYS, _PRIOR_VISITS = 14.0, 15.0  # weight of the average shopper: in days of rate, in visits
 _PRIOR_INTERVALS = 8.0  # weight of the average shopper in how irregular one's own are
 
 
-def fit_rhythm(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> dict[str, np.ndarray]:
-    """Arrays by name, all float32 but `last_visit`:
+@dataclass(frozen=True)
+class Incidence(Parameters):
+    """Purchase incidence: when shoppers come; see the module's docstring. S shoppers, W weeks."""
 
-    `visit_rate` (S,) visit days a day; `weekday` (S, 7) log share of visits over 1/7; `again` (S,) chance
-    that a visit is followed by another on its day; `irregular` (S,) log of the relative variance of the own
-    intervals, over the mean of all; `hazard_day` (5, D) by class of the last visit and days since,
-    `hazard_ratio` (R,), `hazard_irregular` (R,), `hazard_weekday` (1,) coefficients, `hazard_own` (S,) what
-    the own rate adds, `hazard_level` (1,) on top; `frailty` () its spread; `last_visit` (n_weeks, S) int32,
-    day of the last visit before a week, -1 for none.
+    visit_rate: Tensor = parameter("S", "the shopper's own visit days a day", "r_s")
+    weekday: Tensor = parameter("S 7", "log of the share of visits on each weekday, over 1/7", "w_s")
+    same_day_prob: Tensor = parameter("S", "chance that another visit follows on the same day", "q_s")
+    irregularity: Tensor = parameter(
+        "S",
+        "log of the relative variance of the shopper's own intervals, over the mean of all shoppers",
+        "u_s",
+    )
+    hazard_day: Tensor = parameter(
+        f"{_CLASSES} {_DAYS}", "log odds of a visit by size class of the last visit and days since", "a_kd"
+    )
+    hazard_ratio: Tensor = parameter(
+        f"{_RATIOS}", "log odds by days since the last visit in units of the own mean interval", "b_j"
+    )
+    hazard_irregular: Tensor = parameter(f"{_RATIOS}", "the same, times irregularity", "c_j")
+    hazard_own: Tensor = parameter("S", "log odds by the own rate", "o_s")
+    hazard_weekday: Tensor = parameter("1", "coefficient of the log weekday share", "h_w")
+    hazard_level: Tensor = parameter("1", "log odds on top, by simulated moments", "h_0")
+    frailty: Tensor = parameter("1", "standard deviation of a normal effect of each episode", "sigma_f")
+    last_visit: Tensor = parameter("W S", "day of the last visit before each week, -1 for none")
 
-    Rates and weekdays are measured before the days on which the coefficients are fitted, and again on all
-    `weeks`.
-    """
-    first, end = weeks
-    cut = first + max(1, round(0.67 * (end - first)))
+
+def fit_incidence(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> Incidence:
+    """Rates and weekdays are measured before the days on which the coefficients are fitted, and again on all
+    `weeks`; coefficients come from `shoppers` (mask)."""
+    cut = part_end(weeks, _PATTERN_PART)
     came = _visit_days(dataset)
-    early = _own_pattern(came, (first, cut), shoppers)
+    early = _own_pattern(came, (weeks[0], cut), shoppers)
     trip = np.zeros(came.shape, dtype=np.int8)
-    usual = usual_trip(dataset, (first, cut), shoppers)
+    usual = usual_log_size(dataset, (weeks[0], cut), shoppers)
     trip[dataset.visits["shopper"], dataset.visits["day"]] = trip_classes(dataset, usual)
-    x, y, shopper = _days_at_risk(came, trip, early, (cut, end), shoppers)
+    x, y, shopper = _days_at_risk(came, trip, early, (cut, weeks[1]), shoppers)
     beta = _logistic(x, y)
     day, size, ratio, irregular, own, weekday = np.split(beta, np.cumsum(_PARTS))
     by_size = np.append(size, np.zeros(_CLASSES)).reshape(-1, _CLASSES)
@@ -66,34 +86,36 @@ def fit_rhythm(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -
     spread = np.bincount(shopper, weights=p * (1 - p), minlength=len(shoppers))
     excess = (surprise**2 - spread).sum() / max((spread**2).sum(), 1e-9)
     pattern = _own_pattern(came, weeks, shoppers)
-    return {
-        **pattern,
-        "again": _again(dataset, weeks, shoppers),
-        "hazard_day": (day + size_of_day.T).astype(np.float32),
-        "hazard_ratio": ratio.astype(np.float32),
-        "hazard_irregular": irregular.astype(np.float32),
-        "hazard_own": (_bent(pattern["visit_rate"]) @ own).astype(np.float32),
-        "hazard_weekday": weekday.astype(np.float32),
-        "hazard_level": np.array([0.0], dtype=np.float32),
-        "frailty": np.array(np.sqrt(max(excess, 0.0)), dtype=np.float32),
-        "last_visit": _last_visit(came, dataset.n_weeks),
-    }
+    return Incidence(
+        visit_rate=as_tensor(pattern.visit_rate),
+        weekday=as_tensor(pattern.weekday),
+        irregularity=as_tensor(pattern.irregularity),
+        same_day_prob=as_tensor(_same_day_prob(dataset, weeks, shoppers)),
+        hazard_day=as_tensor((day + size_of_day.T).astype(np.float32)),
+        hazard_ratio=as_tensor(ratio.astype(np.float32)),
+        hazard_irregular=as_tensor(irregular.astype(np.float32)),
+        hazard_own=as_tensor((_bent(pattern.visit_rate) @ own).astype(np.float32)),
+        hazard_weekday=as_tensor(weekday.astype(np.float32)),
+        hazard_level=torch.zeros(1),
+        frailty=as_tensor(np.float32(np.sqrt(max(excess, 0.0)))),
+        last_visit=as_tensor(_last_visit(came, dataset.n_weeks)),
+    )
 
 
 def hazards(
-    t: dict[str, Tensor], shopper: Tensor, day: Tensor, since: Tensor, trip: Tensor, frailty: Tensor
+    p: Incidence, shopper: Tensor, day: Tensor, since: Tensor, trip: Tensor, frailty: Tensor
 ) -> Tensor:
     """(N, HORIZON) chance of coming on day, day + 1, ..., not having come before; `since` (N,) is day less
     the day of the last visit, `trip` (N,) the class of that, `frailty` (N,)."""
     ahead = torch.arange(HORIZON, device=day.device)
     away = since[:, None] + ahead
-    rate = t["visit_rate"][shopper]
-    weekday = t["weekday"][shopper].gather(1, (day[:, None] + ahead) % 7)
-    score = t["hazard_day"][trip[:, None], torch.bucketize(away, _edges(DAY_EDGES, away), right=True)]
+    rate = p.visit_rate[shopper]
+    weekday = p.weekday[shopper].gather(1, (day[:, None] + ahead) % 7)
+    score = p.hazard_day[trip[:, None], torch.bucketize(away, _edges(DAY_EDGES, away), right=True)]
     ratio = away * rate[:, None]
     ratio = torch.bucketize(ratio, _edges(RATIO_EDGES, ratio), right=True)
-    score = score + t["hazard_ratio"][ratio] + t["irregular"][shopper, None] * t["hazard_irregular"][ratio]
-    score = score + t["hazard_level"] + t["hazard_own"][shopper, None] + t["hazard_weekday"] * weekday
+    score = score + p.hazard_ratio[ratio] + p.irregularity[shopper, None] * p.hazard_irregular[ratio]
+    score = score + p.hazard_level + p.hazard_own[shopper, None] + p.hazard_weekday * weekday
     return torch.sigmoid(score + frailty[:, None])
 
 
@@ -105,31 +127,32 @@ def wait(hazard: Tensor, luck: Tensor) -> tuple[Tensor, Tensor]:
     return days.clamp(max=HORIZON - 1), days >= HORIZON
 
 
-def first_visit(t: dict[str, Tensor], shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
-    """(N,) int64 day of the first visit on or after `day`; beyond the horizon for whoever stays away."""
-    week = (day // 7).clamp(0, len(t["last_visit"]) - 1)
-    last = t["last_visit"][week, shopper].long()
+def first_visit(p: Incidence, last_size_class: Tensor, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
+    """(N,) int64 day of the first visit on or after `day`; beyond the horizon for whoever stays away;
+    `last_size_class` (W, S) as in `BasketSize`."""
+    week = (day // 7).clamp(0, len(p.last_visit) - 1)
+    last = p.last_visit[week, shopper].long()
     since = torch.where(last >= 0, day - last, 7)
-    hazard = hazards(t, shopper, day, since, t["last_trip"][week, shopper], _frailty(t, draws))
+    hazard = hazards(p, shopper, day, since, last_size_class[week, shopper], _frailty(p, draws))
     waited, away = wait(hazard, draws.uniform(streams.WAIT))
     return day + waited + away
 
 
 def next_visit(
-    t: dict[str, Tensor], shopper: Tensor, day: Tensor, trip: Tensor, draws: Draws
+    p: Incidence, shopper: Tensor, day: Tensor, trip: Tensor, draws: Draws
 ) -> tuple[Tensor, Tensor]:
     """(N,) days from a visit on `day`, of a class `trip` (N,), until the next, 0 for later today, and whether
     there is none."""
-    again = draws.uniform(streams.AGAIN) < t["again"][shopper]
-    hazard = hazards(t, shopper, day + 1, torch.ones_like(shopper), trip, _frailty(t, draws))
+    again = draws.uniform(streams.SAME_DAY) < p.same_day_prob[shopper]
+    hazard = hazards(p, shopper, day + 1, torch.ones_like(shopper), trip, _frailty(p, draws))
     waited, left = wait(hazard, draws.uniform(streams.WAIT))
     return torch.where(again, 0, waited + 1), left & ~again
 
 
-def _frailty(t: dict[str, Tensor], draws: Draws) -> Tensor:
+def _frailty(p: Incidence, draws: Draws) -> Tensor:
     """(N,) how much busier than usual the shopper is in this episode."""
     luck = Draws(draws.seed, draws.episode, torch.zeros_like(draws.visit)).uniform(streams.FRAILTY)
-    return t["frailty"] * normal(luck)
+    return p.frailty * normal(luck)
 
 
 def _edges(edges: tuple[float, ...], like: Tensor) -> Tensor:
@@ -143,7 +166,16 @@ def _visit_days(dataset: Dataset) -> np.ndarray:
     return came
 
 
-def _own_pattern(came: np.ndarray, weeks: tuple[int, int], shoppers: np.ndarray) -> dict[str, np.ndarray]:
+@dataclass(frozen=True)
+class _Pattern:
+    """A shopper's own `visit_rate` (S,), `weekday` (S, 7) and `irregularity` (S,), as in `Incidence`."""
+
+    visit_rate: np.ndarray
+    weekday: np.ndarray
+    irregularity: np.ndarray
+
+
+def _own_pattern(came: np.ndarray, weeks: tuple[int, int], shoppers: np.ndarray) -> _Pattern:
     first, end = weeks[0] * 7, weeks[1] * 7
     span = came[:, first:end]
     joined = np.where(span.any(1), span.argmax(1), end - first)  # nothing is known of the days before
@@ -157,14 +189,14 @@ def _own_pattern(came: np.ndarray, weeks: tuple[int, int], shoppers: np.ndarray)
     by_weekday = span.reshape(len(span), -1, 7).sum(1)
     shares = by_weekday[shoppers].sum(0) / max(by_weekday[shoppers].sum(), 1)
     own = (by_weekday + _PRIOR_VISITS * shares) / (by_weekday.sum(1, keepdims=True) + _PRIOR_VISITS)
-    return {
-        "visit_rate": rate.astype(np.float32),
-        "weekday": np.log(7 * own + 1e-3).astype(np.float32),
-        "irregular": _irregular(span, shoppers),
-    }
+    return _Pattern(
+        visit_rate=rate.astype(np.float32),
+        weekday=np.log(7 * own + 1e-3).astype(np.float32),
+        irregularity=_irregularity(span, shoppers),
+    )
 
 
-def _irregular(came: np.ndarray, shoppers: np.ndarray) -> np.ndarray:
+def _irregularity(came: np.ndarray, shoppers: np.ndarray) -> np.ndarray:
     """(S,) float32 log of the mean squared distance of a shopper's intervals, over their mean, from 1; shrunk
     to that of all, over which it is."""
     shopper, day = np.nonzero(came)
@@ -180,7 +212,7 @@ def _irregular(came: np.ndarray, shoppers: np.ndarray) -> np.ndarray:
 def _days_at_risk(
     came: np.ndarray,
     trip: np.ndarray,
-    pattern: dict[str, np.ndarray],
+    pattern: _Pattern,
     weeks: tuple[int, int],
     shoppers: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -194,13 +226,13 @@ def _days_at_risk(
     shopper, place = np.nonzero((before >= 0) & shoppers[:, None])
     day = days[place]
     away = day - before[shopper, place]
-    rate = pattern["visit_rate"][shopper].astype(np.float64)
+    rate = pattern.visit_rate[shopper].astype(np.float64)
     by_day = np.eye(_DAYS)[np.digitize(away, DAY_EDGES)]
     size = np.digitize(away, _SIZE_EDGES) * _CLASSES + trip[shopper, day - away]
     by_size = np.eye((len(_SIZE_EDGES) + 1) * _CLASSES)[size][:, :-_CLASSES]
     by_ratio = np.eye(_RATIOS)[np.digitize(away * rate, RATIO_EDGES)]
-    irregular = by_ratio * pattern["irregular"][shopper, None]
-    weekday = pattern["weekday"][shopper, day % 7]
+    irregular = by_ratio * pattern.irregularity[shopper, None]
+    weekday = pattern.weekday[shopper, day % 7]
     x = np.column_stack([by_day, by_size, by_ratio, irregular, _bent(rate), weekday])
     return x, came[shopper, day].astype(np.float64), shopper
 
@@ -225,7 +257,7 @@ def _logistic(x: np.ndarray, y: np.ndarray, ridge: float = 1.0) -> np.ndarray:
     return beta
 
 
-def _again(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> np.ndarray:
+def _same_day_prob(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> np.ndarray:
     visits = dataset.visits.iloc[visit_rows(dataset, weeks)]
     follows = (visits["shopper"].diff() == 0) & (visits["day"].diff() == 0)
     by_shopper = pd.DataFrame({"again": follows, "shopper": visits["shopper"]}).groupby("shopper")["again"]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.user_models.components.preferences import Taste, decay, subcategories
+from bundlegym.user_models.components.preferences import Preferences, decay
 
 #: Edges of (days since last bought) / (the shopper's own interval). Bin 0 is "never bought", 1 "today".
 GAP_EDGES = (1e-6, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
@@ -22,20 +21,22 @@ NEW, ONCE = 0, 1
 
 @dataclass(frozen=True)
 class Marketing:
-    """What the shop did, (n_weeks, n_items) float32 each, less the item's mean over some weeks: `rebate` is
-    log(list price / shelf price), `display` and `mailer` shares of stores, `neighbours` the mean rebate of
+    """What the shop did, (n_weeks, n_items) float32 each, less the item's mean over some weeks: `log_discount` is
+    log(list price / shelf price), `display` and `mailer` shares of stores, `competitor_discount` the mean log_discount of
     the other items of the subcategory that are sold steadily."""
 
-    rebate: np.ndarray
+    log_discount: np.ndarray
     display: np.ndarray
     mailer: np.ndarray
-    neighbours: np.ndarray
+    competitor_discount: np.ndarray
 
     @staticmethod
     def of(dataset: Dataset, weeks: tuple[int, int]) -> Marketing:
-        rebate = np.log(dataset.list_price / dataset.shelf_price)
-        neighbours = mean_of_others(rebate, subcategories(dataset), steadily_sold(dataset, weeks))
-        tables = (rebate, dataset.display, dataset.mailer, neighbours)
+        log_discount = np.log(dataset.list_price / dataset.shelf_price)
+        competitor_discount = mean_of_others(
+            log_discount, dataset.subcategory_code, steadily_sold(dataset, weeks)
+        )
+        tables = (log_discount, dataset.display, dataset.mailer, competitor_discount)
         weight = decay(weeks)
         return Marketing(*((t - (t[:, slice(*weeks)] @ weight)[:, None]).T.copy() for t in tables))
 
@@ -50,7 +51,7 @@ def mean_of_others(table: np.ndarray, group: np.ndarray, counted: np.ndarray) ->
     return np.where(others > 0, mean, 0.0).astype(np.float32)
 
 
-def gap_bins(day: Tensor, last: Tensor, interval: Tensor) -> Tensor:
+def recency_bins(day: Tensor, last: Tensor, interval: Tensor) -> Tensor:
     """(N, L) int64 bins of time since last bought: day (N,), last (N, L; -1 never), interval (N, L)."""
     ratio = (day[:, None] - last) / interval
     bins = torch.bucketize(ratio, torch.tensor(GAP_EDGES, device=ratio.device)) + 1
@@ -58,7 +59,7 @@ def gap_bins(day: Tensor, last: Tensor, interval: Tensor) -> Tensor:
 
 
 def familiarity(count: np.ndarray, shortlist: np.ndarray) -> np.ndarray:
-    """(S, L) int8 class of familiarity of each item of `shortlist` (S, L); `count` (S, I) as in `Taste`.
+    """(S, L) int8 class of familiarity of each item of `shortlist` (S, L); `count` (S, I) as in `Preferences`.
 
     A favourite is bought again when it is used up. Of an item bought once, another purchase soon after says
     that it is liked: what the time since last bought does differs by class. So does the answer to promotions,
@@ -67,9 +68,9 @@ def familiarity(count: np.ndarray, shortlist: np.ndarray) -> np.ndarray:
     return np.searchsorted(FAMILIAR_EDGES, np.take_along_axis(count, shortlist, 1)).astype(np.int8)
 
 
-def experience_of(taste: Taste, shoppers: np.ndarray) -> np.ndarray:
+def experience_of(preferences: Preferences, shoppers: np.ndarray) -> np.ndarray:
     """(S,) float32 log of the lines that each one's taste counts, less its mean over `shoppers` (mask)."""
-    log_lines = np.log1p(taste.count.sum(1))
+    log_lines = np.log1p(preferences.count.sum(1))
     return np.asarray(log_lines - log_lines[shoppers].mean())
 
 
@@ -81,8 +82,3 @@ def steadily_sold(dataset: Dataset, weeks: tuple[int, int]) -> np.ndarray:
     sold = np.zeros((dataset.n_items, weeks[1]), dtype=bool)
     sold[dataset.purchases["item"].to_numpy()[lines], dataset.visits["week"].to_numpy()[rows][place]] = True
     return sold[:, weeks[0] :].mean(1) >= 0.9
-
-
-def departments(dataset: Dataset) -> np.ndarray:
-    """(n_items,) int64 code of each item's department."""
-    return pd.factorize(dataset.items["department"].astype(str), sort=True)[0].astype(np.int64)

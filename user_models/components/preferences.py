@@ -11,7 +11,7 @@ Pitman-Yor process (Pitman and Yor 1997; Teh 2006):
 
 where D_sg is the sum of min(n_si, d) over items. So who has tried many items of a subcategory goes on trying,
 and an item bought once is less of a habit than its line would say. p(i | g, s) are the shop's shares, as the
-shopper leans (`leanings`).
+shopper leans (`attribute_tastes`).
 
 Lines of a whole year tell what a shopper likes, and nothing of an item that the shop has sold more, or less,
 of late. So the share of each item is multiplied by its `trend`: what all shoppers bought of it in the last
@@ -29,8 +29,8 @@ from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.user_models.components.attribute_tastes import fit_leanings, log_total, traits
-from bundlegym.user_models.numeric.one_hot import indicator
+from bundlegym.user_models.components.attribute_tastes import attributes, fit_attribute_tastes, log_total
+from bundlegym.user_models.numeric.one_hot import one_hot_csr
 
 # Chosen on The Complete Journey, by likelihood of the shares alone: weights of departments and categories, b
 # and d in the last training weeks, all others in the validation weeks.
@@ -43,58 +43,67 @@ _TREND_LINES = 30.0  # m; so shrunk, likelihood in the last training weeks takes
 
 
 @dataclass(frozen=True)
-class Taste:
+class Preferences:
     """Attributes (S shoppers, I items, G subcategories):
 
     count: (S, I) float32 lines bought, older ones counting less.
-    group: (I,) int64 subcategory.
+    subcategory: (I,) int64 code.
     log_unbought: (S, G) float32, log of p(g | s) (b + D_sg) / (n_sg + b): a shopper's part of the share of an
         item never bought.
     new_lines: (S, G) float32, b + D_sg: how many lines p(i | g, s) weighs as much as.
     log_within: (I,) float32, log p(i | g): the item's part.
     log_popularity: (I,) float32, log of p(i) over that of the average item.
-    trait, theta: (I, K), (S, K) float32, by which p(i | g, s) departs from p(i | g).
+    attribute, attribute_taste: (I, K), (S, K) float32, by which p(i | g, s) departs from p(i | g).
     trend: (I,) float32, log of what the item's share is multiplied by.
     log_share: (S, I) float32, log p(i | s). Trends leave each one's sum near 1, and that over all shoppers.
     """
 
     count: np.ndarray
-    group: np.ndarray
+    subcategory: np.ndarray
     log_unbought: np.ndarray
     new_lines: np.ndarray
     log_within: np.ndarray
     log_popularity: np.ndarray
-    trait: np.ndarray
-    theta: np.ndarray
+    attribute: np.ndarray
+    attribute_taste: np.ndarray
     trend: np.ndarray
     log_share: np.ndarray
 
     @staticmethod
-    def fit(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> Taste:
+    def fit(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> Preferences:
         """Count in `weeks`; averages and factors come from `shoppers` (mask), counts are each shopper's
         own."""
-        group = subcategories(dataset)
+        group = dataset.subcategory_code
         count = _decayed_lines(dataset, weeks, _HALF_LIFE)
         recent = _decayed_lines(dataset, weeks, _RECENT)[shoppers]
         sold = recent.sum(0, dtype=np.float64)
         popularity = (sold + _FLOOR) / (sold + _FLOOR).sum()
-        one_hot = indicator(group)
+        one_hot = one_hot_csr(group)
         group_count, group_share = count @ one_hot, (popularity @ one_hot).astype(np.float32)
-        within, trait = popularity / group_share[group], traits(dataset, weeks, group, popularity)
+        within, attribute = popularity / group_share[group], attributes(dataset, weeks, group, popularity)
         share = _FACTOR_SHARE * _low_rank(group_count, shoppers) + (1 - _FACTOR_SHARE) * group_share
         for level, weight in _LEVELS.items():
             share = _nearer(share, group_count, level_of_groups(dataset, group, level), weight)
         new_lines = np.minimum(count, _DISCOUNT) @ one_hot + _ITEM_WEIGHT
         log_unbought = np.log(share * new_lines / (group_count + _ITEM_WEIGHT)).astype(np.float32)
         log_within, new_lines = np.log(within).astype(np.float32), new_lines.astype(np.float32)
-        theta = fit_leanings(trait, count > 0, group, within, shoppers)
-        log_share = _log_share(count, group, log_unbought, new_lines, log_within, trait, theta)
+        attribute_taste = fit_attribute_tastes(attribute, count > 0, group, within, shoppers)
+        log_share = _log_share(count, group, log_unbought, new_lines, log_within, attribute, attribute_taste)
         expected = recent.sum(1) @ np.exp(log_share[shoppers])
         trend = np.log((sold + _TREND_LINES) / (expected + _TREND_LINES)).astype(np.float32)
         log_share += trend
         log_popularity = np.log(popularity * len(popularity)).astype(np.float32)
-        return Taste(
-            count, group, log_unbought, new_lines, log_within, log_popularity, trait, theta, trend, log_share
+        return Preferences(
+            count,
+            group,
+            log_unbought,
+            new_lines,
+            log_within,
+            log_popularity,
+            attribute,
+            attribute_taste,
+            trend,
+            log_share,
         )
 
     def interval(self, shortlist: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
@@ -108,12 +117,6 @@ class Taste:
         """(S, size) int64, each shopper's most likely items in ascending code order."""
         size = min(size, self.log_share.shape[1])
         return np.sort(np.argpartition(-self.log_share, size - 1, axis=1)[:, :size], axis=1).astype(np.int64)
-
-
-def subcategories(dataset: Dataset) -> np.ndarray:
-    """(I,) int64 code of each item's subcategory within its category."""
-    path = dataset.items["category"].astype(str) + "|" + dataset.items["subcategory"].astype(str)
-    return pd.factorize(path, sort=True)[0].astype(np.int64)
 
 
 def decay(weeks: tuple[int, int]) -> np.ndarray:
@@ -141,12 +144,12 @@ def _log_share(
     log_unbought: np.ndarray,
     new_lines: np.ndarray,
     log_within: np.ndarray,
-    trait: np.ndarray,
-    theta: np.ndarray,
+    attribute: np.ndarray,
+    attribute_taste: np.ndarray,
 ) -> np.ndarray:
-    """(S, I) float32, log p(i | s) but for trends; see `Taste`."""
-    within = theta @ trait.T + log_within
-    within -= log_total(theta, trait, group, log_within)[:, group]
+    """(S, I) float32, log p(i | s) but for trends; see `Preferences`."""
+    within = attribute_taste @ attribute.T + log_within
+    within -= log_total(attribute_taste, attribute, group, log_within)[:, group]
     log_share = log_unbought[:, group] + within
     # What having bought the item adds: few have bought any one.
     row, item = np.nonzero(count > _DISCOUNT)
@@ -165,7 +168,7 @@ def level_of_groups(dataset: Dataset, group: np.ndarray, level: str) -> np.ndarr
 def _nearer(share: np.ndarray, count: np.ndarray, level: np.ndarray, weight: float) -> np.ndarray:
     """`share` (S, G) moved to the shopper's own lines `count` (S, G) by `level` (G,); it weighs as much as
     `weight` lines."""
-    one_hot = indicator(level)
+    one_hot = one_hot_csr(level)
     before, own = share @ one_hot, count @ one_hot
     after = (own + weight * before) / (own.sum(1, keepdims=True) + weight)
     return share * (after / before)[:, level]

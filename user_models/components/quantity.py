@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.user_models.components.preferences import subcategories
+from bundlegym.user_models.components.windows import part_end
+from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws
 
@@ -51,28 +52,48 @@ class _Lines:
         return _Lines(place, shopper, week, item, extra, shoppers[shopper])
 
 
-def fit_units(
-    dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, rebate: np.ndarray
-) -> dict[str, np.ndarray]:
-    """`extra_units` (I,) and `extra_factor` (S,) float32, `extra_slope` () = g, `units_edges` (B - 1,) means
-    between classes, `units_cdf` (B, `_MOST`) chances of at most 1, 2, .. units in a class, `units_alike` ();
-    `rebate` (n_weeks, I) is log(usual price / price)."""
-    first, end = weeks
-    cut = first + max(1, round(_MEAN_PART * (end - first)))
-    early = _fit_means(dataset, _Lines.of(dataset, (first, cut), shoppers), rebate)
-    late = _Lines.of(dataset, (cut, end), shoppers)
-    edges, cdf = _spread(_expected(early, late, rebate)[late.known], late.extra[late.known])
+@dataclass(frozen=True)
+class Quantity(Parameters):
+    """How many units a line holds; see the module's docstring. S shoppers, I items, B + 1 classes of lines."""
+
+    extra_units: Tensor = parameter("I", "mean units beyond the first of an item's lines", "e_i")
+    extra_units_factor: Tensor = parameter("S", "factor of the shopper on them", "e_s")
+    extra_units_slope: Tensor = parameter("1", "elasticity of them to the price, at least 0", "g")
+    units_edges: Tensor = parameter("B", "expected units beyond the first, between classes of lines")
+    units_cdf: Tensor = parameter(f"B+1 {_MOST}", "chance of at most 1, 2, ... units in each class")
+    same_units_prob: Tensor = parameter(
+        "1", "chance that lines of a subcategory share their luck at a visit", "rho"
+    )
+
+
+def fit_quantity(
+    dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, log_discount: np.ndarray
+) -> Quantity:
+    """From the lines of `weeks`; averages come from `shoppers` (mask). `log_discount` (n_weeks, I) is
+    log(usual price / price)."""
+    cut = part_end(weeks, _MEAN_PART)
+    early = _fit_means(dataset, _Lines.of(dataset, (weeks[0], cut), shoppers), log_discount)
+    late = _Lines.of(dataset, (cut, weeks[1]), shoppers)
+    edges, cdf = _spread(_expected(early, late, log_discount)[late.known], late.extra[late.known])
     lines = _Lines.of(dataset, weeks, shoppers)
-    means, known = _fit_means(dataset, lines, rebate), lines.known
-    several = 1 - cdf[np.digitize(_expected(means, lines, rebate)[known], edges), 0]
-    group = lines.visit * (subcategories(dataset).max() + 1) + subcategories(dataset)[lines.item]
+    means, known = _fit_means(dataset, lines, log_discount), lines.known
+    several = 1 - cdf[np.digitize(_expected(means, lines, log_discount)[known], edges), 0]
+    group = lines.visit * (dataset.subcategory_code.max() + 1) + dataset.subcategory_code[lines.item]
     alike = _likeness(lines.extra[known] > 0, several, group[known])
-    found = means | {"units_edges": edges, "units_cdf": cdf, "units_alike": np.sqrt(alike)}
-    return {name: np.array(value, dtype=np.float32) for name, value in found.items()}
+    arrays = (means.item, means.shopper, means.slope, edges, cdf, np.sqrt(alike))
+    return Quantity(*(as_tensor(np.array(value, dtype=np.float32)) for value in arrays))
 
 
-def _fit_means(dataset: Dataset, lines: _Lines, rebate: np.ndarray) -> dict[str, np.ndarray]:
-    """`extra_units` (I,), `extra_factor` (S,), `extra_slope` ()."""
+@dataclass(frozen=True)
+class _Means:
+    """Units beyond the first: `item` (I,), factor of the `shopper` (S,), `slope` in log price."""
+
+    item: np.ndarray
+    shopper: np.ndarray
+    slope: float
+
+
+def _fit_means(dataset: Dataset, lines: _Lines, log_discount: np.ndarray) -> _Means:
     shopper, item, extra, known = lines.shopper, lines.item, lines.extra, lines.known
     category = pd.factorize(dataset.items["category"])[0]
 
@@ -83,7 +104,7 @@ def _fit_means(dataset: Dataset, lines: _Lines, rebate: np.ndarray) -> dict[str,
 
     by_category = shrunk(category[item], np.arange(category.max() + 1), extra[known].mean())
     mean = shrunk(item, category, by_category[category]) + 1e-4
-    x = rebate[lines.week, item]
+    x = log_discount[lines.week, item]
     slope = 0.0
     factor = np.ones(dataset.n_shoppers)
     for _ in range(10):  # alternate between the shoppers' factors, the items' means and the slope
@@ -97,13 +118,13 @@ def _fit_means(dataset: Dataset, lines: _Lines, rebate: np.ndarray) -> dict[str,
         slope += float((residual * x[known]).sum() / curvature)
         ratio = [np.bincount(item[known], weights=w[known], minlength=len(mean)) for w in (extra, expected)]
         mean *= (ratio[0] + _ITEM_LINES * mean) / (ratio[1] + _ITEM_LINES * mean)
-    return {"extra_units": mean, "extra_factor": factor, "extra_slope": np.array(max(slope, 0.0))}
+    return _Means(mean, factor, np.float64(max(slope, 0.0)))  # in double precision wherever it is used
 
 
-def _expected(means: dict[str, np.ndarray], lines: _Lines, rebate: np.ndarray) -> np.ndarray:
+def _expected(means: _Means, lines: _Lines, log_discount: np.ndarray) -> np.ndarray:
     """(P,) mean units beyond the first of each line."""
-    level = means["extra_units"][lines.item] * means["extra_factor"][lines.shopper]
-    return np.asarray(level * np.exp(means["extra_slope"] * rebate[lines.week, lines.item]))
+    level = means.item[lines.item] * means.shopper[lines.shopper]
+    return np.asarray(level * np.exp(means.slope * log_discount[lines.week, lines.item]))
 
 
 def _spread(expected: np.ndarray, extra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -119,15 +140,17 @@ def _spread(expected: np.ndarray, extra: np.ndarray) -> tuple[np.ndarray, np.nda
     return edges, (count / count.sum(1, keepdims=True)).cumsum(1)
 
 
-def draw_units(t: dict[str, Tensor], shopper: Tensor, item: Tensor, week: Tensor, luck: Draws) -> Tensor:
-    """(P,) int64 units of lines of `shopper`, `item` and `week` (P,) each, with the luck of each one's visit.
-    Of `t`, what `fit_units` gives, the `rebate` that it was given, and each item's subcategory, `group`."""
-    extra = t["extra_units"][item] * t["extra_factor"][shopper]
-    extra = extra * torch.exp(t["extra_slope"] * t["rebate"][week, item])
-    alike = luck.uniform(streams.ALIKE, item[:, None])[:, 0] < t["units_alike"]
-    own = luck.uniform(streams.UNITS, item[:, None])[:, 0]
-    common = luck.uniform(streams.GROUP_UNITS, t["group"][item][:, None])[:, 0]
-    cdf = t["units_cdf"][torch.searchsorted(t["units_edges"], extra, right=True)]
+def draw_quantity(
+    p: Quantity, shopper: Tensor, item: Tensor, log_discount: Tensor, subcategory: Tensor, luck: Draws
+) -> Tensor:
+    """(P,) int64 units of lines of a `shopper`, an `item`, its `log_discount` and its `subcategory` (P,) each,
+    with the luck of each one's visit."""
+    extra = p.extra_units[item] * p.extra_units_factor[shopper]
+    extra = extra * torch.exp(p.extra_units_slope * log_discount)
+    alike = luck.uniform(streams.SAME_UNITS, item[:, None])[:, 0] < p.same_units_prob
+    own = luck.uniform(streams.QUANTITY, item[:, None])[:, 0]
+    common = luck.uniform(streams.SUBCATEGORY_UNITS, subcategory[:, None])[:, 0]
+    cdf = p.units_cdf[torch.searchsorted(p.units_edges, extra, right=True)]
     fewer = torch.where(alike, common, own)[:, None] > cdf[:, :-1]
     return 1 + fewer.sum(1)
 

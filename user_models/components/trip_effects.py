@@ -1,39 +1,47 @@
-"""What is bought together for a common purpose, and what one thing adds to another.
+"""Trip effects: what all items of a category, or of a department, gain or lose together on one trip.
 
-R, the log lift of two categories after taste and basket size, has two explanations, which baskets alone
-cannot tell apart (Gentzkow 2007). *Synergy*: holding one raises the log rate of the other by k R. *Missions*:
-purposes of the trip (a party, a baby, baking) that lift some categories at once; category c's log rate at a
-visit gains s (sum_r L_cr z_r + d_c e_c) with z and e standard normal, stronger (s) on small trips, a common
-cause, so that selling one does not sell the other.
+*Missions* are shopping missions (a party, a baby, baking) that lift some categories at once: category c's log
+rate at a visit gains s (sum_r L_cr z_r + d_c e_c) with z and e standard normal, stronger (s) on small trips.
+They explain what is left of R, the log lift of two categories after preferences and basket size, when
+complementarity (`complementarity`) is taken out: a common cause, so that selling one does not sell the other.
+A subcategory that holds many of all lines counts as a category of its own: single bottles of a soft drink and
+packs of twelve, or eggs of two sizes, are not bought on one mission.
 
-They are told apart by promotions, which move the one and have no business with the other: k is the response
-of category b to the purchases of a that a's promotions bring, as a share of R_ab. Every mean by week, basket
-size and category and by shopper and category is taken out first, so that what is left compares shoppers who
-like a more with those who like it less in weeks when a is promoted (a shift-share instrument).
-
-A subcategory that holds many of all lines counts as a category of its own: single bottles of a soft drink
-and packs of twelve, or eggs of two sizes, are not bought for one purpose.
+*Department trips*: small trips are often for one department, as fruit and vegetables, meat, the deli. Missions
+are found from categories that meet in baskets of all sizes, so they know little of it. The log rates of all of
+a department gain a normal number, less half its variance, whose standard deviation is of the department and of
+the size of the trip. It is found by simulated moments: pairs of lines of one department, as a multiple of what
+its share of lines says (a lift), are as many in simulated baskets of each size as in the log's. The variance of
+a common log-normal factor adds to the log of this lift.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
-from scipy.sparse import csr_matrix
+import pandas as pd
+import torch
+from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.recommenders import PersonalFrequency, category_synergy
+from bundlegym.recommenders import PersonalFrequency
 from bundlegym.recommenders.copurchase import category_baskets
-from bundlegym.user_models.components.basket_size import SIZE_EDGES, on_grid
-from bundlegym.user_models.components.preferences import subcategories
-from bundlegym.user_models.numeric.one_hot import indicator
+from bundlegym.user_models.components.basket_size import GRID, SIZE_EDGES, on_grid
+from bundlegym.user_models.numeric.one_hot import one_hot_csr
+from bundlegym.user_models.numeric.row_stable import row_stable_matmul
+from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
+from bundlegym.user_models.rng import streams
+from bundlegym.user_models.rng.counter import Draws, normal
 
 #: Share of lines from which a subcategory is a category of its own, unless it is nearly all of its category.
 _OWN_SHARE, _NEARLY_ALL = 0.005, 0.95
 #: One purpose for so many categories, and at most so many.
 _CATEGORIES_A_MISSION, _MOST_MISSIONS = 5, 40
-_SIZE_EDGES = (2, 4, 8, 14, 22, 35)  # lines of a basket
-#: Weight, in pairs of lines, of no lift: smaller than that of a recommender's features, which need no scale.
-LIFT_PSEUDO_COUNT = 5.0
+_MOMENT_STEPS = 6
+_PSEUDO_PAIRS = 50.0  # weight of no variance
+_MOST_VARIANCE = 3.0  # variance; no log tells from pairs how far a purpose goes beyond
 _LEAST_VARIANCE = 0.15  # of a category's log rate between visits, so that it can take part in a mission
 
 
@@ -42,33 +50,70 @@ def shares_by_category(dataset: Dataset, weeks: tuple[int, int], shoppers: np.nd
     bought = lines_of(dataset, visit_rows(dataset, weeks, shoppers))[0]
     lines = np.bincount(dataset.purchases["item"].to_numpy()[bought], minlength=dataset.n_items)
     _, category = np.unique(dataset.items["category"].astype(str).to_numpy(), return_inverse=True)
-    group = subcategories(dataset)
-    of_group, of_category = (lines @ indicator(code) for code in (group, category))
+    group = dataset.subcategory_code
+    of_group, of_category = (lines @ one_hot_csr(code) for code in (group, category))
     own = (of_group >= _OWN_SHARE * lines.sum())[group]
     own &= of_group[group] < _NEARLY_ALL * of_category[category]
     _, code = np.unique(np.where(own, category.max() + 1 + group, category), return_inverse=True)
     return PersonalFrequency.fit(dataset, weeks, shoppers=shoppers, category=code)
 
 
-def mission_tables(
+@dataclass(frozen=True)
+class Missions(Parameters):
+    """Shopping missions: see the module's docstring. C categories, R missions."""
+
+    mission_loading: Tensor = parameter("C R", "how much each mission moves each category", "L_cr")
+    mission_spread: Tensor = parameter("C", "standard deviation of a category's own effect beyond", "d_c")
+    mission_scale: Tensor = parameter(f"{len(GRID)}", "factor on both by the size of the trip", "s_k")
+    category_level: Tensor = parameter(
+        f"{len(GRID)} C", "less the log of what they multiply rates by on average, by the size of the trip"
+    )
+
+
+@dataclass(frozen=True)
+class DepartmentTrips(Parameters):
+    """Trips for one department: see the module's docstring. D departments."""
+
+    department_spread: Tensor = parameter(
+        f"{len(GRID)} D", "standard deviation of a department's effect by the size of the trip", "t_kd"
+    )
+
+
+def fit_missions(
     dataset: Dataset,
     taste: PersonalFrequency,
     lift: np.ndarray,
     weeks: tuple[int, int],
     shoppers: np.ndarray,
-) -> dict[str, np.ndarray]:
-    """What missions that explain a log lift (C, C) are drawn from: `mission_loading` (C, R),
-    `mission_spread` (C,), `mission_scale` (K,) by the size of the trip in `GRID`, and `category_level` (K,
-    C), less the log of what they multiply rates by on average."""
+) -> Missions:
+    """Missions that explain a log lift (C, C)."""
     loading, spread = mission_loadings(lift, taste.category_share[shoppers].mean(0))
     scale = on_grid(mission_scale(dataset, taste, visit_rows(dataset, weeks, shoppers)))
     variance = (loading**2).sum(1) + spread**2
-    return {
-        "mission_loading": loading,
-        "mission_spread": spread,
-        "mission_scale": scale.astype(np.float32),
-        "category_level": (-(scale[:, None] ** 2) * variance / 2).astype(np.float32),
-    }
+    level = -(scale[:, None] ** 2) * variance / 2
+    return Missions(
+        *(as_tensor(array.astype(np.float32)) for array in (loading, spread, scale, level)),
+    )
+
+
+def mission_effect(p: Missions, draws: Draws, size: Tensor) -> Tensor:
+    """(N, C) what the mission of a trip of `size` (N,) in the grid adds to log rates by category, and the
+    category's level on such trips."""
+    categories, missions = (torch.arange(n, device=size.device) for n in p.mission_loading.shape)
+    effect = row_stable_matmul(normal(draws.uniform(streams.MISSION, missions)), p.mission_loading)
+    effect = effect + normal(draws.uniform(streams.CATEGORY, categories)) * p.mission_spread
+    return p.mission_scale[size, None] * effect + p.category_level[size]
+
+
+def department_effect(
+    p: DepartmentTrips, department_of_category: Tensor, draws: Draws, size: Tensor
+) -> Tensor:
+    """(N, C) what being for one department adds to log rates by category on a trip of `size` (N,) in the
+    grid; `department_of_category` (C,) codes."""
+    spread = p.department_spread[size]
+    departments = torch.arange(spread.shape[1], device=size.device)
+    effect = normal(draws.uniform(streams.DEPARTMENT, departments)) * spread - spread.square() / 2
+    return effect.index_select(1, department_of_category)
 
 
 def mission_loadings(lift: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -100,81 +145,46 @@ def mission_scale(dataset: Dataset, taste: PersonalFrequency, rows: np.ndarray) 
     return np.sqrt(lift / overall).clip(0.5, 2.5).astype(np.float32)
 
 
-def synergy_share(
-    dataset: Dataset,
-    taste: PersonalFrequency,
-    push: np.ndarray,
-    weeks: tuple[int, int],
-    shoppers: np.ndarray,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """k and its standard error, clustered by shopper; `push` (n_weeks, I) is what promotions add to utility.
-    0 and infinity where the halves' lifts have nothing in common.
-
-    The lift of one half of the shoppers explains the purchases of the other half: in one and the same baskets
-    the noise of the one would explain that of the other. Noise in the lift itself would pull k to 0; it is no
-    part of what the two halves' lifts have in common, by which the response is measured (instrumental
-    variables).
-    """
-    codes = np.random.default_rng(seed).permutation(np.flatnonzero(shoppers))
-    score, information = [], 0.0
-    for mine in (codes[::2], codes[1::2]):
-        half = np.isin(np.arange(dataset.n_shoppers), mine)
-        lifts = [
-            category_synergy(dataset, taste, weeks, LIFT_PSEUDO_COUNT, shoppers=mask)
-            for mask in (shoppers & ~half, half)
-        ]
-        part, amount = _response_to(dataset, taste, lifts, push, weeks, half)
-        score.append(part)
-        information += amount
-    if information <= 0:
-        return 0.0, float("inf")
-    share = sum(part.sum() for part in score) / information
-    return float(share), float(np.sqrt(sum((part**2).sum() for part in score)) / information)
-
-
-def _response_to(
-    dataset: Dataset,
-    taste: PersonalFrequency,
-    lifts: list[np.ndarray],
-    push: np.ndarray,
-    weeks: tuple[int, int],
-    shoppers: np.ndarray,
-) -> tuple[np.ndarray, float]:
-    """(n_shoppers,) score of k at 0 by the first lift, and what k = 1 would add to it by the second, from the
-    visits of `shoppers`."""
-    n_categories = len(lifts[0])
-    rows = visit_rows(dataset, weeks, shoppers)
-    visits = dataset.visits.iloc[rows]
-    shopper, week = visits["shopper"].to_numpy(), visits["week"].to_numpy()
-    lines = category_baskets(dataset, taste.category, rows)
+def department_pairs(panel: pd.DataFrame, department: np.ndarray, n: int) -> np.ndarray:
+    """(2, 6, n) ordered pairs of lines of one department (I,) of `n` in baskets of each class of
+    `SIZE_EDGES`, and how many there would be by the departments' shares of lines in it."""
+    visit = pd.factorize(panel["visit"])[0]
+    lines = np.zeros((visit.max(initial=-1) + 1, n))
+    np.add.at(lines, (visit, department[panel["item"]]), 1.0)
     size = lines.sum(1)
-    base = np.bincount(taste.category, weights=taste.popularity, minlength=n_categories)
-    attraction = np.stack(
-        [
-            np.bincount(taste.category, taste.popularity * np.exp(p), minlength=n_categories) / base
-            for p in push
-        ]
-    ).astype(np.float32)
-    mean = size[:, None] * taste.category_share[shopper]
-    brought = mean * (attraction[week] - 1)
-    signals = [brought @ (lift - np.diag(np.diag(lift))) for lift in lifts]
-    mean *= attraction[week]
-    cells = week * (len(_SIZE_EDGES) + 1) + np.digitize(size, _SIZE_EDGES)
-    for _ in range(2):
-        mean *= ((_sums(cells, lines) + 0.5) / (_sums(cells, mean) + 0.5))[cells]
-        mean *= (size / mean.sum(1))[:, None]
-    for signal in signals:
-        for _ in range(2):
-            for code in (cells, shopper):
-                signal -= (_sums(code, mean * signal) / np.maximum(_sums(code, mean), 1e-9))[code]
-            signal -= ((mean * signal).sum(1) / size)[:, None]
-    score = np.bincount(shopper, weights=((lines - mean) * signals[0]).sum(1))
-    return score, float((mean * signals[0] * signals[1]).sum(dtype=np.float64))
+    pairs = np.zeros((2, len(SIZE_EDGES) + 1, lines.shape[1]))
+    class_ = np.digitize(size, SIZE_EDGES)
+    for k in np.unique(class_):
+        here = lines[class_ == k]
+        share = here.sum(0) / here.sum()
+        possible = size[class_ == k] @ (size[class_ == k] - 1)
+        pairs[:, k] = (here * (here - 1)).sum(0), possible * share**2
+    return pairs
 
 
-def _sums(code: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """(max(code) + 1, C) sums of the rows of `table` by code."""
-    shape = int(code.max(initial=-1)) + 1, len(code)
-    one_hot = csr_matrix((np.ones(len(code), np.float32), (code, np.arange(len(code)))), shape)
-    return one_hot @ table
+class DepartmentMoment:
+    """`department_spread` with which simulated baskets of each size hold as many pairs of lines of one
+    department, as a multiple of what shares of lines say, as a `panel` of the log's."""
+
+    simulations = (1,) * _MOMENT_STEPS
+
+    def __init__(self, panel: pd.DataFrame, department: np.ndarray, n: int) -> None:
+        self.department, self.n = department, n
+        self.real = department_pairs(panel, department, n)
+        self.variance = np.zeros(self.real.shape[1:])
+
+    def start(self, params: Any) -> Any:
+        return params.changed(department_spread=torch.zeros(len(GRID), self.n))
+
+    def update(self, params: Any, panels: list[pd.DataFrame], step: int) -> Any:
+        simulated = department_pairs(panels[0], self.department, self.n)
+        free = (
+            self.real[1] * (simulated[0] + _PSEUDO_PAIRS) / (simulated[1] + _PSEUDO_PAIRS)
+            / np.exp(self.variance)
+        )  # fmt: skip
+        ratio = (self.real[0] + _PSEUDO_PAIRS) / (free + _PSEUDO_PAIRS)
+        self.variance = np.log(ratio).clip(0.0, _MOST_VARIANCE)
+        # Baskets of one line hold no pairs: what brings them is taken to be as in those of the next class.
+        self.variance[0] = self.variance[1]
+        spread = on_grid(np.sqrt(self.variance)).astype(np.float32)
+        return params.changed(department_spread=torch.from_numpy(spread))

@@ -32,7 +32,7 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.user_models.numeric.poisson_fixed_effects import panel_poisson
+from bundlegym.user_models.numeric.poisson_fixed_effects import poisson_fixed_effects
 
 #: Standard deviation of the prior of a wear-out factor around 1: an assumption.
 PRIOR_SPREAD = 0.5
@@ -109,7 +109,7 @@ def fit_wear_out(
     count, exposure = lines_and_exposure(dataset, weeks, shoppers, items, known_buyers)
     if not (exposure > 0).any():
         return _neutral(item_weeks, "the weeks are too few to know who buys what, so no wear-out is assumed")
-    beta, covariance = panel_poisson(
+    beta, covariance = poisson_fixed_effects(
         count,
         np.tile(columns_of(dataset, weeks)[items], (len(count) // items.sum(), 1, 1)),
         exposure,

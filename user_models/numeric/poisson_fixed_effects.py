@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from bundlegym.user_models.numeric.one_hot import indicator
+from bundlegym.user_models.numeric.one_hot import one_hot_csr
 
 _STEPS, _MARGINS, _TINY = 40, 60, 1e-12
 _CLOSE = 1e-8  # of two passes over the margins, relative
 _RIDGE = 1.0  # a weak normal prior on each coefficient, so that no coefficient runs away
 
 
-def panel_poisson(
+def poisson_fixed_effects(
     count: np.ndarray,
     x: np.ndarray,
     exposure: np.ndarray,
@@ -37,7 +37,7 @@ def panel_poisson(
     count = np.where(exposure > 0, count, 0.0)
     x = np.where((exposure > 0)[:, :, None], x, 0.0)
     cluster = np.arange(len(count)) if cluster is None else cluster
-    of_group = indicator(group).astype(np.float64)
+    of_group = one_hot_csr(group).astype(np.float64)
     beta = np.zeros(x.shape[2])
     effects = np.ones_like(count)
     for _ in range(_STEPS):
@@ -52,7 +52,7 @@ def panel_poisson(
         if np.abs(step).max() < 1e-6:
             break
     bread = np.linalg.inv(hessian)
-    by_cluster = indicator(cluster).astype(np.float64).T @ score
+    by_cluster = one_hot_csr(cluster).astype(np.float64).T @ score
     return beta, bread @ (by_cluster.T @ by_cluster) @ bread
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def rows_of(start: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+def expand_ranges(start: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
     """(P,) row in 0..N-1 and place in the long list, of N lists that begin at `start` (N,) and hold `count`
     (N,)."""
     row = torch.repeat_interleave(torch.arange(len(count), device=count.device), count)

@@ -7,7 +7,7 @@ from torch import Tensor, bmm, cat
 _BLOCK = 32  # rows: of one shape, whatever the number of rows in all
 
 
-def product(x: Tensor, weight: Tensor) -> Tensor:
+def row_stable_matmul(x: Tensor, weight: Tensor) -> Tensor:
     """(N, M) of x (N, H) and weight (M, H), block by block of rows."""
     n = len(x)
     blocks = -(-n // _BLOCK)

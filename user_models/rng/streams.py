@@ -1,5 +1,22 @@
-"""Streams of the draws of models that are fitted to a log: what each is for."""
+"""Every stream of draws there is, and what it is for. A twin has the same draws of the same streams.
 
-TRIP, NOISE, MISSION, UNITS, AGAIN, WAIT, FRAILTY = range(7)
-TAIL, TAIL_GROUP, TAIL_ITEM, TAIL_KEPT, CATEGORY, ALIKE, GROUP_UNITS, FLAVOUR = range(7, 15)
-TRIAL, ENOUGH, NOVELTY, DEPARTMENT = range(15, 19)
+Streams of different models may have one number: no shopper lives in two models at once. Draws of the
+environment itself are those of `envs` (which visit, which shopper), under seeds of its own.
+"""
+
+#: Models fitted to a log. Size of a trip; noise of each item's utility; missions; units of a line; whether
+#: there is a visit later on the same day; days until the next visit; frailty of an episode.
+SIZE, NOISE, MISSION, QUANTITY, SAME_DAY, WAIT, FRAILTY = range(7)
+#: The long tail: when a purchase comes; its subcategory; its item; whether the item is kept.
+TAIL, TAIL_SUBCATEGORY, TAIL_ITEM, TAIL_KEPT = range(7, 11)
+#: Effect of a category on a trip; whether lines of a subcategory share their units, and these; variants.
+CATEGORY, SAME_UNITS, SUBCATEGORY_UNITS, VARIANT = range(11, 15)
+#: Whether a trial leaves a habit; whether a substitute is still wanted; effects of a trip on what is new, and on
+#: a department.
+HABIT, SUBSTITUTION, EXPLORATION, DEPARTMENT = range(15, 19)
+
+#: `LookalikeShopper`: whose visit, which of these, and the noise of an item's utility.
+DONOR, DONOR_VISIT, DONOR_VALUE = range(3)
+
+#: The seed of the generator that a model of one shopper is given.
+SINGLE = 50

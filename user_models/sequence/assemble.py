@@ -10,84 +10,74 @@ from bundlegym.data import Dataset, visit_rows
 from bundlegym.recommenders import category_synergy
 from bundlegym.recommenders.frequency import line_counts
 from bundlegym.recommenders.history import last_bought_by_week
-from bundlegym.user_models.components.basket_size import GRID, fit_trips
-from bundlegym.user_models.components.incidence import fit_rhythm
-from bundlegym.user_models.components.marketing import Marketing, gap_bins
-from bundlegym.user_models.components.preferences import subcategories
-from bundlegym.user_models.components.quantity import fit_units
-from bundlegym.user_models.components.trip_effects import (
-    LIFT_PSEUDO_COUNT,
-    mission_tables,
-    shares_by_category,
-)
+from bundlegym.user_models.components.basket_size import fit_basket_size
+from bundlegym.user_models.components.complementarity import LIFT_PSEUDO_COUNT
+from bundlegym.user_models.components.incidence import fit_incidence
+from bundlegym.user_models.components.marketing import Marketing, recency_bins
+from bundlegym.user_models.components.quantity import fit_quantity
+from bundlegym.user_models.components.trip_effects import fit_missions, shares_by_category
+from bundlegym.user_models.parameters import as_tensor
 from bundlegym.user_models.sequence.net import BasketNet
+from bundlegym.user_models.sequence.parameters import (
+    Catalogue,
+    Histories,
+    Network,
+    Prices,
+    SequenceParameters,
+)
 from bundlegym.user_models.sequence.training import Visits, hidden_after, own_interval
 
 _CHUNK = 256  # shoppers at once
 
 
 @torch.no_grad()
-def sequence_tensors(
+def assemble(
     net: BasketNet, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, shortlist_size: int
-) -> dict[str, Tensor]:
-    """S shoppers, L shortlisted items, I items, W weeks, H the network's width, K trip sizes:
-
-    `shortlist` (S, L) ascending; `count` (W, S, L) uint8, `last` (W, S, L), `hidden` (W, S, H): the history
-    before each week; `joined` (S,) day of the first visit; `taste` (S, I): log rates but for what the hidden
-    state, the shortlist's history and the week add; `push`, `rebate`, `shelf_price` (W, I); `price_slope`
-    (I,); `calling`, `hearing` (I, H) embeddings; `within` (I,); `frequency`, `weight` (), `gap` (11,) and
-    `cell_*` of the network; `trip_cdf`, `trip_rate` (S, K), `trip_gap` (5, 6), `usual_trip` (S,),
-    `last_trip` (W, S); those of `fit_rhythm`, `fit_units`, `mission_tables`; `group`, `category` (I,).
-    """
+) -> SequenceParameters:
+    """All parameters, from a fitted network and the lines of `weeks`; averages come from `shoppers` (mask)."""
     marketing = Marketing.of(dataset, weeks)
     slope = net.slope()
-    push = torch.from_numpy(marketing.rebate) * slope
-    push = push + net.promotion[0] * torch.from_numpy(marketing.display)
-    push = push + net.promotion[1] * torch.from_numpy(marketing.mailer)
+    effect = torch.from_numpy(marketing.log_discount) * slope
+    effect = effect + net.promotion[0] * torch.from_numpy(marketing.display)
+    effect = effect + net.promotion[1] * torch.from_numpy(marketing.mailer)
     everything = Visits.of(dataset, np.arange(len(dataset.visits)))
     joined = torch.zeros(dataset.n_shoppers, dtype=torch.int64)
     joined[torch.unique_consecutive(everything.shopper)] = everything.day[everything.bounds()[:-1]]
-    taste, shortlist = _taste(net, dataset, weeks, joined, shortlist_size)
-    trips = fit_trips(dataset, weeks, shoppers)
+    preference, shortlist = _preference(net, dataset, weeks, joined, shortlist_size)
     frequency = shares_by_category(dataset, weeks, shoppers)
     lift = category_synergy(dataset, frequency, weeks, LIFT_PSEUDO_COUNT, shoppers=shoppers)
-    arrays = {
-        **fit_rhythm(dataset, weeks, shoppers),
-        **fit_units(dataset, weeks, shoppers, marketing.rebate),
-        **mission_tables(dataset, frequency, lift, weeks, shoppers),
-        "group": subcategories(dataset),
-        "category": frequency.category,
-        "count": _counts_by_week(dataset, shortlist),
-        "last": last_bought_by_week(dataset, shortlist),
-        "shortlist": shortlist,
-        "rebate": marketing.rebate,
-        "shelf_price": dataset.shelf_price.T,
-        "trip_cdf": trips["trip_share"].cumsum(1),
-        "trip_gap": np.log(trips["trip_gap"]),
-        "usual_trip": trips["usual_trip"],
-        "last_trip": trips["last_trip"],
-        "trip_rate": np.tile(np.log(GRID).astype(np.float32), (dataset.n_shoppers, 1)),
-    }
-    tensors = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
     cell = {f"cell_{name.removesuffix('_l0')}": p for name, p in net.cell.named_parameters()}
-    tensors |= {
-        "taste": taste,
-        "joined": joined,
-        "hidden": _hidden_by_week(net, dataset, everything),
-        "push": push,
+    network = {
+        "log_preference": preference,
+        "marketing_effect": effect,
         "price_slope": slope,
-        "calling": net.calling(),
-        "hearing": net.hearing(),
-        "within": net.within,
+        "item_output": net.calling(),
+        "item_input": net.hearing(),
+        "within_share": net.within,
         "frequency": net.frequency[0],
-        "weight": net.log_weight[0].exp(),
-        "gap": net.gap,
+        "frequency_weight": net.log_weight[0].exp(),
+        "recency": net.gap,
         **cell,
     }
-    return {name: value.detach().clone().contiguous() for name, value in tensors.items()}
+    return SequenceParameters(
+        network=Network.of({name: value.clone() for name, value in network.items()}),
+        histories=Histories(
+            shortlist=as_tensor(shortlist),
+            times_bought=as_tensor(_counts_by_week(dataset, shortlist)),
+            last_bought=as_tensor(last_bought_by_week(dataset, shortlist)),
+            hidden=_hidden_by_week(net, dataset, everything),
+            first_day=joined,
+        ),
+        prices=Prices(as_tensor(dataset.shelf_price.T), as_tensor(marketing.log_discount)),
+        catalogue=Catalogue(as_tensor(frequency.category), as_tensor(dataset.subcategory_code)),
+        missions=fit_missions(dataset, frequency, lift, weeks, shoppers),
+        incidence=fit_incidence(dataset, weeks, shoppers),
+        basket_size=fit_basket_size(dataset, weeks, shoppers),
+        quantity=fit_quantity(dataset, weeks, shoppers, marketing.log_discount),
+    )
 
 
-def _taste(
+def _preference(
     net: BasketNet, dataset: Dataset, weeks: tuple[int, int], joined: Tensor, size: int
 ) -> tuple[Tensor, np.ndarray]:
     """(S, I) log rates that stay as they are at the end of `weeks`, and the (S, size) items best liked then,
@@ -102,7 +92,7 @@ def _taste(
         by_group = torch.zeros(len(rows), len(net.group_share)).index_add(1, net.group, count[rows])
         now = torch.full((len(rows),), 7 * weeks[1])
         interval = own_interval(now[:, None], joined[rows, None], count[rows])
-        own = net.own(count[rows], items, gap_bins(now, last[rows], interval))
+        own = net.own(count[rows], items, recency_bins(now, last[rows], interval))
         rate = net.bias + net.by_group(by_group)[:, net.group]
         best = (rate + own).topk(min(size, count.shape[1]), 1).indices.sort(1).values
         taste[rows] = rate + own.scatter(1, best, 0.0)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag, softplus
 
-#: Edges of days since last bought, in units of the shopper's interval; bin 0 is "never", see `gap_bins`.
+#: Edges of days since last bought, in units of the shopper's interval; bin 0 is "never", see `recency_bins`.
 GAP_BINS = 11
 
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.user_models.components.marketing import Marketing, departments, gap_bins, steadily_sold
-from bundlegym.user_models.components.preferences import subcategories
-from bundlegym.user_models.requirements import check_enough, heard_end
+from bundlegym.user_models.components.marketing import Marketing, recency_bins, steadily_sold
+from bundlegym.user_models.components.windows import heard_end
+from bundlegym.user_models.requirements import check_requirements
 from bundlegym.user_models.sequence.net import BasketNet, basket_loss
 
 _BATCH = 768  # visits asked about
@@ -86,7 +86,7 @@ class Past:
         items, counts, last = (torch.from_numpy(np.concatenate(a)) for a in zip(*parts, strict=True))
         now, joined = visits.day[asked][place], visits.day[first][place]
         interval = own_interval(now, joined, counts)
-        gap = gap_bins(now, last[:, None], interval[:, None])[:, 0]
+        gap = recency_bins(now, last[:, None], interval[:, None])[:, 0]
         return Past(place, items, counts.float(), gap)
 
 
@@ -116,7 +116,7 @@ def fit_net(
     Raises:
         UserError: the weeks hold too few visits.
     """
-    check_enough("sequence", dataset, weeks, shoppers)
+    check_requirements("sequence", dataset, weeks, shoppers)
     visits = Visits.of(dataset, visit_rows(dataset, weeks, shoppers))
     cut = heard_end(weeks)
     torch_state = torch.get_rng_state()
@@ -124,14 +124,14 @@ def fit_net(
     count = torch.bincount(visits.item, minlength=dataset.n_items) + _FLOOR
     net = BasketNet(
         (count / count.sum()).float(),
-        torch.from_numpy(subcategories(dataset)),
-        torch.from_numpy(departments(dataset)),
+        torch.from_numpy(dataset.subcategory_code),
+        torch.from_numpy(dataset.department_code),
         torch.from_numpy(steadily_sold(dataset, weeks)),
         width,
     )
     torch.set_rng_state(torch_state)
     marketing = Marketing.of(dataset, weeks)
-    shop = [torch.from_numpy(m) for m in (marketing.rebate, marketing.display, marketing.mailer)]
+    shop = [torch.from_numpy(m) for m in (marketing.log_discount, marketing.display, marketing.mailer)]
     batches = [(rows, Past.of(visits, rows[ask]), ask) for rows, ask in _batches(visits, visits.week >= cut)]
     shared = net.coefficients()
     groups = [p for p in net.parameters() if all(p is not c for c in shared)], shared

@@ -16,7 +16,7 @@ from bundlegym.evaluation.fidelity.report import as_json, as_text, compare
 from bundlegym.evaluation.fidelity.response import conditional_poisson, offer_elasticity
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.base import Offer, Response, State, UserModel
-from bundlegym.user_models.panel import real_tape, simulated_tape
+from bundlegym.user_models.panel import logged_panel, simulated_panel
 from bundlegym.user_models.rng.counter import Draws
 
 ORANGE_JUICE = Path(__file__).resolve().parents[4] / "shared/data/bayesm_scanner/orangeJuice_yx.csv.gz"
@@ -28,22 +28,22 @@ def shoppers(dataset) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def tape(dataset, shoppers) -> pd.DataFrame:
-    return real_tape(dataset, dataset.split.test_weeks, shoppers)
+def panel(dataset, shoppers) -> pd.DataFrame:
+    return logged_panel(dataset, dataset.split.test_weeks, shoppers)
 
 
-def test_a_simulated_tape_has_a_real_ones_columns_and_weeks(dataset, user_model, shoppers, tape):
-    simulated = simulated_tape(user_model, dataset.split.test_weeks, shoppers)
-    assert list(simulated.columns) == list(tape.columns)
+def test_a_simulated_tape_has_a_real_ones_columns_and_weeks(dataset, user_model, shoppers, panel):
+    simulated = simulated_panel(user_model, dataset.split.test_weeks, shoppers)
+    assert list(simulated.columns) == list(panel.columns)
     first, end = dataset.split.test_weeks
     assert simulated["week"].between(first, end - 1).all()
     assert (simulated["day"] // 7 == simulated["week"]).all()
-    again = simulated_tape(user_model, dataset.split.test_weeks, shoppers)
+    again = simulated_panel(user_model, dataset.split.test_weeks, shoppers)
     assert simulated.equals(again)
 
 
-def test_a_log_is_like_itself(dataset, shoppers, tape):
-    sample = distributions.eight(tape, dataset, dataset.split.test_weeks, shoppers)
+def test_a_log_is_like_itself(dataset, shoppers, panel):
+    sample = distributions.eight(panel, dataset, dataset.split.test_weeks, shoppers)
     assert list(sample) == list(distributions.RETAILSYNTH)
     assert set(distributions.ks_complements(sample, sample).values()) == {1.0}
 
@@ -58,9 +58,9 @@ def test_lift_of_independent_items_is_one_and_of_twins_is_inverse_frequency():
     held = rng.random((20_000, 3)) < 0.2
     held[:, 2] = held[:, 0]
     visit, item = np.nonzero(held)
-    tape = pd.DataFrame({"visit": visit, "item": item})
-    lift = baskets.lifts(tape, np.arange(3), np.array([[0, 1], [0, 2]]))
-    share = held.any(1).mean()  # visits that hold nothing are not on a tape
+    panel = pd.DataFrame({"visit": visit, "item": item})
+    lift = baskets.lifts(panel, np.arange(3), np.array([[0, 1], [0, 2]]))
+    share = held.any(1).mean()  # visits that hold nothing are not on a panel
     assert lift[0] / share == pytest.approx(1.0, abs=0.05)
     assert lift[1] / share == pytest.approx(5.0, rel=0.05)
 
@@ -75,9 +75,9 @@ def test_calibration_error_of_a_shifted_prediction_is_the_shift():
     assert bad["calibration_error"] == pytest.approx(0.1, abs=0.01)
 
 
-def test_a_classifier_finds_a_difference_and_finds_none(dataset, tape):
+def test_a_classifier_finds_a_difference_and_finds_none(dataset, panel):
     first = dataset.split.test_weeks[0]
-    features = two_sample.basket_features(tape, dataset, first)
+    features = two_sample.basket_features(panel, dataset, first)
     assert not {"item", "day", "visit"} & set(features.columns)
     rng = np.random.default_rng(0)
     half = rng.permutation(len(features)) < len(features) // 2
@@ -87,9 +87,9 @@ def test_a_classifier_finds_a_difference_and_finds_none(dataset, tape):
     assert two_sample.two_sample_auc(features, dearer)["auc"] > 0.8
 
 
-def test_a_classifier_bears_a_column_of_which_nothing_is_known(dataset, tape):
+def test_a_classifier_bears_a_column_of_which_nothing_is_known(dataset, panel):
     """Nobody came twice, so days since the last visit are not known."""
-    features = two_sample.basket_features(tape, dataset, dataset.split.test_weeks[0]).assign(gap=np.nan)
+    features = two_sample.basket_features(panel, dataset, dataset.split.test_weeks[0]).assign(gap=np.nan)
     half = np.arange(len(features)) % 2 == 0
     told = two_sample.two_sample_auc(features[half], features[~half])
     assert 0.3 < told["auc"] < 0.7 and told["low"] <= told["auc"] <= told["high"]
@@ -112,8 +112,8 @@ def test_an_offered_items_elasticity_is_the_slope_of_the_model(dataset, user_mod
     found = []
     for slope in (1.0, 3.0):
         tensors = user_model.tensors | {
-            "price_slope": torch.full_like(user_model.tensors["price_slope"], slope),
-            "deal_factor": torch.ones_like(user_model.tensors["deal_factor"]),
+            "price_slope": torch.full_like(user_model.params.marketing.price_slope, slope),
+            "deal_factor": torch.ones_like(user_model.params.marketing.price_sensitivity),
         }
         found.append(-offer_elasticity(ChoiceShopper(tensors), dataset, rows))
     # Chances near 1 cannot rise as far as the rate does.

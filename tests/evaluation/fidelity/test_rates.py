@@ -7,29 +7,29 @@ import pandas as pd
 import pytest
 
 from bundlegym.evaluation.fidelity.rates import RATES, base_rates, totals
-from bundlegym.user_models.panel import real_tape
+from bundlegym.user_models.panel import logged_panel
 
 
 def test_rates_are_those_of_the_tape(dataset):
     shoppers, weeks = np.arange(0, dataset.n_shoppers, 2), dataset.split.test_weeks
-    tape = real_tape(dataset, weeks, shoppers)
-    real = totals(tape, dataset, weeks, shoppers)
+    panel = logged_panel(dataset, weeks, shoppers)
+    real = totals(panel, dataset, weeks, shoppers)
     found = {name: part["real"] for name, part in base_rates(real, real).items()}
     assert list(found) == list(RATES)
-    visits = tape["visit"].nunique()
+    visits = panel["visit"].nunique()
     assert found["visits_per_shopper_week"] == pytest.approx(visits / len(shoppers) / (weeks[1] - weeks[0]))
-    assert found["lines_per_visit"] == pytest.approx(len(tape) / visits)
-    assert found["units_per_line"] == pytest.approx(tape["quantity"].mean())
-    assert found["price_per_unit"] == pytest.approx(np.average(tape["price"], weights=tape["quantity"]))
+    assert found["lines_per_visit"] == pytest.approx(len(panel) / visits)
+    assert found["units_per_line"] == pytest.approx(panel["quantity"].mean())
+    assert found["price_per_unit"] == pytest.approx(np.average(panel["price"], weights=panel["quantity"]))
     past = dataset.visits.iloc[dataset.purchases["visit"]].reset_index(drop=True)
     past = past.assign(item=dataset.purchases["item"].to_numpy())
     before = past.loc[past["week"] < weeks[0], ["shopper", "item"]].drop_duplicates()
-    assert found["repeat_share"] == pytest.approx(len(tape.merge(before)) / len(tape))
+    assert found["repeat_share"] == pytest.approx(len(panel.merge(before)) / len(panel))
 
 
 def test_a_log_has_its_own_rates_without_doubt(dataset):
     shoppers, weeks = np.arange(dataset.n_shoppers), dataset.split.test_weeks
-    real = totals(real_tape(dataset, weeks, shoppers), dataset, weeks, shoppers)
+    real = totals(logged_panel(dataset, weeks, shoppers), dataset, weeks, shoppers)
     for part in base_rates(real, real).values():
         assert (part["ratio"], part["low"], part["high"]) == pytest.approx((1.0, 1.0, 1.0))
 

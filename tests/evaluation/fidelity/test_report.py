@@ -11,7 +11,7 @@ import pytest
 from bundlegym.data import DataConfig, prepare
 from bundlegym.evaluation.cli import evaluate
 from bundlegym.evaluation.fidelity.distributions import RETAILSYNTH
-from bundlegym.user_models.panel import real_tape
+from bundlegym.user_models.panel import logged_panel
 
 
 @pytest.fixture
@@ -55,7 +55,9 @@ def test_what_limits_a_figure_is_told_beside_it(command, tmp_path):
     known = np.flatnonzero(~dataset.split.held_out)
     first, end = dataset.split.test_weeks
     weeks = (first, end), (2 * first - end, first)
-    now, before = (real_tape(dataset, span, known).groupby("visit")["item"].size().mean() for span in weeks)
+    now, before = (
+        logged_panel(dataset, span, known).groupby("visit")["item"].size().mean() for span in weeks
+    )
     rates = figures["base_rates"]
     assert rates["lines_per_visit"]["ratio_of_drift"] == pytest.approx(before / now)
     assert rates["lines_per_visit"]["ratio"] == pytest.approx(1)

@@ -12,7 +12,7 @@ from bundlegym.recommenders.frequency import line_counts
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.estimation.exploration import _alike, _new_odds, fit_new_level
 from bundlegym.user_models.components.basket_size import on_grid
-from bundlegym.user_models.panel import simulated_tape
+from bundlegym.user_models.panel import simulated_panel
 
 
 def test_a_simulation_with_a_level_gives_it_back(dataset):
@@ -24,16 +24,18 @@ def test_a_simulation_with_a_level_gives_it_back(dataset):
     bought = line_counts(dataset, span) > 0
 
     def lived(model: ChoiceShopper, seed: int) -> pd.DataFrame:
-        """Several simulations on one tape: a single one holds few lines that are new."""
-        tapes = [simulated_tape(model, weeks, everyone, seed + i) for i in range(6)]
-        return pd.concat([tape.assign(visit=tape["visit"] + 1_000_000 * i) for i, tape in enumerate(tapes)])
+        """Several simulations on one panel: a single one holds few lines that are new."""
+        panels = [simulated_panel(model, weeks, everyone, seed + i) for i in range(6)]
+        return pd.concat(
+            [panel.assign(visit=panel["visit"] + 1_000_000 * i) for i, panel in enumerate(panels)]
+        )
 
-    tape = lived(ChoiceShopper(tensors | {"new_level": wanted}), 90)
+    panel = lived(ChoiceShopper(tensors | {"new_level": wanted}), 90)
     model = ChoiceShopper(tensors | {"new_level": torch.zeros_like(wanted)})
     before = _new_odds(lived(model, 50), bought)
-    fit_new_level(model, model.tensors, tape, bought, weeks, everyone, seed=0)
+    fit_new_level(model, model.tensors, panel, bought, weeks, everyone, seed=0)
     after = _new_odds(lived(model, 50), bought)
-    real = _new_odds(tape, bought)
+    real = _new_odds(panel, bought)
     # In so small a log odds answer little to a level, and luck is a large part of them.
     assert np.abs(after - real).mean() < 0.8 * np.abs(before - real).mean()
 
@@ -42,16 +44,16 @@ def test_odds_are_of_each_size_beside_all():
     # 1,000 baskets of one line that is known, 1,000 of two that are new.
     visit = np.r_[np.arange(1_000), np.repeat(np.arange(1_000, 2_000), 2)]
     item = np.r_[np.zeros(1_000, np.int64), np.tile([1, 2], 1_000)]
-    tape = pd.DataFrame({"visit": visit, "shopper": 0, "item": item})
-    odds = _new_odds(tape, np.array([[True, False, False]]))
+    panel = pd.DataFrame({"visit": visit, "shopper": 0, "item": item})
+    odds = _new_odds(panel, np.array([[True, False, False]]))
     assert odds[0] < -2 and odds[1] > 2
     assert odds[2:] == pytest.approx(0.0, abs=1e-6)  # of sizes that are not there, nothing is known
 
 
 def test_alike_are_pairs_of_lines_both_new_or_both_known():
-    tape = pd.DataFrame({"visit": [0, 0, 1, 1, 1, 2], "shopper": 0, "item": [0, 1, 0, 0, 1, 0]})
+    panel = pd.DataFrame({"visit": [0, 0, 1, 1, 1, 2], "shopper": 0, "item": [0, 1, 0, 0, 1, 0]})
     bought = np.array([[True, False]])
-    assert _alike(tape, bought) == pytest.approx((0 + 1 / 3) / 2)
+    assert _alike(panel, bought) == pytest.approx((0 + 1 / 3) / 2)
 
 
 def test_a_spread_makes_baskets_of_the_usual_and_baskets_of_something_new():
@@ -62,7 +64,7 @@ def test_a_spread_makes_baskets_of_the_usual_and_baskets_of_something_new():
     tensors = ChoiceShopper.fit(dataset, weeks=span, progress=lambda _: None, **options).tensors
     bought = line_counts(dataset, span) > 0
     worlds = [ChoiceShopper(tensors | {"new_spread": torch.tensor([spread])}) for spread in (0.0, 1.0)]
-    none, wide = (simulated_tape(world, weeks, everyone, seed=9) for world in worlds)
+    none, wide = (simulated_panel(world, weeks, everyone, seed=9) for world in worlds)
     assert _alike(wide, bought) > _alike(none, bought) + 0.02
     model = ChoiceShopper(tensors | {"new_spread": torch.zeros(1)})
     found = fit_new_level(model, model.tensors, wide, bought, weeks, everyone, seed=0)

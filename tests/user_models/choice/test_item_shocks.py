@@ -56,7 +56,7 @@ def test_a_draw_moves_lines_and_makes_no_more_of_them(expected):
     t = {name: torch.from_numpy(value) for name, value in no_effect().items()}
     t |= {"drift": torch.zeros(2, 8, ITEMS), "tried_from": torch.tensor([5])}
     assert not draw_drift(t, expected, seed=0).any()
-    t |= {"drift_variance": torch.full_like(t["drift_mean"], 0.2)}
+    t |= {"drift_variance": torch.full_like(p.item_shocks.shock_mean, 0.2)}
     drift = draw_drift(t, expected, seed=0)
     assert not drift[:, :5].any() and torch.equal(drift[:, 5], drift[:, 7])
     factor = drift[:, 5].double().exp().numpy()
@@ -83,8 +83,15 @@ def test_the_tail_follows_a_push():
 
 def test_it_befalls_weeks_after_the_fit_and_forecasts_know_nothing_of_it(user_model, dataset):
     t = user_model.tensors
-    assert not t["drift"][:, :20].any() and t["drift"][:, 20:].abs().min(dim=1).values.max() > 0
-    none = ChoiceShopper(t | {"drift": torch.zeros_like(t["drift"])} | tail_with(t, -t["drift"][REST]))
+    assert (
+        not p.item_shocks.item_shocks[:, :20].any()
+        and p.item_shocks.item_shocks[:, 20:].abs().min(dim=1).values.max() > 0
+    )
+    none = ChoiceShopper(
+        t
+        | {"drift": torch.zeros_like(p.item_shocks.item_shocks)}
+        | tail_with(t, -p.item_shocks.item_shocks[REST])
+    )
     visits = dataset.visits["week"].to_numpy()
     for week, alike in ((19, True), (22, False)):
         state = user_model.at_visits(dataset, np.flatnonzero(visits == week)[:64])

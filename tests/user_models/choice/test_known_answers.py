@@ -12,7 +12,7 @@ from bundlegym.data import DataConfig, Dataset, Log, build_dataset
 from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.user_models.choice.estimation.coefficients import fit_coefficients
 from bundlegym.user_models.components.marketing import Marketing
-from bundlegym.user_models.components.preferences import Taste
+from bundlegym.user_models.components.preferences import Preferences
 from bundlegym.user_models.components.trip_effects import synergy_share
 
 PRICE, DISPLAY = 2.0, 0.7
@@ -123,7 +123,7 @@ def test_substitution_within_a_subcategory_comes_out(neighbours: float):
 
 def test_tastes_come_out(world: World):
     everyone = np.ones(SHOPPERS, dtype=bool)
-    taste = Taste.fit(world.dataset, world.weeks, everyone)
+    taste = Preferences.fit(world.dataset, world.weeks, everyone)
     one_hot = np.eye(CATEGORIES)[np.arange(ITEMS) % CATEGORIES]
     found, wanted = (np.log(np.exp(table) @ one_hot) for table in (taste.log_share, world.log_rate))
     found, wanted = (table - table.mean(1, keepdims=True) for table in (found, wanted))

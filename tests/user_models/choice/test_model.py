@@ -13,13 +13,13 @@ from bundlegym.user_models.base import TAKE
 @pytest.fixture
 def visit(user_model):
     n = 256
-    shopper = torch.arange(n) % user_model.tensors["shortlist"].shape[0]
+    shopper = torch.arange(n) % user_model.params.shortlists.shortlist.shape[0]
     state = user_model.reset(shopper, torch.full((n,), 70))
     return state, Draws(0, torch.arange(n), torch.zeros(n, dtype=torch.int64))
 
 
 def offer(user_model, state, discount: float) -> Offer:
-    items = user_model.tensors["shortlist"][state["shopper"]][:, :3]
+    items = user_model.params.shortlists.shortlist[state["shopper"]][:, :3]
     return Offer(items, torch.full((len(items),), discount))
 
 
@@ -45,7 +45,7 @@ def test_takers_hold_the_whole_bundle_at_the_discount(user_model, visit):
     state, draws = visit
     made = offer(user_model, state, 0.6)
     response, _ = user_model.respond(state, made, draws)
-    shelf = user_model.tensors["shelf_price"][10]
+    shelf = user_model.params.prices.shelf_price[10]
     for row in (response.choice == TAKE).nonzero()[:10, 0].tolist():
         mine = response.row == row
         basket = dict(
@@ -69,7 +69,7 @@ def test_respond_does_not_change_the_state_it_is_given(user_model, visit):
 
 def test_fit_finds_the_price_response_of_the_synthetic_log(user_model):
     # The synthetic log is drawn with a price response; a promotion must raise the odds of a purchase.
-    assert (user_model.tensors["coefficient_price"] > 0.5).all()
+    assert (user_model.params.coefficients.price > 0.5).all()
 
 
 def test_save_and_load_give_the_same_answers(user_model, visit, tmp_path):

@@ -28,7 +28,7 @@ def model(dataset) -> ChoiceShopper:
 
 
 def test_a_history_is_of_earlier_visits_off_the_shortlist(dataset, model):
-    shortlist, week = model.tensors["shortlist"].numpy(), 10
+    shortlist, week = model.params.shortlists.shortlist.numpy(), 10
     visits, purchases = dataset.visits, dataset.purchases
     rows = np.flatnonzero(visits["week"] >= 12)[::97]
     found = tried_at_visits(dataset, shortlist, rows, week)
@@ -83,11 +83,11 @@ def bought_share(model: ChoiceShopper, state: dict, item: int, *, offered: bool 
 def shopper_and_item(model) -> tuple[int, int]:
     """Somebody, and an item off the shortlist that they never bought."""
     t = model.tensors
-    start = t["memory_start"]
-    for shopper in range(len(t["shortlist"])):
-        remembered = t["memory_item"][start[shopper] : start[shopper + 1]]
-        known = torch.cat([t["shortlist"][shopper], remembered])
-        unknown = np.setdiff1d(np.arange(len(t["group"])), known.numpy())
+    start = p.long_tail.memory_start
+    for shopper in range(len(p.shortlists.shortlist)):
+        remembered = p.long_tail.memory_item[start[shopper] : start[shopper + 1]]
+        known = torch.cat([p.shortlists.shortlist[shopper], remembered])
+        unknown = np.setdiff1d(np.arange(len(p.catalogue.subcategory)), known.numpy())
         if len(unknown):
             return shopper, int(unknown[0])
     raise AssertionError("everybody knows everything")
@@ -99,24 +99,24 @@ def test_what_was_tried_comes_back_and_an_offer_does_not_keep_it_away(model, sho
     flat = {name: torch.zeros_like(model.tensors[name]) for name in ("price_push", "promotion_push")}
     model = ChoiceShopper({**model.tensors, **flat})
     state = model.reset(torch.full((N,), shopper), torch.full((N,), DAY))
-    tried = state["tried"].clone()
+    tried = state["recent_trials"].clone()
     tried[:, :3] = item
-    never, often = (bought_share(model, state | {"tried": x}, item) for x in (state["tried"], tried))
+    never, often = (bought_share(model, state | {"tried": x}, item) for x in (state["recent_trials"], tried))
     assert often > 2 * never
     offered = bought_share(model, state | {"tried": tried}, item, offered=True)
     assert offered == pytest.approx(often, rel=0.25)
 
 
 def test_what_is_bought_off_the_shortlist_is_known_at_the_next_visit(model):
-    shopper = torch.arange(len(model.tensors["shortlist"]))
+    shopper = torch.arange(len(model.params.shortlists.shortlist))
     state = model.reset(shopper, torch.full_like(shopper, DAY))
-    assert (state["tried"] == NONE).all()
+    assert (state["recent_trials"] == NONE).all()
     draws = Draws(3, shopper, torch.zeros_like(shopper))
     response, after = model.respond(state, Offer.nothing(len(shopper), 1, model.device), draws)
-    key = model.tensors["shortlist"] + shopper[:, None] * 10_000
+    key = model.params.shortlists.shortlist + shopper[:, None] * 10_000
     off = ~torch.isin(response.row * 10_000 + response.item, key)
-    row, slot = (after["tried"] >= 0).nonzero(as_tuple=True)
-    found = sorted(zip(row.tolist(), after["tried"][row, slot].tolist(), strict=True))
+    row, slot = (after["recent_trials"] >= 0).nonzero(as_tuple=True)
+    found = sorted(zip(row.tolist(), after["recent_trials"][row, slot].tolist(), strict=True))
     assert found == sorted(zip(response.row[off].tolist(), response.item[off].tolist(), strict=True))
     assert off.any()
 
@@ -124,7 +124,7 @@ def test_what_is_bought_off_the_shortlist_is_known_at_the_next_visit(model):
 def test_a_history_makes_its_items_likelier(model, shopper_and_item):
     shopper, item = shopper_and_item
     state = model.reset(torch.tensor([shopper]), torch.tensor([DAY]))
-    tried = state["tried"].clone()
+    tried = state["recent_trials"].clone()
     tried[0, 0] = item
-    before, after = (model.log_share(state | {"tried": x})[0] for x in (state["tried"], tried))
+    before, after = (model.log_share(state | {"tried": x})[0] for x in (state["recent_trials"], tried))
     assert after[item] > before[item] and float(after.exp().sum()) == pytest.approx(1, abs=1e-4)

@@ -24,9 +24,9 @@ def lines(response: Response) -> dict[tuple[int, int], tuple[int, float]]:
 def offers(model: ChoiceShopper, shopper: torch.Tensor) -> Offer:
     """Some of the shortlist, some of anything, some smaller than others; nothing to the twins."""
     generator = torch.Generator().manual_seed(0)
-    known = model.tensors["shortlist"][shopper[:N]]
+    known = model.params.shortlists.shortlist[shopper[:N]]
     favourites = known.gather(1, torch.randint(known.shape[1], (N, 2), generator=generator))
-    others = torch.randint(len(model.tensors["category"]), (N, 2), generator=generator)
+    others = torch.randint(len(model.params.catalogue.category), (N, 2), generator=generator)
     items = torch.cat([favourites, others], 1)
     items[torch.rand(N, 4, generator=generator) < 0.25] = -1
     discount = torch.rand(N, generator=generator) * 0.6
@@ -36,15 +36,20 @@ def offers(model: ChoiceShopper, shopper: torch.Tensor) -> Offer:
 def with_two_products(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """As if the items of a subcategory were flavours of two products, which are substitutes; flavours are
     bought together, and of substitutes one is often enough; a level for each subcategory and trip."""
-    group = tensors["group"][tensors["tail_item"]]
+    group = params.catalogue.subcategory[params.long_tail.tail_item]
     first = torch.searchsorted(group, group)
     size = torch.bincount(group)[group]
     ordered = 2 * group + (2 * (torch.arange(len(group)) - first) >= size)
-    product = torch.empty_like(group).scatter_(0, tensors["tail_item"], ordered)
+    product = torch.empty_like(group).scatter_(0, params.long_tail.tail_item, ordered)
     start = torch.searchsorted(ordered, torch.arange(2 * int(group.max()) + 3))
     enough = torch.linspace(-2.0, 0.0, int(group.max()) + 1)
-    level = torch.linspace(-1.0, 1.0, tensors["group_level"].numel()).reshape_as(tensors["group_level"])
-    new = {"new_level": torch.linspace(-1.0, 1.0, len(tensors["new_level"])), "new_spread": torch.ones(1)}
+    level = torch.linspace(-1.0, 1.0, params.size_constants.size_constants.numel()).reshape_as(
+        params.size_constants.size_constants
+    )
+    new = {
+        "new_level": torch.linspace(-1.0, 1.0, len(params.exploration.explore_level)),
+        "new_spread": torch.ones(1),
+    }
     more = new | {"follow": torch.full((len(start) - 1,), 0.6), "enough": enough, "group_level": level}
     return tensors | more | {"product": product, "product_start": start}
 
@@ -53,17 +58,17 @@ def with_coupons_and_habit(tensors: dict[str, torch.Tensor]) -> dict[str, torch.
     """Three campaigns, in every other week, each to half of the shoppers and for half of the items; half of
     the trials leave a habit."""
     generator = torch.Generator().manual_seed(0)
-    member = torch.rand(len(tensors["shortlist"]), 3, generator=generator) < 0.5
-    push = (torch.rand(3, len(tensors["category"]), generator=generator) < 0.5).float()
-    week = (torch.arange(len(tensors["shelf_price"])) % 2).float()[:, None] * torch.tensor([1.0, 0.4, 0.7])
+    member = torch.rand(len(params.shortlists.shortlist), 3, generator=generator) < 0.5
+    push = (torch.rand(3, len(params.catalogue.category), generator=generator) < 0.5).float()
+    week = (torch.arange(len(params.prices.shelf_price)) % 2).float()[:, None] * torch.tensor([1.0, 0.4, 0.7])
     campaigns = {"campaign_member": member, "campaign_week": week, "coupon_push": push}
     return tensors | campaigns | {"trial_habit": torch.tensor([0.5])}
 
 
 def with_drift(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """In all weeks, of each item its own; and an answer to promotions that is no part of it."""
-    drift = torch.randn(tensors["drift"].shape, generator=torch.Generator().manual_seed(0)) / 2
-    answer = torch.linspace(1.5, 0.3, len(tensors["coefficient_promotion_answer"]))
+    drift = torch.randn(params.item_shocks.item_shocks.shape, generator=torch.Generator().manual_seed(0)) / 2
+    answer = torch.linspace(1.5, 0.3, len(params.coefficients.promotion_sensitivity))
     return (
         tensors | {"drift": drift, "coefficient_promotion_answer": answer} | tail_with(tensors, drift[REST])
     )
@@ -71,7 +76,9 @@ def with_drift(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 def with_synergy(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Of either sign, between all categories; and exposure that wears out."""
-    synergy = torch.randn(tensors["synergy"].shape, generator=torch.Generator().manual_seed(1)) * 0.3
+    synergy = (
+        torch.randn(params.complementarity.synergy.shape, generator=torch.Generator().manual_seed(1)) * 0.3
+    )
     return tensors | {"synergy": (synergy + synergy.T) / 2, "wear_out": torch.tensor([1.0, 0.6, 0.3])}
 
 
@@ -90,7 +97,7 @@ def test_both_paths_decide_alike(user_model, options, more):
     if more:
         tensors = with_synergy(with_drift(with_coupons_and_habit(with_two_products(tensors))))
     model = ChoiceShopper(tensors, **options)
-    shopper = (torch.arange(N) % len(model.tensors["shortlist"])).repeat(2)
+    shopper = (torch.arange(N) % len(model.params.shortlists.shortlist)).repeat(2)
     state = model.reset(shopper, (torch.arange(N) % 100 + 30).repeat(2))
     offer, episode = offers(model, shopper), torch.arange(N).repeat(2)
     differ, bought = 0, 0
@@ -106,8 +113,8 @@ def test_both_paths_decide_alike(user_model, options, more):
         assert set(wanted) == set(state)
         for name in ("shopper", "day", "since", "last_trip", "shown", "shown_week", "shown_run"):
             assert torch.equal(wanted[name], state[name]), name
-        assert (wanted["last"] != state["last"]).sum() <= 2
-        assert (wanted["tried"] != state["tried"]).any(1).sum() <= differ
+        assert (wanted["last_bought"] != state["last_bought"]).sum() <= 2
+        assert (wanted["recent_trials"] != state["recent_trials"]).any(1).sum() <= differ
     # A running sum of float32 rates may put a draw that falls on a border on its other side.
     assert bought > 2 * N and differ <= max(2, bought // 1_000)
 
@@ -115,12 +122,12 @@ def test_both_paths_decide_alike(user_model, options, more):
 def test_both_paths_appraise_alike(user_model):
     tensors = with_synergy(with_drift(with_coupons_and_habit(with_two_products(user_model.tensors))))
     model = ChoiceShopper(tensors, offer_exposure=1.0)
-    shopper = torch.arange(N) % len(tensors["shortlist"])
+    shopper = torch.arange(N) % len(params.shortlists.shortlist)
     state, draws = (
         model.reset(shopper, torch.arange(N) % 100 + 30),
         Draws(1, shopper, torch.zeros_like(shopper)),
     )
-    items = torch.randint(len(tensors["category"]), (N, 9), generator=torch.Generator().manual_seed(2))
+    items = torch.randint(len(params.catalogue.category), (N, 9), generator=torch.Generator().manual_seed(2))
     compiled = model._appraise_compiled(state, items, draws)
     reference = model._appraise_reference(state, items, draws)
     assert torch.equal(compiled[0], reference[0]) and torch.equal(compiled[1], reference[1])

@@ -11,8 +11,7 @@ from bundlegym.data import DataConfig, Dataset, Log, build_dataset
 from bundlegym.user_models import ChoiceShopper, Draws, Offer
 from bundlegym.user_models.base import TAKE
 from bundlegym.user_models.choice.reference.substitution import fit_enough
-from bundlegym.user_models.components.preferences import subcategories
-from bundlegym.user_models.panel import simulated_tape
+from bundlegym.user_models.panel import simulated_panel
 from tests.user_models.logs import weekly_lines
 
 SHOPPERS, WEEKS, GROUPS, ITEMS = 600, 40, 12, 6  # items of each group
@@ -51,17 +50,17 @@ def drawn() -> Dataset:
 def test_it_is_told_from_taste_in_a_drawn_log(drawn):
     model = ChoiceShopper.fit(drawn, weeks=(0, WEEKS), epochs=1, progress=lambda _: None)
     odd = drawn.items["subcategory"].str[-2:].astype(int).groupby(subcategories(drawn)).first() % 2 == 1
-    found = model.tensors["enough"].numpy()
+    found = model.params.substitution.substitution.numpy()
     assert np.abs(found[~odd]).max() < 0.1
     assert found[odd].mean() == pytest.approx(ENOUGH, rel=0.1)
 
 
 def test_a_simulation_with_it_gives_it_back(dataset, user_model):
-    known = torch.tensor([0.0, ENOUGH]).repeat(len(user_model.tensors["enough"]) // 2)
+    known = torch.tensor([0.0, ENOUGH]).repeat(len(user_model.params.substitution.substitution) // 2)
     shoppers, weeks = np.arange(dataset.n_shoppers), (6, 22)
-    tape = simulated_tape(with_enough(user_model, known), weeks, shoppers, seed=100)
+    panel = simulated_panel(with_enough(user_model, known), weeks, shoppers, seed=100)
     model = with_enough(user_model, torch.zeros_like(known))
-    found = fit_enough(model, model.tensors, tape, weeks, shoppers, seed=0)
+    found = fit_enough(model, model.tensors, panel, weeks, shoppers, seed=0)
     assert found[0::2].min() > -0.2  # some 1,500 pairs each, of shoppers with much luck in common
     assert found[1::2].mean() == pytest.approx(ENOUGH, rel=0.1)
 
@@ -76,7 +75,7 @@ def pairs_offered(
     """Shoppers (n,), items (n, 2) of one subcategory each, discounts (n,)."""
     generator = torch.Generator().manual_seed(0)
     one = torch.randint(dataset.n_items, (n,), generator=generator)
-    alike = model.tensors["group"] == model.tensors["group"][one, None]
+    alike = model.params.catalogue.subcategory == model.params.catalogue.subcategory[one, None]
     alike[torch.arange(n), one] = False
     other = alike.float().multinomial(1, generator=generator)[:, 0]
     shopper = torch.randint(dataset.n_shoppers, (n,), generator=generator)
@@ -90,8 +89,8 @@ def answer(model: ChoiceShopper, shopper: torch.Tensor, items: torch.Tensor, dis
 
 def test_a_bundle_of_substitutes_is_worth_no_more_than_if_they_were_flavours(dataset, user_model):
     shopper, items, discount = pairs_offered(dataset, user_model)
-    less = torch.full_like(user_model.tensors["enough"], -1.0)
-    flavours = user_model.tensors | {"product": torch.zeros_like(user_model.tensors["product"])}
+    less = torch.full_like(user_model.params.substitution.substitution, -1.0)
+    flavours = user_model.tensors | {"product": torch.zeros_like(user_model.params.variants.product_line)}
     takers = [
         answer(ChoiceShopper(tensors | {"enough": less}), shopper, items, discount).choice == TAKE
         for tensors in (user_model.tensors, flavours)
@@ -101,12 +100,15 @@ def test_a_bundle_of_substitutes_is_worth_no_more_than_if_they_were_flavours(dat
 
 def test_of_substitutes_bought_the_first_is_kept_and_of_those_taken_all(dataset, user_model):
     shopper, items, _ = pairs_offered(dataset, user_model)
-    strict = with_enough(user_model, torch.full_like(user_model.tensors["enough"], -30.0))
+    strict = with_enough(user_model, torch.full_like(user_model.params.substitution.substitution, -30.0))
     response = answer(strict, shopper, items, torch.full((len(items),), 0.6))
     bundle = ((response.item[:, None] == items[response.row]).any(1)) & (
         response.choice[response.row] == TAKE
     )
-    key = response.row * len(user_model.tensors["enough"]) + user_model.tensors["group"][response.item]
+    key = (
+        response.row * len(user_model.params.substitution.substitution)
+        + user_model.params.catalogue.subcategory[response.item]
+    )
     assert (torch.bincount(key[~bundle]) <= 1).all()
     assert not torch.isin(key[~bundle], key[bundle]).any()
     whole = response.choice == TAKE
@@ -115,7 +117,7 @@ def test_of_substitutes_bought_the_first_is_kept_and_of_those_taken_all(dataset,
     # Nobody goes home without anything because of substitutes, or of an offer. (Without either, a visit may
     # be empty where its one purchase is drawn off the shortlist and the whole catalogue is on it.)
     nothing = torch.full_like(items, -1)
-    free = with_enough(user_model, torch.zeros_like(user_model.tensors["enough"]))
+    free = with_enough(user_model, torch.zeros_like(user_model.params.substitution.substitution))
     before = answer(free, shopper, nothing, torch.zeros(len(items))).row.unique()
     assert len(before) > 0.99 * len(items)
     assert torch.isin(before, answer(strict, shopper, nothing, torch.zeros(len(items))).row).all()
@@ -124,4 +126,4 @@ def test_of_substitutes_bought_the_first_is_kept_and_of_those_taken_all(dataset,
 
 def test_too_few_weeks_to_tell_have_no_effect(dataset):
     model = ChoiceShopper.fit(dataset, weeks=(0, 3), epochs=1, progress=lambda _: None)
-    assert not model.tensors["enough"].any()
+    assert not model.params.substitution.substitution.any()

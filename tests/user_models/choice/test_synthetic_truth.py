@@ -38,22 +38,22 @@ def test_wear_out(year: Dataset) -> None:
 
 def test_price_display_and_mailer(year: Dataset, fitted: ChoiceShopper) -> None:
     t = fitted.tensors
-    assert float(t["coefficient_price"].mean()) == pytest.approx(-TRUTH.elasticity, rel=0.15)
-    assert float(t["coefficient_display"]) == pytest.approx(TRUTH.display, rel=0.25)
+    assert float(p.coefficients.price.mean()) == pytest.approx(-TRUTH.elasticity, rel=0.15)
+    assert float(p.coefficients.display) == pytest.approx(TRUTH.display, rel=0.25)
     # One coefficient for all weeks of a run: the mean of what they do.
     weeks = fit_wear_out(year, year.split.train_weeks, ~year.split.held_out, _everything(year)).item_weeks
     usual = TRUTH.mailer * np.average(TRUTH.wear_out, weights=weeks)
-    assert float(t["coefficient_mailer"]) == pytest.approx(usual, rel=0.25)
+    assert float(p.coefficients.mailer) == pytest.approx(usual, rel=0.25)
 
 
 def test_synergy(year: Dataset, fitted: ChoiceShopper) -> None:
     weeks, shoppers = year.split.train_weeks, ~year.split.held_out
-    push = (fitted.tensors["price_push"] + fitted.tensors["promotion_push"]).numpy()
+    push = (fitted.params.marketing.price_effect + fitted.params.marketing.promotion_effect).numpy()
     taste = shares_by_category(year, weeks, shoppers)
     share, error = synergy_share(year, taste, push, weeks, shoppers)
     # Either of two raises the other and nothing else lifts them: half of the lift in either direction.
     assert share > 3 * error and share == pytest.approx(0.5, abs=2 * error)
-    found = fitted.tensors["synergy"].numpy()
+    found = fitted.params.complementarity.synergy.numpy()
     code = dict(zip(year.items["category"], taste.category, strict=True))
     planted = np.zeros(found.shape, dtype=bool)
     for first, second in TRUTH.complements:

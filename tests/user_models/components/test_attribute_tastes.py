@@ -12,8 +12,8 @@ from bundlegym.user_models import ChoiceShopper, Draws
 from bundlegym.user_models.choice.reference.long_tail import tail_items, tail_tables
 from bundlegym.user_models.choice.reference.recent_trials import NONE, TRIED
 from bundlegym.user_models.choice.reference.utility import unbought
-from bundlegym.user_models.components.attribute_tastes import fit_leanings, trait_range, traits
-from bundlegym.user_models.components.preferences import Taste
+from bundlegym.user_models.components.attribute_tastes import fit_attribute_tastes, trait_range, traits
+from bundlegym.user_models.components.preferences import Preferences
 from tests.user_models.logs import weekly_lines
 
 SHOPPERS, GROUPS, SIZE, LINES = 400, 60, 8, 60
@@ -36,7 +36,7 @@ def drawn(spread: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray
 @pytest.mark.parametrize("spread", [(0.8, 0.3), (0.5, 0.0), (0.0, 0.0)])
 def test_leanings_come_out(spread):
     trait, within, theta, bought = drawn(spread)
-    found = fit_leanings(trait, bought, GROUP, within, EVERYONE)
+    found = fit_attribute_tastes(trait, bought, GROUP, within, EVERYONE)
     for k in range(len(spread)):
         if spread[k] == 0:
             assert found[:, k].std() < 0.05
@@ -50,8 +50,8 @@ def test_variances_come_from_the_shoppers_asked_for():
     trait, within, _, bought = drawn((0.8, 0.3))
     half = np.arange(SHOPPERS) < SHOPPERS // 2
     bought[~half] = False
-    found = fit_leanings(trait, bought, GROUP, within, half)
-    assert (found[half] == fit_leanings(trait, bought[half], GROUP, within, half[half])).all()
+    found = fit_attribute_tastes(trait, bought, GROUP, within, half)
+    assert (found[half] == fit_attribute_tastes(trait, bought[half], GROUP, within, half[half])).all()
     assert (found[~half] == 0).all()  # of whom nothing is known
 
 
@@ -76,18 +76,18 @@ def leaning_log() -> Dataset:
 
 
 def test_traits_are_apart_from_the_subcategory_and_of_brands_beside_the_greatest(leaning_log):
-    taste = Taste.fit(leaning_log, (0, 20), EVERYONE)
+    taste = Preferences.fit(leaning_log, (0, 20), EVERYONE)
     popularity = np.exp(taste.log_within)
-    found = traits(leaning_log, (0, 20), taste.group, popularity)
+    found = traits(leaning_log, (0, 20), taste.subcategory, popularity)
     assert found.shape == (leaning_log.n_items, 3)
-    mean = np.bincount(taste.group, popularity * found[:, 2])
+    mean = np.bincount(taste.subcategory, popularity * found[:, 2])
     assert abs(mean).max() < 1e-4
     alder = (leaning_log.items["brand"] == "Alder").to_numpy()
     assert found[alder, 2].min() > 0 > found[~alder, 2].max()
 
 
 def test_shares_lean_in_subcategories_where_nothing_was_bought(leaning_log):
-    taste = Taste.fit(leaning_log, (0, 20), EVERYONE)
+    taste = Preferences.fit(leaning_log, (0, 20), EVERYONE)
     share = np.exp(taste.log_share)
     assert share.sum(1) == pytest.approx(1.0, abs=0.02)  # trends add to one shopper's and take from another's
     price = np.log(leaning_log.list_price.mean(1))
@@ -99,11 +99,11 @@ def test_shares_lean_in_subcategories_where_nothing_was_bought(leaning_log):
 
 def test_leanings_leave_the_share_of_a_subcategory_as_it_is(leaning_log):
     t = ChoiceShopper.fit(leaning_log, weeks=(0, 20), epochs=1, progress=lambda _: None).tensors
-    shopper, n_items = torch.arange(20), len(t["group"])
+    shopper, n_items = torch.arange(20), len(p.catalogue.subcategory)
     rate = unbought(t, shopper, torch.arange(n_items).expand(20, -1)).exp()
-    of_group = torch.zeros(n_items, int(t["group"].max()) + 1)
-    of_group[torch.arange(n_items), t["group"]] = 1.0
-    total = t["tail_weight"][shopper, :-1] * (t["log_within"].exp() @ of_group)
+    of_group = torch.zeros(n_items, int(p.catalogue.subcategory.max()) + 1)
+    of_group[torch.arange(n_items), p.catalogue.subcategory] = 1.0
+    total = p.long_tail.tail_weight[shopper, :-1] * (p.long_tail.log_within.exp() @ of_group)
     assert torch.allclose(rate @ of_group, total, rtol=1e-4)
 
 
@@ -159,12 +159,17 @@ def test_the_tail_draws_for_each_class_of_answers_to_a_price():
 
 def test_who_answers_more_to_a_price_is_in_a_higher_class_that_answers_more(user_model):
     t = user_model.tensors
-    factor, row = t["deal_factor"], t["deal_class"]
+    factor, row = p.marketing.price_sensitivity, p.marketing.sensitivity_class
     assert factor[row == 0].max() <= factor[row == 1].min()
     assert torch.bincount(row).min() >= len(row) // 2
-    weeks = len(t["price_push"])
-    by_class = t["tail_attraction"].reshape(2, weeks, -1)[:, :, :-1]
-    cut = torch.zeros(weeks, by_class.shape[2]).index_add(1, t["group"], (t["price_push"] > 0).float()) > 0
+    weeks = len(p.marketing.price_effect)
+    by_class = p.long_tail.tail_attraction.reshape(2, weeks, -1)[:, :, :-1]
+    cut = (
+        torch.zeros(weeks, by_class.shape[2]).index_add(
+            1, p.catalogue.subcategory, (p.marketing.price_effect > 0).float()
+        )
+        > 0
+    )
     more = torch.log(by_class[1] / by_class[0])
     assert more[cut].mean() > 0.005 and more[~cut].max() < 1e-4 and more[~cut].mean() < 0
 
@@ -178,7 +183,7 @@ def test_an_item_on_its_way_out_is_liked_less_by_all_who_bought_it():
     items = pd.DataFrame({"item": np.arange(20), "category": "c", "subcategory": "s"})
     log = Log("drawn", weekly_lines(bought), items=items)
     dataset = build_dataset(log, DataConfig(log="drawn", min_purchases=1))
-    taste = Taste.fit(dataset, (0, 40), np.ones(400, dtype=bool))
+    taste = Preferences.fit(dataset, (0, 40), np.ones(400, dtype=bool))
     often = taste.count[:, 0] > 2
     share, before = np.exp(taste.log_share)[often, 0], np.exp(taste.log_share - taste.trend)[often, 0]
     assert taste.trend[0] < -0.4 and np.abs(taste.trend[1:]).max() < 0.2

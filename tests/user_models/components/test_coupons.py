@@ -20,7 +20,7 @@ from bundlegym.user_models.components.coupons import (
     take_up,
     usual_push,
 )
-from bundlegym.user_models.panel import real_tape
+from bundlegym.user_models.panel import logged_panel
 from tests.user_models.logs import START, weekly_lines
 
 SHOPPERS, ITEMS, WEEKS, CAMPAIGNS, ITEMS_A_CAMPAIGN = 500, 120, 40, 8, 6
@@ -128,14 +128,16 @@ def test_a_coupon_reaches_its_members_in_its_weeks() -> None:
 
 def test_a_fit_takes_the_effect_where_it_is_told_from_none() -> None:
     told = ChoiceShopper.fit(draw(0.5), weeks=WHOLE, shoppers=EVERYONE, shortlist_size=30, epochs=1)
-    assert float(told.tensors["coupon_push"].max()) == pytest.approx(float(told.tensors["coupon_effect"][0]))
+    assert float(told.params.coupons.coupon_utility.max()) == pytest.approx(
+        float(told.params.coupons.coupon_effect[0])
+    )
     none = ChoiceShopper.fit(draw(0.0), weeks=WHOLE, shoppers=EVERYONE, shortlist_size=30, epochs=1)
-    assert none.tensors["coupon_push"].numel() == 0
+    assert none.params.coupons.coupon_utility.numel() == 0
 
 
 def test_lines_of_couponed_items_are_counted_by_who_holds_a_coupon() -> None:
-    tapes = {effect: real_tape(draw(effect), WHOLE, np.arange(SHOPPERS)) for effect in (0.0, 0.5)}
-    found = {effect: coupon_lines(tape, draw(effect)) for effect, tape in tapes.items()}
+    panels = {effect: logged_panel(draw(effect), WHOLE, np.arange(SHOPPERS)) for effect in (0.0, 0.5)}
+    found = {effect: coupon_lines(panel, draw(effect)) for effect, panel in panels.items()}
     assert found[0.0]["holders"] > 1.3 * found[0.0]["others"]  # they like the items
     more = np.log(found[0.5]["holders"] / found[0.0]["holders"])
     assert more == pytest.approx(0.5, abs=0.1)

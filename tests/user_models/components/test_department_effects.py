@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from bundlegym.user_models import ChoiceShopper, Draws
-from bundlegym.user_models.choice.reference.utility import department_shift
+from bundlegym.user_models.choice.reference.utility import department_effect
 from bundlegym.user_models.components.basket_size import GRID
 from bundlegym.user_models.components.department_effects import department_pairs, fit_department_spread
-from bundlegym.user_models.panel import simulated_tape
+from bundlegym.user_models.panel import simulated_panel
 
 
 def test_pairs_are_counted_by_size_of_basket_beside_shares() -> None:
@@ -34,12 +34,12 @@ def tensors(dataset) -> dict[str, torch.Tensor]:
 def test_the_spread_of_a_simulated_log_comes_out(dataset, tensors, spread: float) -> None:
     last = dataset.split.train_weeks[1]
     weeks, everyone = (last - 6, last), np.arange(dataset.n_shoppers)
-    wanted = torch.full_like(tensors["department_spread"], spread)
+    wanted = torch.full_like(params.department_trips.department_spread, spread)
     world = ChoiceShopper(tensors | {"department_spread": wanted})
-    tapes = [simulated_tape(world, weeks, everyone, 90 + i) for i in range(4)]
-    tape = pd.concat([tape.assign(visit=tape["visit"] + 1_000_000 * i) for i, tape in enumerate(tapes)])
+    panels = [simulated_panel(world, weeks, everyone, 90 + i) for i in range(4)]
+    panel = pd.concat([panel.assign(visit=panel["visit"] + 1_000_000 * i) for i, panel in enumerate(panels)])
     model = ChoiceShopper(dict(tensors))
-    found = fit_department_spread(model, model.tensors, tape, weeks, everyone, seed=0)
+    found = fit_department_spread(model, model.tensors, panel, weeks, everyone, seed=0)
     assert found.shape == (len(GRID), wanted.shape[1])
     middle = found[(GRID > 2) & (GRID < 20)].mean()  # of others this log holds few baskets
     assert middle == pytest.approx(spread, abs=0.25)
@@ -47,10 +47,10 @@ def test_the_spread_of_a_simulated_log_comes_out(dataset, tensors, spread: float
 
 def test_what_departments_add_leaves_rates_as_they_are_on_average(tensors) -> None:
     n = 20_000
-    t = tensors | {"department_spread": torch.full_like(tensors["department_spread"], 0.8)}
+    t = tensors | {"department_spread": torch.full_like(params.department_trips.department_spread, 0.8)}
     draws = Draws(0, torch.arange(n), torch.zeros(n, dtype=torch.int64))
-    shift = department_shift(t, draws, torch.zeros(n, dtype=torch.int64))
+    shift = department_effect(t, draws, torch.zeros(n, dtype=torch.int64))
     assert shift.exp().mean(0).numpy() == pytest.approx(1.0, abs=0.03)
-    one, other = (t["category_department"] == d for d in (0, 1))
+    one, other = (p.catalogue.department_of_category == d for d in (0, 1))
     assert (shift[:, one] == shift[:, one][:, :1]).all()
     assert abs(np.corrcoef(shift[:, one][:, 0], shift[:, other][:, 0])[0, 1]) < 0.03

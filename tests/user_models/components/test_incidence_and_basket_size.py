@@ -14,13 +14,13 @@ from bundlegym.user_models.components.basket_size import (
     GRID,
     LAST_EDGES,
     LOG_GRID,
-    fit_trips,
+    fit_basket_size,
     gap_shares,
     size_factors,
     trip_class,
     trips_before,
 )
-from bundlegym.user_models.components.incidence import fit_rhythm, hazards
+from bundlegym.user_models.components.incidence import fit_incidence, hazards
 from tests.user_models.logs import START
 
 SHOPPERS, WEEKS, ITEMS = 300, 30, 60
@@ -67,7 +67,7 @@ def _dataset(visits: pd.DataFrame) -> Dataset:
 
 
 def test_a_trip_after_a_big_one_is_smaller(world: World):
-    trips = fit_trips(world.dataset, (0, WEEKS), np.ones(SHOPPERS, bool))
+    trips = fit_basket_size(world.dataset, (0, WEEKS), np.ones(SHOPPERS, bool))
     factor = trips["trip_gap"]
     assert factor[3:, 1] / factor[1:3, 1].mean() == pytest.approx(AFTER_BIG, rel=0.15)
     assert factor[1:3, 1] / factor[1:3, 3] == pytest.approx(1.0, rel=0.1)  # days alone do nothing
@@ -75,7 +75,7 @@ def test_a_trip_after_a_big_one_is_smaller(world: World):
 
 def test_each_visit_and_week_knows_the_trip_before(world: World):
     dataset, visits = world.dataset, world.dataset.visits
-    trips = fit_trips(dataset, (0, WEEKS), np.ones(SHOPPERS, bool))
+    trips = fit_basket_size(dataset, (0, WEEKS), np.ones(SHOPPERS, bool))
     lines = np.bincount(dataset.purchases["visit"], minlength=len(visits))
     shopper, week, visit = 7, 12, np.arange(len(visits))
     mine = visit[(visits["shopper"] == shopper) & (visits["week"] < week)]
@@ -93,7 +93,7 @@ def test_a_planned_trip_is_of_the_class_of_its_lines():
 
 
 def test_heavy_and_rare_visitors_come_as_often_as_they_do(world: World):
-    rhythm = fit_rhythm(world.dataset, (0, WEEKS), np.ones(SHOPPERS, bool))
+    rhythm = fit_incidence(world.dataset, (0, WEEKS), np.ones(SHOPPERS, bool))
     t = {name: torch.from_numpy(np.asarray(value)) for name, value in rhythm.items()}
     shopper = torch.arange(SHOPPERS)
     since, usual = torch.ones_like(shopper), torch.full_like(shopper, 2)
@@ -120,7 +120,7 @@ def test_a_big_trip_puts_the_next_one_off_and_regular_shoppers_keep_their_interv
             wait = 10 if big else 6
             day += wait if regular[shopper] else int(rng.geometric(1 / wait))
     dataset = _dataset(pd.DataFrame(rows, columns=["shopper", "day", "lines"]))
-    rhythm = fit_rhythm(dataset, (0, WEEKS), np.ones(SHOPPERS, bool))
+    rhythm = fit_incidence(dataset, (0, WEEKS), np.ones(SHOPPERS, bool))
     assert rhythm["irregular"][regular].max() < rhythm["irregular"][~regular].min()
     usual, big = rhythm["hazard_day"][1], rhythm["hazard_day"][4]
     assert (big[:6] < usual[:6]).all() and (big[7:] == usual[7:]).all()
@@ -149,6 +149,6 @@ def test_the_last_shoppers_may_have_no_visit_in_the_weeks_of_a_fit(dataset):
     last = dataset.visits["shopper"] == dataset.n_shoppers - 1
     later = dataset.visits["week"].where(~last, dataset.n_weeks - 1)
     away = replace(dataset, visits=dataset.visits.assign(week=later))
-    trips = fit_trips(away, dataset.split.train_weeks, np.ones(dataset.n_shoppers, dtype=bool))
+    trips = fit_basket_size(away, dataset.split.train_weeks, np.ones(dataset.n_shoppers, dtype=bool))
     assert len(trips["trip_share"]) == dataset.n_shoppers
     assert trips["trip_share"].sum(1) == pytest.approx(np.ones(dataset.n_shoppers))

@@ -10,8 +10,7 @@ import torch
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.user_models import Draws
-from bundlegym.user_models.components.preferences import subcategories
-from bundlegym.user_models.components.quantity import draw_units, fit_units
+from bundlegym.user_models.components.quantity import draw_quantity, fit_quantity
 
 SEVERAL = (0.1, 0.5)  # chance of more than one unit, of even items and of odd ones: 2 or, a third of them, 4
 
@@ -28,7 +27,7 @@ def in_pairs(dataset: Dataset) -> Dataset:
 
 def test_units_are_spread_as_in_the_log(in_pairs):
     weeks, rebate = (0, in_pairs.n_weeks), np.zeros((in_pairs.n_weeks, in_pairs.n_items), np.float32)
-    fitted = fit_units(in_pairs, weeks, np.ones(in_pairs.n_shoppers, dtype=bool), rebate)
+    fitted = fit_quantity(in_pairs, weeks, np.ones(in_pairs.n_shoppers, dtype=bool), rebate)
     assert fitted["units_alike"] < 0.2  # each line of the log has luck of its own
     t = {name: torch.from_numpy(value) for name, value in fitted.items()}
     t |= {"rebate": torch.from_numpy(rebate), "group": torch.from_numpy(subcategories(in_pairs))}
@@ -37,7 +36,7 @@ def test_units_are_spread_as_in_the_log(in_pairs):
     item = torch.from_numpy(in_pairs.purchases["item"].to_numpy()[line].astype(np.int64))
     shopper = torch.from_numpy(in_pairs.visits["shopper"].to_numpy()[rows][place].astype(np.int64))
     zero = torch.zeros_like(item)
-    units = draw_units(t, shopper, item, zero, Draws(0, torch.from_numpy(line.astype(np.int64)), zero))
+    units = draw_quantity(t, shopper, item, zero, Draws(0, torch.from_numpy(line.astype(np.int64)), zero))
     for odd, several in enumerate(SEVERAL):
         share = np.bincount(units[item % 2 == odd].numpy(), minlength=5) / int((item % 2 == odd).sum())
         assert share[1] == pytest.approx(1 - several, abs=0.04)

@@ -17,7 +17,7 @@ from bundlegym.user_models.components.wear_out import (
     run_weeks,
     shrunk,
 )
-from bundlegym.user_models.numeric.poisson_fixed_effects import panel_poisson
+from bundlegym.user_models.numeric.poisson_fixed_effects import poisson_fixed_effects
 from tests.user_models.logs import weekly_lines
 
 SHOPPERS, ITEMS, WEEKS = 600, 90, 40
@@ -119,6 +119,6 @@ def test_the_panel_regression_finds_its_own_coefficients_beside_both_effects() -
     x = rng.normal(0, 0.5, (rows, periods, 2)) + season[:, :, None]  # confounded with the season
     exposure = rng.uniform(1, 5, (rows, periods)) * (rng.random((rows, periods)) < 0.9)
     rate = exposure * np.exp(x @ wanted + season + rng.normal(0, 1, (rows, 1)))
-    found, covariance = panel_poisson(rng.poisson(rate).astype(float), x, exposure, group)
+    found, covariance = poisson_fixed_effects(rng.poisson(rate).astype(float), x, exposure, group)
     error = np.sqrt(np.diag(covariance))
     assert (error < 0.05).all() and (abs(found - wanted) < 2.5 * error).all()

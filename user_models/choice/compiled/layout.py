@@ -5,66 +5,65 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from torch import Tensor
 
 from bundlegym.user_models.choice.compiled.prefetch import LINE
-from bundlegym.user_models.choice.estimation.item_shocks import NEAR, REST
+from bundlegym.user_models.choice.parameters import NEAR, REST, ChoiceParameters
 
-#: Columns of `Tables.push`.
-PRICE_PUSH, PROMOTION_PUSH, DRIFT = range(3)
+#: Columns of `Tables.week_effects`.
+PRICE_EFFECT, PROMOTION_EFFECT, SHOCK = range(3)
 #: Missions that are gone through at once.
 TOGETHER = 4
-#: Columns of `Tables.price`.
-REBATE, SHELF_PRICE = range(2)
+#: Columns of `Tables.prices`.
+LOG_DISCOUNT, SHELF_PRICE = range(2)
 
 
 class Tables(NamedTuple):
-    """Arrays of `ChoiceShopper.tensors` by their names, none of them without a dimension, and others made of
-    them that save searching: see `tables_of`."""
+    """Arrays of `ChoiceParameters` by their names, none of them without a dimension, and others made of them
+    that save searching: see `tables_of`."""
 
     shortlist: Any
-    taste: Any
+    log_preference: Any
     familiarity: Any
-    interval: Any
-    coefficient_gap: Any
-    deal_factor: Any
-    deal_class: Any
+    purchase_interval: Any
+    recency: Any
+    price_sensitivity: Any
+    sensitivity_class: Any
     price_slope: Any
     category: Any
-    group: Any
+    subcategory: Any
     log_within: Any
-    trait: Any
-    trait_range: Any
-    leaning: Any
-    leaning_total: Any
+    attribute: Any
+    attribute_range: Any
+    attribute_taste: Any
+    attribute_log_total: Any
     tail_weight: Any
     tail_attraction: Any
     tail_cdf: Any
     tail_item: Any
-    product: Any
-    product_start: Any
-    follow: Any
+    product_line: Any
+    product_line_start: Any
+    follow_prob: Any
     memory_start: Any
     memory_cdf: Any
     memory_item: Any
-    tried_weight: Any
-    tried_left: Any
-    coefficient_promotion_answer: Any
-    coefficient_new_gap: Any
-    category_department: Any
+    trial_weight: Any
+    trial_fading: Any
+    promotion_sensitivity: Any
+    recency_of_new: Any
+    department_of_category: Any
     department_spread: Any
     mission_spread: Any
     category_level: Any
     mission_scale: Any
     synergy: Any
-    trip_gap: Any
-    usual_trip: Any
-    trip_cdf: Any
-    trip_rate: Any
+    log_gap_factor: Any
+    usual_log_size: Any
+    size_cdf: Any
+    log_size_rate: Any
     visit_rate: Any
     weekday: Any
-    again: Any
-    irregular: Any
+    same_day_prob: Any
+    irregularity: Any
     hazard_day: Any
     hazard_ratio: Any
     hazard_irregular: Any
@@ -73,67 +72,72 @@ class Tables(NamedTuple):
     hazard_level: Any
     frailty: Any
     extra_units: Any
-    units_alike: Any
+    same_units_prob: Any
     units_edges: Any
     units_cdf: Any
-    extra_factor: Any
-    extra_slope: Any
-    trial_habit: Any
+    extra_units_factor: Any
+    extra_units_slope: Any
+    habit_prob: Any
     wear_out: Any
-    enough: Any
+    substitution: Any
     campaign_member: Any
     campaign_week: Any
-    coupon_push: Any
-    push: Any
-    drift_of_rest: Any
-    price: Any
+    coupon_utility: Any
+    week_effects: Any
+    shock_of_rest: Any
+    prices: Any
     short_category: Any
-    short_group: Any
-    group_factor: Any
-    new_factor: Any
-    new_spread: Any
+    short_subcategory: Any
+    size_factor: Any
+    explore_factor: Any
+    explore_spread: Any
     missions: Any
     spread_category: Any
     by_category: Any
-    group_place: Any
+    subcategory_place: Any
     category_start: Any
-    group_start: Any
+    subcategory_start: Any
 
 
-def tables_of(tensors: dict[str, Tensor]) -> Tables:
-    """`Tables` of tensors on the CPU, and beside them: `push` (W, I, 3) and `price` (W, I, 2) what a week has
-    in store for each item, with its drift where it is near, `drift_of_rest` (W, I) what that of the rest has
-    more; `short_category` (S, L) of the shortlist, `short_group` (S, L) the place of its
-    subcategories among those by category; `group_factor` (K, G + 1) exp of `group_level`,
-    `new_factor` (K,) of `new_level`; `missions` (R, C) mission loadings and, to go through them `TOGETHER`,
-    rows of 0, `spread_category` the categories with a spread beyond; `by_category` (G,) subcategories
-    by category, `group_place` (G,) each one's place among them, `category_start` (C + 1,) where each category
-    begins among them, `group_start` (G + 1,) where each subcategory's items begin in `tail_item`. The columns
-    of `tail_weight`, `tail_attraction` and `group_factor` are by category too; what is remembered comes
+def tables_of(params: ChoiceParameters) -> Tables:
+    """`Tables` of parameters on the CPU, and beside them: `week_effects` (W, I, 3) and `prices` (W, I, 2) what
+    a week has in store for each item, with its shock where it is near, `shock_of_rest` (W, I) what that of the
+    rest has more; `short_category` (S, L) of the shortlist, `short_subcategory` (S, L) the place of its
+    subcategory among those by category; `size_factor` (K, G + 1) exp of `size_constants`, `explore_factor`
+    (K,) of `explore_level`; `missions` (R, C) mission loadings and, to go through them `TOGETHER`, rows of 0,
+    `spread_category` the categories with a spread beyond; `by_category` (G,) subcategories by category,
+    `subcategory_place` (G,) each one's place among them, `category_start` (C + 1,) where each category begins
+    among them, `subcategory_start` (G + 1,) where each subcategory's items begin in `tail_item`. The columns
+    of `tail_weight`, `tail_attraction` and `size_factor` are by category too; what is remembered comes
     last."""
-    held = {name: np.atleast_1d(tensor.numpy()) for name, tensor in tensors.items()}
-    of_group, n_categories = held["group_category"][:-1], len(held["mission_spread"])
-    n_missions, order = held["mission_loading"].shape[1], np.argsort(of_group, kind="stable")
+    arrays = {name: value.numpy() for name, value in params.leaves()}
+    of_subcategory = params.catalogue.category_of_subcategory.numpy()[:-1]
+    loading, spread = params.missions.mission_loading.numpy(), params.missions.mission_spread.numpy()
+    subcategory, shortlist = params.catalogue.subcategory.numpy(), params.shortlists.shortlist.numpy()
+    order = np.argsort(of_subcategory, kind="stable")
     columns, place = np.append(order, len(order)), np.argsort(order)
-    level = np.pad(held["group_level"], ((0, 0), (0, 1)))
+    constants = np.pad(params.size_constants.size_constants.numpy(), ((0, 0), (0, 1)))
+    shocks, marketing = params.item_shocks.item_shocks.numpy(), params.marketing
     made = {
-        "tail_weight": held["tail_weight"][:, columns],
-        "tail_attraction": held["tail_attraction"][:, columns],
-        "push": np.stack([held["price_push"], held["promotion_push"], held["drift"][NEAR]], 2),
-        "drift_of_rest": held["drift"][REST] - held["drift"][NEAR],
-        "price": np.stack([held["rebate"], held["shelf_price"]], 2),
-        "short_category": held["category"][held["shortlist"]].astype(np.uint16),
-        "short_group": place[held["group"]][held["shortlist"]],
-        "group_factor": np.exp(level[:, columns]),
-        "new_factor": np.exp(held["new_level"]),
-        "missions": np.pad(held["mission_loading"].T, ((0, -n_missions % TOGETHER), (0, 0))),
-        "spread_category": np.flatnonzero(held["mission_spread"]),
+        "tail_weight": params.long_tail.tail_weight.numpy()[:, columns],
+        "tail_attraction": params.long_tail.tail_attraction.numpy()[:, columns],
+        "week_effects": np.stack(
+            [marketing.price_effect.numpy(), marketing.promotion_effect.numpy(), shocks[NEAR]], 2
+        ),
+        "shock_of_rest": shocks[REST] - shocks[NEAR],
+        "prices": np.stack([params.prices.log_discount.numpy(), params.prices.shelf_price.numpy()], 2),
+        "short_category": params.catalogue.category.numpy()[shortlist].astype(np.uint16),
+        "short_subcategory": place[subcategory][shortlist],
+        "size_factor": np.exp(constants[:, columns]),
+        "explore_factor": np.exp(params.exploration.explore_level.numpy()),
+        "missions": np.pad(loading.T, ((0, -loading.shape[1] % TOGETHER), (0, 0))),
+        "spread_category": np.flatnonzero(spread),
         "by_category": order,
-        "group_place": place,
-        "category_start": np.searchsorted(of_group[order], np.arange(n_categories + 1)),
-        "group_start": np.searchsorted(np.sort(held["group"]), np.arange(len(of_group) + 1)),
+        "subcategory_place": place,
+        "category_start": np.searchsorted(of_subcategory[order], np.arange(len(spread) + 1)),
+        "subcategory_start": np.searchsorted(np.sort(subcategory), np.arange(len(order) + 1)),
     }
-    return Tables(*_in_one_block([(held | made)[name] for name in Tables._fields]))
+    return Tables(*_in_one_block([(arrays | made)[name] for name in Tables._fields]))
 
 
 def _in_one_block(arrays: list[np.ndarray]) -> list[np.ndarray]:

@@ -15,8 +15,8 @@ from bundlegym.user_models.choice.compiled.utility import (
     push_of,
     unbought,
 )
+from bundlegym.user_models.choice.config import THINNING
 from bundlegym.user_models.choice.reference.exposure import RUNS
-from bundlegym.user_models.choice.reference.long_tail import THINNING
 from bundlegym.user_models.components.marketing import NEW, ONCE
 from bundlegym.user_models.numeric.fast_math import exp32, log32
 from bundlegym.user_models.rng import streams
@@ -36,7 +36,7 @@ def _holds(list_, n, x):
 
 
 @part
-def tried_rate(t, tried, item):
+def tried_rate(p, tried, item):
     """What the purchases `tried` (TRIED,) of an item add to its rate."""
     times, total = 0, _F(0)
     for other in tried:
@@ -44,79 +44,79 @@ def tried_rate(t, tried, item):
     if times > 0:  # seldom
         for place in range(len(tried)):
             if tried[place] == item:
-                total += tried_weight(t, tried, place)
+                total += tried_weight(p, tried, place)
     return total
 
 
 @part
-def _remembered(t, s, item):
+def _remembered(p, s, item):
     """Rate of an item that is not on the shortlist, as remembered from before; 0 if it is not."""
-    start, end = np.int64(t.memory_start[s]), np.int64(t.memory_start[s + 1])
-    place = first_above(t.memory_item, item - 1, start, end)
-    if place == end or t.memory_item[place] != item:
+    start, end = np.int64(p.memory_start[s]), np.int64(p.memory_start[s + 1])
+    place = first_above(p.memory_item, item - 1, start, end)
+    if place == end or p.memory_item[place] != item:
         return _F(0)
-    share = t.memory_cdf[place] - (t.memory_cdf[place - 1] if place > start else np.float64(s))
-    return _F(share) * t.tail_weight[s, -1] / _F(THINNING)
+    share = p.memory_cdf[place] - (p.memory_cdf[place - 1] if place > start else np.float64(s))
+    return _F(share) * p.tail_weight[s, -1] / _F(THINNING)
 
 
 @part
-def leaves_habit(t, key, item):
+def leaves_habit(p, key, item):
     """Whether an item first tried in a bundle is remembered."""
-    return compiled_draw(key_of(key, streams.TRIAL), item) < t.trial_habit[0]
+    return compiled_draw(key_of(key, streams.HABIT), item) < p.habit_prob[0]
 
 
 @part
 def appraise(
-    t, key, s, week, at_door, tail_lift, tried, offered, in_basket, basket, first_of, need, rate, out
+    p, key, s, week, at_door, tail_lift, tried, offered, in_basket, basket, first_of, need, rate, out
 ):
     """Fill what each offered item is worth to a shopper beside what is bought without an offer: its place
     among the considered (-1 for none), the utility that it lacks, whether it is `wanted` anyway, and its
     answer to promotions; see `offers.appraise`."""
     (log_size, size, new), (held, n_held, found, n_found, items) = at_door, basket
-    (slots, value, wanted, answer), length = out, t.shortlist.shape[1]
+    (slots, value, wanted, answer), length = out, p.shortlist.shape[1]
     for b in range(len(offered)):
         item, slots[b], value[b], wanted[b], answer[b] = offered[b], -1, _F(0), False, _F(0)
         if item < 0:
             continue
-        group = t.group[item]
-        g = exp32(t.enough[group])
-        place, first = place_of(t.shortlist[s], item), first_of[group]
+        group = p.subcategory[item]
+        g = exp32(p.substitution[group])
+        place, first = place_of(p.shortlist[s], item), first_of[group]
         if place >= 0:
             slots[b], wanted[b] = place, in_basket[place]
-            answer[b] = t.coefficient_promotion_answer[t.familiarity[s, place]]
+            answer[b] = p.promotion_sensitivity[p.familiarity[s, place]]
             limit = _ONE
-            if first >= 0 and t.product[items[first]] != t.product[item]:
+            if first >= 0 and p.product_line[items[first]] != p.product_line[item]:
                 begin = min(need[first] / rate[first], _ONE)
                 limit = begin + (_ONE - begin) * g
             if not wanted[b]:
                 value[b] = min(log32(limit * rate[place] / need[place]), _F(0))
             continue
         slots[b], wanted[b] = length + b, _holds(found, n_found, item)
-        remembered, again = _remembered(t, s, item), tried_rate(t, tried, item)
-        answer[b] = t.coefficient_promotion_answer[ONCE if remembered + again > 0 else NEW]
+        remembered, again = _remembered(p, s, item), tried_rate(p, tried, item)
+        answer[b] = p.promotion_sensitivity[ONCE if remembered + again > 0 else NEW]
         if wanted[b]:
             continue
-        push = push_of(t.push[week], t.deal_factor[s], answer[b], item)
-        for r in range(t.campaign_member.shape[1]):
-            if t.campaign_member[s, r]:
-                push += t.campaign_week[week, r] * t.coupon_push[r, item]
+        push = push_of(p.week_effects[week], p.price_sensitivity[s], answer[b], item)
+        for r in range(p.campaign_member.shape[1]):
+            if p.campaign_member[s, r]:
+                push += p.campaign_week[week, r] * p.coupon_utility[r, item]
         own = remembered
         if remembered == 0:
-            own = unbought(t, s, item) * new * exp32(t.drift_of_rest[week, item])
+            own = unbought(p, s, item) * new * exp32(p.shock_of_rest[week, item])
             if again == 0:  # what is remembered is drawn whatever the trip is for
-                own *= tail_lift[t.category[item]] * t.group_factor[size, t.group_place[group]]
+                own *= tail_lift[p.category[item]] * p.size_factor[size, p.subcategory_place[group]]
         own = (own + again / _F(THINNING)) * exp32(push + log_size)
         if first >= 0:
             variant = False
             for q in range(n_held):
-                variant |= t.product[held[q]] == t.product[item]
+                variant |= p.product_line[held[q]] == p.product_line[item]
             if not variant:
                 own *= g
         value[b] = -log32(_ONE + needed(key_of(key, streams.NOISE), item) / own)
 
 
 @part
-def expose(t, exposure, week, offered, memory, answer, run, push):
+def expose(p, exposure, week, offered, memory, answer, run, push):
     """Fill the weeks in a row that each offered item is offered, and what being offered adds to it."""
     shown, shown_week, shown_run = memory
     for b in range(len(offered)):
@@ -124,7 +124,7 @@ def expose(t, exposure, week, offered, memory, answer, run, push):
         for j in range(len(shown)):
             if offered[b] >= 0 and shown[j] == offered[b] and week - shown_week[j] <= 1:
                 run[b] = min(shown_run[j] + (week != shown_week[j]), RUNS)
-        push[b] = exposure * t.wear_out[run[b] - 1] * answer[b]
+        push[b] = exposure * p.wear_out[run[b] - 1] * answer[b]
 
 
 @part
@@ -146,35 +146,35 @@ def remember(week, offered, run, before, after):
 
 
 @part
-def pair_up(t, offered, wanted, value, beside):
+def pair_up(p, offered, wanted, value, beside):
     """See `offers.beside_each_other`."""
     for b in range(len(offered)):
         beside[b] = value[b]
         if offered[b] < 0 or wanted[b]:
             continue
-        best, group, pull = b, t.group[offered[b]], _F(0)
+        best, group, pull = b, p.subcategory[offered[b]], _F(0)
         for a in range(len(offered)):
             if a == b or offered[a] < 0 or wanted[a]:
                 continue
-            pull += t.synergy[t.category[offered[a]], t.category[offered[b]]] / _F(2)
-            if t.group[offered[a]] == group and value[a] > value[best]:
+            pull += p.synergy[p.category[offered[a]], p.category[offered[b]]] / _F(2)
+            if p.subcategory[offered[a]] == group and value[a] > value[best]:
                 best = a
-        if t.product[offered[best]] != t.product[offered[b]]:
+        if p.product_line[offered[best]] != p.product_line[offered[b]]:
             first, mine = exp32(-value[best]), exp32(-value[b])
-            beside[b] = -log32(first + (mine - first) * exp32(-t.enough[group]))
+            beside[b] = -log32(first + (mine - first) * exp32(-p.substitution[group]))
         beside[b] = min(beside[b] + pull, _F(0))
 
 
 @part
-def takes_whole(t, s, week, offered, wanted, value, discount, bundle_pull):
+def takes_whole(p, s, week, offered, wanted, value, discount, bundle_pull):
     """See `bundling.takes_whole`."""
     short = full = liking = _F(0)
     size = missing = 0
     for b in range(len(offered)):
         if offered[b] < 0:
             continue
-        price = t.price[week, offered[b], SHELF_PRICE]
-        slope = t.price_slope[offered[b]] * t.deal_factor[s]
+        price = p.prices[week, offered[b], SHELF_PRICE]
+        slope = p.price_slope[offered[b]] * p.price_sensitivity[s]
         full += price
         liking += price * (_ONE - exp32(-bundle_pull / slope))
         size += 1

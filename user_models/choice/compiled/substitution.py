@@ -19,37 +19,41 @@ def _time(need, rate, i):
 
 
 @part
-def still_bought(t, items, need, rate, certain, bought, end, first_of):
+def still_bought(p, items, need, rate, certain, bought, end, first_of):
     """Keep of the places `bought[:end]` those that are bought still, all that are `certain` among them: where
     they end then. Of the subcategories that are bought from, `first_of` (G,), else -1, is the place of what
     was bought first."""
     for q in range(end):
         i = bought[q]
-        group = t.group[items[i]]
+        group = p.subcategory[items[i]]
         if first_of[group] < 0 or _time(need, rate, i) < _time(need, rate, first_of[group]):
             first_of[group] = i
     kept = 0
     for q in range(end):
         i = bought[q]
-        group = t.group[items[i]]
-        stays = certain[i] or first_of[group] == i or t.product[items[i]] == t.product[items[first_of[group]]]
+        group = p.subcategory[items[i]]
+        stays = (
+            certain[i]
+            or first_of[group] == i
+            or p.product_line[items[i]] == p.product_line[items[first_of[group]]]
+        )
         if not stays:
             begin = _time(need, rate, first_of[group])
             since = _time(need, rate, i) - begin
-            stays = begin + since * exp32(-t.enough[group]) < 1
+            stays = begin + since * exp32(-p.substitution[group]) < 1
         bought[kept] = i
         kept += stays
     return kept
 
 
 @part
-def is_wanted(t, key, first_of, basket, item):
+def is_wanted(p, key, first_of, basket, item):
     """Whether an item of the tail is bought beside those of a basket, from whose subcategories `first_of` is
     not -1."""
-    group, product = t.group[item], t.product[item]
+    group, product = p.subcategory[item], p.product_line[item]
     if first_of[group] < 0:
         return True
     for held in basket:
-        if t.product[held] == product:
+        if p.product_line[held] == product:
             return True
-    return compiled_draw(key_of(key, streams.ENOUGH), product) < exp32(t.enough[group])
+    return compiled_draw(key_of(key, streams.SUBSTITUTION), product) < exp32(p.substitution[group])

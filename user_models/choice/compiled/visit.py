@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE
-from bundlegym.user_models.choice.compiled.layout import REBATE, SHELF_PRICE
+from bundlegym.user_models.choice.compiled.layout import LOG_DISCOUNT, SHELF_PRICE
 from bundlegym.user_models.choice.compiled.long_tail import (
     MOST_ITEMS,
     tail_purchases,
@@ -47,7 +47,7 @@ from bundlegym.user_models.choice.compiled.utility import (
     pull_factor,
     since_last_bought,
 )
-from bundlegym.user_models.choice.reference.long_tail import SLOTS
+from bundlegym.user_models.choice.config import SLOTS
 from bundlegym.user_models.numeric.fast_math import exp32, log32
 from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import compiled_draw
@@ -57,13 +57,17 @@ _ONE = _F(1)
 
 
 @part
-def _units(t, key, s, week, item):
+def _units(p, key, s, week, item):
     """Units of an item that is bought."""
-    extra = t.extra_units[item] * t.extra_factor[s] * exp32(t.extra_slope[0] * t.price[week, item, REBATE])
-    cdf = t.units_cdf[first_above(t.units_edges, extra, 0, len(t.units_edges))]
-    luck = compiled_draw(key_of(key, streams.UNITS), item)
-    if compiled_draw(key_of(key, streams.ALIKE), item) < t.units_alike[0]:
-        luck = compiled_draw(key_of(key, streams.GROUP_UNITS), t.group[item])
+    extra = (
+        p.extra_units[item]
+        * p.extra_units_factor[s]
+        * exp32(p.extra_units_slope[0] * p.prices[week, item, LOG_DISCOUNT])
+    )
+    cdf = p.units_cdf[first_above(p.units_edges, extra, 0, len(p.units_edges))]
+    luck = compiled_draw(key_of(key, streams.QUANTITY), item)
+    if compiled_draw(key_of(key, streams.SAME_UNITS), item) < p.same_units_prob[0]:
+        luck = compiled_draw(key_of(key, streams.SUBCATEGORY_UNITS), p.subcategory[item])
     units = 1
     while units < len(cdf) and luck > cdf[units - 1]:
         units += 1
@@ -120,9 +124,9 @@ def _append(list_, n, item):
 
 
 @part
-def _known(t, last, tried, place, item, length):
+def _known(p, last, tried, place, item, length):
     """Whether an item at a place among the considered was bought before."""
-    return last[place] >= 0 if place < length else tried_rate(t, tried, item) > 0
+    return last[place] >= 0 if place < length else tried_rate(p, tried, item) > 0
 
 
 @part
@@ -134,7 +138,7 @@ def _equal(one, other):
 
 
 @compiled
-def respond(t, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise):
+def respond(p, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise):
     """`ChoiceShopper.respond` of N shoppers.
 
     luck_of: episode, visit (N,); state: shopper, day, since, last_trip (N,), last (N, L), tried (N, TRIED),
@@ -146,7 +150,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise
     """
     (episode, visit), (offer_items, discount) = luck_of, offer
     shopper, day, since, last_trip, last, tried, shown, shown_week, shown_run = state
-    (n, length), n_offered, n_categories = last.shape, offer_items.shape[1], len(t.mission_spread)
+    (n, length), n_offered, n_categories = last.shape, offer_items.shape[1], len(p.mission_spread)
     width = length + n_offered
     choice, days, left = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.bool_)
     after, after_tried, after_trip = last.copy(), np.empty_like(tried), np.empty(n, np.int64)
@@ -164,17 +168,17 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise
     kept = np.empty(width, np.float32)
     lift, pull = np.empty(n_categories, np.float32), np.empty(n_categories, np.float32)
     pulled, tail_lift = np.empty(n_categories, np.float32), np.empty(n_categories, np.float32)
-    bins, n_departments = np.empty(length, np.int32), t.department_spread.shape[1]
-    normal = np.empty(max(len(t.missions) + len(t.spread_category), n_departments), np.float32)
-    first_of = np.full(len(t.enough), -1)
-    tail, tail_by_category = np.empty(t.tail_weight.shape[1], np.float32), np.empty(n_categories, np.float32)
+    bins, n_departments = np.empty(length, np.int32), p.department_spread.shape[1]
+    normal = np.empty(max(len(p.missions) + len(p.spread_category), n_departments), np.float32)
+    first_of = np.full(len(p.substitution), -1)
+    tail, tail_by_category = np.empty(p.tail_weight.shape[1], np.float32), np.empty(n_categories, np.float32)
     running = np.empty(n_categories + 1, np.float32)
     lacking, beside = np.empty(n_offered, np.float32), np.empty(n_offered, np.float32)
     answer, boost = np.empty(n_offered, np.float32), np.empty(n_offered, np.float32)
     run, gained = np.ones(n_offered, np.int64), np.zeros(n_offered, np.bool_)
     exposed, bought_anyway = np.zeros(n_offered, np.bool_), np.zeros(n_offered, np.bool_)
-    effect = np.exp(t.coefficient_gap).ravel()
-    bought, p = _room(12 * n + width + MOST_ITEMS), 0
+    effect = np.exp(p.recency).ravel()
+    bought, used = _room(12 * n + width + MOST_ITEMS), 0
     half, opened, previous, start = (n + 1) // 2, -1, -1, 0
     log_size, size, trip, new, wait, gone, unmoved = _F(0), 0, 0, _ONE, 0, False, False
     for step in range(2 * half):
@@ -182,7 +186,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise
         if r >= n:
             continue
         s, key = shopper[r], (seed, episode[r], visit[r])
-        week = min(max(day[r] // 7, 0), len(t.price) - 1)
+        week = min(max(day[r] // 7, 0), len(p.prices) - 1)
         same_door = (
             opened >= 0 and s == shopper[opened] and day[r] == day[opened] and since[r] == since[opened]
             and last_trip[r] == last_trip[opened] and episode[r] == episode[opened]
@@ -191,32 +195,32 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise
         if not same_door:
             if r + 1 < half:
                 own = (
-                    t.shortlist, t.short_category, t.short_group, t.taste, t.familiarity, t.interval,
-                    t.tail_weight, t.trip_cdf,
+                    p.shortlist, p.short_category, p.short_subcategory, p.log_preference, p.familiarity, p.purchase_interval,
+                    p.tail_weight, p.size_cdf,
                 )  # fmt: skip
                 prefetch(own, shopper[r + 1])
             room = door_rate, need, lift, normal, tail, tail_by_category
-            log_size, size, trip, new = door(t, key, s, week, since[r], last_trip[r], *room)
-            wait, gone = next_visit(t, key, s, day[r], trip)
-            items[:length], category[:length] = t.shortlist[s], t.short_category[s]
+            log_size, size, trip, new = door(p, key, s, week, since[r], last_trip[r], *room)
+            wait, gone = next_visit(p, key, s, day[r], trip)
+            items[:length], category[:length] = p.shortlist[s], p.short_category[s]
             opened = r
         days[r], left[r], after_trip[r] = wait, gone, trip
-        if p + width + MOST_ITEMS > len(bought[0]):
-            bought = _longer(bought, p)
+        if used + width + MOST_ITEMS > len(bought[0]):
+            bought = _longer(bought, used)
         row, item, units, price = bought
         offered = offer_items[r]
         is_offer = offered.max() >= 0
         memory_of_offers = shown[r], shown_week[r], shown_run[r]
         alike = same_door and unmoved and not is_offer
         if alike and _equal(last[r], last[previous]) and _equal(tried[r], tried[previous]):
-            start, end = p, 2 * p - start
+            start, end = used, 2 * used - start
             for q in range(start, end):
                 copied = q - end + start
                 row[q], item[q], units[q] = r, item[copied], units[copied]
-                price[q] = t.price[week, item[q], SHELF_PRICE]
+                price[q] = p.prices[week, item[q], SHELF_PRICE]
             after[r], after_tried[r] = after[previous], after_tried[previous]
             remember(week, nobody, run, memory_of_offers, (to_shown[r], to_week[r], to_run[r]))
-            p, choice[r], previous = end, IGNORE, r
+            used, choice[r], previous = end, IGNORE, r
             continue
         n_tried = _first_empty(tried[r])
         whole = moved = False
@@ -226,7 +230,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise
         # First what is bought without an offer; where the offer adds to it, all that is bought with that.
         for _ in range(2):
             rate[:length] = door_rate
-            since_last_bought(t, s, day[r], last[r], effect, bins, rate)
+            since_last_bought(p, s, day[r], last[r], effect, bins, rate)
             for b in range(n_offered):
                 if gained[b]:
                     on_shortlist = slots[b] < length
@@ -236,22 +240,22 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise
             n_pullers = _bought(rate, need, added, pullers)
             pull[:] = 0
             for q in range(n_pullers):
-                synergy = t.synergy[category[pullers[q]]]
+                synergy = p.synergy[category[pullers[q]]]
                 for c in range(n_categories):
                     pull[c] += synergy[c]
             pull_by(pull, lift, pulled, tail_lift)
             for q in range(n_pullers):
                 i, c = pullers[q], category[pullers[q]]
-                kept[q] = rate[i] * pull_factor(pull[c] - t.synergy[c, c])
+                kept[q] = rate[i] * pull_factor(pull[c] - p.synergy[c, c])
             multiply_by(pulled, category, rate)
             for q in range(n_pullers):
                 rate[pullers[q]] = kept[q]
             n_chosen = _bought(rate, need, certain, chosen)
-            n_chosen = still_bought(t, items, need, rate, certain, chosen, n_chosen, first_of)
+            n_chosen = still_bought(p, items, need, rate, certain, chosen, n_chosen, first_of)
             memory = tail[-1]
             for j in range(n_tried):
-                memory += tried_weight(t, tried[r], j)
-            tail_rates(t, tail_by_category, tail_lift, memory, running)
+                memory += tried_weight(p, tried[r], j)
+            tail_rates(p, tail_by_category, tail_lift, memory, running)
             arrivals = key_of(key, streams.TAIL)
             tail_rate = max(running[-1] * np.exp(log_size), _F(1e-9))
             time = earliest = -log32(compiled_draw(arrivals, 0)) / tail_rate
@@ -275,7 +279,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise
                 basket[q] = items[chosen[q]]
             history, decided = tried[r, :n_tried], offered if moved else nobody
             n_found = tail_purchases(
-                t, key, s, week, count, tail, tail_lift, running, history, decided, first_of,
+                p, key, s, week, count, tail, tail_lift, running, history, decided, first_of,
                 basket[:n_chosen], found,
             )  # fmt: skip
             if moved or not is_offer:
@@ -287,19 +291,19 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise
                 in_basket[chosen[q]] = True
             out = slots, every_value[r], every_wanted[r], answer
             appraise(
-                t, key, s, week, (log_size, size, new), tail_lift, tried[r], offered, in_basket,
+                p, key, s, week, (log_size, size, new), tail_lift, tried[r], offered, in_basket,
                 (basket, n_chosen, found, n_found, items), first_of, need, rate, out,
             )  # fmt: skip
             value, wanted, push = every_value[r], every_wanted[r], every_push[r]
-            expose(t, exposure, week, offered, memory_of_offers, answer, run, push)
+            expose(p, exposure, week, offered, memory_of_offers, answer, run, push)
             if only_appraise:
                 break
             for b in range(n_offered):
                 exposed[b] = slots[b] >= 0 and not wanted[b] and push[b] > 0 and value[b] + push[b] >= 0
                 bought_anyway[b] = wanted[b] or exposed[b]
                 lacking[b] = min(value[b] + push[b], _F(0))
-            pair_up(t, offered, bought_anyway, lacking, beside)
-            whole = takes_whole(t, s, week, offered, bought_anyway, beside, discount[r], bundle_pull)
+            pair_up(p, offered, bought_anyway, lacking, beside)
+            whole = takes_whole(p, s, week, offered, bought_anyway, beside, discount[r], bundle_pull)
             for b in range(n_offered):
                 gained[b] = slots[b] >= 0 and not wanted[b] and (exposed[b] or whole)
                 moved |= gained[b]
@@ -312,20 +316,20 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise
                 certain[i] = gained[b] or whole or (i >= length and wanted[b])
                 if gained[b]:
                     added[i] = True
-                    slope = t.price_slope[offered[b]] * t.deal_factor[s]
+                    slope = p.price_slope[offered[b]] * p.price_sensitivity[s]
                     boost[b] = exp32(push[b] - (slope * log32(_ONE - discount[r]) if whole else _F(0)))
                 if i >= length:
-                    items[i], category[i] = offered[b], t.category[offered[b]]
+                    items[i], category[i] = offered[b], p.category[offered[b]]
                     if gained[b]:
                         need[i] = exp32(-value[b])
             for q in range(n_chosen):
-                first_of[t.group[basket[q]]] = -1
+                first_of[p.subcategory[basket[q]]] = -1
 
         # What is written down.
-        n_new, picked, start, end = 0, False, p, p
+        n_new, picked, start, end = 0, False, used, used
         for q in range(n_chosen + n_found):
             bought_here = basket[q] if q < n_chosen else found[q - n_chosen]
-            item[end], units[end] = bought_here, _units(t, key, s, week, bought_here)
+            item[end], units[end] = bought_here, _units(p, key, s, week, bought_here)
             off, kept_in_mind = _F(0), True
             if is_offer and not only_appraise:
                 for b in range(n_offered):
@@ -335,13 +339,13 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise
                             off = discount[r]
                         if gained[b] and whole and not exposed[b]:  # one unit of what is new
                             units[end] = 1
-                            kept_in_mind = _known(t, last[r], tried[r], slots[b], bought_here, length)
-                            kept_in_mind = kept_in_mind or leaves_habit(t, key, bought_here)
+                            kept_in_mind = _known(p, last[r], tried[r], slots[b], bought_here, length)
+                            kept_in_mind = kept_in_mind or leaves_habit(p, key, bought_here)
             elif is_offer:
                 for b in range(n_offered):
                     if offered[b] == bought_here:
                         every_units[r, b] = units[end]
-            price[end] = t.price[week, bought_here, SHELF_PRICE] * (_ONE - off / units[end])
+            price[end] = p.prices[week, bought_here, SHELF_PRICE] * (_ONE - off / units[end])
             if kept_in_mind:
                 if q < n_chosen and chosen[q] < length:
                     after[r, chosen[q]] = day[r]
@@ -351,7 +355,7 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise
         for j in range(len(tried[r]) - n_new):
             after_tried[r, n_new + j] = tried[r, j]
         for q in range(start, end):
-            first_of[t.group[item[q]]] = -1  # as the next visit must find it
+            first_of[p.subcategory[item[q]]] = -1  # as the next visit must find it
         remember(
             week,
             nobody if only_appraise else offered,
@@ -359,12 +363,12 @@ def respond(t, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise
             memory_of_offers,
             (to_shown[r], to_week[r], to_run[r]),
         )
-        row[start:end], p = r, end
+        row[start:end], used = r, end
         choice[r] = TAKE if whole else CHERRY_PICK if picked else IGNORE
         previous, unmoved = r, not moved
     row, item, units, price = bought
     return (
-        (choice, row[:p], item[:p], units[:p], price[:p], days, left),
+        (choice, row[:used], item[:used], units[:used], price[:used], days, left),
         (after_trip, after, after_tried, to_shown, to_week, to_run),
         (every_wanted, every_units, every_value, every_push),
     )

@@ -1,8 +1,12 @@
-"""Everything that a `ChoiceShopper` looks up, fitted or read off a log."""
+"""The parameters of a `ChoiceShopper` put together: what its coefficients make of a log, and its components.
+
+What simulated moments find later (`pipeline`) is neutral here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,193 +16,308 @@ from bundlegym.data import Dataset
 from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share
-from bundlegym.user_models.choice.estimation.item_shocks import no_drift
-from bundlegym.user_models.choice.estimation.state_dependence import habit_share
-from bundlegym.user_models.choice.estimation.variants import fit_flavours
-from bundlegym.user_models.choice.reference.long_tail import THINNING, memory_tables, tail_row, tail_tables
-from bundlegym.user_models.choice.reference.recent_trials import fading, tried_by_week
+from bundlegym.user_models.choice.config import THINNING
+from bundlegym.user_models.choice.estimation.item_shocks import no_shocks
+from bundlegym.user_models.choice.estimation.state_dependence import state_dependence_share
+from bundlegym.user_models.choice.estimation.tail_tables import memory_tables, tail_tables
+from bundlegym.user_models.choice.estimation.trial_tables import trials_by_week
+from bundlegym.user_models.choice.estimation.variants import FittedVariants, fit_variants
+from bundlegym.user_models.choice.parameters import (
+    AttributeTastes,
+    Catalogue,
+    ChoiceParameters,
+    Coefficients,
+    Exploration,
+    LongTail,
+    MarketingEffects,
+    Prices,
+    Shortlists,
+    SizeConstants,
+    StateDependence,
+    Substitution,
+    Trials,
+)
+from bundlegym.user_models.choice.reference.exposure import RUNS
+from bundlegym.user_models.choice.reference.long_tail import tail_row
+from bundlegym.user_models.choice.reference.recent_trials import fading
 from bundlegym.user_models.choice.reference.utility import unbought
-from bundlegym.user_models.components.attribute_tastes import log_total, trait_range
-from bundlegym.user_models.components.basket_size import GRID, fit_trips, gap_shares
-from bundlegym.user_models.components.coupons import coupon_effect, coupon_tables, usual_push
-from bundlegym.user_models.components.incidence import fit_rhythm
+from bundlegym.user_models.components.attribute_tastes import attribute_range, log_total
+from bundlegym.user_models.components.basket_size import GRID, BasketSize, fit_basket_size, gap_shares
+from bundlegym.user_models.components.complementarity import (
+    LIFT_PSEUDO_COUNT,
+    Complementarity,
+    synergy_share,
+)
+from bundlegym.user_models.components.coupons import coupon_effect, coupons_of, usual_effect
+from bundlegym.user_models.components.incidence import Incidence, fit_incidence
 from bundlegym.user_models.components.marketing import (
     NEW,
     Marketing,
-    departments,
     experience_of,
     familiarity,
-    gap_bins,
+    recency_bins,
     steadily_sold,
 )
-from bundlegym.user_models.components.preferences import Taste
-from bundlegym.user_models.components.quantity import fit_units
+from bundlegym.user_models.components.preferences import Preferences
+from bundlegym.user_models.components.quantity import Quantity, fit_quantity
 from bundlegym.user_models.components.trip_effects import (
-    LIFT_PSEUDO_COUNT,
-    mission_tables,
+    DepartmentTrips,
+    Missions,
+    fit_missions,
     shares_by_category,
-    synergy_share,
 )
 from bundlegym.user_models.components.wear_out import fit_wear_out
-from bundlegym.user_models.fit_cache import Stages
-from bundlegym.user_models.numeric.one_hot import indicator
+from bundlegym.user_models.fit_cache import FitCache
+from bundlegym.user_models.numeric.one_hot import one_hot_csr
+from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 
-#: Of shoppers, by how they answer to a price, in the tail, whose tables are of all items and weeks.
+#: Of shoppers, by price sensitivity, in the long tail, whose tables are of all items and weeks.
 _CLASSES = 2
 
 
-def fit_tensors(
+@dataclass(frozen=True)
+class _Choice:
+    """What the coefficients make of a log: S shoppers, I items, W weeks.
+
+    preferences, coefficients, marketing; weeks of the fit. slope: (I,) in minus log price; promotion: (W, I)
+    what promotions add to the utility of the mean line; sensitivity: (S,) of the shopper to prices;
+    sensitivity_class: (S,). log_share: (S, I) theta log of the share of lines, with experience. within:
+    (I,) log share within the subcategory, with its trend; attribute_taste: (S, A); log_total: (S, G) what
+    those add to the log total of a subcategory. attraction: (Q, I) of the items in the long tail.
+    """
+
+    preferences: Preferences
+    coefficients: Coefficients
+    marketing: Marketing
+    steady: np.ndarray
+    slope: np.ndarray
+    promotion: np.ndarray
+    sensitivity: np.ndarray
+    sensitivity_class: np.ndarray
+    log_share: np.ndarray
+    within: np.ndarray
+    attribute_taste: np.ndarray
+    log_total: np.ndarray
+    attraction: np.ndarray
+
+    @property
+    def effect(self) -> np.ndarray:
+        """(W, I) what price and promotions add to the utility of the mean line."""
+        return np.asarray(self.slope * self.marketing.log_discount + self.promotion)
+
+    @staticmethod
+    def of(
+        dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, coefficients: Coefficients
+    ) -> _Choice:
+        preferences, marketing = (
+            Preferences.fit(dataset, weeks, shoppers),
+            Marketing.of(dataset, weeks),
+        )
+        c = {name: value.numpy() for name, value in coefficients.leaves()}
+        slope, steady = c["price"][dataset.department_code], steadily_sold(dataset, weeks)
+        promotion = np.where(steady, c["display"], c["display_unsteady"]) * marketing.display
+        promotion = promotion + np.where(steady, c["mailer"], c["mailer_unsteady"]) * marketing.mailer
+        promotion = promotion + c["competitor_discount"] * marketing.competitor_discount
+        power = float(c["preference"][0])
+        log_share = power * preferences.log_share
+        experience = float(c["experience"][0]) * experience_of(preferences, shoppers)
+        log_share += experience[:, None] * (preferences.count > 0)
+        within = power * (preferences.log_within + preferences.trend)
+        own = power * preferences.attribute_taste
+        # A subcategory is bought as often, whatever the attribute tastes.
+        of_log = preferences.attribute, preferences.subcategory, within
+        total = log_total(own, *of_log)
+        total -= log_total(np.zeros_like(own[:1]), *of_log)
+        sensitivity = np.exp(float(c["price_by_deal_share"][0]) * deal_share(dataset, weeks, shoppers))
+        class_ = _classes(sensitivity)
+        of_class = np.bincount(class_, sensitivity) / np.bincount(class_)
+        effect = of_class[:, None, None] * (slope * marketing.log_discount)
+        effect = effect + c["promotion_sensitivity"][NEW] * promotion
+        attraction = np.exp(within + effect.reshape(-1, dataset.n_items), dtype=np.float64)
+        return _Choice(
+            preferences, coefficients, marketing, steady, slope, promotion, sensitivity, class_, log_share,
+            within, own, total, attraction,
+        )  # fmt: skip
+
+
+def assemble(
     dataset: Dataset,
     weeks: tuple[int, int],
     shoppers: np.ndarray,
-    coefficients: dict[str, np.ndarray],
+    coefficients: Coefficients,
     *,
     shortlist_size: int,
     seed: int,
-    stages: Stages,
-) -> dict[str, Tensor]:
-    """S shoppers, L shortlisted items, I items, G subcategories, C categories, W weeks, K trip sizes, T
-    traits:
-
-    `coefficient_*` as in `fit_coefficients`; `shortlist`, `taste`, `familiarity`, `interval` (S, L); `last`
-    (W, S, L); `price_slope` (I,), `deal_factor` (S,): slope of utility in log price; `deal_class` (S,): in
-    which of `_CLASSES` of that factor, all as large, they are; `price_push`, `promotion_push`, `rebate`,
-    `shelf_price` (W, I); `category`, `group` (I,), `group_category` (G,), `category_department` (C,);
-    `department_spread` (K, D) as in `fit_department_spread`, none as yet; `tail_weight` (S, G), `log_within`
-    (I,): taste for items never bought; `leaning` (S, T), `trait` (I, T), `trait_range` (G, 2, T),
-    `leaning_total` (S, G): what leanings make of it, see `utility.unbought`; `tried` (1 + W - end, S, TRIED)
-    of no week, and of those from the end of the fit on, `tried_from` (1,); `tried_weight` (I,): what a
-    purchase of each item in it weighs in the tail, `tried_left` (TRIED,) as in `tried.fading`; `tail_*`,
-    `product_start` as in `tail_tables`; `product`, `follow` as in `fit_flavours`; `mission_*` and `synergy`
-    as in `missions`; `category_level` (K, C), what missions cost on average; `group_level` (K, G), what trips
-    of a size are for; `new_level` (K,) and `new_spread` (1,) as in `fit_new_level`; `drift` (2, W, I), none
-    as yet; `coupon_effect` (2,) as estimated, its standard error; `campaign_*`, `coupon_push` as in
-    `coupon_tables`; `habit_share` (2,) as estimated, its standard error; `trial_habit` (1,), the chance that
-    a trial leaves a habit; `wear_out` (3,) as in `_fit_wear_out`; `trip_cdf`, `trip_rate` (S, K):
-    chances and log rates of trips; `trip_gap` (5, 6) log of that of `fit_trips`, `usual_trip`, `last_trip` as
-    there; and those of `fit_rhythm` and `fit_units`.
-    """
-    progress = stages.progress
-    progress("user model: tastes, missions, visits, units, trips")
-    taste = Taste.fit(dataset, weeks, shoppers)
-    shortlist = taste.shortlist(shortlist_size)
-    marketing = Marketing.of(dataset, weeks)
-    slope = coefficients["price"][departments(dataset)]
-    steady = steadily_sold(dataset, weeks)
-    promotion = sum(
-        np.where(steady, coefficients[name], coefficients[f"{name}_unsteady"]) * table
-        for name, table in (("display", marketing.display), ("mailer", marketing.mailer))
-    )
-    promotion = promotion + coefficients["neighbours"] * marketing.neighbours
-    push = slope * marketing.rebate + promotion
-    power = float(coefficients["taste"])
-    log_share = power * taste.log_share
-    experience = float(coefficients["experience"]) * experience_of(taste, shoppers)
-    log_share += experience[:, None] * (taste.count > 0)
-    within, leaning = power * (taste.log_within + taste.trend), power * taste.theta
-    # A subcategory is bought as often, whatever the leanings.
-    total = log_total(leaning, taste.trait, taste.group, within)
-    total -= log_total(np.zeros_like(leaning[:1]), taste.trait, taste.group, within)
-    deal_factor = np.exp(float(coefficients["price_deal"]) * deal_share(dataset, weeks, shoppers))
-    deal_class = _classes(deal_factor)
-    answer = np.bincount(deal_class, deal_factor) / np.bincount(deal_class)
-    push_of_class = answer[:, None, None] * (slope * marketing.rebate)
-    push_of_class = push_of_class + coefficients["promotion_answer"][NEW] * promotion
-    attraction = np.exp(within + push_of_class.reshape(-1, dataset.n_items), dtype=np.float64)
-
-    again = np.exp(coefficients["tried"] + coefficients["tried_popularity"] * taste.log_popularity)
-    remembered = np.exp(log_share + float(coefficients["memory"])) * (taste.count > 0)
-    np.put_along_axis(remembered, shortlist, 0.0, axis=1)
-
+    cache: FitCache,
+) -> ChoiceParameters:
+    """All parameters from the lines of `weeks`, with averages from `shoppers` (mask) and `coefficients` that
+    were fitted before."""
+    progress = cache.progress
+    progress("user model: preferences, missions, incidence, quantity, basket size")
+    choice = _Choice.of(dataset, weeks, shoppers, coefficients)
+    preferences, marketing = choice.preferences, choice.marketing
+    shortlist = preferences.shortlist(shortlist_size)
     frequency = shares_by_category(dataset, weeks, shoppers)
-    missions = stages("missions", lambda: _fit_missions(dataset, frequency, push, weeks, shoppers, seed))
-    share, error = missions.pop("synergy_share")
+    trips = cache(
+        "missions",
+        _TripEffects,
+        lambda: _trip_effects(dataset, frequency, choice.effect, weeks, shoppers, seed),
+    )
+    share, error = trips.complementarity.synergy_share.tolist()
     progress(f"user model: synergy is {share:.2f} (standard error {error:.2g}) of the log lift after taste")
-    flavours = stages("flavours", lambda: fit_flavours(dataset, weeks, shoppers, shortlist_size))
-    followers = flavours.pop("followers")
-    coupon = stages("coupons", lambda: {"coupon_effect": np.array(coupon_effect(dataset, weeks, shoppers))})
-    effect, error = coupon["coupon_effect"]
+    variants = cache(
+        "variants", FittedVariants, lambda: fit_variants(dataset, weeks, shoppers, shortlist_size)
+    )
+    estimate = cache(
+        "coupons", _Estimate, lambda: _Estimate(as_tensor(np.array(coupon_effect(dataset, weeks, shoppers))))
+    ).estimate
+    effect, error = estimate.tolist()
     if np.isfinite(error):
-        progress(f"user model: a coupon adds {effect:.2f} (standard error {error:.2g}) to an item's log rate")
-    coupons = coupon_tables(dataset, _told(effect, error))
-    trial = stages("trial", lambda: {"habit_share": np.array(habit_share(dataset, weeks, shoppers, push))})
-    share, error = trial["habit_share"]
+        told = "user model: a coupon adds {:.2f} (standard error {:.2g}) to an item's log rate"
+        progress(told.format(effect, error))
+    coupons = coupons_of(dataset, estimate, _told(effect, error))
+    wear_out = cache(
+        "wear_out",
+        _WearOut,
+        lambda: _wear_out(dataset, weeks, shoppers, choice.steady, progress),
+        neutral=lambda: _WearOut(torch.ones(RUNS)),
+    )
+    habit = cache(
+        "state_dependence",
+        _Estimate,
+        lambda: _Estimate(
+            as_tensor(np.array(state_dependence_share(dataset, weeks, shoppers, choice.effect)))
+        ),
+        neutral=lambda: _Estimate(torch.tensor([0.0, torch.inf], dtype=torch.float64)),
+    )
+    share, error = habit.estimate.tolist()
     progress(
         f"user model: habit is {share:.2f} (standard error {error:.2g}) of what follows a first purchase"
     )
-    habit = np.clip(_told(share, error), 0.0, 1.0)
-    wear_out = stages("wear_out", lambda: _fit_wear_out(dataset, weeks, shoppers, steady, progress))
-    group_category = np.zeros(taste.group.max() + 1, dtype=np.int64)
-    group_category[taste.group] = frequency.category
-    category_department = np.zeros(frequency.category.max() + 1, dtype=np.int64)
-    category_department[frequency.category] = departments(dataset)
-    arrays: dict[str, np.ndarray] = {
-        "shortlist": shortlist,
-        "taste": np.take_along_axis(log_share, shortlist, 1) - usual_push(coupons, shortlist, weeks),
-        "familiarity": familiarity(taste.count, shortlist),
-        "interval": taste.interval(shortlist, weeks),
-        "last": last_bought_by_week(dataset, shortlist),
-        "price_slope": slope.astype(np.float32),
-        "deal_factor": deal_factor,
-        "deal_class": deal_class,
-        "price_push": slope * marketing.rebate,
-        "promotion_push": promotion,
-        "rebate": marketing.rebate,
-        "shelf_price": dataset.shelf_price.T.copy(),
-        "category": frequency.category,
-        "category_department": category_department,
-        "group": taste.group,
-        "group_category": np.append(group_category, frequency.category.max() + 1),
-        "department_spread": np.zeros((len(GRID), departments(dataset).max() + 1), dtype=np.float32),
-        "group_level": np.zeros((len(GRID), taste.group.max() + 1), dtype=np.float32),
-        "new_level": np.zeros(len(GRID), dtype=np.float32),
-        "new_spread": np.zeros(1, dtype=np.float32),
-        "tail_weight": np.column_stack([np.exp(power * taste.log_unbought), THINNING * remembered.sum(1)]),
-        "log_within": within.astype(np.float32),
-        "leaning": leaning.astype(np.float32),
-        "leaning_total": total,
-        "trait": taste.trait,
-        "trait_range": trait_range(taste.trait, taste.group),
-        **tail_tables(attraction * (1 - followers[flavours["product"]]), taste.group, flavours["product"]),
-        **flavours,
-        **memory_tables(remembered),
-        **no_drift(*marketing.rebate.shape),
-        "tried": tried_by_week(dataset, shortlist, weeks[1]),
-        "tried_from": np.array([weeks[1]]),
-        "tried_weight": THINNING * again,
-        "tried_left": fading(float(coefficients["tried_fade"])).numpy(),
-        **missions,
-        **coupon,
-        **coupons,
-        **trial,
-        "trial_habit": np.array([habit], dtype=np.float32),
-        **wear_out,
-        **stages("rhythm", lambda: fit_rhythm(dataset, weeks, shoppers)),
-        **stages("units", lambda: fit_units(dataset, weeks, shoppers, marketing.rebate)),
-    }
-    tensors = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
-    tensors |= {
-        f"coefficient_{name}": torch.from_numpy(np.atleast_1d(value)) for name, value in coefficients.items()
-    }
-    trips = stages("trips", lambda: fit_trips(dataset, weeks, shoppers))
-    tensors["trip_gap"] = torch.from_numpy(np.log(trips["trip_gap"]))
-    tensors["trip_cdf"] = torch.from_numpy(trips["trip_share"].cumsum(1))
-    tensors |= {name: torch.from_numpy(trips[name]) for name in ("usual_trip", "last_trip")}
-    outside = torch.from_numpy(attraction @ indicator(taste.group)).float()
-    new = torch.from_numpy(gap_shares(dataset, weeks, shoppers) @ np.exp(coefficients["new_gap"])).float()
-    tensors["trip_rate"] = _trip_rates(tensors, outside, new, weeks)
-    return tensors
+    again = np.exp(
+        coefficients.trial.numpy() + coefficients.trial_popularity.numpy() * preferences.log_popularity
+    )
+    none = torch.zeros(len(GRID), int(preferences.subcategory.max()) + 1)
+    catalogue = _catalogue(dataset, preferences, frequency)
+    parameters = ChoiceParameters(
+        shortlists=Shortlists(
+            shortlist=as_tensor(shortlist),
+            log_preference=as_tensor(
+                np.take_along_axis(choice.log_share, shortlist, 1) - usual_effect(coupons, shortlist, weeks)
+            ),
+            familiarity=as_tensor(familiarity(preferences.count, shortlist)),
+            purchase_interval=as_tensor(preferences.interval(shortlist, weeks)),
+            last_bought=as_tensor(last_bought_by_week(dataset, shortlist)),
+        ),
+        prices=Prices(as_tensor(dataset.shelf_price.T.copy()), as_tensor(marketing.log_discount)),
+        catalogue=catalogue,
+        coefficients=coefficients,
+        marketing=MarketingEffects(
+            price_slope=as_tensor(choice.slope.astype(np.float32)),
+            price_sensitivity=as_tensor(choice.sensitivity),
+            sensitivity_class=as_tensor(choice.sensitivity_class),
+            price_effect=as_tensor(choice.slope * marketing.log_discount),
+            promotion_effect=as_tensor(choice.promotion),
+            wear_out=wear_out.factor,
+        ),
+        missions=trips.missions,
+        department_trips=DepartmentTrips(torch.zeros(len(GRID), int(dataset.department_code.max()) + 1)),
+        complementarity=trips.complementarity,
+        substitution=Substitution(none[0].clone()),
+        size_constants=SizeConstants(none),
+        exploration=Exploration(torch.zeros(len(GRID)), torch.zeros(1)),
+        variants=variants.variants,
+        long_tail=_long_tail(choice, shortlist, variants),
+        attribute_tastes=AttributeTastes(
+            attribute_taste=as_tensor(choice.attribute_taste.astype(np.float32)),
+            attribute=as_tensor(preferences.attribute),
+            attribute_range=as_tensor(attribute_range(preferences.attribute, preferences.subcategory)),
+            attribute_log_total=as_tensor(choice.log_total),
+        ),
+        trials=Trials(
+            recent_trials=as_tensor(trials_by_week(dataset, shortlist, weeks[1])),
+            first_trial_week=torch.tensor([weeks[1]]),
+            trial_weight=as_tensor(THINNING * again),
+            trial_fading=fading(float(coefficients.trial_fade)),
+        ),
+        state_dependence=StateDependence(
+            habit.estimate, torch.tensor([np.clip(_told(share, error), 0.0, 1.0)], dtype=torch.float32)
+        ),
+        item_shocks=no_shocks(*marketing.log_discount.shape),
+        coupons=coupons,
+        incidence=cache("incidence", Incidence, lambda: fit_incidence(dataset, weeks, shoppers)),
+        basket_size=cache("basket_size", BasketSize, lambda: fit_basket_size(dataset, weeks, shoppers)),
+        quantity=cache(
+            "quantity", Quantity, lambda: fit_quantity(dataset, weeks, shoppers, marketing.log_discount)
+        ),
+    )
+    outside = torch.from_numpy(choice.attraction @ one_hot_csr(preferences.subcategory)).float()
+    new = gap_shares(dataset, weeks, shoppers) @ np.exp(coefficients.recency_of_new.numpy())
+    rates = _log_size_rates(parameters, outside, torch.from_numpy(new).float(), weeks)
+    return parameters.changed(log_size_rate=rates)
 
 
-def _fit_wear_out(
+@dataclass(frozen=True)
+class _TripEffects(Parameters):
+    """What the stage of missions finds."""
+
+    missions: Missions
+    complementarity: Complementarity
+
+
+@dataclass(frozen=True)
+class _Estimate(Parameters):
+    """A number and its standard error."""
+
+    estimate: Tensor = parameter("2", "an estimate and its standard error", with_error=True)
+
+
+@dataclass(frozen=True)
+class _WearOut(Parameters):
+    """`wear_out` of `MarketingEffects`."""
+
+    factor: Tensor = parameter(str(RUNS), "factor on the mailer's effect by week in a row")
+
+
+def _catalogue(dataset: Dataset, preferences: Preferences, frequency: PersonalFrequency) -> Catalogue:
+    of_subcategory = np.zeros(preferences.subcategory.max() + 1, dtype=np.int64)
+    of_subcategory[preferences.subcategory] = frequency.category
+    department = np.zeros(frequency.category.max() + 1, dtype=np.int64)
+    department[frequency.category] = dataset.department_code
+    return Catalogue(
+        category=as_tensor(frequency.category),
+        subcategory=as_tensor(preferences.subcategory),
+        category_of_subcategory=as_tensor(np.append(of_subcategory, frequency.category.max() + 1)),
+        department_of_category=as_tensor(department),
+    )
+
+
+def _long_tail(choice: _Choice, shortlist: np.ndarray, variants: FittedVariants) -> LongTail:
+    preferences, coefficients = choice.preferences, choice.coefficients
+    remembered = np.exp(choice.log_share + float(coefficients.memory)) * (preferences.count > 0)
+    np.put_along_axis(remembered, shortlist, 0.0, axis=1)
+    own = np.exp(float(coefficients.preference) * preferences.log_unbought)
+    line = variants.variants.product_line.numpy()
+    alone = choice.attraction * (1 - variants.followers.numpy()[line])
+    return LongTail.of(
+        {
+            "tail_weight": np.column_stack([own, THINNING * remembered.sum(1)]),
+            "log_within": choice.within.astype(np.float32),
+        }
+        | tail_tables(alone, preferences.subcategory, line)
+        | memory_tables(remembered)
+    )
+
+
+def _wear_out(
     dataset: Dataset,
     weeks: tuple[int, int],
     shoppers: np.ndarray,
     steady: np.ndarray,
     progress: Callable[[str], None],
-) -> dict[str, np.ndarray]:
-    """`wear_out` (RUNS,) float32, what the mailer's coefficient, which is of the mean week in the mailer, is
-    multiplied by in the first, second and later weeks of a run."""
+) -> _WearOut:
+    """What the mailer's coefficient, which is of the mean week in the mailer, is multiplied by in the first,
+    second and later weeks of a run."""
     found = fit_wear_out(dataset, weeks, shoppers, steady)
     told = ", ".join(
         f"{factor:.2f} ({error:.2f})"
@@ -206,7 +325,7 @@ def _fit_wear_out(
     )
     progress(f"user model: {found.note}; of a mailer's effect is left, week by week in a row, {told}")
     mean = np.average(found.factor, weights=np.maximum(found.item_weeks, 1))
-    return {"wear_out": (found.factor / mean).astype(np.float32)}
+    return _WearOut(as_tensor((found.factor / mean).astype(np.float32)))
 
 
 def _classes(factor: np.ndarray) -> np.ndarray:
@@ -221,53 +340,55 @@ def _told(estimate: float, error: float) -> float:
     return estimate if abs(estimate) > 2 * error else 0.0
 
 
-def _fit_missions(
+def _trip_effects(
     dataset: Dataset,
     frequency: PersonalFrequency,
-    push: np.ndarray,
+    effect: np.ndarray,
     weeks: tuple[int, int],
     shoppers: np.ndarray,
     seed: int,
-) -> dict[str, np.ndarray]:
-    """`synergy`, `mission_*` and `synergy_share` (2,): the share as measured, its standard error."""
+) -> _TripEffects:
+    """Complementarity, and missions that explain the rest of the log lift."""
     lift = category_synergy(dataset, frequency, weeks, LIFT_PSEUDO_COUNT, shoppers=shoppers)
-    measured, error = synergy_share(dataset, frequency, push, weeks, shoppers, seed)
+    measured, error = synergy_share(dataset, frequency, effect, weeks, shoppers, seed)
     # At a half it explains all of the lift of either on the other.
     share = float(np.clip(_told(measured, error), 0.0, 0.5))
     synergy = share * np.where(np.eye(len(lift)) > 0, lift.clip(max=0), lift)
     # Each of two may have pulled the other, so synergy accounts for twice its size in their lift.
     common = lift - 2 * share * (lift - np.diag(np.diag(lift)))
-    return {
-        "synergy_share": np.array([measured, error]),
-        "synergy": synergy.astype(np.float32),
-        **mission_tables(dataset, frequency, common, weeks, shoppers),
-    }
+    return _TripEffects(
+        fit_missions(dataset, frequency, common, weeks, shoppers),
+        Complementarity(as_tensor(synergy.astype(np.float32)), as_tensor(np.array([measured, error]))),
+    )
 
 
-def _trip_rates(t: dict[str, Tensor], attraction: Tensor, new: Tensor, weeks: tuple[int, int]) -> Tensor:
+def _log_size_rates(p: ChoiceParameters, attraction: Tensor, new: Tensor, weeks: tuple[int, int]) -> Tensor:
     """(S, K) log factor on exp(utility) with which a shopper's visit holds each size of `GRID` on average;
-    `attraction` (R, G), in the rows of `tail_row`, is that of each subcategory's items outside the shortlist,
+    `attraction` (Q, G), in the rows of `tail_row`, is that of each subcategory's items outside the shortlist,
     followers included; `new` (S,) the mean factor on what is new.
 
     The average is over three weeks with each shopper's real history; so a promotion raises the basket instead
     of only shifting it.
     """
     first, end = weeks
-    everyone = torch.arange(len(t["shortlist"]))
-    familiar, answer = t["familiarity"].long(), t["coefficient_promotion_answer"]
-    rate = torch.zeros_like(t["taste"])
+    own, marketing = p.shortlists, p.marketing
+    everyone = torch.arange(len(own.shortlist))
+    familiar, sensitivity = own.familiarity.long(), p.coefficients.promotion_sensitivity
+    rate = torch.zeros_like(own.log_preference)
     tail = torch.zeros(len(everyone))
     for part in (0.7, 0.8, 0.9):
         week = int(first + part * (end - first))
-        bins = gap_bins(torch.full_like(everyone, week * 7), t["last"][week].long(), t["interval"])
-        push = t["deal_factor"][:, None] * t["price_push"][week][t["shortlist"]]
-        promotion = t["promotion_push"][week][t["shortlist"]]
-        own = push + answer[familiar] * promotion
-        rate += torch.exp(t["taste"] + t["coefficient_gap"][familiar, bins] + own) / 3
-        row = tail_row(t, everyone, torch.full_like(everyone, week))
-        outside = (t["tail_weight"][:, :-1] * attraction[row]).sum(1)
-        inside = torch.exp(push + answer[NEW] * promotion + unbought(t, everyone, t["shortlist"]))
-        tail += new * (outside - inside.sum(1)).clamp(min=0) / 3 + t["memory_rate"] / 3
+        bins = recency_bins(
+            torch.full_like(everyone, week * 7), own.last_bought[week].long(), own.purchase_interval
+        )
+        price = marketing.price_sensitivity[:, None] * marketing.price_effect[week][own.shortlist]
+        promotion = marketing.promotion_effect[week][own.shortlist]
+        effect = price + sensitivity[familiar] * promotion
+        rate += torch.exp(own.log_preference + p.coefficients.recency[familiar, bins] + effect) / 3
+        row = tail_row(p, everyone, torch.full_like(everyone, week))
+        outside = (p.long_tail.tail_weight[:, :-1] * attraction[row]).sum(1)
+        inside = torch.exp(price + sensitivity[NEW] * promotion + unbought(p, everyone, own.shortlist))
+        tail += new * (outside - inside.sum(1)).clamp(min=0) / 3 + p.long_tail.memory_rate / 3
     target = torch.from_numpy(GRID).float().expand(len(everyone), -1)
     log_factor = torch.log(target / (rate.sum(1) + tail)[:, None])
     for _ in range(6):  # an item is bought once at most, so the mean falls short of the sum of rates

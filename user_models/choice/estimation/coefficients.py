@@ -15,10 +15,17 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from bundlegym.data import Dataset
-from bundlegym.user_models.choice.estimation.likelihood import Given, gap_table, log_rates, surprise
-from bundlegym.user_models.components.basket_size import GAP_EDGES as TRIP_GAP_EDGES
+from bundlegym.user_models.choice.estimation.likelihood import (
+    ChoiceData,
+    Free,
+    log_rates,
+    negative_log_likelihood,
+    recency_table,
+)
+from bundlegym.user_models.choice.parameters import Coefficients
+from bundlegym.user_models.components.basket_size import GAP_EDGES as SIZE_GAP_EDGES
 from bundlegym.user_models.components.marketing import FAMILIAR_EDGES, GAP_EDGES
-from bundlegym.user_models.requirements import taste_end
+from bundlegym.user_models.components.windows import preference_end
 
 _BATCH, _LEARNING_RATE = 512, 0.05
 
@@ -32,24 +39,15 @@ def fit_coefficients(
     epochs: int,
     seed: int,
     progress: Callable[[str], None],
-) -> dict[str, np.ndarray]:
-    """Coefficients by name: `taste` (), `gap` (n_classes, n_bins) by familiarity, `memory` () of items bought
-    before but not shortlisted; `tried` (), the log of what a purchase off the shortlist since tastes were
-    counted adds to the rate of an item as popular as the average, `tried_popularity` (), the power of how
-    popular it is, `tried_fade` () (see `tried`); `experience` () of all items bought before, `price`
-    (n_departments,), `price_deal` (), `neighbours` (), `display` () and `mailer` () of items sold steadily
-    and with `_unsteady` of the others, whose promotions are also news that the item is there;
-    `new_gap` (6,) of items neither shortlisted nor bought before, by days since the last visit;
-    `promotion_answer` (n_classes,), what display, mailer and neighbours are multiplied by for items of each
-    class of familiarity, 1 for the mean line; and `nll` (), nats a line on the fitted weeks.
-    `needs.check_enough` says whether the weeks hold enough for it.
-    """
-    given = Given.of(dataset, weeks, taste_end(weeks), shoppers, shortlist_size)
-    raw = _start(given)
-    for value in raw.values():
+) -> Coefficients:
+    """The coefficients from visits of `shoppers` (mask) in `weeks`; `requirements.check_requirements` says
+    whether these hold enough for it."""
+    data = ChoiceData.of(dataset, weeks, preference_end(weeks), shoppers, shortlist_size)
+    params = _start(data)
+    for value in params.tensors():
         value.requires_grad_()
-    visits = len(given.shopper)
-    optimiser = torch.optim.Adam(raw.values(), lr=_LEARNING_RATE)
+    visits = len(data.shopper)
+    optimiser = torch.optim.Adam(params.tensors(), lr=_LEARNING_RATE)
     generator = torch.Generator().manual_seed(seed)
     batches = -(-visits // _BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _LEARNING_RATE, epochs * batches)
@@ -57,62 +55,69 @@ def fit_coefficients(
     for epoch in range(epochs):
         total, count = 0.0, 0
         for batch in torch.randperm(visits, generator=generator).split(_BATCH):
-            row, item = given.lines(batch)
-            loss = surprise(log_rates(given, raw, batch), row, item)
+            row, item = data.lines(batch)
+            loss = negative_log_likelihood(log_rates(data, params, batch), row, item)
             optimiser.zero_grad()
-            ((loss + _prior(raw) / batches) / len(row)).backward()
+            ((loss + _prior(params) / batches) / len(row)).backward()
             optimiser.step()
             schedule.step()
             total, count = total + loss.item(), count + len(row)
         nll = torch.tensor(total / count)
         progress(f"user model: epoch {epoch + 1} of {epochs}, {nll:.4f} nats a line")
-    found = _found(raw, given) | {"nll": nll}
-    return {name: value.detach().numpy() for name, value in found.items()}
+    return _coefficients(params, data, nll)
 
 
-def _start(given: Given) -> dict[str, Tensor]:
-    """What is fitted, by name. What a fit moves far begins near where it ends: it has few steps to get
-    there."""
-    return {
-        "taste": torch.tensor(0.75),
-        "known": torch.tensor(1.0),
-        "gap": torch.zeros(len(FAMILIAR_EDGES) + 1, len(GAP_EDGES) + 2),
-        "memory": torch.tensor(1.0),
-        "tried": torch.tensor(-4.0),
-        "tried_popularity": torch.tensor(0.3),
-        "tried_fade": torch.tensor(-4.0),
-        "experience": torch.tensor(0.0),
-        "price": torch.tensor(2.0),
-        "price_department": torch.zeros(int(given.department.max()) + 1),
-        "price_deal": torch.tensor(0.0),
-        "neighbours": torch.tensor(0.0),
-        "display": torch.tensor(0.0),
-        "mailer": torch.tensor(0.0),
-        "display_unsteady": torch.tensor(0.0),
-        "mailer_unsteady": torch.tensor(0.0),
-        "promotion_answer": torch.zeros(len(FAMILIAR_EDGES) + 1),
-        "new_gap": torch.zeros(len(TRIP_GAP_EDGES) + 1),
-        # Of no use afterwards: an item's own trend since its taste was counted, and the price response of
-        # items that are not sold steadily.
-        "own_trend": torch.zeros(len(given.log_popularity)),
-        "price_unsteady": torch.tensor(2.0),
-    }
+def _start(data: ChoiceData) -> Free:
+    """What is fitted. What a fit moves far begins near where it ends: it has few steps to get there."""
+    return Free(
+        preference=torch.tensor(0.75),
+        known=torch.tensor(1.0),
+        recency=torch.zeros(len(FAMILIAR_EDGES) + 1, len(GAP_EDGES) + 2),
+        memory=torch.tensor(1.0),
+        trial=torch.tensor(-4.0),
+        trial_popularity=torch.tensor(0.3),
+        trial_fade=torch.tensor(-4.0),
+        experience=torch.tensor(0.0),
+        price=torch.tensor(2.0),
+        price_department=torch.zeros(int(data.department.max()) + 1),
+        price_by_deal_share=torch.tensor(0.0),
+        competitor_discount=torch.tensor(0.0),
+        display=torch.tensor(0.0),
+        mailer=torch.tensor(0.0),
+        display_unsteady=torch.tensor(0.0),
+        mailer_unsteady=torch.tensor(0.0),
+        promotion_sensitivity=torch.zeros(len(FAMILIAR_EDGES) + 1),
+        recency_of_new=torch.zeros(len(SIZE_GAP_EDGES) + 1),
+        # Of no use afterwards: an item's own trend since its preference was counted, and the price response
+        # of items that are not sold steadily.
+        own_trend=torch.zeros(len(data.log_popularity)),
+        price_unsteady=torch.tensor(2.0),
+    )
 
 
-def _prior(raw: dict[str, Tensor]) -> Tensor:
+def _prior(params: Free) -> Tensor:
     """() departments, and classes, differ by about a half, own trends by about a third."""
-    halves = torch.cat([raw["price_department"], raw["promotion_answer"], raw["new_gap"]])
-    return 0.5 * ((halves / 0.5).square().sum() + (raw["own_trend"] / 0.3).square().sum())
+    halves = torch.cat([params.price_department, params.promotion_sensitivity, params.recency_of_new])
+    return 0.5 * ((halves / 0.5).square().sum() + (params.own_trend / 0.3).square().sum())
 
 
-def _found(raw: dict[str, Tensor], given: Given) -> dict[str, Tensor]:
+def _coefficients(params: Free, data: ChoiceData, nll: Tensor) -> Coefficients:
     """Coefficients of what is fitted."""
-    answer = torch.exp(raw["promotion_answer"])
-    usual = answer[given.line_class].mean()
-    of_taste = ("taste", "memory", "tried", "tried_popularity", "experience", "new_gap", "price_deal")
-    promotions = ("neighbours", "display", "mailer", "display_unsteady", "mailer_unsteady")
-    found = {name: raw[name] for name in of_taste} | {name: usual * raw[name] for name in promotions}
-    found["gap"], found["tried_fade"] = gap_table(raw), torch.exp(raw["tried_fade"])
-    found["promotion_answer"] = answer / usual
-    found["price"] = softplus(raw["price"] + raw["price_department"])
-    return found
+    sensitivity = torch.exp(params.promotion_sensitivity)
+    usual = sensitivity[data.line_class].mean()
+    as_fitted = (
+        "preference", "memory", "experience", "recency_of_new", "trial", "trial_popularity",
+        "price_by_deal_share",
+    )  # fmt: skip
+    promotions = ("competitor_discount", "display", "mailer", "display_unsteady", "mailer_unsteady")
+    return Coefficients.of(
+        {name: getattr(params, name) for name in as_fitted}
+        | {name: usual * getattr(params, name) for name in promotions}
+        | {
+            "recency": recency_table(params),
+            "trial_fade": torch.exp(params.trial_fade),
+            "promotion_sensitivity": sensitivity / usual,
+            "price": softplus(params.price + params.price_department),
+            "nll": nll,
+        }
+    )

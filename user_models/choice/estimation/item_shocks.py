@@ -1,4 +1,4 @@
-"""Drift: what befalls single items in the weeks after a fit.
+"""Item shocks: what befalls single items in the weeks after a fit.
 
 In a log an item sells in coming weeks by a factor of its own more or less than its past says: launches,
 stock-outs, seasons, fashions. Nobody can foresee it, so forecasts (`log_share`) know nothing of it. But a
@@ -15,8 +15,6 @@ left out. Drift moves purchases between items of a kind and makes no more of the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 import torch
@@ -24,12 +22,9 @@ from scipy.special import gammaln
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of
+from bundlegym.user_models.base import UserModel
+from bundlegym.user_models.choice.parameters import NEAR, REST, ChoiceParameters, ItemShocks
 
-if TYPE_CHECKING:
-    from bundlegym.user_models.choice.model import ChoiceShopper
-
-#: Of `drift`: the shopper's own items, and all others.
-NEAR, REST = range(2)
 #: Edges between classes of items: lines expected of an item as a multiple of those of the mean item.
 _EDGES = 2.0 ** np.arange(-2, 4)
 _VARIANCES = np.geomspace(1e-3, 8.0, 80)
@@ -39,19 +34,22 @@ _LEAST = 1e-3  # a factor; of an item that is gone
 _CHUNK = 512  # visits whose shares of all items are in memory at once
 
 
-def no_drift(n_weeks: int, n_items: int) -> dict[str, np.ndarray]:
-    """`drift` of none in any of the weeks."""
-    return {"drift": np.zeros((2, n_weeks, n_items), dtype=np.float32)}
+def no_shocks(n_weeks: int, n_items: int) -> ItemShocks:
+    """None in any of the weeks."""
+    shape = 2, len(_EDGES) + 1
+    return ItemShocks(torch.zeros(2, n_weeks, n_items), torch.ones(shape), torch.zeros(shape))
 
 
-def fit_drift(expected: np.ndarray, simulated: np.ndarray, lines: np.ndarray) -> dict[str, np.ndarray]:
-    """`drift_mean` and `drift_variance` (2, C) float32 by kind and class, from the lines of each item (2, I)
+def fit_item_shocks(
+    expected: np.ndarray, simulated: np.ndarray, lines: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """`shock_mean` and `shock_variance` (2, E) float32 by kind and class, from the lines of each item (2, I)
     that are `expected` as in `expected_lines`, in any unit, those of some that were `simulated` (N, 2, I),
     and those in the log.
 
-    The mean is that of a class in the log beside simulations, in which missions, levels and the like make of
-    it what no forecast says; the variance about it is found by likelihood, which the few items that are
-    suddenly in season do not rule."""
+    The mean is that of a class in the log beside simulations, in which trip effects, constants and the like
+    make of it what no forecast says; the variance about it is found by likelihood, which the few items that
+    are suddenly in season do not rule."""
     code, n = _classes(expected), len(_EDGES) + 1
     size = np.bincount(code, minlength=n).clip(min=1)
     mean, variance = np.empty((2, 2, n))
@@ -65,7 +63,7 @@ def fit_drift(expected: np.ndarray, simulated: np.ndarray, lines: np.ndarray) ->
         by_class += _ITEMS * likelihood.mean(1, keepdims=True)
         whole, own = _VARIANCES[by_class.argmax(0)], _own_variance(simulated[:, kind], code, size)
         variance[kind] = ((whole - own) / (1 + own)).clip(min=_VARIANCES[0])
-    return {"drift_mean": mean.astype(np.float32), "drift_variance": variance.astype(np.float32)}
+    return mean.astype(np.float32), variance.astype(np.float32)
 
 
 def _ratios(lines: np.ndarray, expected: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -86,43 +84,38 @@ def _own_variance(simulated: np.ndarray, code: np.ndarray, size: np.ndarray) -> 
     return np.asarray((beyond / square.clip(min=_LITTLE)).clip(min=0.0))
 
 
-def no_effect() -> dict[str, np.ndarray]:
-    """What `fit_drift` gives where there is none."""
-    shape = 2, len(_EDGES) + 1
-    return {"drift_mean": np.ones(shape, np.float32), "drift_variance": np.zeros(shape, np.float32)}
-
-
-def draw_drift(t: dict[str, Tensor], expected: np.ndarray, seed: int) -> Tensor:
-    """`drift` (2, W, I), the log of a factor of each kind and item in the weeks from the end of the fit on, 0
-    before. `expected` (2, I) as in `expected_lines`, in any unit: of the lines of a kind the factors
-    make neither more nor less."""
-    if not t["drift_variance"].any():
-        return t["drift"]
+def draw_item_shocks(p: ChoiceParameters, expected: np.ndarray, seed: int) -> Tensor:
+    """(2, W, I), the log of a factor of each kind and item in the weeks from the end of the fit on, 0 before.
+    `expected` (2, I) as in `expected_lines`, in any unit: of the lines of a kind the factors make neither
+    more nor less."""
+    shocks = p.item_shocks
+    if not shocks.shock_variance.any():
+        return shocks.item_shocks
     code = _classes(expected)
-    mean, variance = (t[name].double().numpy()[:, code] for name in ("drift_mean", "drift_variance"))
+    mean, variance = (table.double().numpy()[:, code] for table in (shocks.shock_mean, shocks.shock_variance))
     factor = (mean * np.random.default_rng(seed).gamma(1 / variance, variance)).clip(_LEAST)
     wanted, drawn = expected.sum(1) + _LITTLE, (expected * factor).sum(1) + _LITTLE  # all may be near
     factor *= (wanted / drawn)[:, None]
-    later = torch.arange(t["drift"].shape[1]) >= t["tried_from"]
+    later = torch.arange(shocks.item_shocks.shape[1]) >= p.trials.first_trial_week
     return later[:, None] * torch.from_numpy(np.log(factor)).float()[:, None]
 
 
-def near_items(t: dict[str, Tensor], bought: np.ndarray) -> np.ndarray:
+def near_items(p: ChoiceParameters, bought: np.ndarray) -> np.ndarray:
     """(S, I) bool: whether an item is on the shopper's shortlist or remembered; `bought` (S, I) in the weeks
     of the fit."""
     near = bought.copy()
-    np.put_along_axis(near, t["shortlist"].numpy(), True, axis=1)
+    np.put_along_axis(near, p.shortlists.shortlist.numpy(), True, axis=1)
     return near
 
 
-def lines_by_kind(tape: pd.DataFrame, near: np.ndarray) -> np.ndarray:
-    """(2, I) lines of each item on a tape, by those to whom it is `near` (S, I) and by the rest."""
+def lines_by_kind(panel: pd.DataFrame, near: np.ndarray) -> np.ndarray:
+    """(2, I) lines of each item on a panel, by those to whom it is `near` (S, I) and by the rest."""
     lines = np.zeros((2, near.shape[1]))
-    np.add.at(lines, (np.where(near[tape["shopper"], tape["item"]], NEAR, REST), tape["item"]), 1.0)
+    np.add.at(lines, (np.where(near[panel["shopper"], panel["item"]], NEAR, REST), panel["item"]), 1.0)
     return lines
 
 
-def expected_lines(model: ChoiceShopper, dataset: Dataset, rows: np.ndarray, near: np.ndarray) -> np.ndarray:
+def expected_lines(model: UserModel, dataset: Dataset, rows: np.ndarray, near: np.ndarray) -> np.ndarray:
     """(2, I) lines of each item expected at the visits in `rows`, given how many each holds; of those to whom
     it is `near` (S, I) and of the rest."""
     shopper = dataset.visits["shopper"].to_numpy()[rows]
@@ -130,7 +123,9 @@ def expected_lines(model: ChoiceShopper, dataset: Dataset, rows: np.ndarray, nea
     state, expected = model.at_visits(dataset, rows), np.zeros((2, dataset.n_items))
     for first in range(0, len(rows), _CHUNK):
         chunk = slice(first, first + _CHUNK)
-        share = model.log_share({name: value[chunk] for name, value in state.items()}).exp().numpy()
+        log_share = model.log_share({name: value[chunk] for name, value in state.items()})
+        assert log_share is not None
+        share = log_share.exp().numpy()
         own = np.where(near[shopper[chunk]], share, 0)
         expected[NEAR] += held[chunk] @ own
         expected[REST] += held[chunk] @ (share - own)

@@ -18,35 +18,71 @@ from torch.nn.functional import one_hot, softplus
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.recommenders.profile import deal_share
-from bundlegym.user_models.choice.reference.recent_trials import by_item, fading, tried_at_visits
-from bundlegym.user_models.components.basket_size import GAP_EDGES as TRIP_GAP_EDGES
+from bundlegym.user_models.choice.estimation.trial_tables import trials_at_visits
+from bundlegym.user_models.choice.reference.recent_trials import by_item, fading
+from bundlegym.user_models.components.basket_size import GAP_EDGES as SIZE_GAP_EDGES
 from bundlegym.user_models.components.marketing import (
     FAMILIAR_EDGES,
     NEW,
     ONCE,
     Marketing,
-    departments,
     experience_of,
     familiarity,
-    gap_bins,
+    recency_bins,
     steadily_sold,
 )
-from bundlegym.user_models.components.preferences import Taste
-from bundlegym.user_models.numeric.ragged import rows_of
+from bundlegym.user_models.components.preferences import Preferences
+from bundlegym.user_models.numeric.ragged import expand_ranges
 
 
 @dataclass(frozen=True)
-class Given:
+class Free:
+    """What is fitted, each a tensor with a gradient: as in `Coefficients`, and
+
+    known: () common to all that was bought; recency and known make that of `Coefficients` (`recency_table`).
+    price_department: (D,) added to price, (), before softplus makes slopes of it; price_unsteady: () of items
+        that are not sold steadily; promotion_sensitivity: (F,) its log.
+    own_trend: (I,) an item's trend since its preference was counted.
+    """
+
+    preference: Tensor
+    known: Tensor
+    recency: Tensor
+    memory: Tensor
+    trial: Tensor
+    trial_popularity: Tensor
+    trial_fade: Tensor
+    experience: Tensor
+    price: Tensor
+    price_department: Tensor
+    price_by_deal_share: Tensor
+    competitor_discount: Tensor
+    display: Tensor
+    mailer: Tensor
+    display_unsteady: Tensor
+    mailer_unsteady: Tensor
+    promotion_sensitivity: Tensor
+    recency_of_new: Tensor
+    own_trend: Tensor
+    price_unsteady: Tensor
+
+    def tensors(self) -> list[Tensor]:
+        """All of them."""
+        return list(vars(self).values())
+
+
+@dataclass(frozen=True)
+class ChoiceData:
     """V visits to explain, P lines bought at them, S shoppers, L shortlisted items, W weeks, I items:
 
     shopper, week, gap: (V,) int64, the week counted from the first of W, class of days since the last visit.
     line, line_item, line_class: (V + 1,) where the lines of each visit begin, (P,) their items, and classes
         of familiarity, int64.
     shortlist, familiar: (S, L) int64 items and their classes of familiarity.
-    gap_bin: (V, L) uint8 time since last bought.
+    recency_bin: (V, L) uint8 time since last bought.
     known: (S, I) bool, bought in the weeks of tastes.
     remembered, remembered_item: (S + 1,), (M,) int64 what of this is off the shortlist, as `line`.
-    tried: (V, TRIED) as in `tried_at_visits`.
+    tried: (V, TRIED) as in `trials_at_visits`.
     experience, deal: (S,) as in `experience_of` and `deal_share`.
     log_share: (S, I) of tastes; log_popularity: (I,).
     department: (I,) int64; steady: (I,) bool, sold steadily.
@@ -61,7 +97,7 @@ class Given:
     line_class: Tensor
     shortlist: Tensor
     familiar: Tensor
-    gap_bin: Tensor
+    recency_bin: Tensor
     known: Tensor
     remembered: Tensor
     remembered_item: Tensor
@@ -72,22 +108,22 @@ class Given:
     log_popularity: Tensor
     department: Tensor
     steady: Tensor
-    rebate: Tensor
+    log_discount: Tensor
     display: Tensor
     mailer: Tensor
-    neighbours: Tensor
+    competitor_discount: Tensor
 
     @staticmethod
     def of(
         dataset: Dataset, weeks: tuple[int, int], cut: int, shoppers: np.ndarray, shortlist_size: int
-    ) -> Given:
+    ) -> ChoiceData:
         """Visits of `shoppers` (mask) in `weeks` from `cut` on, by tastes counted before; `needs` says how
         many there must be."""
         before, end = (weeks[0], cut), weeks[1]
         rows = visit_rows(dataset, (cut, end), shoppers)
-        taste = Taste.fit(dataset, before, shoppers)
+        taste = Preferences.fit(dataset, before, shoppers)
         shortlist = taste.shortlist(shortlist_size)
-        since = dataset.visits.groupby("shopper")["day"].diff().fillna(TRIP_GAP_EDGES[-1]).to_numpy()[rows]
+        since = dataset.visits.groupby("shopper")["day"].diff().fillna(SIZE_GAP_EDGES[-1]).to_numpy()[rows]
         shopper, week, day = (
             dataset.visits[name].to_numpy()[rows].astype(np.int64) for name in ("shopper", "week", "day")
         )
@@ -96,7 +132,7 @@ class Given:
         remembered = taste.count > 0
         np.put_along_axis(remembered, shortlist, False, axis=1)
         marketing = Marketing.of(dataset, before)
-        bins = gap_bins(
+        bins = recency_bins(
             torch.from_numpy(day),
             torch.from_numpy(last_bought_at_visits(dataset, shortlist, rows)),
             torch.from_numpy(taste.interval(shortlist, before)[shopper]),
@@ -104,26 +140,26 @@ class Given:
         arrays = {
             "shopper": shopper,
             "week": week - cut,
-            "gap": np.digitize(since, TRIP_GAP_EDGES),
+            "gap": np.digitize(since, SIZE_GAP_EDGES),
             "line": np.searchsorted(place, np.arange(len(rows) + 1)),
             "line_item": item,
             "line_class": np.searchsorted(FAMILIAR_EDGES, taste.count[shopper[place], item]),
             "shortlist": shortlist,
             "familiar": familiarity(taste.count, shortlist).astype(np.int64),
-            "gap_bin": bins.to(torch.uint8).numpy(),
+            "recency_bin": bins.to(torch.uint8).numpy(),
             "known": taste.count > 0,
             "remembered": np.concatenate([[0], remembered.sum(1).cumsum()]),
             "remembered_item": np.nonzero(remembered)[1],
-            "tried": tried_at_visits(dataset, shortlist, rows, cut),
+            "tried": trials_at_visits(dataset, shortlist, rows, cut),
             "experience": experience_of(taste, shoppers),
             "deal": deal_share(dataset, before, shoppers),
             "log_share": taste.log_share,
             "log_popularity": taste.log_popularity,
-            "department": departments(dataset),
+            "department": dataset.department_code,
             "steady": steadily_sold(dataset, weeks),
             **{name: table[cut:end] for name, table in vars(marketing).items()},
         }
-        return Given(**{name: torch.from_numpy(value) for name, value in arrays.items()})
+        return ChoiceData(**{name: torch.from_numpy(value) for name, value in arrays.items()})
 
     def lines(self, batch: Tensor) -> tuple[Tensor, Tensor]:
         """(P,) row in `batch` and item of each line of some visits."""
@@ -131,27 +167,26 @@ class Given:
         return row, self.line_item[place]
 
 
-def log_rates(given: Given, raw: dict[str, Tensor], batch: Tensor) -> Tensor:
-    """(N, I) log rates at the visits `batch` (N,), up to what all items of a visit have in common; `raw` as
-    in `fit`.
+def log_rates(data: ChoiceData, params: Free, batch: Tensor) -> Tensor:
+    """(N, I) log rates at the visits `batch` (N,), up to what all items of a visit have in common; `params` are those that are fitted.
 
     A table of visits and items is large and takes long to read. So what follows from the week is made by
     week and spread by one product, and what some items have beside is added at their places.
     """
-    shopper, week = given.shopper[batch], given.week[batch]
-    promotion, answer = _promotion(given, raw), torch.exp(raw["promotion_answer"])
-    slope = softplus(raw["price"] + raw["price_department"])[given.department]
-    slope = torch.where(given.steady, slope, softplus(raw["price_unsteady"]))
-    by_week = torch.cat([answer[NEW] * promotion + raw["own_trend"], given.rebate * slope])
+    shopper, week = data.shopper[batch], data.week[batch]
+    promotion, answer = _promotion(data, params), torch.exp(params.promotion_sensitivity)
+    slope = softplus(params.price + params.price_department)[data.department]
+    slope = torch.where(data.steady, slope, softplus(params.price_unsteady))
+    by_week = torch.cat([answer[NEW] * promotion + params.own_trend, data.log_discount * slope])
     in_week = one_hot(week, len(promotion)).float()
-    deal = torch.exp(raw["price_deal"] * given.deal[shopper])
+    deal = torch.exp(params.price_by_deal_share * data.deal[shopper])
     spread = torch.cat([in_week, deal[:, None] * in_week], 1)
-    utility = (raw["taste"] * given.log_share.index_select(0, shopper)).addmm_(spread, by_week)
-    row, item, own = _own(given, raw, batch, promotion)
+    utility = (params.preference * data.log_share.index_select(0, shopper)).addmm_(spread, by_week)
+    row, item, own = _own(data, params, batch, promotion)
     return utility.view(-1).index_add(0, row * utility.shape[1] + item, own).view(utility.shape)
 
 
-def surprise(utility: Tensor, row: Tensor, item: Tensor) -> Tensor:
+def negative_log_likelihood(utility: Tensor, row: Tensor, item: Tensor) -> Tensor:
     """() sum over lines of -log of the item's share among all items that are not otherwise in the basket: an
     item is bought once a visit, so what is held already is no alternative."""
     log_share = _at(utility.log_softmax(1), row, item)
@@ -160,53 +195,54 @@ def surprise(utility: Tensor, row: Tensor, item: Tensor) -> Tensor:
     return (torch.log1p(-others) - log_share).sum()
 
 
-def gap_table(raw: dict[str, Tensor]) -> Tensor:
+def recency_table(params: Free) -> Tensor:
     """(n_classes, n_bins) by familiarity and time since last bought; never bought is the reference. What is
     common to all that was bought is a number of its own, which few steps move far enough."""
-    return torch.cat([torch.zeros(len(raw["gap"]), 1), raw["known"] + raw["gap"][:, 1:]], 1)
+    return torch.cat([torch.zeros(len(params.recency), 1), params.known + params.recency[:, 1:]], 1)
 
 
-def _promotion(given: Given, raw: dict[str, Tensor]) -> Tensor:
+def _promotion(data: ChoiceData, params: Free) -> Tensor:
     """(W, I) what display, mailer and other items' prices add to the utility of the mean line."""
-    promotion = raw["neighbours"] * given.neighbours
-    for name, table in (("display", given.display), ("mailer", given.mailer)):
-        promotion = promotion + torch.where(given.steady, raw[name], raw[f"{name}_unsteady"]) * table
+    promotion = params.competitor_discount * data.competitor_discount
+    for steady, unsteady, table in (
+        (params.display, params.display_unsteady, data.display),
+        (params.mailer, params.mailer_unsteady, data.mailer),
+    ):
+        promotion = promotion + torch.where(data.steady, steady, unsteady) * table
     return promotion
 
 
-def _own(
-    given: Given, raw: dict[str, Tensor], batch: Tensor, promotion: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+def _own(data: ChoiceData, params: Free, batch: Tensor, promotion: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(M,) row in `batch`, item, and what is added to the log rate, of what is shortlisted, remembered or
     tried; an item may occur twice. `promotion` as in `_promotion`."""
-    shopper, week = given.shopper[batch], given.week[batch]
-    answer = torch.exp(raw["promotion_answer"])
-    beside, less = answer - answer[NEW], raw["new_gap"][given.gap[batch]]
+    shopper, week = data.shopper[batch], data.week[batch]
+    answer = torch.exp(params.promotion_sensitivity)
+    beside, less = answer - answer[NEW], params.recency_of_new[data.gap[batch]]
 
     def not_new(row: Tensor, item: Tensor, class_: Tensor) -> Tensor:
         """What is new is most of the shop, so what differs is told of the rest: shares are the same."""
         push = _at(promotion, week[row], item) * beside.index_select(0, class_)
         return push - less.index_select(0, row)
 
-    before = raw["experience"] * given.experience[shopper]
-    short, class_ = given.shortlist[shopper], given.familiar[shopper].flatten()
+    before = params.experience * data.experience[shopper]
+    short, class_ = data.shortlist[shopper], data.familiar[shopper].flatten()
     short_row = torch.repeat_interleave(torch.arange(len(batch)), short.shape[1])
     short_item = short.flatten()
-    own = _at(gap_table(raw), class_, given.gap_bin[batch].flatten())
+    own = _at(recency_table(params), class_, data.recency_bin[batch].flatten())
     own = own + before.index_select(0, short_row) * (class_ != NEW)
     own = own + not_new(short_row, short_item, class_)
 
-    before = before + raw["memory"]
-    row, place = _lists(given.remembered, shopper)
-    item = given.remembered_item[place]
+    before = before + params.memory
+    row, place = _lists(data.remembered, shopper)
+    item = data.remembered_item[place]
     again = before.index_select(0, row) + not_new(row, item, torch.full_like(row, ONCE))
 
-    each = torch.exp(raw["tried"] + raw["tried_popularity"] * given.log_popularity)
-    tried_row, tried_item, more = by_item(given.tried[batch], each, fading(torch.exp(raw["tried_fade"])))
+    each = torch.exp(params.trial + params.trial_popularity * data.log_popularity)
+    tried_row, tried_item, more = by_item(data.tried[batch], each, fading(torch.exp(params.trial_fade)))
     who = shopper[tried_row]
     # What is remembered is told above.
-    known = given.known[who, tried_item]
-    taste = raw["taste"] * given.log_share[who, tried_item] + before[tried_row] * known
+    known = data.known[who, tried_item]
+    taste = params.preference * data.log_share[who, tried_item] + before[tried_row] * known
     gained = softplus(torch.log(more) - taste)  # to `taste`, when rates are added
     gained = gained + not_new(tried_row, tried_item, torch.full_like(tried_row, ONCE)) * ~known
     return (
@@ -218,7 +254,7 @@ def _own(
 
 def _lists(start: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
     """(M,) row in `which` (N,) and place of all that is on some of the lists which begin at `start`."""
-    return rows_of(start[which], start[which + 1] - start[which])
+    return expand_ranges(start[which], start[which + 1] - start[which])
 
 
 def _at(table: Tensor, row: Tensor, column: Tensor) -> Tensor:

@@ -1,56 +1,74 @@
-"""All that a `ChoiceShopper` is made of: its tables, of which substitutes one is enough, the level that all
-parts reach together, and the drift of items after the fit."""
+"""The stages of a fit in order: coefficients, components, what simulated moments say, and item shocks."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from bundlegym.data import Dataset, visit_rows
 from bundlegym.recommenders.frequency import line_counts
-from bundlegym.user_models.choice.estimation.assemble import fit_tensors
+from bundlegym.user_models.choice.estimation.assemble import assemble
 from bundlegym.user_models.choice.estimation.coefficients import fit_coefficients
-from bundlegym.user_models.choice.estimation.exploration import fit_new_level
+from bundlegym.user_models.choice.estimation.exploration import ExplorationMoment
 from bundlegym.user_models.choice.estimation.item_shocks import (
-    REST,
-    draw_drift,
+    draw_item_shocks,
     expected_lines,
-    fit_drift,
+    fit_item_shocks,
     lines_by_kind,
     near_items,
-    no_effect,
+    no_shocks,
 )
-from bundlegym.user_models.choice.reference.exposure import RUNS
-from bundlegym.user_models.choice.reference.long_tail import tail_with
-from bundlegym.user_models.choice.reference.substitution import fit_enough
-from bundlegym.user_models.components.basket_size import GRID
-from bundlegym.user_models.components.department_effects import fit_department_spread
-from bundlegym.user_models.components.marketing import departments
-from bundlegym.user_models.components.preferences import subcategories
-from bundlegym.user_models.components.simulated_moments import fit_level
-from bundlegym.user_models.fit_cache import Arrays, Stages, check_finite
-from bundlegym.user_models.panel import real_tape, simulated_tape
-from bundlegym.user_models.requirements import cannot_learn, check_enough, last_fifth
+from bundlegym.user_models.choice.estimation.substitution import SubstitutionMoment
+from bundlegym.user_models.choice.estimation.tail_tables import with_shocks
+from bundlegym.user_models.choice.parameters import (
+    REST,
+    ChoiceParameters,
+    Coefficients,
+    Exploration,
+    Substitution,
+)
+from bundlegym.user_models.components.basket_size import GRID, BasketSize
+from bundlegym.user_models.components.incidence import Incidence
+from bundlegym.user_models.components.simulated_moments import match
+from bundlegym.user_models.components.size_constants import match_sizes
+from bundlegym.user_models.components.trip_effects import DepartmentMoment, DepartmentTrips
+from bundlegym.user_models.components.windows import last_fifth
+from bundlegym.user_models.fit_cache import FitCache, check_finite
+from bundlegym.user_models.panel import logged_panel, simulated_panel
+from bundlegym.user_models.parameters import Parameters, parameter
+from bundlegym.user_models.requirements import cannot_learn, check_requirements
 
 _LEAST_WEEKS = 3  # of a fit: units, for one, are counted in some and seen in others
 _SIMULATIONS = 4  # that say what all parts make of classes of items
 _VISITS = 2_048  # so many say how much is expected of an item beside others
 
-#: What only offers ask for, where none is made.
-_NOBODY_OFFERS = {
-    "trial": {"habit_share": np.array([0.0, np.inf])},
-    "wear_out": {"wear_out": np.ones(RUNS, dtype=np.float32)},
-}
 
-if TYPE_CHECKING:
-    from bundlegym.user_models.choice.model import ChoiceShopper
+@dataclass(frozen=True)
+class Unseen(Parameters):
+    """What is found in weeks that preferences have not seen."""
+
+    substitution: Substitution
+    department_trips: DepartmentTrips
+    exploration: Exploration
+    shock_mean: torch.Tensor = parameter("2 E", "as in `ItemShocks`")
+    shock_variance: torch.Tensor = parameter("2 E", "as in `ItemShocks`")
 
 
-def fit_whole(
-    model_of: type[ChoiceShopper],
+@dataclass(frozen=True)
+class _Sizes(Parameters):
+    """What `match_sizes` finds."""
+
+    basket_size: BasketSize
+    incidence: Incidence
+    size_constants: torch.Tensor = parameter("K G", "as in `SizeConstants`")
+
+
+def fit_parameters(
+    model_of: Callable[[ChoiceParameters], Any],
     dataset: Dataset,
     weeks: tuple[int, int],
     shoppers: np.ndarray,
@@ -58,90 +76,113 @@ def fit_whole(
     shortlist_size: int,
     epochs: int,
     seed: int,
-    stages: Stages,
-) -> dict[str, Tensor]:
-    """The tensors of `fit_tensors`, their level set as in `fit_level`, `enough` (G,) as in `fit_enough`,
-    `department_spread` (K, D) as in `fit_department_spread`, `new_level` (K,) and `new_spread` (1,) as in
-    `fit_new_level`, `drift_mean` and `drift_variance` (2, C) as in `fit_drift`, and `drift` as in
-    `draw_drift`. `model_of` makes the model that simulates of tensors.
+    cache: FitCache,
+) -> ChoiceParameters:
+    """All parameters; `model_of` makes the model that simulates of them.
 
     Raises:
         UserError: the log holds too little for a fit, or the fit ends in numbers that are not finite.
     """
-    check_enough("choice", dataset, weeks, shoppers)
+    check_requirements("choice", dataset, weeks, shoppers)
     for sentence in cannot_learn(dataset, weeks, shoppers):
-        stages.progress(sentence)
-    later, known = last_fifth(weeks), np.flatnonzero(shoppers)
-    rows = visit_rows(dataset, later, shoppers)
-
-    coefficients = stages(
+        cache.progress(sentence)
+    coefficients = cache(
         "coefficients",
+        Coefficients,
         lambda: fit_coefficients(
-            dataset, weeks, shoppers, shortlist_size, epochs=epochs, seed=seed, progress=stages.progress
+            dataset, weeks, shoppers, shortlist_size, epochs=epochs, seed=seed, progress=cache.progress
         ),
     )
 
-    def finished(
-        weeks: tuple[int, int], enough: Arrays, stages: Stages, *, by_category: bool = False
-    ) -> dict[str, Tensor]:
-        tensors = fit_tensors(
-            dataset, weeks, shoppers, coefficients, shortlist_size=shortlist_size, seed=seed, stages=stages
-        )
-        model = model_of(tensors | _tensors(enough))
-        level = stages(
-            "level",
-            lambda: fit_level(model, model.tensors, dataset, weeks, shoppers, seed, by_category=by_category),
-        )
-        return model.tensors | _tensors(level)
+    def fit(
+        weeks: tuple[int, int], unseen: Unseen, cache: FitCache, *, by_category: bool = False
+    ) -> ChoiceParameters:
+        params = assemble(
+            dataset, weeks, shoppers, coefficients, shortlist_size=shortlist_size, seed=seed, cache=cache
+        ).changed(**dict(unseen.leaves()))
 
-    def find_unseen() -> Arrays:
-        """By a model of the first four fifths of the weeks, whose tastes have not seen the last fifth; no
-        effect where these are too few for a model, or nobody bought anything in the last fifth. A level of
-        each subcategory would take from big baskets what is the effect's to take, so there is none here."""
-        first = weeks[0]
-        none = {"enough": np.zeros(subcategories(dataset).max() + 1, dtype=np.float32)}
-        none |= {"new_level": np.zeros(len(GRID), np.float32), "new_spread": np.zeros(1, np.float32)}
-        none["department_spread"] = np.zeros((len(GRID), departments(dataset).max() + 1), np.float32)
-        none |= no_effect()
-        tape, before = real_tape(dataset, later, known), last_fifth((first, later[0]))
-        if (
-            later[0] - first < _LEAST_WEEKS
-            or tape.empty
-            or not len(visit_rows(dataset, before, shoppers))  # by which that model's level would be set
-        ):
-            stages.progress(
-                "user model: too little to tell what a model of the first weeks misses in the last fifth of "
-                "them; substitutes, purposes of trips, what is new and drift do nothing"
-            )
-            return none
-        # Nobody is made an offer, so neither the habit of a trial nor wear-out is looked for.
-        unkept = Stages(None, lambda _: None, _NOBODY_OFFERS)
-        model = model_of(finished((first, later[0]), none, unkept, by_category=True))
-        fit_enough(model, model.tensors, tape, later, known, seed)
-        all_weeks = real_tape(dataset, weeks, known)
-        spread = fit_department_spread(model, model.tensors, all_weeks, later, known, seed)
-        # Purposes make more substitutes meet than met when g was found without them.
-        model.tensors["enough"] = torch.from_numpy(none["enough"])
-        enough = fit_enough(model, model.tensors, tape, later, known, seed)
-        bought = line_counts(dataset, (first, later[0])) > 0
-        new = fit_new_level(model, model.tensors, tape, bought, later, known, seed)
-        near = near_items(model.tensors, bought)
-        tapes = [tape] + [simulated_tape(model, later, known, seed + i) for i in range(_SIMULATIONS)]
-        lines, *simulated = (lines_by_kind(tape, near) for tape in tapes)
-        drift = fit_drift(expected_lines(model, dataset, rows, near), np.stack(simulated), lines)
-        return {"enough": enough, "department_spread": spread, **new, **drift}
+        def sizes() -> _Sizes:
+            found = match_sizes(
+                model_of(params), dataset, weeks, shoppers, seed, by_category=by_category
+            ).params
+            return _Sizes(found.basket_size, found.incidence, found.size_constants.size_constants)
 
-    found = stages("unseen", find_unseen)
-    rest = float(np.exp(found["enough"]).mean())
-    stages.progress(f"user model: beside an item its substitutes are bought {rest:.2f} times as often")
-    tensors = finished(weeks, found, stages)
-    near = near_items(tensors, line_counts(dataset, weeks) > 0)
+        return params.changed(**dict(cache("sizes", _Sizes, sizes).leaves()))
+
+    unseen = cache(
+        "unseen", Unseen, lambda: _find_unseen(model_of, fit, dataset, weeks, shoppers, seed, cache.progress)
+    )
+    rest = float(np.exp(unseen.substitution.substitution.numpy()).mean())
+    cache.progress(f"user model: beside an item its substitutes are bought {rest:.2f} times as often")
+    params = fit(weeks, unseen, cache)
+    near = near_items(params, line_counts(dataset, weeks) > 0)
+    rows = visit_rows(dataset, last_fifth(weeks), shoppers)
     some = rows[:: max(1, len(rows) // _VISITS)]
-    drift = draw_drift(tensors, expected_lines(model_of(tensors), dataset, some, near), seed)
-    whole = tensors | {"drift": drift} | tail_with(tensors, drift[REST])
-    check_finite("tables", {name: value.numpy() for name, value in whole.items()})
-    return whole
+    shocks = draw_item_shocks(params, expected_lines(model_of(params), dataset, some, near), seed)
+    return check_finite("tables", with_shocks(params.changed(item_shocks=shocks), shocks[REST]))
 
 
-def _tensors(arrays: Arrays) -> dict[str, Tensor]:
-    return {name: torch.from_numpy(value) for name, value in arrays.items()}
+def _find_unseen(
+    model_of: Callable[[ChoiceParameters], Any],
+    fit: Callable[..., ChoiceParameters],
+    dataset: Dataset,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    seed: int,
+    progress: Callable[[str], None],
+) -> Unseen:
+    """By a model of the first four fifths of the weeks, whose preferences have not seen the last fifth; no
+    effect where these are too few for a model, or nobody bought anything in the last fifth. A constant of each
+    subcategory would take from big baskets what is the effect's to take, so there is none here."""
+    later, known = last_fifth(weeks), np.flatnonzero(shoppers)
+    first, before = (weeks[0], later[0]), last_fifth((weeks[0], later[0]))
+    none = _nothing(dataset)
+    panel = logged_panel(dataset, later, known)
+    if (
+        later[0] - weeks[0] < _LEAST_WEEKS
+        or panel.empty
+        or not len(visit_rows(dataset, before, shoppers))  # by which that model's sizes would be set
+    ):
+        progress(
+            "user model: too little to tell what a model of the first weeks misses in the last fifth of "
+            "them; substitution, trips for a department, exploration and item shocks do nothing"
+        )
+        return none
+    # Nobody is made an offer, so neither state dependence nor wear-out is looked for.
+    unkept = FitCache(None, lambda _: None, skip=("state_dependence", "wear_out"))
+    model = model_of(fit(first, none, unkept, by_category=True))
+    on_panel = later, known, seed
+    department = model.params.catalogue.department_of_category[model.params.catalogue.category].numpy()
+    n_departments = model.params.department_trips.department_spread.shape[1]
+    every = logged_panel(dataset, weeks, known)
+    model = match(model, SubstitutionMoment(model.params, panel), *on_panel)
+    model = match(model, DepartmentMoment(every, department, n_departments), *on_panel)
+    # Trips for a department make more substitutes meet than met when g was found without them.
+    model = match(model, SubstitutionMoment(model.params, panel), *on_panel)
+    bought = line_counts(dataset, first) > 0
+    model = match(model, ExplorationMoment(panel, bought), *on_panel)
+    near = near_items(model.params, bought)
+    panels = [panel] + [simulated_panel(model, later, known, seed + i) for i in range(_SIMULATIONS)]
+    lines, *simulated = (lines_by_kind(one, near) for one in panels)
+    rows = visit_rows(dataset, later, shoppers)
+    mean, variance = fit_item_shocks(expected_lines(model, dataset, rows, near), np.stack(simulated), lines)
+    params = model.params
+    return Unseen(
+        params.substitution,
+        params.department_trips,
+        params.exploration,
+        torch.from_numpy(mean),
+        torch.from_numpy(variance),
+    )
+
+
+def _nothing(dataset: Dataset) -> Unseen:
+    """No effects."""
+    sizes, neutral = len(GRID), no_shocks(1, 1)
+    return Unseen(
+        Substitution(torch.zeros(dataset.subcategory_code.max() + 1)),
+        DepartmentTrips(torch.zeros(sizes, int(dataset.department_code.max()) + 1)),
+        Exploration(torch.zeros(sizes), torch.zeros(1)),
+        neutral.shock_mean,
+        neutral.shock_variance,
+    )

@@ -18,14 +18,14 @@ from __future__ import annotations
 import numpy as np
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.user_models.components.preferences import Taste
+from bundlegym.user_models.components.preferences import Preferences
 
 _BEFORE, _EARLY, _LATE, _WINDOWS = 4, 6, 4, 3  # parts of the weeks: 1/4, 1/6 and 1/4 of them; windows in turn
 _MARGINS = 3  # alternating fits to the margins
 _LITTLE = 0.01  # lines, so that a margin without any has a factor
 
 
-def habit_share(
+def state_dependence_share(
     dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, push: np.ndarray
 ) -> tuple[float, float]:
     """Share of the repeats seen after a first purchase that it brought about, and its standard error,
@@ -33,7 +33,7 @@ def habit_share(
     where too few items are tried to tell."""
     span = weeks[1] - weeks[0]
     early, first = max(span // _EARLY, 1), weeks[0] + max(span // _BEFORE, 1)
-    share = np.exp(Taste.fit(dataset, (weeks[0], first), shoppers).log_share[shoppers])
+    share = np.exp(Preferences.fit(dataset, (weeks[0], first), shoppers).log_share[shoppers])
     later, tried = (np.zeros(int(shoppers.sum())) for _ in range(2))
     seen = trials = 0.0
     for window in range(_WINDOWS):

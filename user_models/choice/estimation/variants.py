@@ -1,32 +1,38 @@
-"""Whoever takes one flavour of something seldom bought takes others too.
+"""Variants: whoever takes one flavour of something seldom bought takes others too.
 
-A *product* is what items of one subcategory, brand and list price are flavours of. Of the pairs of its items
-that meet in one basket and are on neither's shortlist, chance explains few. So a purchase of the tail is
-followed, with a chance of the product's own, by one of another flavour, that by one more, and so on: a
+Items of one subcategory, brand and list price are variants of a *product line*. Of the pairs of its items
+that meet in one basket and are on neither's shortlist, chance explains few. So a purchase of the long tail is
+followed, with a chance of the product line's own, by one of another variant, that by one more, and so on: a
 cluster process (Neyman and Scott 1958), whose clusters are as large on average as the log's pairs ask for.
-As many purchases fewer come by themselves, so that a product sells no more for it.
+As many purchases fewer come by themselves, so that a product line sells no more for it.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
+from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.user_models.components.preferences import Taste, subcategories
-from bundlegym.user_models.numeric.one_hot import indicator
+from bundlegym.user_models.choice.parameters import Variants
+from bundlegym.user_models.components.preferences import Preferences
+from bundlegym.user_models.components.windows import part_end
+from bundlegym.user_models.numeric.one_hot import one_hot_csr
+from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 
-_TASTE_PART = 0.5  # of the weeks, by which is said what is on a shortlist in the others
+_PREFERENCE_PART = 0.5  # of the weeks, by which is said what is on a shortlist in the others
 _LINES = 50.0  # weight of the subcategory's average, and of the shop's
-_MOST = 0.9  # chance of a further flavour
+_MOST = 0.9  # chance of a further variant
 
 
-def products(dataset: Dataset) -> np.ndarray:
-    """(I,) int64 code of each item's product; those of a subcategory follow each other, in its order."""
+def product_lines(dataset: Dataset) -> np.ndarray:
+    """(I,) int64 code of each item's product line; those of a subcategory follow each other, in its order."""
     keys = pd.DataFrame(
         {
-            "group": subcategories(dataset),
+            "group": dataset.subcategory_code,
             "brand": dataset.items["brand"].astype(str),
             "price": dataset.items["list_price"].round(2),
         }
@@ -34,53 +40,62 @@ def products(dataset: Dataset) -> np.ndarray:
     return np.array(keys.groupby(list(keys), dropna=False).ngroup(), dtype=np.int64)
 
 
-def fit_flavours(
+@dataclass(frozen=True)
+class FittedVariants(Parameters):
+    """Variants, and what they leave of purchases that come by themselves."""
+
+    variants: Variants
+    followers: Tensor = parameter("P", "share of a product line's purchases in the tail that follow another")
+
+
+def fit_variants(
     dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, shortlist_size: int
-) -> dict[str, np.ndarray]:
-    """`product` (I,) int64; `followers` (P,) float32, the share of a product's purchases in the tail that
-    follow another; `follow` (P,) float32, the chance that a further flavour is drawn, which may be one that
-    is in the basket already."""
-    first, end = weeks
-    cut = first + max(1, round(_TASTE_PART * (end - first)))
-    taste, product = Taste.fit(dataset, (first, cut), shoppers), products(dataset)
-    group = np.zeros(product.max() + 1, dtype=np.int64)
-    group[product] = taste.group
-    pairs, lines = _pairs(dataset, (cut, end), shoppers, taste, shortlist_size, product)
+) -> FittedVariants:
+    """From the baskets of `shoppers` (mask) in `weeks`. `follow_prob` is the chance that a further variant is
+    drawn, which may be one that is in the basket already."""
+    cut = part_end(weeks, _PREFERENCE_PART)
+    preferences, line = Preferences.fit(dataset, (weeks[0], cut), shoppers), product_lines(dataset)
+    group = np.zeros(line.max() + 1, dtype=np.int64)
+    group[line] = preferences.subcategory
+    pairs, lines = _pairs(dataset, (cut, weeks[1]), shoppers, preferences, shortlist_size, line)
     ratio = pairs.sum() / max(lines.sum(), 1.0)
     for code in (group, np.arange(len(group))):  # shrunk to the subcategory's, that to the shop's
         more, of = (np.bincount(code, w) for w in (pairs, lines))
         ratio = ((more + _LINES * ratio) / (of + _LINES))[code]
     # A geometric cluster of continuation r has 2 r / (1 - r) ordered pairs a line.
-    share = np.exp(taste.log_within)
-    total = np.bincount(product, share)
-    another = 1 - np.bincount(product, share**2) / total**2
+    share = np.exp(preferences.log_within)
+    total = np.bincount(line, share)
+    another = 1 - np.bincount(line, share**2) / total**2
     followers = np.where(another > 1e-6, ratio / (2 + ratio), 0.0).clip(min=0)
     follow = (followers / np.maximum(another, 1e-6)).clip(max=_MOST)
-    return {
-        "product": product,
-        "followers": followers.astype(np.float32),
-        "follow": follow.astype(np.float32),
-    }
+    return FittedVariants(
+        Variants(
+            product_line=as_tensor(line),
+            product_line_start=as_tensor(np.searchsorted(np.sort(line), np.arange(line.max() + 2))),
+            follow_prob=as_tensor(follow.astype(np.float32)),
+        ),
+        followers=as_tensor(followers.astype(np.float32)),
+    )
 
 
 def _pairs(
     dataset: Dataset,
     weeks: tuple[int, int],
     shoppers: np.ndarray,
-    taste: Taste,
+    preferences: Preferences,
     shortlist_size: int,
-    product: np.ndarray,
+    product_line: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(P,) ordered pairs of lines of a product off the shortlist in one basket, beyond those of tastes and
+    """(P,) ordered pairs of lines of a product line off the shortlist in one basket, beyond those of tastes and
     common categories, and (P,) such lines, by `shoppers` in `weeks`."""
     rows = visit_rows(dataset, weeks, shoppers)
     line, place = lines_of(dataset, rows)
     item, shopper = dataset.purchases["item"].to_numpy()[line], dataset.visits["shopper"].to_numpy()[rows]
     size = np.bincount(place, minlength=len(rows)).astype(float)
     drawn = np.bincount(shopper, size * (size - 1), minlength=dataset.n_shoppers)
-    share = np.exp(taste.log_share)
+    share = np.exp(preferences.log_share)
     share /= share.sum(1, keepdims=True)
-    np.put_along_axis(share, taste.shortlist(shortlist_size), 0.0, axis=1)
+    np.put_along_axis(share, preferences.shortlist(shortlist_size), 0.0, axis=1)
     tail = share[shopper[place], item] > 0
     item, place = item[tail], place[tail]
 
@@ -89,12 +104,12 @@ def _pairs(
         n = int(code.max()) + 1
         held = csr_matrix((np.ones(len(item)), (place, code[item])), (len(rows), n))
         seen = np.asarray(held.multiply(held).sum(0)).ravel() - np.bincount(code[item], minlength=n)
-        one_hot = indicator(code)
+        one_hot = one_hot_csr(code)
         chance = drawn @ ((share @ one_hot) ** 2) - drawn @ (share**2 @ one_hot)
         return seen, chance
 
-    seen, chance = met(product)
+    seen, chance = met(product_line)
     alike, by_taste = met(pd.factorize(dataset.items["category"])[0])
-    # Of other products of a category more pairs meet than by taste, which is the category's doing.
+    # Of other products of a category more pairs meet than by preferences, which is the category's doing.
     lift = max((alike.sum() - seen.sum()) / max(by_taste.sum() - chance.sum(), 1.0), 1.0)
-    return seen - lift * chance, np.bincount(product[item], minlength=len(seen)).astype(float)
+    return seen - lift * chance, np.bincount(product_line[item], minlength=len(seen)).astype(float)

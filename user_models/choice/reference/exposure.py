@@ -9,44 +9,53 @@ have no columns.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
-from bundlegym.user_models.base import State
+from bundlegym.user_models.choice.state import ChoiceState
 from bundlegym.user_models.components.wear_out import RUN_WEEKS
 
 SHOWN = 16  # offered items that are remembered
 RUNS = RUN_WEEKS  # weeks in a row that are told apart; the last one is this many or more
 
 
-def no_offers(n: int, remembers: bool, device: torch.device) -> State:
+class Shown(NamedTuple):
+    """`shown`, `shown_week` and `shown_run` of a `ChoiceState`."""
+
+    shown: Tensor
+    shown_week: Tensor
+    shown_run: Tensor
+
+
+def no_offers(n: int, remembers: bool, device: torch.device) -> Shown:
     """The memory of N shoppers who were offered nothing."""
     shape = (n, SHOWN if remembers else 0)
-    names = ("shown", "shown_week", "shown_run")
-    return {name: torch.full(shape, -1, dtype=torch.int64, device=device) for name in names}
+    return Shown(*(torch.full(shape, -1, dtype=torch.int64, device=device) for _ in Shown._fields))
 
 
-def weeks_in_a_row(state: State, items: Tensor, week: Tensor) -> Tensor:
+def weeks_in_a_row(state: ChoiceState, items: Tensor, week: Tensor) -> Tensor:
     """(N, B) int64, 1 to `RUNS`: in how many weeks in a row items (N, B) are offered, in `week` (N,)."""
-    same = (state["shown"][:, None] == items[:, :, None]) & (items >= 0)[:, :, None]
-    since = (week[:, None] - state["shown_week"])[:, None]
-    run = torch.where(since == 0, state["shown_run"][:, None], state["shown_run"][:, None] + 1)
+    same = (state.shown[:, None] == items[:, :, None]) & (items >= 0)[:, :, None]
+    since = (week[:, None] - state.shown_week)[:, None]
+    run = torch.where(since == 0, state.shown_run[:, None], state.shown_run[:, None] + 1)
     run = torch.where(same & (since <= 1), run, 1)
     return run.amax(2).clamp(max=RUNS) if run.shape[2] else torch.ones_like(items)
 
 
-def remember(state: State, items: Tensor, run: Tensor, week: Tensor) -> State:
+def remember(state: ChoiceState, items: Tensor, run: Tensor, week: Tensor) -> Shown:
     """The memory after an offer of items (N, B), -1 for none, in `week` (N,), for the `run`-th (N, B) week in
     a row."""
-    room = state["shown"].shape[1]
-    again = (state["shown"][:, :, None] == items[:, None]).any(2)
-    kept = (state["shown"] >= 0) & ~again & (week[:, None] - state["shown_week"] <= 1)
-    every = {
-        "shown": torch.cat([items, torch.where(kept, state["shown"], -1)], 1),
-        "shown_week": torch.cat([week[:, None].expand_as(items), state["shown_week"]], 1),
-        "shown_run": torch.cat([run, state["shown_run"]], 1),
-    }
-    order = (every["shown"] < 0).long().argsort(dim=1, stable=True)[:, :room]
-    after = {name: value.gather(1, order) for name, value in every.items()}
-    none = after["shown"] < 0
-    return {name: value.masked_fill(none, -1) for name, value in after.items()}
+    room = state.shown.shape[1]
+    again = (state.shown[:, :, None] == items[:, None]).any(2)
+    kept = (state.shown >= 0) & ~again & (week[:, None] - state.shown_week <= 1)
+    every = Shown(
+        torch.cat([items, torch.where(kept, state.shown, -1)], 1),
+        torch.cat([week[:, None].expand_as(items), state.shown_week], 1),
+        torch.cat([run, state.shown_run], 1),
+    )
+    order = (every.shown < 0).long().argsort(dim=1, stable=True)[:, :room]
+    after = [value.gather(1, order) for value in every]
+    none = after[0] < 0
+    return Shown(*(value.masked_fill(none, -1) for value in after))

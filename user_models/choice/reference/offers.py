@@ -4,10 +4,10 @@ A purchase of an item at a visit is the first arrival of a Poisson process, at t
 made where T < 1; the utility that an item lacks to be bought is log T. An item of the shortlist that is not
 bought has its T > 1; of others it is known that none came before 1, so the next one comes at 1 + need / rate
 (a Poisson process has no memory). Where a substitute was bought first, at t, an item would have had to come
-before t + (1 - t) exp(g), see `enough`.
+before t + (1 - t) exp(g), see `substitution`.
 
 So a shopper first decides as without an offer. Being offered by itself brings an item forward by its exposure
-(`exposures`), so that it may be bought at the shelf price. The bundle is then taken whole, or not, by
+(`exposure`), so that it may be bought at the shelf price. The bundle is then taken whole, or not, by
 `bundling`, and in it come its items that lack something, one unit each. What the offer has added pulls and
 pushes the rest of the basket, which is decided again; where it has added nothing, nothing else changes.
 """
@@ -19,7 +19,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bundlegym.user_models.choice.reference.utility import MOST_PULL, Tensors, Visit
+from bundlegym.user_models.choice.config import MOST_PULL
+from bundlegym.user_models.choice.parameters import ChoiceParameters
+from bundlegym.user_models.choice.reference.utility import Door
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,9 @@ class Basket:
     pull: Tensor
 
 
-def wanted_in(basket: Basket, visit: Visit, offered: Tensor) -> Tensor:
+def wanted_in(basket: Basket, door: Door, offered: Tensor) -> Tensor:
     """(N, B) bool: which of the `offered` items (N, B), -1 for none, are in a basket."""
-    slot = visit.offered.clamp(min=0)
+    slot = door.offered.clamp(min=0)
     short = basket.bought.gather(1, slot) & (slot < basket.bought.shape[1] - offered.shape[1])
     others = torch.zeros_like(short)
     hit = offered[basket.row] == basket.item[:, None]
@@ -44,46 +46,47 @@ def wanted_in(basket: Basket, visit: Visit, offered: Tensor) -> Tensor:
     return (offered >= 0) & (short | others)
 
 
-def appraise(t: Tensors, visit: Visit, basket: Basket, offered: Tensor) -> tuple[Tensor, Tensor]:
+def appraise(p: ChoiceParameters, door: Door, basket: Basket, offered: Tensor) -> tuple[Tensor, Tensor]:
     """(N, B) bool, which of the `offered` items (N, B) are bought without an offer; (N, B) the utility that
     each of the others lacks, at most 0."""
-    slot = visit.offered.clamp(min=0)
-    n_short, wanted = basket.bought.shape[1] - offered.shape[1], wanted_in(basket, visit, offered)
+    slot = door.offered.clamp(min=0)
+    n_short, wanted = basket.bought.shape[1] - offered.shape[1], wanted_in(basket, door, offered)
     item = offered.clamp(min=0)
-    group, product = t["group"][item], t["product"][item]
+    group, line = p.catalogue.subcategory[item], p.variants.product_line[item]
     time = torch.exp(-basket.value).clamp(max=1.0).masked_fill(~basket.bought, torch.inf)
-    rival = t["group"][visit.items][:, None] == group[:, :, None]
+    rival = p.catalogue.subcategory[door.items][:, None] == group[:, :, None]
     # As the rest of the basket is decided: beside what came first; off the shortlist, beside any variant.
     first = torch.where(rival, time[:, None], torch.inf).min(2)
-    firsts = t["product"][visit.items.gather(1, first.indices)]
+    firsts = p.variants.product_line[door.items.gather(1, first.indices)]
     beside = torch.isfinite(first.values)
-    variant = (t["product"][visit.items][:, None] == product[:, :, None]) & basket.bought[:, None]
-    g = t["enough"][group]
+    variant = (p.variants.product_line[door.items][:, None] == line[:, :, None]) & basket.bought[:, None]
+    g = p.substitution.substitution[group]
     limit = first.values + (1 - first.values) * torch.exp(g)
-    limit = torch.where(beside & (firsts != product), limit, 1.0)
+    limit = torch.where(beside & (firsts != line), limit, 1.0)
     short = basket.value.gather(1, slot) + torch.log(limit)
-    pull = basket.pull.gather(1, t["category"][item]).clamp(-MOST_PULL, MOST_PULL)
-    rare = visit.log_rate.gather(1, slot) + torch.where(visit.remembered, 0.0, pull)
+    pull = basket.pull.gather(1, p.catalogue.category[item]).clamp(-MOST_PULL, MOST_PULL)
+    rare = door.log_rate.gather(1, slot) + torch.where(door.remembered, 0.0, pull)
     rare = rare + torch.where(beside & ~variant.any(2), g, 0.0)
-    need = torch.exp(-visit.noise.gather(1, slot))
+    need = torch.exp(-door.noise.gather(1, slot))
     rare = -torch.log1p(need * torch.exp(-rare))
     value = torch.where(slot < n_short, short, rare).clamp(max=0.0)
     return wanted, torch.where((offered >= 0) & ~wanted, value, 0.0)
 
 
-def beside_each_other(t: Tensors, offered: Tensor, wanted: Tensor, value: Tensor) -> Tensor:
+def beside_each_other(p: ChoiceParameters, offered: Tensor, wanted: Tensor, value: Tensor) -> Tensor:
     """(N, B) the utility that each offered item lacks beside the others of the bundle that are new too: half
     of the synergy with each of them, and, where the best of its subcategory is a substitute, at t, only what
     comes after t by exp(-g) times as long. All (N, B)."""
     missing, item = (offered >= 0) & ~wanted, offered.clamp(min=0)
     both = missing[:, None] & missing[:, :, None]
     both = both & ~torch.eye(offered.shape[1], dtype=torch.bool, device=offered.device)
-    category, group, product = (t[name][item] for name in ("category", "group", "product"))
-    pull = (t["synergy"][category[:, None], category[:, :, None]] * both).sum(2) / 2
+    category, group = p.catalogue.category[item], p.catalogue.subcategory[item]
+    line = p.variants.product_line[item]
+    pull = (p.complementarity.synergy[category[:, None], category[:, :, None]] * both).sum(2) / 2
     rival = (group[:, None] == group[:, :, None]) & (both | torch.eye(offered.shape[1], dtype=torch.bool))
     best = torch.where(rival, value[:, None], -torch.inf).max(2)
     first, mine = torch.exp(-best.values), torch.exp(-value)
-    late = -torch.log(first + (mine - first) * torch.exp(-t["enough"][group]))
-    substitute = product != product.gather(1, best.indices)
+    late = -torch.log(first + (mine - first) * torch.exp(-p.substitution.substitution[group]))
+    substitute = line != line.gather(1, best.indices)
     found = torch.where(substitute, late, value) + pull
     return torch.where(missing, found.clamp(max=0.0), value)

@@ -1,0 +1,186 @@
+"""Visits, basket sizes and what baskets of each size hold, matched to the log by simulated moments.
+
+Complementarity, missions, satiation, an item being bought once a visit at most, and purchases by those who
+would else go away empty-handed change the size of baskets and what they hold; frailty changes the number of
+visits. What a model has of these is moved until the last fifth of the weeks of the fit, simulated, is like the
+log.
+
+Small trips are for other things than big ones. So each subcategory has a constant by the size of the trip: the
+log of its lines in baskets of a size as a share of those that simulations without it would hold, shrunk to
+that of its category, and that of a category to none. How a subcategory's lines are spread over sizes is read
+off all weeks of the fit, how many there are off the last fifth. A constant says what is bought, and not how
+much: each shopper's trips (`log_size_rate`) are made smaller by as much as constants make them larger.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from bundlegym.data import Dataset
+from bundlegym.errors import UserError
+from bundlegym.user_models.components.basket_size import SIZE_EDGES, on_grid, size_factors
+from bundlegym.user_models.components.preferences import level_of_groups
+from bundlegym.user_models.components.simulated_moments import M, match
+from bundlegym.user_models.components.windows import last_fifth
+from bundlegym.user_models.panel import logged_panel
+
+_LINES = 20.0  # of all weeks: weight of no constant in a category's, and of that in its subcategories'
+_ROWS = 512  # shoppers whose shares of all items are in memory at once
+
+
+def match_sizes(
+    model: M,
+    dataset: Dataset,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    seed: int,
+    *,
+    by_category: bool = False,
+) -> M:
+    """The model with `log_gap_factor`, `hazard_level`, `size_constants` and `log_size_rate`, or of a model
+    without size constants `category_level`, with which a simulation of `shoppers` (mask) has as large a mean
+    basket after each time since the last visit and, soon after it, by how large that was, as many visits, and
+    as large a share of each subcategory, or category, in baskets of each size as the log. With `by_category`
+    subcategories of one category have one constant.
+
+    Raises:
+        UserError: these weeks hold no purchases.
+    """
+    span, known = last_fifth(weeks), np.flatnonzero(shoppers)
+    late = logged_panel(dataset, span, known)
+    if late.empty:
+        raise UserError(
+            f"{dataset.name}: no purchases of the shoppers to fit on in weeks {span[0]}-{span[1] - 1}, "
+            "the last fifth of those of the fit; a longer or denser log is needed"
+        )
+    every = logged_panel(dataset, weeks, known)
+    return match(model, _Sizes(model, dataset, every, late, 7 * span[0], by_category), span, known, seed)
+
+
+class _Sizes:
+    """The moment of `match_sizes`."""
+
+    #: More steps follow the luck of the log; all that is found rests on the last one, and a single
+    #: simulation's visits and lines are out by a hundredth each, for who is busy in it is so all along.
+    simulations = (2, 2, 4, 12)
+
+    def __init__(
+        self,
+        model: Any,
+        dataset: Dataset,
+        every: pd.DataFrame,
+        late: pd.DataFrame,
+        day: int,
+        by_category: bool,
+    ) -> None:
+        params = model.params
+        self.by_subcategory = hasattr(params, "size_constants")
+        catalogue = params.catalogue
+        self.code = (catalogue.subcategory if self.by_subcategory else catalogue.category).numpy()
+        self.nested = [np.arange(int(self.code.max()) + 1)]  # from the coarsest
+        if self.by_subcategory:
+            category = level_of_groups(dataset, self.code, "category")
+            self.nested = [category] if by_category else [category, *self.nested]
+        self.lines = _lines_in_all(*(_lines_by_size(panel, self.code) for panel in (every, late)))
+        self.usual = params.basket_size.usual_log_size.numpy()
+        self.real = _visits(late, self.usual)
+        self.first, self.log_size_rate = self._constants(params), params.basket_size.log_size_rate
+        self.constants = np.zeros_like(self.lines)
+        self.share = _shares(model, params, day) if self.by_subcategory else None
+
+    def _constants(self, params: Any) -> Tensor:
+        """(K, n) the constants of a model by size of trip and code."""
+        if self.by_subcategory:
+            return params.size_constants.size_constants
+        return params.missions.category_level
+
+    def start(self, params: Any) -> Any:
+        return params
+
+    def update(self, params: Any, panels: list[pd.DataFrame], step: int) -> Any:
+        lines = self.lines
+        held = np.sum([_lines_by_size(panel, self.code) for panel in panels], 0)
+        scale = lines.sum(1, keepdims=True) / held.sum(1, keepdims=True).clip(min=1)
+        self.constants = _log_ratios(lines, held * scale / np.exp(self.constants), self.nested)
+        change = torch.from_numpy(on_grid(self.constants)).float()
+        name = "size_constants" if self.by_subcategory else "category_level"
+        new = {name: self.first + change}
+        if self.share is not None:
+            new["log_size_rate"] = self.log_size_rate - torch.log(self.share @ change.exp().T)
+        before = {
+            "log_gap_factor": params.basket_size.log_gap_factor,
+            "hazard_level": params.incidence.hazard_level,
+        }
+        visits = [_visits(panel, self.usual) for panel in panels if not panel.empty]
+        for figure, wanted in self.real.items():
+            if not visits and figure != "hazard_level":
+                continue  # nobody came: more must come before the size of trips can be seen
+            simulated = np.mean([of_panel[figure] for of_panel in visits], 0) if visits else 1.0
+            new[figure] = before[figure] + torch.from_numpy(np.log(wanted / simulated)).float()
+        return params.changed(**new)
+
+
+def _visits(panel: pd.DataFrame, usual: np.ndarray) -> dict[str, np.ndarray]:
+    """What these parameters are to bring about: lines by days since the last visit, and how large that was,
+    over the shopper's own log mean ones, `usual` (S,), for who comes when is not to show in it; scaled to a
+    mean of that of all visits, since a model's lie not quite as many days apart as the log's; and (1,)
+    visits."""
+    visits = panel.groupby("visit").agg(
+        shopper=("shopper", "first"), day=("day", "first"), n=("item", "size")
+    )
+    visits = visits.sort_values(["shopper", "day"], kind="stable")
+    gap = visits.groupby("shopper")["day"].diff()
+    by_gap, by_class = size_factors(visits["n"].to_numpy(), usual[visits["shopper"]], gap)
+    return {
+        "log_gap_factor": by_class * by_gap * (visits["n"].mean() / by_gap.mean()),
+        "hazard_level": np.array([max(len(visits), 1.0)]),
+    }
+
+
+def _lines_by_size(panel: pd.DataFrame, code: np.ndarray) -> np.ndarray:
+    """(6, max(code) + 1) lines of items of each code (I,) in baskets of each class of `SIZE_EDGES`."""
+    size = np.digitize(panel.groupby("visit")["item"].transform("size"), SIZE_EDGES)
+    lines = np.zeros((len(SIZE_EDGES) + 1, int(code.max()) + 1))
+    np.add.at(lines, (size, code[panel["item"]]), 1.0)
+    return lines
+
+
+def _lines_in_all(all_weeks: np.ndarray, late: np.ndarray) -> np.ndarray:
+    """Lines as they would be if all weeks were like the `late` ones: spread over sizes within a code as in
+    all, of each code and of each size as many as in these; all (6, n)."""
+    more = all_weeks.sum() / late.sum()
+    lines = all_weeks * (more * late.sum(0) + _LINES) / (all_weeks.sum(0) + _LINES)
+    return np.asarray(lines * (more * late.sum(1) / lines.sum(1).clip(min=1))[:, None])
+
+
+def _log_ratios(lines: np.ndarray, free: np.ndarray, nested: list[np.ndarray]) -> np.ndarray:
+    """(6, n) log ratio of `lines` to those without constants, `free`, by the last of `nested` codes (n,);
+    each shrunk to that by the code before, the first to 0."""
+    ratio = np.ones_like(lines)
+    for code in nested:
+        seen, expected, parents = (_sums(code, table) for table in (lines, free, ratio))
+        parents /= np.bincount(code).clip(min=1)  # those of one code have one ratio so far
+        ratio = ((seen + _LINES * parents) / (expected + _LINES))[:, code]
+    return np.asarray(np.log(ratio))
+
+
+def _sums(code: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """(6, max(code) + 1) sums of the columns of `table` (6, n) by code (n,)."""
+    return np.stack([np.bincount(code, row) for row in table])
+
+
+def _shares(model: Any, params: Any, day: int) -> Tensor:
+    """(S, G) share of each subcategory in a visit of each shopper, were there no constants."""
+    subcategory = params.catalogue.subcategory
+    n_subcategories = params.size_constants.size_constants.shape[1]
+    parts = []
+    for shopper in torch.arange(len(params.basket_size.usual_log_size)).split(_ROWS):
+        of_item = model.log_share(model.reset(shopper, torch.full_like(shopper, day))).exp()
+        none = torch.zeros(len(shopper), n_subcategories)
+        parts.append(none.index_add(1, subcategory, of_item))
+    return torch.cat(parts)
