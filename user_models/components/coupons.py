@@ -20,6 +20,7 @@ from torch import Tensor
 
 from bundlegym.data import Campaigns, Dataset, lines_of, visit_rows
 from bundlegym.user_models.components.preferences import decay
+from bundlegym.user_models.numeric.two_way import demean, rake
 from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 
 _STEPS, _MARGINS = 12, 12  # of Newton's method; of alternating fits to the margins within each
@@ -46,7 +47,7 @@ def coupon_effect(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray
         score, information = np.zeros(dataset.n_shoppers), 0.0
         for panel in panels:
             mean = _expected(panel, effect)
-            own = _less_margins(panel.held, mean)
+            own = demean(panel.held, mean, _MARGINS)
             score[panel.shopper] += ((panel.lines - mean) * own).sum(1)
             information += float((mean * own**2).sum())
         if information <= _SMALL:
@@ -143,18 +144,4 @@ def _panels(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> l
 
 def _expected(panel: _Panel, effect: float) -> np.ndarray:
     """(H, W) expected lines, of which every shopper's and every week's total is the one observed."""
-    mean = panel.exposure * np.exp(effect * panel.held)
-    for _ in range(_MARGINS):
-        for axis in (0, 1):
-            total, mine = (table.sum(axis, keepdims=True) for table in (panel.lines, mean))
-            mean = mean * (total / np.maximum(mine, _SMALL))
-    return mean
-
-
-def _less_margins(table: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """`table` (H, W) less effects of rows and of columns, by weighted least squares."""
-    for _ in range(_MARGINS):
-        for axis in (0, 1):
-            total = weight.sum(axis, keepdims=True)
-            table = table - (weight * table).sum(axis, keepdims=True) / np.maximum(total, _SMALL)
-    return table
+    return rake(panel.exposure * np.exp(effect * panel.held), panel.lines, _MARGINS)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from bundlegym.user_models.choice.compiled.substitution import is_wanted
-from bundlegym.user_models.choice.compiled.utility import (
+from bundlegym.user_models.choice.compiled.layout import Tables
+from bundlegym.user_models.choice.compiled.parts import (
+    Array,
+    Key,
     first_above,
     key_of,
     part,
     place_of,
-    push_of,
-    tail_row,
 )
+from bundlegym.user_models.choice.compiled.recent_trials import trial_weight
+from bundlegym.user_models.choice.compiled.substitution import still_wanted
+from bundlegym.user_models.choice.compiled.utility import marketing_effect, tail_row
 from bundlegym.user_models.choice.config import FOLLOWERS, SLOTS, THINNING, TRIES
 from bundlegym.user_models.components.marketing import ONCE
 from bundlegym.user_models.numeric.fast_math import exp32
@@ -24,7 +27,7 @@ MOST_ITEMS = SLOTS * (1 + FOLLOWERS)
 
 
 @part
-def tail_rates(p, by_category, lift, memory, running):
+def tail_rates(p: Tables, by_category: Array, lift: Array, memory: float, running: Array) -> None:
     """Fill `running` (C + 1,) with the running sum of the tail's rates by category; what is remembered, of
     all categories, comes last."""
     total = _F(0)
@@ -35,7 +38,7 @@ def tail_rates(p, by_category, lift, memory, running):
 
 
 @part
-def _one_of(p, row, start, end, luck):
+def _one_of(p: Tables, row: int, start: int, end: int, luck: float) -> int:
     """One of the items from place `start` up to `end` in `tail_item`, by their attraction."""
     cdf, last = p.tail_cdf[row], end - 1
     low = cdf[start - 1] if start > 0 else np.float64(row)
@@ -43,7 +46,7 @@ def _one_of(p, row, start, end, luck):
 
 
 @part
-def _as_they_lean(p, key, s, row, group, slot):
+def _by_attribute_tastes(p: Tables, key: Key, s: int, row: int, group: int, slot: int) -> int:
     """An item of a subcategory by its attraction and the shopper's leanings."""
     most = _F(0)
     for k in range(p.attribute.shape[1]):
@@ -62,37 +65,44 @@ def _as_they_lean(p, key, s, row, group, slot):
 
 
 @part
-def tried_weight(p, tried, place):
-    """What a purchase of a shopper's history adds to its item's rate."""
-    return p.trial_weight[tried[place]] * p.trial_fading[place]
-
-
-@part
-def _known_item(p, s, memory, tried, luck):
+def _known_item(p: Tables, s: int, memory: float, tried: Array, luck: float) -> np.int64:
     """An item remembered, of the weight `memory`, or one of those `tried`."""
     own, total = np.float64(memory), np.float64(0)
     for place in range(len(tried)):
-        total += tried_weight(p, tried, place)
+        total += trial_weight(p, tried, place)
     target = luck * (own + total)
     if target >= own and len(tried) > 0:
-        place, running = 0, own + tried_weight(p, tried, 0)
+        place, running = 0, own + trial_weight(p, tried, 0)
         while place < len(tried) - 1 and running <= target:
             place += 1
-            running += tried_weight(p, tried, place)
+            running += trial_weight(p, tried, place)
         return np.int64(tried[place])
     start, last = p.memory_start[s], p.memory_start[s + 1] - 1
     return np.int64(p.memory_item[first_above(p.memory_cdf, s + target / max(own, 1e-30), start, last)])
 
 
 @part
-def _tail_item(p, key, s, week, row, slot, tail, lift, running, tried):
+def _item_of(
+    p: Tables,
+    key: Key,
+    s: int,
+    week: int,
+    row: int,
+    slot: int,
+    tail: Array,
+    lift: Array,
+    running: Array,
+    tried: Array,
+) -> int:
     """Item of the tail's purchase `slot`, or -1."""
     target = compiled_draw(key_of(key, streams.TAIL_SUBCATEGORY), slot) * running[-1]
     c = first_above(running, target, 0, len(lift))
     if c == len(lift):
         luck = np.float64(compiled_draw(key_of(key, streams.TAIL_ITEM), slot * TRIES))
         item = _known_item(p, s, tail[-1], tried, luck)
-        push = push_of(p.week_effects[week], p.price_sensitivity[s], p.promotion_sensitivity[ONCE], item)
+        push = marketing_effect(
+            p.week_effects[week], p.price_sensitivity[s], p.promotion_sensitivity[ONCE], item
+        )
         kept = compiled_draw(key_of(key, streams.TAIL_KEPT), slot * TRIES) * _F(THINNING) < exp32(push)
         return item if kept else -1
     place, last = p.category_start[c], p.category_start[c + 1] - 1
@@ -100,11 +110,11 @@ def _tail_item(p, key, s, week, row, slot, tail, lift, running, tried):
     while place < last and tail[place] * lift[c] <= left:
         left -= tail[place] * lift[c]
         place += 1
-    return _as_they_lean(p, key, s, row, p.by_category[place], slot)
+    return _by_attribute_tastes(p, key, s, row, p.by_category[place], slot)
 
 
 @part
-def _next_flavour(p, row, item, luck):
+def _follower(p: Tables, row: int, item: int, luck: float) -> int:
     """Item that follows an item of the tail, or -1."""
     product = p.product_line[item]
     if luck >= p.follow_prob[product]:
@@ -114,20 +124,34 @@ def _next_flavour(p, row, item, luck):
 
 
 @part
-def tail_purchases(p, key, s, week, count, tail, lift, running, tried, offered, first_of, basket, found):
+def bought_in_tail(
+    p: Tables,
+    key: Key,
+    s: int,
+    week: int,
+    count: int,
+    tail: Array,
+    lift: Array,
+    running: Array,
+    tried: Array,
+    offered: Array,
+    first_of: Array,
+    basket: Array,
+    found: Array,
+) -> int:
     """Fill `found` with the items of the tail's `count` purchases and of those that follow them, ascending,
     once each, but for those that are on the shortlist or offered, which was decided there, and those that are
-    not wanted beside the `basket` (see `is_wanted`): how many they are."""
+    not wanted beside the `basket` (see `still_wanted`): how many they are."""
     n, row = 0, tail_row(p, s, week)
     for slot in range(count):
-        item = _tail_item(p, key, s, week, row, slot, tail, lift, running, tried)
+        item = _item_of(p, key, s, week, row, slot, tail, lift, running, tried)
         for step in range(1 + FOLLOWERS):
             if item < 0:
                 break
             known, is_offered = place_of(p.shortlist[s], item) >= 0, False
             for other in offered:
                 is_offered |= other == item
-            left_out = known or is_offered or not is_wanted(p, key, first_of, basket, item)
+            left_out = known or is_offered or not still_wanted(p, key, first_of, basket, item)
             place = n
             while not left_out and place > 0 and found[place - 1] >= item:
                 left_out = found[place - 1] == item
@@ -139,5 +163,5 @@ def tail_purchases(p, key, s, week, count, tail, lift, running, tried, offered, 
                 n += 1
             if step < FOLLOWERS:
                 luck = compiled_draw(key_of(key, streams.VARIANT), slot * FOLLOWERS + step)
-                item = _next_flavour(p, row, item, luck)
+                item = _follower(p, row, item, luck)
     return n

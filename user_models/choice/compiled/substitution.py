@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bundlegym.user_models.choice.compiled.utility import key_of, part
+from bundlegym.user_models.choice.compiled.layout import Tables
+from bundlegym.user_models.choice.compiled.parts import Array, Key, key_of, part
 from bundlegym.user_models.numeric.fast_math import exp32
 from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import compiled_draw
@@ -13,13 +14,22 @@ _F = np.float32
 
 
 @part
-def _time(need, rate, i):
+def _time(need: Array, rate: Array, i: int) -> float:
     """When an item is bought, at the latest by the end of the visit."""
     return min(need[i] / rate[i], _F(1))
 
 
 @part
-def still_bought(p, items, need, rate, certain, bought, end, first_of):
+def still_bought(
+    p: Tables,
+    items: Array,
+    need: Array,
+    rate: Array,
+    certain: Array,
+    bought: Array,
+    end: int,
+    first_of: Array,
+) -> int:
     """Keep of the places `bought[:end]` those that are bought still, all that are `certain` among them: where
     they end then. Of the subcategories that are bought from, `first_of` (G,), else -1, is the place of what
     was bought first."""
@@ -47,7 +57,7 @@ def still_bought(p, items, need, rate, certain, bought, end, first_of):
 
 
 @part
-def is_wanted(p, key, first_of, basket, item):
+def still_wanted(p: Tables, key: Key, first_of: Array, basket: Array, item: int) -> bool:
     """Whether an item of the tail is bought beside those of a basket, from whose subcategories `first_of` is
     not -1."""
     group, product = p.subcategory[item], p.product_line[item]

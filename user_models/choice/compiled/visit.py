@@ -17,65 +17,31 @@ from __future__ import annotations
 import numpy as np
 
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE
-from bundlegym.user_models.choice.compiled.layout import LOG_DISCOUNT, SHELF_PRICE
-from bundlegym.user_models.choice.compiled.long_tail import (
-    MOST_ITEMS,
-    tail_purchases,
-    tail_rates,
-    tried_weight,
-)
-from bundlegym.user_models.choice.compiled.offers import (
-    appraise,
-    expose,
-    leaves_habit,
-    pair_up,
-    remember,
-    takes_whole,
-    tried_rate,
-)
+from bundlegym.user_models.choice.compiled.bundling import takes_whole
+from bundlegym.user_models.choice.compiled.exposure import exposure_effect, remember
+from bundlegym.user_models.choice.compiled.incidence import next_visit
+from bundlegym.user_models.choice.compiled.layout import SHELF_PRICE, Tables
+from bundlegym.user_models.choice.compiled.long_tail import MOST_ITEMS, bought_in_tail, tail_rates
+from bundlegym.user_models.choice.compiled.offers import appraise, beside_each_other, leaves_habit
+from bundlegym.user_models.choice.compiled.parts import Array, compiled, key_of, multiply_by, part
 from bundlegym.user_models.choice.compiled.prefetch import prefetch
+from bundlegym.user_models.choice.compiled.quantity import draw_quantity
+from bundlegym.user_models.choice.compiled.recent_trials import of_item, trial_weight
 from bundlegym.user_models.choice.compiled.substitution import still_bought
-from bundlegym.user_models.choice.compiled.utility import (
-    compiled,
-    door,
-    first_above,
-    key_of,
-    multiply_by,
-    next_visit,
-    part,
-    pull_by,
-    pull_factor,
-    since_last_bought,
-)
+from bundlegym.user_models.choice.compiled.utility import door, pull_by, pull_factor, recency_effect
 from bundlegym.user_models.choice.config import SLOTS
 from bundlegym.user_models.numeric.fast_math import exp32, log32
 from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import compiled_draw
 
+#: Row, item, quantity and price of purchases.
+Columns = tuple[Array, Array, Array, Array]
 _F = np.float32
 _ONE = _F(1)
 
 
 @part
-def _units(p, key, s, week, item):
-    """Units of an item that is bought."""
-    extra = (
-        p.extra_units[item]
-        * p.extra_units_factor[s]
-        * exp32(p.extra_units_slope[0] * p.prices[week, item, LOG_DISCOUNT])
-    )
-    cdf = p.units_cdf[first_above(p.units_edges, extra, 0, len(p.units_edges))]
-    luck = compiled_draw(key_of(key, streams.QUANTITY), item)
-    if compiled_draw(key_of(key, streams.SAME_UNITS), item) < p.same_units_prob[0]:
-        luck = compiled_draw(key_of(key, streams.SUBCATEGORY_UNITS), p.subcategory[item])
-    units = 1
-    while units < len(cdf) and luck > cdf[units - 1]:
-        units += 1
-    return units
-
-
-@part
-def _bought(rate, need, certain, out):
+def _bought(rate: Array, need: Array, certain: Array, out: Array) -> int:
     """Fill `out` with the places of what is certain or worth buying: how many they are."""
     n = 0
     for i in range(len(rate)):
@@ -85,14 +51,14 @@ def _bought(rate, need, certain, out):
 
 
 @compiled
-def _room(length):
+def _room(length: int) -> Columns:
     """Columns of purchases: row, item, quantity, price."""
     whole = np.empty((3, length), np.int64)
     return whole[0], whole[1], whole[2], np.empty(length, np.float32)
 
 
 @compiled
-def _longer(bought, used):
+def _longer(bought: Columns, used: int) -> Columns:
     """Columns twice as long, with what was `used` of the others."""
     more = _room(2 * len(bought[0]))
     for i in range(used):
@@ -106,7 +72,7 @@ def _longer(bought, used):
 
 
 @part
-def _first_empty(tried):
+def _first_empty(tried: Array) -> int:
     """How many purchases a shopper's history (TRIED,) holds."""
     n = 0
     while n < len(tried) and tried[n] >= 0:
@@ -115,7 +81,7 @@ def _first_empty(tried):
 
 
 @part
-def _append(list_, n, item):
+def _append(list_: Array, n: int, item: int) -> int:
     """Put an item at place n of a list, if there is room: how many it holds then."""
     if n < len(list_):
         list_[n] = item
@@ -124,13 +90,13 @@ def _append(list_, n, item):
 
 
 @part
-def _known(p, last, tried, place, item, length):
+def _known(p: Tables, last: Array, tried: Array, place: int, item: int, length: int) -> bool:
     """Whether an item at a place among the considered was bought before."""
-    return last[place] >= 0 if place < length else tried_rate(p, tried, item) > 0
+    return last[place] >= 0 if place < length else of_item(p, tried, item) > 0
 
 
 @part
-def _equal(one, other):
+def _equal(one: Array, other: Array) -> bool:
     for i in range(len(one)):
         if one[i] != other[i]:
             return False
@@ -138,7 +104,16 @@ def _equal(one, other):
 
 
 @compiled
-def respond(p, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise):
+def respond(
+    p: Tables,
+    seed: int,
+    luck_of: tuple[Array, Array],
+    state: tuple[Array, ...],
+    offer: tuple[Array, Array],
+    exposure: float,
+    bundle_pull: float,
+    only_appraise: bool,
+) -> tuple[tuple[Array, ...], tuple[Array, ...], tuple[Array, ...]]:
     """`ChoiceShopper.respond` of N shoppers.
 
     luck_of: episode, visit (N,); state: shopper, day, since, last_trip (N,), last (N, L), tried (N, TRIED),
@@ -230,7 +205,7 @@ def respond(p, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise
         # First what is bought without an offer; where the offer adds to it, all that is bought with that.
         for _ in range(2):
             rate[:length] = door_rate
-            since_last_bought(p, s, day[r], last[r], effect, bins, rate)
+            recency_effect(p, s, day[r], last[r], effect, bins, rate)
             for b in range(n_offered):
                 if gained[b]:
                     on_shortlist = slots[b] < length
@@ -254,7 +229,7 @@ def respond(p, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise
             n_chosen = still_bought(p, items, need, rate, certain, chosen, n_chosen, first_of)
             memory = tail[-1]
             for j in range(n_tried):
-                memory += tried_weight(p, tried[r], j)
+                memory += trial_weight(p, tried[r], j)
             tail_rates(p, tail_by_category, tail_lift, memory, running)
             arrivals = key_of(key, streams.TAIL)
             tail_rate = max(running[-1] * np.exp(log_size), _F(1e-9))
@@ -278,7 +253,7 @@ def respond(p, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise
             for q in range(n_chosen):
                 basket[q] = items[chosen[q]]
             history, decided = tried[r, :n_tried], offered if moved else nobody
-            n_found = tail_purchases(
+            n_found = bought_in_tail(
                 p, key, s, week, count, tail, tail_lift, running, history, decided, first_of,
                 basket[:n_chosen], found,
             )  # fmt: skip
@@ -295,14 +270,14 @@ def respond(p, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise
                 (basket, n_chosen, found, n_found, items), first_of, need, rate, out,
             )  # fmt: skip
             value, wanted, push = every_value[r], every_wanted[r], every_push[r]
-            expose(p, exposure, week, offered, memory_of_offers, answer, run, push)
+            exposure_effect(p, exposure, week, offered, memory_of_offers, answer, run, push)
             if only_appraise:
                 break
             for b in range(n_offered):
                 exposed[b] = slots[b] >= 0 and not wanted[b] and push[b] > 0 and value[b] + push[b] >= 0
                 bought_anyway[b] = wanted[b] or exposed[b]
                 lacking[b] = min(value[b] + push[b], _F(0))
-            pair_up(p, offered, bought_anyway, lacking, beside)
+            beside_each_other(p, offered, bought_anyway, lacking, beside)
             whole = takes_whole(p, s, week, offered, bought_anyway, beside, discount[r], bundle_pull)
             for b in range(n_offered):
                 gained[b] = slots[b] >= 0 and not wanted[b] and (exposed[b] or whole)
@@ -329,7 +304,7 @@ def respond(p, seed, luck_of, state, offer, exposure, bundle_pull, only_appraise
         n_new, picked, start, end = 0, False, used, used
         for q in range(n_chosen + n_found):
             bought_here = basket[q] if q < n_chosen else found[q - n_chosen]
-            item[end], units[end] = bought_here, _units(p, key, s, week, bought_here)
+            item[end], units[end] = bought_here, draw_quantity(p, key, s, week, bought_here)
             off, kept_in_mind = _F(0), True
             if is_offer and not only_appraise:
                 for b in range(n_offered):

@@ -19,6 +19,7 @@ import numpy as np
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.user_models.components.preferences import Preferences
+from bundlegym.user_models.numeric.two_way import demean, rake
 
 _BEFORE, _EARLY, _LATE, _WINDOWS = 4, 6, 4, 3  # parts of the weeks: 1/4, 1/6 and 1/4 of them; windows in turn
 _MARGINS = 3  # alternating fits to the margins
@@ -74,12 +75,12 @@ def _window(
     tried = (_lines_by_item(dataset, (start, middle), shoppers) > 0) * untried.astype(np.float32)
     later = _lines_by_item(dataset, (middle, end), shoppers) * untried
 
-    surprise = later - _to_margins(share * (second @ lift[middle:end]), later)
+    surprise = later - rake(share * (second @ lift[middle:end]), later, _MARGINS, _LITTLE)
     seen = float((tried * surprise).sum(dtype=np.float64))
     instrument = first @ timing - _lines_by_item(dataset, (start, middle), shoppers, timing)
-    _take_out_margins(instrument, share * second.sum(1, keepdims=True))
+    instrument = demean(instrument, share * second.sum(1, keepdims=True), _MARGINS)
     surprise *= instrument
-    instrument *= tried - _to_margins(share * first.sum(1, keepdims=True), tried)
+    instrument *= tried - rake(share * first.sum(1, keepdims=True), tried, _MARGINS, _LITTLE)
     return (
         surprise.sum(1, dtype=np.float64),
         instrument.sum(1, dtype=np.float64),
@@ -110,20 +111,3 @@ def _lines_by_item(
     cell = code[visits["shopper"].to_numpy()][place] * shape[1] + item
     each = None if weight is None else weight[visits["week"].to_numpy()[place] - weeks[0], item]
     return np.bincount(cell, each, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float32)
-
-
-def _to_margins(mean: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """`mean` (S, I) times factors of rows and columns that give it the totals of `observed`."""
-    for _ in range(_MARGINS):
-        for axis in (0, 1):
-            total, mine = (table.sum(axis, keepdims=True) + _LITTLE for table in (observed, mean))
-            mean *= total / mine
-    return mean
-
-
-def _take_out_margins(table: np.ndarray, weight: np.ndarray) -> None:
-    """Take effects of rows and columns out of `table` (S, I), by weighted least squares, in place."""
-    for _ in range(_MARGINS):
-        for axis in (0, 1):
-            total = weight.sum(axis, keepdims=True)
-            table -= (weight * table).sum(axis, keepdims=True) / np.maximum(total, 1e-12)

@@ -1,0 +1,27 @@
+"""See `components.quantity`."""
+
+from __future__ import annotations
+
+from bundlegym.user_models.choice.compiled.layout import LOG_DISCOUNT, Tables
+from bundlegym.user_models.choice.compiled.parts import Key, first_above, key_of, part
+from bundlegym.user_models.numeric.fast_math import exp32
+from bundlegym.user_models.rng import streams
+from bundlegym.user_models.rng.counter import compiled_draw
+
+
+@part
+def draw_quantity(p: Tables, key: Key, s: int, week: int, item: int) -> int:
+    """Units of an item that is bought."""
+    extra = (
+        p.extra_units[item]
+        * p.extra_units_factor[s]
+        * exp32(p.extra_units_slope[0] * p.prices[week, item, LOG_DISCOUNT])
+    )
+    cdf = p.units_cdf[first_above(p.units_edges, extra, 0, len(p.units_edges))]
+    luck = compiled_draw(key_of(key, streams.QUANTITY), item)
+    if compiled_draw(key_of(key, streams.SAME_UNITS), item) < p.same_units_prob[0]:
+        luck = compiled_draw(key_of(key, streams.SUBCATEGORY_UNITS), p.subcategory[item])
+    units = 1
+    while units < len(cdf) and luck > cdf[units - 1]:
+        units += 1
+    return units

@@ -1,0 +1,44 @@
+"""See `components.trip_effects`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bundlegym.user_models.choice.compiled.layout import TOGETHER, Tables
+from bundlegym.user_models.choice.compiled.parts import Array, Key, key_of, part
+from bundlegym.user_models.numeric.fast_math import exp32, normal32
+from bundlegym.user_models.rng import streams
+from bundlegym.user_models.rng.counter import compiled_draw
+
+_F = np.float32
+
+
+@part
+def trip_effect(p: Tables, key: Key, size: int, lift: Array, normal: Array) -> None:
+    """Fill `lift` (C,): what missions and purposes of a trip of a size multiply rates by in each category."""
+    of_mission, of_category = key_of(key, streams.MISSION), key_of(key, streams.CATEGORY)
+    missions, own = len(p.missions), len(p.spread_category)
+    for r in range(missions):
+        normal[r] = normal32(compiled_draw(of_mission, r))
+    for i in range(own):
+        normal[missions + i] = normal32(compiled_draw(of_category, p.spread_category[i]))
+    lift[:] = 0
+    for r in range(0, missions, TOGETHER):
+        # Some at a time: to read and write `lift` takes longer than to multiply.
+        for c in range(len(lift)):
+            more = _F(0)
+            for q in range(r, r + TOGETHER):
+                more += normal[q] * p.missions[q, c]
+            lift[c] += more
+    for i in range(own):
+        c = p.spread_category[i]
+        lift[c] += normal[missions + i] * p.mission_spread[c]
+    of_department, spread = key_of(key, streams.DEPARTMENT), p.department_spread[size]
+    for d in range(len(spread)):
+        normal[d] = spread[d] * normal32(compiled_draw(of_department, d)) - spread[d] * spread[d] / _F(2)
+    level, scale = p.category_level[size], p.mission_scale[size]
+    # Apart from the exponentials, since no vector code is made of a loop that looks up.
+    for c in range(len(lift)):
+        lift[c] = scale * lift[c] + normal[p.department_of_category[c]]
+    for c in range(len(lift)):
+        lift[c] = exp32(lift[c] + level[c])
