@@ -115,7 +115,8 @@ class Dataset:
 
     @cached_property
     def subcategory_code(self) -> np.ndarray:
-        """(n_items,) int64 code of each item's subcategory within its category, in the order of their names."""
+        """(n_items,) int64 code of each item's subcategory within its category, in the order of their
+        names."""
         return _codes(self.items["category"].astype(str) + "|" + self.items["subcategory"].astype(str))
 
     @property

@@ -1,8 +1,9 @@
 """Fitted parameters: frozen dataclasses of tensors that know their shapes, symbols and sources.
 
 A component of a user model is a dataclass of `parameter` fields; a model's parameters are a dataclass of
-components. Names of fields are unique in a model, so that files, compiled code and docs know each tensor by one
-name. What is read from a disk is held to its shapes and codes once, since compiled code looks up codes unasked.
+components. Names of fields are unique in a model, so that files, compiled code and docs know each tensor by
+one name. What is read from a disk is held to its shapes and codes once, since compiled code looks up codes
+unasked.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ class Parameters:
 
     @classmethod
     def specs(cls) -> Iterator[tuple[str, str, Spec]]:
-        """Component, name and `Spec` of each tensor; the component is empty for tensors of the model's own."""
+        """Component, name and `Spec` of each tensor; the component is empty for tensors of the model's
+        own."""
         hints = get_type_hints(cls)
         for part in fields(cls):
             if "spec" in part.metadata:

@@ -1,8 +1,8 @@
 """What a log must hold for a user model to be fitted, and what no model can learn from it: told before a fit.
 
-A fit takes long, and what is missing is known before it begins. Where too little is there, `check_requirements`
-says so in one sentence. Where a part of shoppers' behaviour never shows in the log, `cannot_learn` names the
-part and what stands in its place.
+A fit takes long, and what is missing is known before it begins. Where too little is there,
+`check_requirements` says so in one sentence. Where a part of shoppers' behaviour never shows in the log,
+`cannot_learn` names the part and what stands in its place.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ from __future__ import annotations
 SLOTS = 64
 #: At most so many variants follow one purchase.
 FOLLOWERS = 6
-#: So many draws for a purchase of the tail may find no item to the shopper's attribute tastes; the last one is
-#: taken as it is.
+#: So many draws for a purchase of the tail may find no item to the shopper's attribute tastes; the last one
+#: is taken as it is.
 TRIES = 16
 #: Draws from memory are so many times too frequent, and as many too few are kept; a stronger promotion is cut
 #: to it.

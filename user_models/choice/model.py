@@ -1,22 +1,22 @@
 """`ChoiceShopper`: a structural model of a shopper, fitted by maximum likelihood on a log.
 
 At a visit, item i has the latent value v = log(rate) + noise with Gumbel noise, and is bought at the shelf
-price when v > 0: purchases are thinned Poisson counts, whose shares of a basket are the multinomial that
-was fitted. The rate is the trip's size times exp(utility): preference, time since last bought, price, display,
+price when v > 0: purchases are thinned Poisson counts, whose shares of a basket are the multinomial that was
+fitted. The rate is the trip's size times exp(utility): preference, time since last bought, price, display,
 mailer, and the trip's mission. Whoever came buys something: if nothing clears the bar, what came nearest to
 it.
 
 The response to an offer is mixed bundling (`bundling`), decided beside what is bought without the offer
 (`offers`). What an offer adds to the basket then shifts the log rates of everything else by its synergy.
-Items outside the shortlist come from a process of their own (`long_tail`). A purchase satiates its subcategory
-(`substitution`).
+Items outside the shortlist come from a process of their own (`long_tail`). A purchase satiates its
+subcategory (`substitution`).
 
 What no log tells of offers are named `assumptions`, neutral by default. An item first tried in a bundle taken
 whole leaves a habit with the chance that repeats after a first purchase are its effect, and not that of the
 liking that led to it (`state_dependence`).
 
-A visit is computed by `compiled` on a CPU, else by `reference`, which says the same in torch; a test holds them
-together.
+A visit is computed by `compiled` on a CPU, else by `reference`, which says the same in torch; a test holds
+them together.
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ Of the items of a subcategory that the shop sells in shares p(i | g), a shopper'
 
     p(i | s, g) = p(i | g) exp(theta_s . x_i) / Z_sg,
 
-a logit with random coefficients (Revelt and Train 1998) on attributes x of items. theta_s has a normal prior of
-mean 0 and a variance by attribute, which is found together with it by expectation and maximisation; where nobody
-leans, the variance goes to 0. What speaks for a leaning is which items a shopper has bought at all: to buy
-one of them again is a habit.
+a logit with random coefficients (Revelt and Train 1998) on attributes x of items. theta_s has a normal prior
+of mean 0 and a variance by attribute, which is found together with it by expectation and maximisation; where
+nobody leans, the variance goes to 0. What speaks for a attribute_taste is which items a shopper has bought at
+all: to buy one of them again is a habit.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def attributes(
 
 class _Bought(NamedTuple):
     """Of a subcategory's n items: p(i | g) (n,), attributes (n, K) and their products (n, K * K); of the N
-    shoppers who have bought any: who they are (N,), how many items (N, 1), the sum of their attributes (N, K)."""
+    shoppers who have bought any: who they are (N,), how many items (N, 1), the sum of their attributes (N,
+    K)."""
 
     within: np.ndarray
     attribute: np.ndarray

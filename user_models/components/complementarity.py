@@ -1,12 +1,12 @@
 """Complementarity: what holding one category adds to the log rate of another (Gentzkow 2007).
 
 R, the log lift of two categories after preferences and basket size, has two explanations, which baskets alone
-cannot tell apart: complementarity, holding one raises the log rate of the other by k R, or a common cause, the
-missions of `trip_effects`. They are told apart by promotions, which move the one and have no business with the
-other: k is the response of category b to the purchases of a that a's promotions bring, as a share of R_ab.
-Every mean by week, basket size and category and by shopper and category is taken out first, so that what is
-left compares shoppers who like a more with those who like it less in weeks when a is promoted (a shift-share
-instrument).
+cannot tell apart: complementarity, holding one raises the log rate of the other by k R, or a common cause,
+the missions of `trip_effects`. They are told apart by promotions, which move the one and have no business
+with the other: k is the response of category b to the purchases of a that a's promotions bring, as a share of
+R_ab. Every mean by week, basket size and category and by shopper and category is taken out first, so that
+what is left compares shoppers who like a more with those who like it less in weeks when a is promoted (a
+shift-share instrument).
 """
 
 from __future__ import annotations

@@ -21,9 +21,10 @@ NEW, ONCE = 0, 1
 
 @dataclass(frozen=True)
 class Marketing:
-    """What the shop did, (n_weeks, n_items) float32 each, less the item's mean over some weeks: `log_discount` is
-    log(list price / shelf price), `display` and `mailer` shares of stores, `competitor_discount` the mean log_discount of
-    the other items of the subcategory that are sold steadily."""
+    """What the shop did, (n_weeks, n_items) float32 each, less the item's mean over some weeks:
+    `log_discount` is log(list price / shelf price), `display` and `mailer` shares of stores,
+    `competitor_discount` the mean log_discount of the other items of the subcategory that are sold
+    steadily."""
 
     log_discount: np.ndarray
     display: np.ndarray
@@ -59,7 +60,8 @@ def recency_bins(day: Tensor, last: Tensor, interval: Tensor) -> Tensor:
 
 
 def familiarity(count: np.ndarray, shortlist: np.ndarray) -> np.ndarray:
-    """(S, L) int8 class of familiarity of each item of `shortlist` (S, L); `count` (S, I) as in `Preferences`.
+    """(S, L) int8 class of familiarity of each item of `shortlist` (S, L); `count` (S, I) as in
+    `Preferences`.
 
     A favourite is bought again when it is used up. Of an item bought once, another purchase soon after says
     that it is liked: what the time since last bought does differs by class. So does the answer to promotions,

@@ -54,7 +54,8 @@ class _Lines:
 
 @dataclass(frozen=True)
 class Quantity(Parameters):
-    """How many units a line holds; see the module's docstring. S shoppers, I items, B + 1 classes of lines."""
+    """How many units a line holds; see the module's docstring. S shoppers, I items, B + 1 classes of
+    lines."""
 
     extra_units: Tensor = parameter("I", "mean units beyond the first of an item's lines", "e_i")
     extra_units_factor: Tensor = parameter("S", "factor of the shopper on them", "e_s")
@@ -143,8 +144,8 @@ def _spread(expected: np.ndarray, extra: np.ndarray) -> tuple[np.ndarray, np.nda
 def draw_quantity(
     p: Quantity, shopper: Tensor, item: Tensor, log_discount: Tensor, subcategory: Tensor, luck: Draws
 ) -> Tensor:
-    """(P,) int64 units of lines of a `shopper`, an `item`, its `log_discount` and its `subcategory` (P,) each,
-    with the luck of each one's visit."""
+    """(P,) int64 units of lines of a `shopper`, an `item`, its `log_discount` and its `subcategory` (P,)
+    each, with the luck of each one's visit."""
     extra = p.extra_units[item] * p.extra_units_factor[shopper]
     extra = extra * torch.exp(p.extra_units_slope * log_discount)
     alike = luck.uniform(streams.SAME_UNITS, item[:, None])[:, 0] < p.same_units_prob

@@ -1,7 +1,7 @@
 """The method of simulated moments (McFadden 1989): parameters with which what is simulated is like the log.
 
-What the parts of a model, fitted one by one, get wrong together is found by simulating all of them together. A
-`Moment` says how its parameters move, given panels that were simulated with those of the step before.
+What the parts of a model, fitted one by one, get wrong together is found by simulating all of them together.
+A `Moment` says how its parameters move, given panels that were simulated with those of the step before.
 """
 
 from __future__ import annotations

@@ -2,14 +2,14 @@
 
 Complementarity, missions, satiation, an item being bought once a visit at most, and purchases by those who
 would else go away empty-handed change the size of baskets and what they hold; frailty changes the number of
-visits. What a model has of these is moved until the last fifth of the weeks of the fit, simulated, is like the
-log.
+visits. What a model has of these is moved until the last fifth of the weeks of the fit, simulated, is like
+the log.
 
-Small trips are for other things than big ones. So each subcategory has a constant by the size of the trip: the
-log of its lines in baskets of a size as a share of those that simulations without it would hold, shrunk to
-that of its category, and that of a category to none. How a subcategory's lines are spread over sizes is read
-off all weeks of the fit, how many there are off the last fifth. A constant says what is bought, and not how
-much: each shopper's trips (`log_size_rate`) are made smaller by as much as constants make them larger.
+Small trips are for other things than big ones. So each subcategory has a constant by the size of the trip:
+the log of its lines in baskets of a size as a share of those that simulations without it would hold, shrunk
+to that of its category, and that of a category to none. How a subcategory's lines are spread over sizes is
+read off all weeks of the fit, how many there are off the last fifth. A constant says what is bought, and not
+how much: each shopper's trips (`log_size_rate`) are made smaller by as much as constants make them larger.
 """
 
 from __future__ import annotations

@@ -7,12 +7,12 @@ complementarity (`complementarity`) is taken out: a common cause, so that sellin
 A subcategory that holds many of all lines counts as a category of its own: single bottles of a soft drink and
 packs of twelve, or eggs of two sizes, are not bought on one mission.
 
-*Department trips*: small trips are often for one department, as fruit and vegetables, meat, the deli. Missions
-are found from categories that meet in baskets of all sizes, so they know little of it. The log rates of all of
-a department gain a normal number, less half its variance, whose standard deviation is of the department and of
-the size of the trip. It is found by simulated moments: pairs of lines of one department, as a multiple of what
-its share of lines says (a lift), are as many in simulated baskets of each size as in the log's. The variance of
-a common log-normal factor adds to the log of this lift.
+*Department trips*: small trips are often for one department, as fruit and vegetables, meat, the deli.
+Missions are found from categories that meet in baskets of all sizes, so they know little of it. The log rates
+of all of a department gain a normal number, less half its variance, whose standard deviation is of the
+department and of the size of the trip. It is found by simulated moments: pairs of lines of one department, as
+a multiple of what its share of lines says (a lift), are as many in simulated baskets of each size as in the
+log's. The variance of a common log-normal factor adds to the log of this lift.
 """
 
 from __future__ import annotations

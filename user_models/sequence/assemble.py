@@ -34,7 +34,8 @@ _CHUNK = 256  # shoppers at once
 def assemble(
     net: BasketNet, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, shortlist_size: int
 ) -> SequenceParameters:
-    """All parameters, from a fitted network and the lines of `weeks`; averages come from `shoppers` (mask)."""
+    """All parameters, from a fitted network and the lines of `weeks`; averages come from `shoppers`
+    (mask)."""
     marketing = Marketing.of(dataset, weeks)
     slope = net.slope()
     effect = torch.from_numpy(marketing.log_discount) * slope

@@ -14,9 +14,9 @@ def exposure_effect(
     week: int,
     offered: Array,
     memory: tuple[Array, Array, Array],
-    answer: Array,
+    sensitivity: Array,
     run: Array,
-    push: Array,
+    added_utility: Array,
 ) -> None:
     """Fill the weeks in a row that each offered item is offered, and what being offered adds to it."""
     shown, shown_week, shown_run = memory
@@ -25,7 +25,7 @@ def exposure_effect(
         for j in range(len(shown)):
             if offered[b] >= 0 and shown[j] == offered[b] and week - shown_week[j] <= 1:
                 run[b] = min(shown_run[j] + (week != shown_week[j]), RUNS)
-        push[b] = exposure * p.wear_out[run[b] - 1] * answer[b]
+        added_utility[b] = exposure * p.wear_out[run[b] - 1] * sensitivity[b]
 
 
 @part

@@ -100,16 +100,16 @@ class Tables(NamedTuple):
 
 
 def tables_of(params: ChoiceParameters) -> Tables:
-    """`Tables` of parameters on the CPU, and beside them: `week_effects` (W, I, 3) and `prices` (W, I, 2) what
-    a week has in store for each item, with its shock where it is near, `shock_of_rest` (W, I) what that of the
-    rest has more; `short_category` (S, L) of the shortlist, `short_subcategory` (S, L) the place of its
-    subcategory among those by category; `size_factor` (K, G + 1) exp of `size_constants`, `explore_factor`
-    (K,) of `explore_level`; `missions` (R, C) mission loadings and, to go through them `TOGETHER`, rows of 0,
-    `spread_category` the categories with a spread beyond; `by_category` (G,) subcategories by category,
-    `subcategory_place` (G,) each one's place among them, `category_start` (C + 1,) where each category begins
-    among them, `subcategory_start` (G + 1,) where each subcategory's items begin in `tail_item`. The columns
-    of `tail_weight`, `tail_attraction` and `size_factor` are by category too; what is remembered comes
-    last."""
+    """`Tables` of parameters on the CPU, and beside them: `week_effects` (W, I, 3) and `prices` (W, I, 2)
+    what a week has in store for each item, with its shock where it is near, `shock_of_rest` (W, I) what that
+    of the rest has more; `short_category` (S, L) of the shortlist, `short_subcategory` (S, L) the place of
+    its subcategory among those by category; `size_factor` (K, G + 1) exp of `size_constants`,
+    `explore_factor` (K,) of `explore_level`; `missions` (R, C) mission loadings and, to go through them
+    `TOGETHER`, rows of 0, `spread_category` the categories with a spread beyond; `by_category` (G,)
+    subcategories by category, `subcategory_place` (G,) each one's place among them, `category_start` (C + 1,)
+    where each category begins among them, `subcategory_start` (G + 1,) where each subcategory's items begin
+    in `tail_item`. The columns of `tail_weight`, `tail_attraction` and `size_factor` are by category too;
+    what is remembered comes last."""
     arrays = {name: value.numpy() for name, value in params.leaves()}
     of_subcategory = params.catalogue.category_of_subcategory.numpy()[:-1]
     loading, spread = params.missions.mission_loading.numpy(), params.missions.mission_spread.numpy()

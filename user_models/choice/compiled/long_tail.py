@@ -65,18 +65,18 @@ def _by_attribute_tastes(p: Tables, key: Key, s: int, row: int, group: int, slot
 
 
 @part
-def _known_item(p: Tables, s: int, memory: float, tried: Array, luck: float) -> np.int64:
-    """An item remembered, of the weight `memory`, or one of those `tried`."""
+def _known_item(p: Tables, s: int, memory: float, trials: Array, luck: float) -> np.int64:
+    """An item remembered, of the weight `memory`, or one of those `trials`."""
     own, total = np.float64(memory), np.float64(0)
-    for place in range(len(tried)):
-        total += trial_weight(p, tried, place)
+    for place in range(len(trials)):
+        total += trial_weight(p, trials, place)
     target = luck * (own + total)
-    if target >= own and len(tried) > 0:
-        place, running = 0, own + trial_weight(p, tried, 0)
-        while place < len(tried) - 1 and running <= target:
+    if target >= own and len(trials) > 0:
+        place, running = 0, own + trial_weight(p, trials, 0)
+        while place < len(trials) - 1 and running <= target:
             place += 1
-            running += trial_weight(p, tried, place)
-        return np.int64(tried[place])
+            running += trial_weight(p, trials, place)
+        return np.int64(trials[place])
     start, last = p.memory_start[s], p.memory_start[s + 1] - 1
     return np.int64(p.memory_item[first_above(p.memory_cdf, s + target / max(own, 1e-30), start, last)])
 
@@ -92,18 +92,20 @@ def _item_of(
     tail: Array,
     lift: Array,
     running: Array,
-    tried: Array,
+    trials: Array,
 ) -> int:
     """Item of the tail's purchase `slot`, or -1."""
     target = compiled_draw(key_of(key, streams.TAIL_SUBCATEGORY), slot) * running[-1]
     c = first_above(running, target, 0, len(lift))
     if c == len(lift):
         luck = np.float64(compiled_draw(key_of(key, streams.TAIL_ITEM), slot * TRIES))
-        item = _known_item(p, s, tail[-1], tried, luck)
-        push = marketing_effect(
+        item = _known_item(p, s, tail[-1], trials, luck)
+        added_utility = marketing_effect(
             p.week_effects[week], p.price_sensitivity[s], p.promotion_sensitivity[ONCE], item
         )
-        kept = compiled_draw(key_of(key, streams.TAIL_KEPT), slot * TRIES) * _F(THINNING) < exp32(push)
+        kept = compiled_draw(key_of(key, streams.TAIL_KEPT), slot * TRIES) * _F(THINNING) < exp32(
+            added_utility
+        )
         return item if kept else -1
     place, last = p.category_start[c], p.category_start[c + 1] - 1
     left = target - (running[c - 1] if c else _F(0))
@@ -133,7 +135,7 @@ def bought_in_tail(
     tail: Array,
     lift: Array,
     running: Array,
-    tried: Array,
+    trials: Array,
     offered: Array,
     first_of: Array,
     basket: Array,
@@ -144,7 +146,7 @@ def bought_in_tail(
     not wanted beside the `basket` (see `still_wanted`): how many they are."""
     n, row = 0, tail_row(p, s, week)
     for slot in range(count):
-        item = _item_of(p, key, s, week, row, slot, tail, lift, running, tried)
+        item = _item_of(p, key, s, week, row, slot, tail, lift, running, trials)
         for step in range(1 + FOLLOWERS):
             if item < 0:
                 break

@@ -39,7 +39,7 @@ def _remembered(p: Tables, s: int, item: int) -> np.float32:
 
 @part
 def leaves_habit(p: Tables, key: Key, item: int) -> bool:
-    """Whether an item first tried in a bundle is remembered."""
+    """Whether an item first trials in a bundle is remembered."""
     return compiled_draw(key_of(key, streams.HABIT), item) < p.habit_prob[0]
 
 
@@ -51,7 +51,7 @@ def appraise(
     week: int,
     at_door: tuple[float, int, float],
     tail_lift: Array,
-    tried: Array,
+    trials: Array,
     offered: Array,
     in_basket: Array,
     basket: tuple[Array, int, Array, int, Array],
@@ -62,11 +62,11 @@ def appraise(
 ) -> None:
     """Fill what each offered item is worth to a shopper beside what is bought without an offer: its place
     among the considered (-1 for none), the utility that it lacks, whether it is `wanted` anyway, and its
-    answer to promotions; see `offers.appraise`."""
+    sensitivity to promotions; see `offers.appraise`."""
     (log_size, size, new), (held, n_held, found, n_found, items) = at_door, basket
-    (slots, value, wanted, answer), length = out, p.shortlist.shape[1]
+    (slots, value, wanted, sensitivity), length = out, p.shortlist.shape[1]
     for b in range(len(offered)):
-        item, slots[b], value[b], wanted[b], answer[b] = offered[b], -1, _F(0), False, _F(0)
+        item, slots[b], value[b], wanted[b], sensitivity[b] = offered[b], -1, _F(0), False, _F(0)
         if item < 0:
             continue
         group = p.subcategory[item]
@@ -74,7 +74,7 @@ def appraise(
         place, first = place_of(p.shortlist[s], item), first_of[group]
         if place >= 0:
             slots[b], wanted[b] = place, in_basket[place]
-            answer[b] = p.promotion_sensitivity[p.familiarity[s, place]]
+            sensitivity[b] = p.promotion_sensitivity[p.familiarity[s, place]]
             limit = _ONE
             if first >= 0 and p.product_line[items[first]] != p.product_line[item]:
                 begin = min(need[first] / rate[first], _ONE)
@@ -83,20 +83,20 @@ def appraise(
                 value[b] = min(log32(limit * rate[place] / need[place]), _F(0))
             continue
         slots[b], wanted[b] = length + b, holds(found, n_found, item)
-        remembered, again = _remembered(p, s, item), of_item(p, tried, item)
-        answer[b] = p.promotion_sensitivity[ONCE if remembered + again > 0 else NEW]
+        remembered, again = _remembered(p, s, item), of_item(p, trials, item)
+        sensitivity[b] = p.promotion_sensitivity[ONCE if remembered + again > 0 else NEW]
         if wanted[b]:
             continue
-        push = marketing_effect(p.week_effects[week], p.price_sensitivity[s], answer[b], item)
+        added_utility = marketing_effect(p.week_effects[week], p.price_sensitivity[s], sensitivity[b], item)
         for r in range(p.campaign_member.shape[1]):
             if p.campaign_member[s, r]:
-                push += p.campaign_week[week, r] * p.coupon_utility[r, item]
+                added_utility += p.campaign_week[week, r] * p.coupon_utility[r, item]
         own = remembered
         if remembered == 0:
             own = unbought(p, s, item) * new * exp32(p.shock_of_rest[week, item])
             if again == 0:  # what is remembered is drawn whatever the trip is for
                 own *= tail_lift[p.category[item]] * p.size_factor[size, p.subcategory_place[group]]
-        own = (own + again / _F(THINNING)) * exp32(push + log_size)
+        own = (own + again / _F(THINNING)) * exp32(added_utility + log_size)
         if first >= 0:
             variant = False
             for q in range(n_held):

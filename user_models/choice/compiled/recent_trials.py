@@ -11,19 +11,19 @@ _F = np.float32
 
 
 @part
-def trial_weight(p: Tables, tried: Array, place: int) -> float:
+def trial_weight(p: Tables, trials: Array, place: int) -> float:
     """What a purchase of a shopper's history adds to its item's rate."""
-    return p.trial_weight[tried[place]] * p.trial_fading[place]
+    return p.trial_weight[trials[place]] * p.trial_fading[place]
 
 
 @part
-def of_item(p: Tables, tried: Array, item: int) -> np.float32:
-    """What the purchases `tried` (TRIED,) of an item add to its rate."""
+def of_item(p: Tables, trials: Array, item: int) -> np.float32:
+    """What the purchases `trials` (TRIALS,) of an item add to its rate."""
     times, total = 0, _F(0)
-    for other in tried:
+    for other in trials:
         times += other == item
     if times > 0:  # seldom
-        for place in range(len(tried)):
-            if tried[place] == item:
-                total += trial_weight(p, tried, place)
+        for place in range(len(trials)):
+            if trials[place] == item:
+                total += trial_weight(p, trials, place)
     return total

@@ -15,7 +15,8 @@ _F = np.float32
 
 @part
 def trip_effect(p: Tables, key: Key, size: int, lift: Array, normal: Array) -> None:
-    """Fill `lift` (C,): what missions and purposes of a trip of a size multiply rates by in each category."""
+    """Fill `lift` (C,): what missions and departments of a trip of a size multiply rates by in each
+    category."""
     of_mission, of_category = key_of(key, streams.MISSION), key_of(key, streams.CATEGORY)
     missions, own = len(p.missions), len(p.spread_category)
     for r in range(missions):

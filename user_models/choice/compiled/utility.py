@@ -29,10 +29,14 @@ _GAP_BINS = np.int32(len(GAP_EDGES) + 2)
 
 
 @part
-def marketing_effect(push: Array, deal_factor: float, answer: float, item: int) -> float:
-    """What the price, display, mailer and drift of a week (`Tables.push`) add to an item's log rate; `answer`
-    is that of the item's familiarity to promotions."""
-    return deal_factor * push[item, PRICE_EFFECT] + answer * push[item, PROMOTION_EFFECT] + push[item, SHOCK]
+def marketing_effect(added_utility: Array, price_sensitivity: float, sensitivity: float, item: int) -> float:
+    """What the price, display, mailer and shock of a week (`Tables.added_utility`) add to an item's log rate;
+    `sensitivity` is that of the item's familiarity to promotions."""
+    return (
+        price_sensitivity * added_utility[item, PRICE_EFFECT]
+        + sensitivity * added_utility[item, PROMOTION_EFFECT]
+        + added_utility[item, SHOCK]
+    )
 
 
 @part
@@ -56,7 +60,7 @@ def door(
     s: int,
     week: int,
     since: int,
-    last_trip: int,
+    last_size_class: int,
     rate: Array,
     need: Array,
     lift: Array,
@@ -66,29 +70,31 @@ def door(
 ) -> tuple[float, int, int, float]:
     """What does not depend on what was bought before: the log of the trip's rate, its size, its class as
     planned, and what it multiplies rates of what is new by; and filled in are of each shortlisted item its
-    rate apart from the time since last bought and what that must exceed (L,), of each category what the
-    purposes multiply by (C,), of each subcategory its rate in the tail apart from that (G + 1,), and the sums
+    rate apart from the time since last bought and what that must exceed (L,), of each category what the trip
+    effects multiply by (C,), of each subcategory its rate in the tail apart from that (G + 1,), and the sums
     of these by category (C,)."""
     chance, size = compiled_unit(key_of(key, streams.SIZE)), 0
     while size < p.size_cdf.shape[1] - 1 and p.size_cdf[s, size] < chance:
         size += 1
     log_size = p.log_size_rate[s, size]
     gap = first_above(_TRIP_GAPS, since, 0, len(_TRIP_GAPS))
-    factor = p.log_gap_factor[last_trip, gap]
+    factor = p.log_gap_factor[last_size_class, gap]
     log_size += factor
     over_mean = max(LOG_GRID[size] + factor, _F(0)) - p.usual_log_size[s]
     trip = first_above(LAST_EDGES, over_mean, 0, len(LAST_EDGES))
     trip_effect(p, key, size, lift, normal)
     # Each loop touches few arrays: the compiler makes vector code where it can tell that they do not overlap.
-    shortlist, taste, push, deal_factor = (
+    shortlist, taste, added_utility, price_sensitivity = (
         p.shortlist[s],
         p.log_preference[s],
         p.week_effects[week],
         p.price_sensitivity[s],
     )
-    level, familiarity, answer = p.size_factor[size], p.familiarity[s], p.promotion_sensitivity
+    level, familiarity, sensitivity = p.size_factor[size], p.familiarity[s], p.promotion_sensitivity
     for i in range(len(shortlist)):
-        rate[i] = marketing_effect(push, deal_factor, answer[familiarity[i]], shortlist[i])
+        rate[i] = marketing_effect(
+            added_utility, price_sensitivity, sensitivity[familiarity[i]], shortlist[i]
+        )
     for r in range(p.campaign_member.shape[1]):
         if p.campaign_member[s, r] and p.campaign_week[week, r] > 0:
             for i in range(len(shortlist)):

@@ -72,10 +72,10 @@ def _longer(bought: Columns, used: int) -> Columns:
 
 
 @part
-def _first_empty(tried: Array) -> int:
-    """How many purchases a shopper's history (TRIED,) holds."""
+def _first_empty(trials: Array) -> int:
+    """How many purchases a shopper's history (TRIALS,) holds."""
     n = 0
-    while n < len(tried) and tried[n] >= 0:
+    while n < len(trials) and trials[n] >= 0:
         n += 1
     return n
 
@@ -90,9 +90,9 @@ def _append(list_: Array, n: int, item: int) -> int:
 
 
 @part
-def _known(p: Tables, last: Array, tried: Array, place: int, item: int, length: int) -> bool:
+def _known(p: Tables, last: Array, trials: Array, place: int, item: int, length: int) -> bool:
     """Whether an item at a place among the considered was bought before."""
-    return last[place] >= 0 if place < length else of_item(p, tried, item) > 0
+    return last[place] >= 0 if place < length else of_item(p, trials, item) > 0
 
 
 @part
@@ -116,22 +116,22 @@ def respond(
 ) -> tuple[tuple[Array, ...], tuple[Array, ...], tuple[Array, ...]]:
     """`ChoiceShopper.respond` of N shoppers.
 
-    luck_of: episode, visit (N,); state: shopper, day, since, last_trip (N,), last (N, L), tried (N, TRIED),
-    shown, shown_week, shown_run (N, SHOWN); offer: items (N, B), discount (N,); exposure: on the log rate of
-    what is offered, times its answer to promotions and what is left of it; only_appraise: the offer does
-    nothing. Returns the fields of a `Response`; `last_trip`, `last`, `tried`, `shown`, `shown_week` and
-    `shown_run` at the door of the next visit; and of what is offered the fields of an `Appraisal` that
-    `offers.appraise` fills.
+    luck_of: episode, visit (N,); state: shopper, day, since, last_size_class (N,), last (N, L), trials (N,
+    TRIALS), shown, shown_week, shown_run (N, SHOWN); offer: items (N, B), discount (N,); exposure: on the log
+    rate of what is offered, times its sensitivity to promotions and what is left of it; only_appraise: the
+    offer does nothing. Returns the fields of a `Response`; `last_size_class`, `last`, `trials`, `shown`,
+    `shown_week` and `shown_run` at the door of the next visit; and of what is offered the fields of an
+    `Appraisal` that `offers.appraise` fills.
     """
     (episode, visit), (offer_items, discount) = luck_of, offer
-    shopper, day, since, last_trip, last, tried, shown, shown_week, shown_run = state
+    shopper, day, since, last_size_class, last, trials, shown, shown_week, shown_run = state
     (n, length), n_offered, n_categories = last.shape, offer_items.shape[1], len(p.mission_spread)
     width = length + n_offered
     choice, days, left = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.bool_)
-    after, after_tried, after_trip = last.copy(), np.empty_like(tried), np.empty(n, np.int64)
+    after, after_trials, after_size_class = last.copy(), np.empty_like(trials), np.empty(n, np.int64)
     to_shown, to_week, to_run = np.empty_like(shown), np.empty_like(shown), np.empty_like(shown)
     every_wanted, every_units = np.zeros((n, n_offered), np.bool_), np.zeros((n, n_offered), np.int64)
-    every_value, every_push = np.zeros((n, n_offered), np.float32), np.zeros((n, n_offered), np.float32)
+    every_value, every_effect = np.zeros((n, n_offered), np.float32), np.zeros((n, n_offered), np.float32)
     door_rate, rate = np.empty(length, np.float32), np.empty(width, np.float32)
     need = np.ones(width, np.float32)
     items, category = np.zeros(width, np.uint32), np.zeros(width, np.uint16)
@@ -149,7 +149,7 @@ def respond(
     tail, tail_by_category = np.empty(p.tail_weight.shape[1], np.float32), np.empty(n_categories, np.float32)
     running = np.empty(n_categories + 1, np.float32)
     lacking, beside = np.empty(n_offered, np.float32), np.empty(n_offered, np.float32)
-    answer, boost = np.empty(n_offered, np.float32), np.empty(n_offered, np.float32)
+    sensitivity, boost = np.empty(n_offered, np.float32), np.empty(n_offered, np.float32)
     run, gained = np.ones(n_offered, np.int64), np.zeros(n_offered, np.bool_)
     exposed, bought_anyway = np.zeros(n_offered, np.bool_), np.zeros(n_offered, np.bool_)
     effect = np.exp(p.recency).ravel()
@@ -164,22 +164,22 @@ def respond(
         week = min(max(day[r] // 7, 0), len(p.prices) - 1)
         same_door = (
             opened >= 0 and s == shopper[opened] and day[r] == day[opened] and since[r] == since[opened]
-            and last_trip[r] == last_trip[opened] and episode[r] == episode[opened]
+            and last_size_class[r] == last_size_class[opened] and episode[r] == episode[opened]
             and visit[r] == visit[opened]
         )  # fmt: skip
         if not same_door:
             if r + 1 < half:
                 own = (
-                    p.shortlist, p.short_category, p.short_subcategory, p.log_preference, p.familiarity, p.purchase_interval,
-                    p.tail_weight, p.size_cdf,
+                    p.shortlist, p.short_category, p.short_subcategory, p.log_preference, p.familiarity,
+                    p.purchase_interval, p.tail_weight, p.size_cdf,
                 )  # fmt: skip
                 prefetch(own, shopper[r + 1])
             room = door_rate, need, lift, normal, tail, tail_by_category
-            log_size, size, trip, new = door(p, key, s, week, since[r], last_trip[r], *room)
+            log_size, size, trip, new = door(p, key, s, week, since[r], last_size_class[r], *room)
             wait, gone = next_visit(p, key, s, day[r], trip)
             items[:length], category[:length] = p.shortlist[s], p.short_category[s]
             opened = r
-        days[r], left[r], after_trip[r] = wait, gone, trip
+        days[r], left[r], after_size_class[r] = wait, gone, trip
         if used + width + MOST_ITEMS > len(bought[0]):
             bought = _longer(bought, used)
         row, item, units, price = bought
@@ -187,17 +187,17 @@ def respond(
         is_offer = offered.max() >= 0
         memory_of_offers = shown[r], shown_week[r], shown_run[r]
         alike = same_door and unmoved and not is_offer
-        if alike and _equal(last[r], last[previous]) and _equal(tried[r], tried[previous]):
+        if alike and _equal(last[r], last[previous]) and _equal(trials[r], trials[previous]):
             start, end = used, 2 * used - start
             for q in range(start, end):
                 copied = q - end + start
                 row[q], item[q], units[q] = r, item[copied], units[copied]
                 price[q] = p.prices[week, item[q], SHELF_PRICE]
-            after[r], after_tried[r] = after[previous], after_tried[previous]
+            after[r], after_trials[r] = after[previous], after_trials[previous]
             remember(week, nobody, run, memory_of_offers, (to_shown[r], to_week[r], to_run[r]))
             used, choice[r], previous = end, IGNORE, r
             continue
-        n_tried = _first_empty(tried[r])
+        n_trials = _first_empty(trials[r])
         whole = moved = False
         n_chosen = n_found = 0
         certain[:], added[:], gained[:] = False, False, False
@@ -211,7 +211,7 @@ def respond(
                     on_shortlist = slots[b] < length
                     rate[slots[b]] = boost[b] * (rate[slots[b]] if on_shortlist else _ONE)
 
-            # What is bought on its own merits, and what the offer adds, pull or push all the others.
+            # What is bought on its own merits, and what the offer adds, pull or added_utility all the others.
             n_pullers = _bought(rate, need, added, pullers)
             pull[:] = 0
             for q in range(n_pullers):
@@ -228,8 +228,8 @@ def respond(
             n_chosen = _bought(rate, need, certain, chosen)
             n_chosen = still_bought(p, items, need, rate, certain, chosen, n_chosen, first_of)
             memory = tail[-1]
-            for j in range(n_tried):
-                memory += trial_weight(p, tried[r], j)
+            for j in range(n_trials):
+                memory += trial_weight(p, trials[r], j)
             tail_rates(p, tail_by_category, tail_lift, memory, running)
             arrivals = key_of(key, streams.TAIL)
             tail_rate = max(running[-1] * np.exp(log_size), _F(1e-9))
@@ -252,7 +252,7 @@ def respond(
                     n_chosen = 1
             for q in range(n_chosen):
                 basket[q] = items[chosen[q]]
-            history, decided = tried[r, :n_tried], offered if moved else nobody
+            history, decided = trials[r, :n_trials], offered if moved else nobody
             n_found = bought_in_tail(
                 p, key, s, week, count, tail, tail_lift, running, history, decided, first_of,
                 basket[:n_chosen], found,
@@ -264,19 +264,24 @@ def respond(
             in_basket[:] = False
             for q in range(n_chosen):
                 in_basket[chosen[q]] = True
-            out = slots, every_value[r], every_wanted[r], answer
+            out = slots, every_value[r], every_wanted[r], sensitivity
             appraise(
-                p, key, s, week, (log_size, size, new), tail_lift, tried[r], offered, in_basket,
+                p, key, s, week, (log_size, size, new), tail_lift, trials[r], offered, in_basket,
                 (basket, n_chosen, found, n_found, items), first_of, need, rate, out,
             )  # fmt: skip
-            value, wanted, push = every_value[r], every_wanted[r], every_push[r]
-            exposure_effect(p, exposure, week, offered, memory_of_offers, answer, run, push)
+            value, wanted, added_utility = every_value[r], every_wanted[r], every_effect[r]
+            exposure_effect(p, exposure, week, offered, memory_of_offers, sensitivity, run, added_utility)
             if only_appraise:
                 break
             for b in range(n_offered):
-                exposed[b] = slots[b] >= 0 and not wanted[b] and push[b] > 0 and value[b] + push[b] >= 0
+                exposed[b] = (
+                    slots[b] >= 0
+                    and not wanted[b]
+                    and added_utility[b] > 0
+                    and value[b] + added_utility[b] >= 0
+                )
                 bought_anyway[b] = wanted[b] or exposed[b]
-                lacking[b] = min(value[b] + push[b], _F(0))
+                lacking[b] = min(value[b] + added_utility[b], _F(0))
             beside_each_other(p, offered, bought_anyway, lacking, beside)
             whole = takes_whole(p, s, week, offered, bought_anyway, beside, discount[r], bundle_pull)
             for b in range(n_offered):
@@ -292,7 +297,9 @@ def respond(
                 if gained[b]:
                     added[i] = True
                     slope = p.price_slope[offered[b]] * p.price_sensitivity[s]
-                    boost[b] = exp32(push[b] - (slope * log32(_ONE - discount[r]) if whole else _F(0)))
+                    boost[b] = exp32(
+                        added_utility[b] - (slope * log32(_ONE - discount[r]) if whole else _F(0))
+                    )
                 if i >= length:
                     items[i], category[i] = offered[b], p.category[offered[b]]
                     if gained[b]:
@@ -314,7 +321,7 @@ def respond(
                             off = discount[r]
                         if gained[b] and whole and not exposed[b]:  # one unit of what is new
                             units[end] = 1
-                            kept_in_mind = _known(p, last[r], tried[r], slots[b], bought_here, length)
+                            kept_in_mind = _known(p, last[r], trials[r], slots[b], bought_here, length)
                             kept_in_mind = kept_in_mind or leaves_habit(p, key, bought_here)
             elif is_offer:
                 for b in range(n_offered):
@@ -325,10 +332,10 @@ def respond(
                 if q < n_chosen and chosen[q] < length:
                     after[r, chosen[q]] = day[r]
                 else:
-                    n_new = _append(after_tried[r], n_new, bought_here)
+                    n_new = _append(after_trials[r], n_new, bought_here)
             end += 1
-        for j in range(len(tried[r]) - n_new):
-            after_tried[r, n_new + j] = tried[r, j]
+        for j in range(len(trials[r]) - n_new):
+            after_trials[r, n_new + j] = trials[r, j]
         for q in range(start, end):
             first_of[p.subcategory[item[q]]] = -1  # as the next visit must find it
         remember(
@@ -344,6 +351,6 @@ def respond(
     row, item, units, price = bought
     return (
         (choice, row[:used], item[:used], units[:used], price[:used], days, left),
-        (after_trip, after, after_tried, to_shown, to_week, to_run),
-        (every_wanted, every_units, every_value, every_push),
+        (after_size_class, after, after_trials, to_shown, to_week, to_run),
+        (every_wanted, every_units, every_value, every_effect),
     )

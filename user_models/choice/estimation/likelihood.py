@@ -82,7 +82,7 @@ class ChoiceData:
     recency_bin: (V, L) uint8 time since last bought.
     known: (S, I) bool, bought in the weeks of tastes.
     remembered, remembered_item: (S + 1,), (M,) int64 what of this is off the shortlist, as `line`.
-    tried: (V, TRIED) as in `trials_at_visits`.
+    trials: (V, TRIALS) as in `trials_at_visits`.
     experience, deal: (S,) as in `experience_of` and `deal_share`.
     log_share: (S, I) of tastes; log_popularity: (I,).
     department: (I,) int64; steady: (I,) bool, sold steadily.
@@ -101,7 +101,7 @@ class ChoiceData:
     known: Tensor
     remembered: Tensor
     remembered_item: Tensor
-    tried: Tensor
+    recent_trials: Tensor
     experience: Tensor
     deal: Tensor
     log_share: Tensor
@@ -150,7 +150,7 @@ class ChoiceData:
             "known": taste.count > 0,
             "remembered": np.concatenate([[0], remembered.sum(1).cumsum()]),
             "remembered_item": np.nonzero(remembered)[1],
-            "tried": trials_at_visits(dataset, shortlist, rows, cut),
+            "recent_trials": trials_at_visits(dataset, shortlist, rows, cut),
             "experience": experience_of(taste, shoppers),
             "deal": deal_share(dataset, before, shoppers),
             "log_share": taste.log_share,
@@ -168,7 +168,8 @@ class ChoiceData:
 
 
 def log_rates(data: ChoiceData, params: Free, batch: Tensor) -> Tensor:
-    """(N, I) log rates at the visits `batch` (N,), up to what all items of a visit have in common; `params` are those that are fitted.
+    """(N, I) log rates at the visits `batch` (N,), up to what all items of a visit have in common; `params`
+    are those that are fitted.
 
     A table of visits and items is large and takes long to read. So what follows from the week is made by
     week and spread by one product, and what some items have beside is added at their places.
@@ -214,7 +215,7 @@ def _promotion(data: ChoiceData, params: Free) -> Tensor:
 
 def _own(data: ChoiceData, params: Free, batch: Tensor, promotion: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(M,) row in `batch`, item, and what is added to the log rate, of what is shortlisted, remembered or
-    tried; an item may occur twice. `promotion` as in `_promotion`."""
+    recent_trials; an item may occur twice. `promotion` as in `_promotion`."""
     shopper, week = data.shopper[batch], data.week[batch]
     answer = torch.exp(params.promotion_sensitivity)
     beside, less = answer - answer[NEW], params.recency_of_new[data.gap[batch]]
@@ -238,7 +239,9 @@ def _own(data: ChoiceData, params: Free, batch: Tensor, promotion: Tensor) -> tu
     again = before.index_select(0, row) + not_new(row, item, torch.full_like(row, ONCE))
 
     each = torch.exp(params.trial + params.trial_popularity * data.log_popularity)
-    tried_row, tried_item, more = by_item(data.tried[batch], each, fading(torch.exp(params.trial_fade)))
+    tried_row, tried_item, more = by_item(
+        data.recent_trials[batch], each, fading(torch.exp(params.trial_fade))
+    )
     who = shopper[tried_row]
     # What is remembered is told above.
     known = data.known[who, tried_item]

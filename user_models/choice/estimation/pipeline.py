@@ -132,8 +132,8 @@ def _find_unseen(
     progress: Callable[[str], None],
 ) -> Unseen:
     """By a model of the first four fifths of the weeks, whose preferences have not seen the last fifth; no
-    effect where these are too few for a model, or nobody bought anything in the last fifth. A constant of each
-    subcategory would take from big baskets what is the effect's to take, so there is none here."""
+    effect where these are too few for a model, or nobody bought anything in the last fifth. A constant of
+    each subcategory would take from big baskets what is the effect's to take, so there is none here."""
     later, known = last_fifth(weeks), np.flatnonzero(shoppers)
     first, before = (weeks[0], later[0]), last_fifth((weeks[0], later[0]))
     none = _nothing(dataset)

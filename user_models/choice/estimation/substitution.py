@@ -23,8 +23,8 @@ _LEAST = -3.0  # a twentieth: fewer than that no count of pairs tells apart
 
 class SubstitutionMoment:
     """g of each subcategory, with which a simulation holds as many pairs of substitutes as a `panel` of the
-    log in weeks that preferences have not seen; with few pairs to go by, as many as all subcategories together
-    say."""
+    log in weeks that preferences have not seen; with few pairs to go by, as many as all subcategories
+    together say."""
 
     simulations = (1,) * _STEPS
 
@@ -49,8 +49,8 @@ class SubstitutionMoment:
 
 
 def _pairs(panel: pd.DataFrame, p: ChoiceParameters) -> tuple[np.ndarray, np.ndarray]:
-    """(G,) pairs of substitutes in the baskets of a panel, but for those with both off the shortlist; and (G,)
-    what such pairs are in proportion to: the square of the subcategory's share of lines, and pairs of
+    """(G,) pairs of substitutes in the baskets of a panel, but for those with both off the shortlist; and
+    (G,) what such pairs are in proportion to: the square of the subcategory's share of lines, and pairs of
     different subcategories."""
     group, product = p.catalogue.subcategory.numpy(), p.variants.product_line.numpy()
     group_of = np.zeros(product.max() + 1, dtype=np.int64)

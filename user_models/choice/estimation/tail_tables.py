@@ -12,9 +12,9 @@ from bundlegym.user_models.choice.parameters import ChoiceParameters
 def tail_tables(
     attraction: np.ndarray, subcategory: np.ndarray, product_line: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """The `tail_*` of `LongTail` but for weights, from the items' attraction (Q, I), exp of utility apart from
-    the shopper's part in rows of `tail_row`, their subcategory (I,) and their product line (I,), of which a
-    subcategory's follow each other."""
+    """The `tail_*` of `LongTail` but for weights, from the items' attraction (Q, I), exp of utility apart
+    from the shopper's part in rows of `tail_row`, their subcategory (I,) and their product line (I,), of
+    which a subcategory's follow each other."""
     order = np.argsort(product_line, kind="stable")
     total = np.concatenate([np.zeros((len(attraction), 1)), np.cumsum(attraction[:, order], 1)], 1)
     bounds = np.searchsorted(subcategory[order], np.arange(subcategory.max() + 2))

@@ -17,8 +17,8 @@ def trials_at_visits(dataset: Dataset, shortlist: np.ndarray, rows: np.ndarray, 
 
 
 def trials_by_week(dataset: Dataset, shortlist: np.ndarray, week: int) -> np.ndarray:
-    """(1 + n_weeks - week, S, TRIALS) int32: none, and as in `trials_at_visits` at the beginning of `week` and
-    of each later one."""
+    """(1 + n_weeks - week, S, TRIALS) int32: none, and as in `trials_at_visits` at the beginning of `week`
+    and of each later one."""
     place, visit, item = _purchases(dataset, shortlist, week)
     everyone, week_of = np.arange(len(shortlist)), dataset.visits["week"].to_numpy()
     tables = [np.full((len(shortlist), TRIALS), NONE, dtype=np.int32)]

@@ -1,4 +1,4 @@
-"""Variants: whoever takes one flavour of something seldom bought takes others too.
+"""Variants: whoever takes one variant of something seldom bought takes others too.
 
 Items of one subcategory, brand and list price are variants of a *product line*. Of the pairs of its items
 that meet in one basket and are on neither's shortlist, chance explains few. So a purchase of the long tail is
@@ -86,8 +86,8 @@ def _pairs(
     shortlist_size: int,
     product_line: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(P,) ordered pairs of lines of a product line off the shortlist in one basket, beyond those of tastes and
-    common categories, and (P,) such lines, by `shoppers` in `weeks`."""
+    """(P,) ordered pairs of lines of a product line off the shortlist in one basket, beyond those of tastes
+    and common categories, and (P,) such lines, by `shoppers` in `weeks`."""
     rows = visit_rows(dataset, weeks, shoppers)
     line, place = lines_of(dataset, rows)
     item, shopper = dataset.purchases["item"].to_numpy()[line], dataset.visits["shopper"].to_numpy()[rows]

@@ -1,11 +1,11 @@
 """Purchases outside the shortlist: a Poisson process over the whole catalogue.
 
 The share of an item never bought is a product of the shopper's part for its subcategory, the item's own and
-the shopper's leaning to it, so a draw is of a subcategory first, then of an item within it by the week's
-prices and promotions, which is kept as the shopper leans. Items bought before that found no place on the
+the shopper's taste for its attributes, so a draw is of a subcategory first, then of an item within it by the
+week's prices and promotions, which is kept by these tastes. Items bought before that found no place on the
 shortlist, the shopper's *memory*, count as one more subcategory of the shopper's own; there a draw is kept
-with a chance that follows the week's price and promotions. Those bought off it since (`tried`) are drawn with
-them. Other flavours may follow (`flavours`).
+with a chance that follows the week's price and promotions. Those bought off it since (`recent_trials`) are
+drawn with them. Other variants may follow (`estimation.variants`).
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def tail_items(
     memory = total.shape[1] - 1
     chosen, who, w = by_category(p)[groups[row, place].clamp(max=memory)], shopper[row], week[row]
     of_tail = tail_row(p, shopper, week)
-    new = _as_they_lean(p, who, of_tail[row], chosen.clamp(max=memory - 1), place, draws.of(row))
+    new = _by_attribute_tastes(p, who, of_tail[row], chosen.clamp(max=memory - 1), place, draws.of(row))
 
     luck = draws.uniform(streams.TAIL_ITEM, slot * TRIES)[row, place].double()
     known = _known_items(p, who, state.recent_trials[row], luck)
@@ -101,7 +101,7 @@ def tail_items(
 
 
 def _known_items(p: ChoiceParameters, shopper: Tensor, tried: Tensor, luck: Tensor) -> Tensor:
-    """(P,) items remembered, or of `tried` (P, TRIED); `luck` (P,) is float64."""
+    """(P,) items remembered, or of `recent_trials` (P, TRIALS); `luck` (P,) is float64."""
     running = weights(p.trials, tried).double().cumsum(1)
     own = p.long_tail.tail_weight[shopper, -1].double()
     target = luck * (own + running[:, -1])
@@ -114,7 +114,7 @@ def _known_items(p: ChoiceParameters, shopper: Tensor, tried: Tensor, luck: Tens
     )
 
 
-def _as_they_lean(
+def _by_attribute_tastes(
     p: ChoiceParameters, shopper: Tensor, row: Tensor, group: Tensor, slot: Tensor, draws: Draws
 ) -> Tensor:
     """(P,) items of the subcategories `group`, one for each purchase: an item drawn by its attraction in the

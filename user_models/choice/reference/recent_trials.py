@@ -2,9 +2,9 @@
 purchase of the item likelier (trial and repeat).
 
 Preferences know nothing of these items, or little. Each purchase adds to the item's own rate: more where the
-item is popular, by a power of how popular it is, and less the more has been tried since, exp(-fade) a purchase.
-The three numbers of this are fitted with the other coefficients. In a simulation these items are drawn as what
-is remembered is (`long_tail`).
+item is popular, by a power of how popular it is, and less the more has been tried since, exp(-fade) a
+purchase. The three numbers of this are fitted with the other coefficients. In a simulation these items are
+drawn as what is remembered is (`long_tail`).
 """
 
 from __future__ import annotations

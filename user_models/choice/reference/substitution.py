@@ -3,11 +3,11 @@ same visit.
 
 *Substitutes* are items of one subcategory that are not variants of one product line. Purchases at a visit are
 first arrivals of Poisson processes, at the time T = need / rate, of which those before 1 are made. From the
-first of a subcategory on, at t, the rates of its substitutes are multiplied by exp(g), g = `substitution` <= 0,
-so each of them comes at t + (T - t) exp(-g) instead (a Poisson process has no memory). The long tail's
-purchases have no order among these: of one whose substitute, and no variant of it, is in the basket already, as
-many are made as exp(g) says. In the decision on a bundle a substitute of what is bought first has as much less
-time (`offers`). How g is found is in `estimation.substitution`.
+first of a subcategory on, at t, the rates of its substitutes are multiplied by exp(g), g = `substitution` <=
+0, so each of them comes at t + (T - t) exp(-g) instead (a Poisson process has no memory). The long tail's
+purchases have no order among these: of one whose substitute, and no variant of it, is in the basket already,
+as many are made as exp(g) says. In the decision on a bundle a substitute of what is bought first has as much
+less time (`offers`). How g is found is in `estimation.substitution`.
 """
 
 from __future__ import annotations
@@ -48,6 +48,6 @@ def still_wanted(p: ChoiceParameters, row: Tensor, item: Tensor, wanted: Tensor,
     group, line = (code[wanted.clamp(min=0)] for code in (p.catalogue.subcategory, p.variants.product_line))
     n_groups, n_products = len(p.substitution.substitution), len(p.variants.follow_prob)
     substitute = torch.isin(mine * n_groups + group, row * n_groups + p.catalogue.subcategory[item])
-    flavour = torch.isin(mine * n_products + line, row * n_products + p.variants.product_line[item])
+    variant = torch.isin(mine * n_products + line, row * n_products + p.variants.product_line[item])
     kept = draws.uniform(streams.SUBSTITUTION, line) < torch.exp(p.substitution.substitution[group])
-    return kept | flavour | ~substitute
+    return kept | variant | ~substitute

@@ -1,7 +1,7 @@
 """What each item is worth to a `ChoiceShopper` at a visit: log rates of purchase.
 
-log rate = trip size + taste + time since last bought + price, display, mailer and coupons + the item's drift
-+ the trip's purposes + what trips of a size are for.
+log rate = trip size + preference + time since last bought + price, display, mailer and coupons + the item's
+shock + trip effects + size constants.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ class Door:
     """Where N shoppers stand at one visit; the items considered are the shortlist's L and the offer's B.
 
     items, log_rate: (N, L + B), log rates of -inf where an offered item is on the shortlist already; noise
-    (N, L + B) Gumbel; sensitivity (N, L + B) to promotions, by how familiar the item is; offered (N, B) the place
-    of each offered item among the considered, -1 for none; remembered (N, B) bool, bought before though not
-    on the shortlist; week (N,); cell (N, L + B) the place of item and week in a table by both,
-    laid flat; effect (N, C) of the trip by category; of_new (N, G) on what is new of each subcategory; size (N,) log of the trip's rate; trip (N,) its class, as planned.
+    (N, L + B) Gumbel; sensitivity (N, L + B) to promotions, by how familiar the item is; offered (N, B) the
+    place of each offered item among the considered, -1 for none; remembered (N, B) bool, bought before though
+    not on the shortlist; week (N,); cell (N, L + B) the place of item and week in a table by both, laid flat;
+    effect (N, C) of the trip by category; of_new (N, G) on what is new of each subcategory; size (N,) log of
+    the trip's rate; trip (N,) its class, as planned.
     """
 
     items: Tensor
@@ -117,13 +118,11 @@ def _known(p: ChoiceParameters, state: ChoiceState, items: Tensor) -> Tensor:
 
 
 def unbought(p: ChoiceParameters, shopper: Tensor, items: Tensor) -> Tensor:
-    """(N, M) taste for items never bought."""
-    group = p.catalogue.subcategory[items]
-    leaning = (p.attribute_tastes.attribute_taste[shopper, None] * p.attribute_tastes.attribute[items]).sum(2)
-    leaning = leaning - p.attribute_tastes.attribute_log_total[shopper[:, None], group]
-    return (
-        torch.log(p.long_tail.tail_weight[shopper[:, None], group]) + p.long_tail.log_within[items] + leaning
-    )
+    """(N, M) preference for items never bought."""
+    group, own = p.catalogue.subcategory[items], p.attribute_tastes
+    taste = (own.attribute_taste[shopper, None] * own.attribute[items]).sum(2)
+    taste = taste - own.attribute_log_total[shopper[:, None], group]
+    return torch.log(p.long_tail.tail_weight[shopper[:, None], group]) + p.long_tail.log_within[items] + taste
 
 
 def _unbought_of_all(p: ChoiceParameters, shopper: Tensor) -> Tensor:
@@ -177,7 +176,8 @@ def _marketing(p: ChoiceParameters, shopper: Tensor, cell: Tensor, sensitivity: 
 
 def log_share(p: ChoiceParameters, state: ChoiceState) -> Tensor:
     """(N, n_items) log of each item's share of the lines of a visit without an offer, but for trip effects,
-    size constants, exploration levels, item shocks, substitution, and what the last visit does to the size of this one."""
+    size constants, exploration levels, item shocks, substitution, and what the last visit does to the size of
+    this one."""
     shopper, week = state.shopper, week_of(p, state.day)
     # Whole rows of tables: to look up each item by itself would take longer.
     price = p.marketing.price_sensitivity[shopper, None] * p.marketing.price_effect.index_select(0, week)
