@@ -17,7 +17,7 @@ from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from torch.nn import functional as F
 
-from bundlegym.agents.scorer import ScorerQPolicy
+from bundlegym.agents.two_tower import ScorerQPolicy
 
 Obs = dict[str, np.ndarray]
 

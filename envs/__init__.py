@@ -1,7 +1,8 @@
 """What an agent sees: the batched core and its views."""
 
-from bundlegym.envs.base import METRICS, EnvConfig, VisitRecord
+from bundlegym.envs.base import METRICS, VisitRecord
 from bundlegym.envs.bundle import BundleEnv
+from bundlegym.envs.config import EnvConfig
 from bundlegym.envs.core import BundleCore
 from bundlegym.envs.make import PRESETS, make_core
 from bundlegym.envs.market import CandidateSource, Market, build_market, recommended

@@ -10,9 +10,10 @@ import torch
 
 from bundlegym.envs.base import METRICS, StepResult
 from bundlegym.envs.core import BundleCore
-from bundlegym.envs.draw import draw
 from bundlegym.envs.make import make_core
-from bundlegym.envs.scene import Outcome, in_words, outcome_of, scene_of
+from bundlegym.envs.rendering.picture import picture_of
+from bundlegym.envs.rendering.scene import Outcome, outcome_of, scene_of
+from bundlegym.envs.rendering.words import in_words
 from bundlegym.envs.views import Window, core_spaces, figures_of, legal_actions
 
 
@@ -110,7 +111,7 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
         scene = scene_of(self.core, 0, self._past)
         if self.render_mode == "ansi":
             return in_words(scene)
-        return draw(scene) if self.render_mode == "rgb_array" else None
+        return picture_of(scene) if self.render_mode == "rgb_array" else None
 
     def _show(self) -> None:
         """In mode 'human', print the scene at each step."""

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bundlegym.data import CampaignRecords, DataConfig, Dataset, Log, build_dataset
-from bundlegym.evaluation.sweep import like_a_coupon
+from bundlegym.evaluation.sensitivity import like_a_coupon
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.coupons import coupon_effect, coupon_push, coupon_tables, take_up, usual_push
 from bundlegym.user_models.fidelity.coupons import coupon_lines

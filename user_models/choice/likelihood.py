@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot, softplus
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.recommenders.profile import deal_share
+from bundlegym.recommenders.recency import last_bought_at_visits
 from bundlegym.user_models.choice.features import (
     FAMILIAR_EDGES,
     NEW,

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from bundlegym.data import Dataset
 from bundlegym.recommenders import PersonalFrequency, category_synergy
-from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share
+from bundlegym.recommenders.recency import last_bought_by_week
 from bundlegym.user_models.choice.drift import no_drift
 from bundlegym.user_models.choice.features import (
     NEW,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
-from bundlegym.recommenders.history import shortlisted
+from bundlegym.recommenders.recency import shortlisted
 
 #: So many purchases of a shopper are known at most: the latest ones.
 TRIED = 64

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset, visit_rows
-from bundlegym.recommenders.frequency import line_counts
+from bundlegym.recommenders.dirichlet_shares import line_counts
 from bundlegym.user_models.choice.drift import (
     REST,
     draw_drift,

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from bundlegym.data import Dataset, visit_rows
 from bundlegym.recommenders import category_synergy
-from bundlegym.recommenders.frequency import line_counts
-from bundlegym.recommenders.history import last_bought_by_week
+from bundlegym.recommenders.dirichlet_shares import line_counts
+from bundlegym.recommenders.recency import last_bought_by_week
 from bundlegym.user_models.choice.features import Marketing, gap_bins
 from bundlegym.user_models.missions import LIFT_PSEUDO_COUNT, mission_tables, shares_by_category
 from bundlegym.user_models.rhythm import fit_rhythm
