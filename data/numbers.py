@@ -1,4 +1,4 @@
-"""Reads money and quantities in the ways that shops write them."""
+"""Reads numbers and money in the ways that shops write them: decimal comma or point, currencies."""
 
 from __future__ import annotations
 
