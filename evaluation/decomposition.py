@@ -6,7 +6,7 @@ mean over draws of the difference, with its standard error.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 from bundlegym.agents.margins import margin_of, purchase_margin
 from bundlegym.agents.planner import OpenVisits
 from bundlegym.envs import Market
-from bundlegym.user_models.base import CHERRY_PICK, TAKE, Offer, Response, State, UserModel
+from bundlegym.user_models.base import CHERRY_PICK, TAKE, Offer, Response, State
 from bundlegym.user_models.draws import Draws
 
 
@@ -44,14 +44,14 @@ def decompose_offer(
         margin that the rest of the basket gains and loses, `rest` both. `gain` of the visit, all in all.
         `later`: margin of the `later` next visits. `without`, `with`: chance to buy each item.
     """
-    d, user_model, market = len(numbers), visit.user_model, visit.market
-    luck = visit.draws.others(numbers)
+    d, market = len(numbers), visit.market
     many = visit.some(torch.zeros(d, dtype=torch.int64, device=visit.day.device))
-    state, day = many.state, many.day
+    visits = replace(many, draws=visit.draws.others(numbers))
+    day, react = visits.day, visits.user_model.respond
     offer = Offer(items.expand(d, -1), torch.full((d,), discount, device=day.device))
     nothing = Offer.nothing(d, len(items), day.device)
-    mine, after = user_model.respond(state, offer, luck)
-    twin, twin_after = user_model.respond(state, nothing, luck)
+    mine, after = react(visits.state, offer, visits.draws)
+    twin, twin_after = react(visits.state, nothing, visits.draws)
     with_offer, without = (_basket(market, response, day, items) for response in (mine, twin))
     new = with_offer.bought & ~without.bought
     difference = with_offer.margin - without.margin
@@ -65,7 +65,7 @@ def decompose_offer(
         "pushed": pushed,
         "rest": pulled + pushed,
         "gain": with_offer.total - without.total,
-        "later": _later(user_model, market, (mine, after), (twin, twin_after), day, luck, nothing, later),
+        "later": _later(visits, (mine, after), (twin, twin_after), nothing, later),
     }
     return {name: _mean(value) for name, value in figures.items()} | {
         "without": [_mean(column) for column in without.bought.float().T],
@@ -100,24 +100,23 @@ def _moved(
 
 
 def _later(
-    user_model: UserModel,
-    market: Market,
+    visits: OpenVisits,
     mine: tuple[Response, State],
     twin: tuple[Response, State],
-    day: Tensor,
-    luck: Draws,
     nothing: Offer,
-    visits: int,
+    later: int,
 ) -> Tensor:
-    """(D,) margin of the next visits without offers, less the twin's; shoppers who left buy nothing."""
+    """(D,) margin of the `later` visits after `visits` without offers, less the twin's; shoppers who left buy
+    nothing."""
+    day, luck = visits.day, visits.draws
     total = torch.zeros(len(day), device=day.device)
     for sign, (response, state) in ((1, mine), (-1, twin)):
         here, now = ~response.left, day
-        for visit in range(1, visits + 1):
+        for visit in range(1, later + 1):
             now = now + response.days
             then = Draws(luck.seed, luck.episode, luck.visit + visit)
-            response, state = user_model.respond(state, nothing, then)
-            total += sign * here * margin_of(market, response, now)
+            response, state = visits.user_model.respond(state, nothing, then)
+            total += sign * here * margin_of(visits.market, response, now)
             here = here & ~response.left
     return total
 
