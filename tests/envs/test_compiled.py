@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -56,3 +58,15 @@ def test_figures_are_the_metrics_of_the_visits_that_ended(make_core):
     assert known.nonzero()[0].tolist() == record.slot.tolist() and not figures[:, ~known].any()
     for name, row in zip(METRICS, figures, strict=True):
         np.testing.assert_array_equal(row[known], record.metrics()[name].numpy(), err_msg=name)
+
+
+def test_both_implementations_have_the_same_functions():
+    def functions(module) -> dict[str, list[str]]:
+        found = {name: getattr(value, "py_func", value) for name, value in vars(module).items()}
+        return {
+            name: list(inspect.signature(function).parameters)
+            for name, function in found.items()
+            if inspect.isfunction(function) and function.__module__ == module.__name__ and name[0] != "_"
+        }
+
+    assert functions(reference) == functions(compiled_parts) and "open_visits" in functions(reference)

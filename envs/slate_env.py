@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from gymnasium import spaces
 
-from bundlegym.envs.bundle import BundleEnv
+from bundlegym.envs.bundle_env import BundleEnv
 
 
 class SlateEnv(BundleEnv):
