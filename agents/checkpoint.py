@@ -1,4 +1,8 @@
-"""Checkpoints without pickle: weights and optimiser state as safetensors, steps in the header."""
+"""Checkpoints of an agent, without pickle: what one holds, how it is written and read.
+
+A checkpoint is one safetensors file: `policy.*`, the weights of the policy; `optimizer.I.*`, what the
+optimiser keeps of parameter I; and `steps` in the header, environment steps so far. It has no replay buffer.
+"""
 
 from __future__ import annotations
 

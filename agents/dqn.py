@@ -17,7 +17,7 @@ from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from torch.nn import functional as F
 
-from bundlegym.agents.scorer import ScorerQPolicy
+from bundlegym.agents.two_tower import ScorerQPolicy
 
 Obs = dict[str, np.ndarray]
 
@@ -213,15 +213,20 @@ class MaskedDQN(DQN):
             after = self.q_net_target(batch.next_observations).gather(1, choice)
             return batch.rewards + (1.0 - batch.dones) * self.gamma * after
 
+    def loss(self, batch: MaskedSamples) -> th.Tensor:
+        """Mean squared difference of the online network's value of each action from its target.
+
+        Squares, not Huber's loss: gains are rare and large, and an estimate near their median is zero.
+        """
+        target = self.targets(batch)
+        return F.mse_loss(self.q_net(batch.observations).gather(1, batch.actions), target)
+
     def train(self, gradient_steps: int, batch_size: int = 100) -> None:
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
         losses = []
         for _ in range(gradient_steps):
-            batch = self.replay_buffer.sample(batch_size)
-            target = self.targets(batch)
-            # Squares, not Huber's loss: gains are rare and large, and an estimate near their median is zero.
-            loss = F.mse_loss(self.q_net(batch.observations).gather(1, batch.actions), target)
+            loss = self.loss(self.replay_buffer.sample(batch_size))
             self.policy.optimizer.zero_grad()
             loss.backward()
             th.nn.utils.clip_grad_norm_(self.q_net.parameters(), self.max_grad_norm)

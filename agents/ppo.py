@@ -14,7 +14,7 @@ from stable_baselines3.common.type_aliases import Schedule
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
-from bundlegym.agents.scorer import TwoTowerScorer
+from bundlegym.agents.two_tower import TwoTowerScorer
 
 Masks = np.ndarray | th.Tensor | None
 

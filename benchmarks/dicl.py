@@ -26,7 +26,7 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation.benchmark import line_of, write_lines
 from bundlegym.evaluation.cli import guarded
 from bundlegym.evaluation.session_bundles import bundle_measures
-from bundlegym.recommenders.session_bundles import Session, SessionBundles
+from bundlegym.recommenders.bundles.sessions import Session, SessionBundles
 from bundlegym.recommenders.text import encode_text
 
 #: Sessions of the 713 that thresholds are tuned on; as many as the data's own split leaves.

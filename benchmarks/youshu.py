@@ -29,12 +29,12 @@ from bundlegym.evaluation.benchmark import Options, chosen, line_of, write_lines
 from bundlegym.evaluation.cli import guarded
 from bundlegym.evaluation.ranking import evaluate_ranking
 from bundlegym.recommenders import Recommender
-from bundlegym.recommenders.bundle_blend import BundleBlend
-from bundlegym.recommenders.bundle_content import BundleContent
-from bundlegym.recommenders.bundle_ease import BundleEASE
-from bundlegym.recommenders.bundle_log import BundleLog
+from bundlegym.recommenders.bundles.blend import BundleBlend
+from bundlegym.recommenders.bundles.content import BundleContent
+from bundlegym.recommenders.bundles.ease import BundleEASE
+from bundlegym.recommenders.bundles.log import BundleLog
+from bundlegym.recommenders.bundles.multi_view_graph import BundleViews
 from bundlegym.recommenders.ease import EASE
-from bundlegym.recommenders.graph.bundle_views import BundleViews
 from bundlegym.recommenders.popularity import Popularity
 
 K = 20

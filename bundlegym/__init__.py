@@ -21,7 +21,7 @@ __all__ = ["UserError", "__version__"]
 
 gymnasium.register(
     "bundlegym/Bundle-v0",
-    entry_point="bundlegym.envs.bundle:BundleEnv",
-    vector_entry_point="bundlegym.envs.vector:BundleVectorEnv",
+    entry_point="bundlegym.envs.bundle_env:BundleEnv",
+    vector_entry_point="bundlegym.envs.vector_env:BundleVectorEnv",
 )
-gymnasium.register("bundlegym/Slate-v0", entry_point="bundlegym.envs.slate:SlateEnv")
+gymnasium.register("bundlegym/Slate-v0", entry_point="bundlegym.envs.slate_env:SlateEnv")

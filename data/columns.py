@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from bundlegym.data.config import ReadOptions
 from bundlegym.data.ids import is_nothing, read_ids
 from bundlegym.data.mapping import NUMBER_COLUMNS
-from bundlegym.data.money import NumberTexts, decimal_sign, strip_numbers, to_numbers
+from bundlegym.data.numbers import NumberTexts, decimal_sign, strip_numbers, to_numbers
 from bundlegym.data.tables import distinct
 from bundlegym.data.times import known_zone, read_times, to_zone
 from bundlegym.errors import UserError

@@ -13,9 +13,9 @@ from bundlegym.data.catalogue import describe_items, price_lines, price_tables, 
 from bundlegym.data.clean import clean
 from bundlegym.data.config import DataConfig
 from bundlegym.data.costs import margin_errors, unit_costs
+from bundlegym.data.sold_by_weight import weighed_items, weighed_report
 from bundlegym.data.split import check_size, split
 from bundlegym.data.weeks import days_since, first_monday, week_of
-from bundlegym.data.weighed import weighed_items, weighed_report
 
 
 def build_dataset(log: Log, config: DataConfig) -> Dataset:

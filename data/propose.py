@@ -14,7 +14,7 @@ from bundlegym.data.config import ReadOptions
 from bundlegym.data.ids import is_nothing
 from bundlegym.data.lines import looks_like_events, looks_like_statuses
 from bundlegym.data.mapping import ALIASES
-from bundlegym.data.money import strip_numbers, to_numbers
+from bundlegym.data.numbers import strip_numbers, to_numbers
 from bundlegym.data.tables import distinct
 from bundlegym.data.times import read_times
 

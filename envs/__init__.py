@@ -1,13 +1,14 @@
 """What an agent sees: the batched core and its views."""
 
-from bundlegym.envs.base import METRICS, EnvConfig, VisitRecord
-from bundlegym.envs.bundle import BundleEnv
+from bundlegym.envs.base import METRICS, VisitRecord
+from bundlegym.envs.bundle_env import BundleEnv
+from bundlegym.envs.config import EnvConfig
 from bundlegym.envs.core import BundleCore
 from bundlegym.envs.make import PRESETS, make_core
 from bundlegym.envs.market import CandidateSource, Market, build_market, recommended
-from bundlegym.envs.sb3 import BundleVecEnv
-from bundlegym.envs.slate import SlateEnv
-from bundlegym.envs.vector import BundleVectorEnv
+from bundlegym.envs.sb3_vec_env import BundleVecEnv
+from bundlegym.envs.slate_env import SlateEnv
+from bundlegym.envs.vector_env import BundleVectorEnv
 from bundlegym.envs.views import to_numpy
 
 __all__ = [

@@ -8,25 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bundlegym.envs import eager, kernels
+from bundlegym.envs import compiled as compiled_parts
+from bundlegym.envs import reference
+from bundlegym.envs.arrays import Board, Records, Shop
 from bundlegym.envs.base import (
     CANDIDATE_FEATURES,
     COMPONENTS,
     CONTEXT_FEATURES,
-    EnvConfig,
     Reward,
     StepResult,
     VisitRecord,
 )
-from bundlegym.envs.custom import Block, blocks_of, reward_of
+from bundlegym.envs.config import EnvConfig
 from bundlegym.envs.market import SHOPPER_FEATURES, Market
+from bundlegym.envs.observations import Block, blocks_of
+from bundlegym.envs.rewards import reward_of
 from bundlegym.errors import UserError
 from bundlegym.user_models.base import Offer, Response, State, UserModel
 from bundlegym.user_models.response_checks import out_of_range, wrong_shapes
@@ -41,20 +44,6 @@ _VIEWS = frozenset(
 )  # fmt: skip
 #: A slot's episodes are its number and multiples of this, so that they do not depend on N.
 _NEXT_EPISODE = 1 << 32
-
-
-@dataclass
-class Records:
-    """What the shop itself notes of the shopper in each slot.
-
-    Attributes:
-        shopper, day: (N,) int64, who stands at the door, and on which day.
-        last: (N, L) int16, the day each shortlisted item was last bought, -1 for never.
-    """
-
-    shopper: Tensor
-    day: Tensor
-    last: Tensor
 
 
 class BundleCore:
@@ -114,7 +103,7 @@ class BundleCore:
         self.rows = torch.arange(n, device=self.device)
         self._allocate(market)
         self._views(self.device.type == "cpu" if compiled is None else compiled)
-        self.reward, self.blocks = reward or reward_of(config.reward), blocks_of(config, blocks)
+        self.reward, self.blocks = reward or reward_of(config.reward), blocks_of(config.observation, blocks)
         self._of_reward = COMPONENTS if reward or ":" in config.reward else (config.reward,)
         self.reseed(seed)
 
@@ -162,12 +151,12 @@ class BundleCore:
     def _views(self, compiled: bool) -> None:
         """The tensors as the hot parts take them: as they are, or as numpy arrays on the same memory."""
         self.compiled = compiled
-        self._ops: Any = kernels if compiled else eager
+        self._ops: Any = compiled_parts if compiled else reference
         self._take: Any = Tensor.numpy if compiled else _itself
         self._give: Any = torch.from_numpy if compiled else _itself
         take, m, config = self._take, self.market, self.config
-        shop = kernels.Shop(*(take(getattr(m, name)) for name in kernels.Shop._fields))
-        board = kernels.Board(
+        shop = Shop(*(take(getattr(m, name)) for name in Shop._fields))
+        board = Board(
             *(take(tensor) for tensor in (
                 self.candidates, self.features, self.shopper_block, self.context, self.picked, self.mask,
                 self.picks, self.n_picks, self.visit,
@@ -275,9 +264,9 @@ class BundleCore:
             return self._quiet
         record, reward = self._visit(rows, given)
         ended = self._take(reward), self._take(record.left)
-        told = self._ops.told(slots, *ended, self._table[0].visit, self.config.visits)
+        outputs = self._ops.step_outputs(slots, *ended, self._table[0].visit, self.config.visits)
         self._open(rows)
-        reward, terminated, truncated = map(self._give, told)
+        reward, terminated, truncated = map(self._give, outputs)
         return StepResult(reward, terminated, truncated, record)
 
     def _visit(self, rows: Tensor, action: Any) -> tuple[VisitRecord, Tensor]:
@@ -302,8 +291,8 @@ class BundleCore:
         for other in range(1, self.config.reward_draws):
             might, _ = self._answer(state, offer, draws.other(other))
             rewards.append(self._rewarded(replace(record, **self._outcome(might, today))))
-        noted = map(self._take, (response.row, response.item, response.days))
-        self._ops.note(slots, *noted, board.visit, *self._records, shop.shortlist)
+        bought = map(self._take, (response.row, response.item, response.days))
+        self._ops.record_purchases(slots, *bought, board.visit, *self._records, shop.shortlist)
         return record, rewards[0] if len(rewards) == 1 else torch.stack(rewards).mean(0)
 
     def _answer(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
@@ -311,7 +300,7 @@ class BundleCore:
         response, after = self.user_model.respond(state, offer, draws)
         n, n_items = len(offer.discount), len(self.market.category)
         wrong = [] if self._shaped else list(wrong_shapes(response, n))
-        if not wrong and not self._ops.sound(n, n_items, *map(self._take, _codes(response))):
+        if not wrong and not self._ops.in_range(n, n_items, *map(self._take, _codes(response))):
             wrong = list(out_of_range(response, n, n_items))
         if wrong:
             raise UserError(f"user model {type(self.user_model).__name__}: {'; '.join(wrong)}")

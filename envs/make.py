@@ -15,10 +15,11 @@ import torch
 from bundlegym.data import DataConfig, Dataset, build_dataset, prepare, synthetic_log
 from bundlegym.data.synthetic import LOGS
 from bundlegym.devices import device_of
-from bundlegym.envs.base import EnvConfig, Reward
+from bundlegym.envs.base import Reward
+from bundlegym.envs.config import EnvConfig
 from bundlegym.envs.core import BundleCore
-from bundlegym.envs.custom import Block
 from bundlegym.envs.market import CandidateSource, Market, build_market
+from bundlegym.envs.observations import Block
 from bundlegym.errors import UserError
 from bundlegym.plugins import load
 from bundlegym.user_models import UserModel, build_user_model

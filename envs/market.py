@@ -23,8 +23,8 @@ from bundlegym.recommenders import (
     retrieval,
     synergy_embeddings,
 )
-from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share, own_intervals, shopper_profile
+from bundlegym.recommenders.recency import last_bought_by_week
 
 #: `source(dataset) -> items (S, L) integer codes without repeats in a row, scores (S, L) float`, numpy both.
 #: Scores are on a log scale: an item that scores higher by log 2 becomes a candidate about twice as often.
@@ -41,7 +41,8 @@ class Market:
     """Attributes (S shoppers, I items, W weeks, L shortlisted items a shopper):
 
     shortlist: (S, L) int64, ascending item codes; only these become candidates.
-    handicap: (S, L) exp((best score - score) / noise); retrieval takes the least products with Exp(1) draws.
+    retrieval_penalty: (S, L) exp((best score - score) / noise); retrieval multiplies draws of Exp(1) by it
+        and keeps the items with the least products.
     log_share: (S, L) log of the shopper's share of purchase lines, shrunk to the shop's.
     interval: (S, L) days between purchases.
     last: (W, S, L) int16 day last bought before each week, -1 for never.
@@ -56,7 +57,7 @@ class Market:
     """
 
     shortlist: Tensor
-    handicap: Tensor
+    retrieval_penalty: Tensor
     log_share: Tensor
     interval: Tensor
     last: Tensor
@@ -120,11 +121,11 @@ def build_market(
     if not np.isfinite(embeddings).all():
         raise UserError("embeddings: must be finite")
     profile = shopper_profile(dataset, weeks)
-    handicap = np.exp(((score.max(1, keepdims=True) - score) / RETRIEVAL_NOISE).clip(max=80.0))
+    penalty = np.exp(((score.max(1, keepdims=True) - score) / RETRIEVAL_NOISE).clip(max=80.0))
     popularity = np.log(taste.popularity)[:, None] / 2 + 4
     arrays = {
         "shortlist": shortlist,
-        "handicap": handicap,
+        "retrieval_penalty": penalty,
         "log_share": take(taste.log_share, shortlist, 1),
         "interval": take(own_intervals(taste.counts, weeks), shortlist, 1),
         "last": last_bought_by_week(dataset, shortlist),

@@ -41,8 +41,17 @@ def figures_of(record: VisitRecord | None, n: int) -> tuple[np.ndarray, np.ndarr
 
 
 @njit()
-def _put(figures, known, slot, choice, size, discount, revenue, margin, twin_margin, list_value):
-    """What `VisitRecord.metrics` says; a test holds both together."""
+def _put(
+    figures: np.ndarray, known: np.ndarray, slot: np.ndarray, choice: np.ndarray, size: np.ndarray,
+    discount: np.ndarray, revenue: np.ndarray, margin: np.ndarray, twin_margin: np.ndarray,
+    list_value: np.ndarray,
+) -> None:  # fmt: skip
+    """What `VisitRecord.metrics` says; a test holds both together.
+
+    Args:
+        figures: (len(METRICS), N) float64, known: (N,) bool; both are written.
+        slot, choice, size, discount, revenue, margin, twin_margin, list_value: (M,), of visits that ended.
+    """
     for i in range(len(slot)):
         n, no_offer = slot[i], np.nan if size[i] == 0 else 0.0
         known[n] = True

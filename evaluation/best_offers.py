@@ -8,11 +8,17 @@ from typing import Any
 from torch import Tensor
 
 from bundlegym.agents.planner import Planner
-from bundlegym.agents.simulate import simulated_gains
+from bundlegym.agents.planner.simulated_gains import simulated_gains
 from bundlegym.data import Dataset
 from bundlegym.envs import BundleCore
-from bundlegym.evaluation.anatomy import take_apart
-from bundlegym.evaluation.planned import Planned, fresh_luck, plan_first_visits, summary_of, summary_words
+from bundlegym.evaluation.decomposition import decompose_offer
+from bundlegym.evaluation.planner_gains import (
+    Planned,
+    plan_first_visits,
+    summary_of,
+    summary_words,
+    with_fresh_luck,
+)
 
 #: The best offers are chosen among so many times as many, by draws of their own: the best by the planner's
 #: own estimate are also the luckiest.
@@ -53,17 +59,8 @@ def _best(core: BundleCore, planned: Planned, count: int) -> Tensor:
     """Slots of the offers that earn most."""
     made = int((planned.items[:, 0] >= 0).sum())
     slots = planned.plan.gain.argsort(descending=True, stable=True)[: min(_WIDER * count, made)]
-    state = {name: value[slots] for name, value in core.state.items()}
-    gain = simulated_gains(
-        core.user_model,
-        core.market,
-        state,
-        core.records.day[slots],
-        planned.items[slots][:, None],
-        planned.discount[slots][:, None],
-        fresh_luck(core).of(slots),
-        _CHOOSE,
-    )
+    offered = planned.items[slots][:, None], planned.discount[slots][:, None]
+    gain = simulated_gains(with_fresh_luck(core, slots), *offered, _CHOOSE)
     return slots[gain.mean(2).flatten().argsort(descending=True, stable=True)[:count]]
 
 
@@ -72,9 +69,7 @@ def _told(core: BundleCore, dataset: Dataset, slot: int, offered: Tensor, discou
     day = core.records.day[row]
     week = market.week(day).expand_as(items)
     price, cost = market.shelf_price[week, items], market.unit_cost[week, items]
-    state = {name: value[row] for name, value in core.state.items()}
-    luck = fresh_luck(core).of(row)
-    found = take_apart(core.user_model, market, state, day, items, discount, luck, _APART, LATER)
+    found = decompose_offer(with_fresh_luck(core, row), items, discount, _APART, LATER)
     without, with_offer = found.pop("without"), found.pop("with")
     lines = [
         {"name": market.names[i], "price": p, "unit_cost": c, "chance_without": a, "chance_with": b}

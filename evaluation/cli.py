@@ -15,7 +15,7 @@ from bundlegym.data import DataConfig, prepare
 from bundlegym.data.config import default_cache_dir
 from bundlegym.data.files import write_json
 from bundlegym.errors import UserError, guarded
-from bundlegym.evaluation import best_offers, sweep
+from bundlegym.evaluation import best_offers, sensitivity
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment, read_config
 from bundlegym.evaluation.summary import assumption, summary
@@ -169,8 +169,8 @@ def _fidelity(options: argparse.Namespace) -> None:
     content = as_json(options.user_model, dataset, results)
     text = as_text(content)
     if options.sweep:
-        content["sweep"] = sweep.sweep(dataset, **how)
-        text = f"{text}\n\n{sweep.as_text(content['sweep'])}"
+        content["sweep"] = sensitivity.sweep(dataset, **how)
+        text = f"{text}\n\n{sensitivity.as_text(content['sweep'])}"
     print(text)
     if options.json is not None:
         write_json(options.json, content)

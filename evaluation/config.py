@@ -13,7 +13,7 @@ from bundlegym.data import DataConfig
 from bundlegym.data.config import default_cache_dir
 from bundlegym.envs import EnvConfig
 from bundlegym.envs.base import BLOCKS
-from bundlegym.envs.custom import check_names
+from bundlegym.envs.config import check_names
 from bundlegym.errors import UserError
 from bundlegym.recommenders import RECOMMENDERS
 from bundlegym.user_models.registry import FAMILIES

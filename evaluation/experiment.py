@@ -30,16 +30,17 @@ from bundlegym.data.files import write_json
 from bundlegym.devices import device_of
 from bundlegym.envs import BundleCore, BundleVecEnv, Market, build_market, recommended
 from bundlegym.envs.base import EMBEDDING_SIZE
-from bundlegym.envs.custom import blocks_of, reward_of
+from bundlegym.envs.observations import blocks_of
+from bundlegym.envs.rewards import reward_of
 from bundlegym.envs.views import to_numpy
 from bundlegym.errors import UserError
 from bundlegym.evaluation import population
+from bundlegym.evaluation.baselines import Contender, heuristics, hindsight, oracle, planner
 from bundlegym.evaluation.config import TrainConfig, from_json, to_json
 from bundlegym.evaluation.fidelity.report import as_json, as_text, compare
 from bundlegym.evaluation.job import Job
-from bundlegym.evaluation.judge import check_figures, estimate, play
-from bundlegym.evaluation.rivals import Contender, heuristics, hindsight, oracle, planner
-from bundlegym.evaluation.side_by_side import train_side_by_side
+from bundlegym.evaluation.parallel import train_in_parallel
+from bundlegym.evaluation.rollout import check_figures, estimate, play
 from bundlegym.evaluation.table import example_offers
 from bundlegym.recommenders import (
     Interactions,
@@ -75,7 +76,7 @@ class Experiment:
         for name in filter(None, (config.candidates, config.embeddings, *config.greedy)):
             check_installed(name)
         reward_of(config.env.reward)
-        blocks_of(config.env, None)
+        blocks_of(config.env.observation)
         #: What cannot be learned or judged, in sentences; known before any fit.
         self.limits = population.limits(config, self.dataset)
         plugged = population.plugged(config, self.dataset, self.device, check=check)
@@ -133,7 +134,7 @@ class Experiment:
         jobs = [Job(*job) for job in itertools.product(config.agents, config.all_seeds, config.exposures)]
         workers = min(len(jobs), config.workers or (os.cpu_count() or 1 if self.device.type == "cpu" else 1))
         if workers > 1:
-            train_side_by_side(train_one, config, jobs, workers)
+            train_in_parallel(train_one, config, jobs, workers)
         for job in jobs:
             self.train(job)
         results = self._judge()

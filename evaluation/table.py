@@ -11,7 +11,7 @@ from bundlegym.data import Dataset
 from bundlegym.envs.base import VisitRecord
 from bundlegym.envs.core import BundleCore
 from bundlegym.errors import UserError
-from bundlegym.evaluation.judge import AT_HIGHER_MARGINS, AT_LOWER_MARGINS, MARGIN_SHIFT
+from bundlegym.evaluation.rollout import AT_HIGHER_MARGINS, AT_LOWER_MARGINS, MARGIN_SHIFT
 
 _COLUMNS = (
     ("incremental_margin_per_visit", "incremental margin a visit"),

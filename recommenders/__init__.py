@@ -2,7 +2,7 @@
 
 from bundlegym.recommenders.base import Recommender
 from bundlegym.recommenders.copurchase import category_synergy, synergy_embeddings
-from bundlegym.recommenders.frequency import PersonalFrequency
+from bundlegym.recommenders.dirichlet_shares import PersonalFrequency
 from bundlegym.recommenders.interactions import Content, Interactions
 from bundlegym.recommenders.profile import ShopperProfile, shopper_profile
 from bundlegym.recommenders.registry import RECOMMENDERS, check_installed, load_recommender, make_recommender

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.recommenders.frequency import PersonalFrequency
+from bundlegym.recommenders.dirichlet_shares import PersonalFrequency
 
 
 def category_baskets(dataset: Dataset, category: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -1,106 +1,63 @@
-"""Personal frequency, shrunk through the category to the shop's averages (hierarchical Dirichlet means).
-
-p(i | s) = p(cat | s) p(i | s, cat), with p(cat | s) = (n_s,cat + a p(cat)) / (n_s + a) and
-p(i | s, cat) = (n_s,i + b p(i | cat)) / (n_s,cat + b): counts of purchase lines n, weights a and b.
-"""
+"""What this shopper buys most, as a recommender."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
+from scipy import sparse
 
-from bundlegym.data import Dataset
-
-#: Half a purchase line for each item of the catalogue, so that no item is impossible.
-FLOOR = 0.5
-
-
-def line_counts(dataset: Dataset, weeks: tuple[int, int]) -> np.ndarray:
-    """(n_shoppers, n_items) float32 purchase lines in weeks [first, past_last)."""
-    visits = dataset.visits
-    keep = visits["week"].between(weeks[0], weeks[1] - 1).to_numpy()
-    line_visit = dataset.purchases["visit"].to_numpy()
-    line = keep[line_visit]
-    shopper = visits["shopper"].to_numpy()[line_visit[line]]
-    flat = shopper.astype(np.int64) * dataset.n_items + dataset.purchases["item"].to_numpy()[line]
-    counts = np.bincount(flat, minlength=dataset.n_shoppers * dataset.n_items)
-    return counts.astype(np.float32).reshape(dataset.n_shoppers, dataset.n_items)
+from bundlegym.errors import UserError
+from bundlegym.recommenders.base import Recommender
+from bundlegym.recommenders.dirichlet_shares import FLOOR, dirichlet_share
+from bundlegym.recommenders.interactions import Interactions
 
 
-def dirichlet_share(
-    counts: np.ndarray,
-    category_counts: np.ndarray,
-    popularity: np.ndarray,
-    category_popularity: np.ndarray,
-    category: np.ndarray,
-    category_weight: float,
-    item_weight: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """p(i | s) (n, n_items) and p(cat | s) (n, n_categories) of the module's equation.
+@dataclass(eq=False)
+class Frequency(Recommender):
+    """Share of a shopper's purchase lines, shrunk through the category to the shop's averages.
 
-    `counts` is (n, n_items) and `category_counts` (n, n_categories); `popularity` (n_items,) and
-    `category_popularity` (n_categories,) are the shop's own shares, `category` (n_items,) its codes.
-    """
-    lines = counts.sum(1, keepdims=True)
-    category_share = (category_counts + category_weight * category_popularity) / (lines + category_weight)
-    within = (popularity / category_popularity[category]).astype(np.float32)
-    share = (counts + item_weight * within) / (category_counts[:, category] + item_weight)
-    share *= category_share[:, category]
-    return share, category_share
-
-
-@dataclass(frozen=True)
-class PersonalFrequency:
-    """Each shopper's share of purchase lines by item.
+    score(s, i) = p(i | s) of `recommenders.dirichlet_shares`. Weights of 0 leave each shopper's own counts,
+    ties by popularity: "personal, then global frequency" of Li et al. (2023), A Next Basket Recommendation
+    Reality Check.
 
     Attributes:
-        counts: (n_shoppers, n_items) purchase lines in the weeks it was fitted on.
-        log_share: (n_shoppers, n_items) float32, log p(i | s).
-        popularity: (n_items,) the shop's own shares, of the shoppers that averages come from.
-        category: (n_items,) int64 category codes.
-        category_share: (n_shoppers, n_categories) p(cat | s).
+        category_weight, item_weight: how many lines the averages are worth.
+
+    Raises:
+        UserError: a weight is negative, or only item_weight is 0.
     """
 
-    counts: np.ndarray
-    log_share: np.ndarray
-    popularity: np.ndarray
-    category: np.ndarray
-    category_share: np.ndarray
+    name: ClassVar[str] = "frequency"
+    category_weight: float = 60.0
+    item_weight: float = 15.0
 
-    @staticmethod
-    def fit(
-        dataset: Dataset,
-        weeks: tuple[int, int],
-        category_weight: float = 60.0,
-        item_weight: float = 15.0,
-        shoppers: np.ndarray | None = None,
-        category: np.ndarray | None = None,
-    ) -> PersonalFrequency:
-        """Count in `weeks`. Averages come from `shoppers` (mask (n_shoppers,), by default those who are not
-        held out); any other shopper's shares add that shopper's own lines only. `category` (n_items,) holds
-        codes, by default of the catalogue's categories."""
-        counts = line_counts(dataset, weeks)
-        shoppers = ~dataset.split.held_out if shoppers is None else shoppers
-        popularity = counts[shoppers].sum(0, dtype=np.float64) + FLOOR
-        popularity /= popularity.sum()
-        if category is None:
-            _, category = np.unique(dataset.items["category"].astype(str).to_numpy(), return_inverse=True)
-        one_hot = np.zeros((dataset.n_items, category.max() + 1), dtype=np.float32)
-        one_hot[np.arange(dataset.n_items), category] = 1.0
-        share, category_share = dirichlet_share(
-            counts, counts @ one_hot, popularity, popularity @ one_hot, category, category_weight, item_weight
-        )
-        return PersonalFrequency(
-            counts,
-            np.log(share).astype(np.float32),
-            popularity.astype(np.float32),
-            category.astype(np.int64),
-            category_share.astype(np.float32),
-        )
+    def __post_init__(self) -> None:
+        if min(self.category_weight, self.item_weight) < 0 or (self.category_weight and not self.item_weight):
+            raise UserError(
+                f"frequency: category_weight {self.category_weight} and item_weight {self.item_weight}; must "
+                "not be negative, and item_weight must be above 0 where category_weight is"
+            )
 
-    def shortlist(self, size: int) -> np.ndarray:
-        """(n_shoppers, size) int64, each shopper's most likely items in ascending code order."""
-        size = min(size, self.log_share.shape[1])
-        top = np.argpartition(-self.log_share, size - 1, axis=1)[:, :size]
-        return np.sort(top, axis=1).astype(np.int64)
+    def _learn(self, log: Interactions) -> None:
+        pass
+
+    def _read(self, log: Interactions) -> None:
+        share = log.popularity.astype(np.float64) + FLOOR
+        self._popularity = share / share.sum()
+        self._category = log.content.attributes.get("category", np.zeros(log.n_items, dtype=np.int64))
+        shape = (log.n_items, int(self._category.max()) + 1)
+        one_hot = sparse.csr_matrix((np.ones(shape[0]), (np.arange(shape[0]), self._category)), shape)
+        self._category_counts = (log.counts @ one_hot).tocsr()
+        self._category_popularity = self._popularity @ one_hot
+
+    def _score(self, shoppers: np.ndarray) -> np.ndarray:
+        counts = self.log.counts[shoppers].toarray()
+        if not self.category_weight and not self.item_weight:
+            return counts
+        share, _ = dirichlet_share(
+            counts, self._category_counts[shoppers].toarray(), self._popularity, self._category_popularity,
+            self._category, self.category_weight, self.item_weight,
+        )  # fmt: skip
+        return share.astype(np.float32)

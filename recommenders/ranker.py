@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from bundlegym.recommenders.base import State, slices
 from bundlegym.recommenders.ensemble import Ensemble, Member
-from bundlegym.recommenders.features import PAIR_FEATURES, PairFeatures
 from bundlegym.recommenders.interactions import Interactions
+from bundlegym.recommenders.pair_features import PAIR_FEATURES, PairFeatures
 
 _EPSILON = 1e-4
 

@@ -14,7 +14,7 @@ from bundlegym.recommenders.text import require_encoder
 #: name -> where the class is; imported when asked for, since some need heavy libraries.
 RECOMMENDERS = {
     "popularity": "popularity:Popularity",
-    "frequency": "personal:Frequency",
+    "frequency": "frequency:Frequency",
     "tifu-knn": "tifu_knn:TIFUKNN",
     "up-cf": "up_cf:UPCF",
     "user-knn": "user_knn:UserKNN",

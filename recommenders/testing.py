@@ -50,33 +50,41 @@ class RecommenderContract:
     def everyone(self, log: Interactions) -> np.ndarray:
         return np.arange(log.n_shoppers)
 
-    def test_scores_are_finite_and_tell_items_apart(self, model, log, everyone) -> None:
+    def test_scores_are_finite_and_tell_items_apart(
+        self, model: Recommender, log: Interactions, everyone: np.ndarray
+    ) -> None:
         scores = model.score(everyone)
         assert scores.shape == (log.n_shoppers, log.n_items) and scores.dtype == np.float32
         assert np.isfinite(scores).all()
         assert (scores.std(axis=1) > 0).all()
 
-    def test_scores_do_not_depend_on_who_else_is_asked_for(self, model, everyone) -> None:
+    def test_scores_do_not_depend_on_who_else_is_asked_for(
+        self, model: Recommender, everyone: np.ndarray
+    ) -> None:
         some = everyone[[5, 2, COLD, 5]]
         np.testing.assert_allclose(model.score(some), model.score(everyone)[some], rtol=1e-4, atol=1e-5)
 
-    def test_same_fit_gives_same_scores(self, model, log, everyone) -> None:
+    def test_same_fit_gives_same_scores(
+        self, model: Recommender, log: Interactions, everyone: np.ndarray
+    ) -> None:
         np.testing.assert_allclose(
             self.make().fit(log).score(everyone), model.score(everyone), rtol=1e-4, atol=1e-5
         )
 
-    def test_cold_shopper_gets_popularity(self, model, log) -> None:
+    def test_cold_shopper_gets_popularity(self, model: Recommender, log: Interactions) -> None:
         ids, _ = model.recommend(np.array([COLD]), 5)
         np.testing.assert_array_equal(ids[0], log.by_popularity[:5])
 
-    def test_recommends_the_best_first(self, model, everyone) -> None:
+    def test_recommends_the_best_first(self, model: Recommender, everyone: np.ndarray) -> None:
         ids, best = model.recommend(everyone, 10)
         scores = model.score(everyone)
         assert (np.diff(best, axis=1) <= 0).all()
         np.testing.assert_allclose(best[:, -1], -np.partition(-scores, 9, axis=1)[:, 9], rtol=1e-4, atol=1e-5)
         assert all(len(set(row)) == 10 for row in ids)
 
-    def test_can_leave_out_what_was_bought(self, model, log, everyone) -> None:
+    def test_can_leave_out_what_was_bought(
+        self, model: Recommender, log: Interactions, everyone: np.ndarray
+    ) -> None:
         ids, best = model.recommend(everyone, log.n_items, exclude_seen=True)
         seen = log.counts.toarray() > 0
         for shopper in everyone:
@@ -84,25 +92,29 @@ class RecommenderContract:
             assert set(ids[shopper, :n_unseen]) == set(np.flatnonzero(~seen[shopper]))
             assert (ids[shopper, n_unseen:] == -1).all() and np.isneginf(best[shopper, n_unseen:]).all()
 
-    def test_learns_nothing_from_held_out_shoppers(self, model, log, everyone) -> None:
+    def test_learns_nothing_from_held_out_shoppers(
+        self, model: Recommender, log: Interactions, everyone: np.ndarray
+    ) -> None:
         without = self.make().fit(log.training())
         known = everyone[~log.held_out]
         np.testing.assert_allclose(without.score(known), model.score(known), rtol=1e-4, atol=1e-5)
 
-    def test_held_out_shoppers_are_scored_by_their_own_rows(self, model, log) -> None:
+    def test_held_out_shoppers_are_scored_by_their_own_rows(
+        self, model: Recommender, log: Interactions
+    ) -> None:
         held_out = np.flatnonzero(log.held_out)
         scores = model.score(held_out)
         if type(model).name != "popularity":
             assert np.ptp(scores, axis=0).max() > 0
 
-    def test_saves_and_loads(self, model, everyone, tmp_path: Path) -> None:
+    def test_saves_and_loads(self, model: Recommender, everyone: np.ndarray, tmp_path: Path) -> None:
         model.save(tmp_path)
         again = type(model).load(tmp_path)
         assert again.parameters == model.parameters
         np.testing.assert_allclose(again.score(everyone), model.score(everyone), rtol=1e-4, atol=1e-5)
         np.testing.assert_array_equal(again.log.counts.toarray(), model.log.counts.toarray())
 
-    def test_takes_in_new_days(self, log, everyone) -> None:
+    def test_takes_in_new_days(self, log: Interactions, everyone: np.ndarray) -> None:
         day = int(np.quantile(log.day, 0.8))
         early, late = log.where(log.day < day), log.where(log.day >= day)
         model = self.make().fit(early)
@@ -112,7 +124,7 @@ class RecommenderContract:
         if self.exact:
             np.testing.assert_allclose(after, self.make().fit(log).score(everyone), rtol=1e-4, atol=1e-5)
 
-    def test_embeddings_have_a_row_each(self, model, log) -> None:
+    def test_embeddings_have_a_row_each(self, model: Recommender, log: Interactions) -> None:
         items, shoppers = model.item_embeddings, model.shopper_embeddings
         for rows, embeddings in ((log.n_items, items), (log.n_shoppers, shoppers)):
             if embeddings is not None:
@@ -121,7 +133,7 @@ class RecommenderContract:
         if shoppers is not None:
             assert not shoppers[COLD].any()
 
-    def test_wrong_codes_are_named(self, model, log) -> None:
+    def test_wrong_codes_are_named(self, model: Recommender, log: Interactions) -> None:
         with pytest.raises(UserError, match="shopper codes"):
             model.score(np.array([log.n_shoppers]))
         with pytest.raises(UserError, match="k is 0"):

@@ -89,9 +89,10 @@ def test_types_are_shipped() -> None:
     assert (ROOT / "bundlegym" / "py.typed").is_file()
 
 
-def test_version_is_in_the_changelog() -> None:
+def test_version_is_in_the_changelog_and_the_citation() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", bundlegym.__version__)
     assert f"## [{bundlegym.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"\nversion: {bundlegym.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

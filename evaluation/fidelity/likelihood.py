@@ -14,7 +14,7 @@ from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 
 from bundlegym.data import Dataset, lines_of
-from bundlegym.recommenders.frequency import line_counts
+from bundlegym.recommenders.dirichlet_shares import line_counts
 from bundlegym.user_models.base import UserModel
 
 _PERSONAL_WEIGHT = 400.0  # of the popularity prior of personal frequency, in purchase lines

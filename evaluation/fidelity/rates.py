@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.data import Dataset
-from bundlegym.recommenders.frequency import line_counts
+from bundlegym.recommenders.dirichlet_shares import line_counts
 
 _TOTALS = ("weeks", "visits", "lines", "units", "value", "lines_on_deal", "lines_bought_before")
 #: Each rate is one total over another.

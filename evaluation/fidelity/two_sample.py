@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from bundlegym.data import Dataset
-from bundlegym.recommenders.frequency import line_counts
+from bundlegym.recommenders.dirichlet_shares import line_counts
 
 _FOLDS, _RESAMPLES, _MOST_ROWS = 5, 200, 40_000
 

@@ -104,7 +104,7 @@ def test_dqn_survives_a_save_and_a_load(tmp_path: Path) -> None:
     model.learn(160)
     model.save(tmp_path / "dqn")
     loaded = MaskedDQN.load(tmp_path / "dqn", device="cpu")
-    assert type(loaded.policy).__module__ == "bundlegym.agents.scorer"
+    assert type(loaded.policy).__module__ == "bundlegym.agents.two_tower"
     tensors = model.policy.obs_to_tensor(env.reset())[0]
     assert th.equal(model.q_net(tensors), loaded.q_net(tensors))
     assert th.equal(model.q_net_target(tensors), loaded.q_net_target(tensors))

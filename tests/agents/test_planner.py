@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from bundlegym.agents.direct import add_gains, best_direct, worth_of
 from bundlegym.agents.heuristics import fill_by
-from bundlegym.agents.planner import Planner, items_of
-from bundlegym.agents.search import worths
-from bundlegym.agents.simulate import simulated_gains
+from bundlegym.agents.planner import OpenVisits, Planner, items_of
+from bundlegym.agents.planner.direct_gains import add_gains, best_direct, worth_of
+from bundlegym.agents.planner.search import worths
+from bundlegym.agents.planner.simulated_gains import simulated_gains
 from bundlegym.envs import BundleCore, EnvConfig
-from bundlegym.evaluation.anatomy import take_apart
+from bundlegym.evaluation.decomposition import decompose_offer
 from bundlegym.user_models import LookalikeShopper
 from bundlegym.user_models.rng.counter import Draws
 from tests.agents.toy import Toy, a_toy, toy_core
@@ -32,9 +32,8 @@ def gains(toy: Toy, core, bundles: list[tuple[int, ...]], discount: float, n: in
     items = torch.tensor([list(b) + [-1] * (size - len(b)) for b in bundles])[None]
     state = toy.reset(torch.zeros(1, dtype=torch.int64), torch.zeros(1, dtype=torch.int64))
     cuts = torch.full(items.shape[:2], discount)
-    return simulated_gains(
-        toy, core.market, state, state["day"], items, cuts, some_draws(1), range(50_000, 50_000 + n)
-    )[0]
+    visits = OpenVisits(toy, core.market, state, state["day"], some_draws(1))
+    return simulated_gains(visits, items, cuts, range(50_000, 50_000 + n))[0]
 
 
 @pytest.mark.parametrize("exposure, synergy", [(0.0, 0.0), (0.8, 0.0), (0.0, 0.6), (0.5, -0.4)])
@@ -53,10 +52,9 @@ def test_the_direct_effect_is_what_a_simulation_of_the_offered_items_finds(marke
         total = np.zeros(len(LEVELS))
         add_gains(worth, np.array(bundle), len(bundle), LEVELS, total)
         for level, discount in enumerate(LEVELS):
-            mean = simulated_gains(
-                toy, core.market, state, state["day"], torch.tensor([[bundle]]),
-                torch.tensor([[float(discount)]]), some_draws(1), range(1, n_draws + 1),
-            ).mean()  # fmt: skip
+            visits = OpenVisits(toy, core.market, state, state["day"], some_draws(1))
+            cut = torch.tensor([[float(discount)]])
+            mean = simulated_gains(visits, torch.tensor([[bundle]]), cut, range(1, n_draws + 1)).mean()
             if synergy == 0 or len(bundle) == 3:
                 assert total[level] / n_draws == pytest.approx(float(mean), abs=2e-5)
 
@@ -187,15 +185,15 @@ def test_the_direct_effect_is_what_a_fitted_model_does_with_the_offered_items(
         weeks=dataset.split.test_weeks,
     )  # fmt: skip
     core.reset()
-    doors, numbers = Planner(model).doors(core, core.rows), range(1, 129)
-    for n, worth in enumerate(worths(model, market, doors, core.candidates, numbers, 4)):
-        one = doors.some(torch.tensor([n]))
+    visits, numbers = Planner(model).open_visits(core, core.rows), range(1, 129)
+    for n, worth in enumerate(worths(visits, core.candidates, numbers, 4)):
+        one = visits.some(torch.tensor([n]))
         for size, discount in ((1, 0.1), (2, 0.0), (2, 0.2), (4, 0.3)):
             picks = np.random.default_rng(n).choice(core.k, size, replace=False)
             total = np.zeros(1)
             add_gains(worth, picks, size, np.array([discount]), total)
             items = core.candidates[n][torch.from_numpy(picks)]
-            found = take_apart(model, market, one.state, one.day, items, discount, one.draws, numbers)
+            found = decompose_offer(one, items, discount, numbers)
             direct = found["sold_new"]["mean"] + found["given_away"]["mean"]
             assert direct == pytest.approx(total[0] / len(numbers), abs=1e-5)
 

@@ -102,7 +102,7 @@ def toy_market(market: Market, toy: Toy, cost: Tensor, shoppers: int = 64) -> Ma
     return dataclasses.replace(
         market,
         shortlist=torch.arange(n).repeat(shoppers, 1),
-        handicap=torch.ones(shoppers, n),
+        retrieval_penalty=torch.ones(shoppers, n),
         log_share=torch.zeros(shoppers, n),
         interval=torch.ones(shoppers, n),
         last=torch.full((weeks, shoppers, n), -1, dtype=torch.int16),

@@ -8,7 +8,7 @@ import pytest
 
 from bundlegym.data import DataConfig, Log, build_dataset
 from bundlegym.data.costs import DEFAULT_MARGIN, margin_errors, unit_costs
-from bundlegym.data.weighed import MIN_LINES, weighed_items, weighed_report
+from bundlegym.data.sold_by_weight import MIN_LINES, weighed_items, weighed_report
 from bundlegym.errors import UserError
 
 PRICE = np.array([[10.0, 10.0, 20.0], [10.0, 5.0, 10.0]], dtype=np.float32)

@@ -8,20 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from bundlegym.agents.planner import Planner
-from bundlegym.evaluation.anatomy import take_apart
+from bundlegym.agents.planner import OpenVisits, Planner
 from bundlegym.evaluation.best_offers import as_text, best_offers
-from bundlegym.evaluation.planned import plan_first_visits, summary_of
+from bundlegym.evaluation.decomposition import decompose_offer
+from bundlegym.evaluation.planner_gains import plan_first_visits, summary_of
 from bundlegym.user_models.rng.counter import Draws
 from tests.agents.toy import a_toy, toy_core
 
 
 def apart(toy, core, items: list[int], discount: float, draws: int = 2000) -> dict:
     door = torch.zeros(1, dtype=torch.int64)
-    return take_apart(
-        toy, core.market, toy.reset(door, door), door, torch.tensor(items), discount, Draws(3, door, door),
-        range(1, draws + 1),
-    )  # fmt: skip
+    visit = OpenVisits(toy, core.market, toy.reset(door, door), door, Draws(3, door, door))
+    return decompose_offer(visit, torch.tensor(items), discount, range(1, draws + 1))
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 from bundlegym.errors import UserError
 from bundlegym.recommenders import Content, Interactions, PersonalFrequency, make_recommender
 from bundlegym.recommenders.blend import tune_weights
-from bundlegym.recommenders.features import PAIR_FEATURES, PairFeatures
 from bundlegym.recommenders.neural.histories import histories_before, histories_of, one_visit_each
+from bundlegym.recommenders.pair_features import PAIR_FEATURES, PairFeatures
 from bundlegym.recommenders.testing import small_log
 
 #: Shopper 0 bought {0, 1}, {0}, {2}; shopper 1 {0, 2}; shopper 2 {1}, {3}.

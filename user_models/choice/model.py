@@ -31,7 +31,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
-from bundlegym.recommenders.history import last_bought_at_visits
+from bundlegym.recommenders.recency import last_bought_at_visits
 from bundlegym.threads import one_thread
 from bundlegym.user_models.base import Appraisal, Offer, Response, State, UserModel
 from bundlegym.user_models.choice.assumptions import Assumptions

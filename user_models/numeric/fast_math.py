@@ -5,6 +5,8 @@ None of them branches, so that a loop over them becomes vector code, unlike one 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from bundlegym.compiling import njit
@@ -36,7 +38,7 @@ _T0, _T1, _T2, _T3, _T4, _T5, _T6, _T7, _T8 = (
 
 
 @njit(inline="always")
-def exp32(x):
+def exp32(x: Any) -> Any:
     """exp of a float32, to the last digit or two (Cephes' expf).
 
     Below -87 it is exp(-87), above 88 exp(88).
@@ -50,7 +52,7 @@ def exp32(x):
 
 
 @njit(inline="always")
-def log32(x):
+def log32(x: Any) -> Any:
     """log of a positive, normal float32, to the last digit or two (Cephes' logf)."""
     bits = _F(x).view(np.int32)
     m = np.int32((bits & _MANTISSA) | _HALF).view(np.float32)
@@ -63,7 +65,7 @@ def log32(x):
 
 
 @njit(inline="always")
-def normal32(p):
+def normal32(p: Any) -> Any:
     """The standard normal's quantile at a float32 p in (0, 1) (Giles 2010, "Approximating the erfinv
     function"); `draws.normal` says the same in torch."""
     w = -log32(_F(4) * p * (_F(1) - p))

@@ -10,6 +10,7 @@ stands here twice, for torch tensors on any device and compiled for the CPU, and
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,7 +47,7 @@ def mix(x: Tensor) -> Tensor:
 
 
 @njit(inline="always")
-def compiled_mix(x):
+def compiled_mix(x: Any) -> Any:
     """`mix` of one uint64."""
     x = (x ^ (x >> np.uint64(30))) * _U_M1
     x = (x ^ (x >> np.uint64(27))) * _U_M2
@@ -54,26 +55,28 @@ def compiled_mix(x):
 
 
 @njit(inline="always")
-def compiled_key(seed, episode, visit, stream):
+def compiled_key(seed: int, episode: int, visit: int, stream: int) -> Any:
     """What the draws of one shopper, visit and stream have in common."""
     key = compiled_mix(np.uint64(episode) * _U_GAMMA + np.uint64(seed))
     return compiled_mix(key + np.uint64(visit) * _U_GAMMA + np.uint64(stream) * _U_M1)
 
 
 @njit(inline="always")
-def compiled_unit(key):
+def compiled_unit(key: Any) -> Any:
     """A hash as a float32 strictly inside (0, 1)."""
     return (np.float32(key >> np.uint64(41)) + np.float32(0.5)) * np.float32(1 / (1 << 23))
 
 
 @njit(inline="always")
-def compiled_draw(key, index):
+def compiled_draw(key: Any, index: int) -> Any:
     """The draw of one index, as in `Draws.uniform`."""
     return compiled_unit(compiled_mix(key + (np.uint64(index) + np.uint64(1)) * _U_GAMMA))
 
 
 @njit()
-def _fill(seed, episode, visit, stream, index, out):
+def _fill(
+    seed: int, episode: np.ndarray, visit: np.ndarray, stream: int, index: np.ndarray, out: np.ndarray
+) -> None:
     for n in range(out.shape[0]):
         key = compiled_key(seed, episode[n], visit[n], stream)
         line = index[n if index.shape[0] > 1 else 0]
@@ -82,7 +85,7 @@ def _fill(seed, episode, visit, stream, index, out):
 
 
 @njit()
-def _fill_one(seed, episode, visit, stream, out):
+def _fill_one(seed: int, episode: np.ndarray, visit: np.ndarray, stream: int, out: np.ndarray) -> None:
     for n in range(out.shape[0]):
         out[n] = compiled_unit(compiled_key(seed, episode[n], visit[n], stream))
 

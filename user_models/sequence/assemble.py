@@ -8,8 +8,8 @@ from torch import Tensor
 
 from bundlegym.data import Dataset, visit_rows
 from bundlegym.recommenders import category_synergy
-from bundlegym.recommenders.frequency import line_counts
-from bundlegym.recommenders.history import last_bought_by_week
+from bundlegym.recommenders.dirichlet_shares import line_counts
+from bundlegym.recommenders.recency import last_bought_by_week
 from bundlegym.user_models.components.basket_size import fit_basket_size
 from bundlegym.user_models.components.complementarity import LIFT_PSEUDO_COUNT
 from bundlegym.user_models.components.incidence import fit_incidence

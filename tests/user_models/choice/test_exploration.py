@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bundlegym.data import synthetic_dataset
-from bundlegym.recommenders.frequency import line_counts
+from bundlegym.recommenders.dirichlet_shares import line_counts
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.estimation.exploration import _alike, _new_odds, fit_new_level
 from bundlegym.user_models.components.basket_size import on_grid

@@ -11,7 +11,7 @@ import torch
 
 from bundlegym.data import CampaignRecords, DataConfig, Dataset, Log, build_dataset
 from bundlegym.evaluation.fidelity.coupons import coupon_lines
-from bundlegym.evaluation.sweep import like_a_coupon
+from bundlegym.evaluation.sensitivity import like_a_coupon
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.components.coupons import (
     coupon_effect,

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from bundlegym.data import Dataset
 from bundlegym.recommenders import PersonalFrequency, category_synergy
-from bundlegym.recommenders.history import last_bought_by_week
 from bundlegym.recommenders.profile import deal_share
+from bundlegym.recommenders.recency import last_bought_by_week
 from bundlegym.user_models.choice.config import THINNING
 from bundlegym.user_models.choice.estimation.item_shocks import no_shocks
 from bundlegym.user_models.choice.estimation.state_dependence import state_dependence_share

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot, softplus
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.recommenders.history import last_bought_at_visits
 from bundlegym.recommenders.profile import deal_share
+from bundlegym.recommenders.recency import last_bought_at_visits
 from bundlegym.user_models.choice.estimation.trial_tables import trials_at_visits
 from bundlegym.user_models.choice.reference.recent_trials import by_item, fading
 from bundlegym.user_models.components.basket_size import GAP_EDGES as SIZE_GAP_EDGES

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from bundlegym.data import Dataset, visit_rows
-from bundlegym.recommenders.frequency import line_counts
+from bundlegym.recommenders.dirichlet_shares import line_counts
 from bundlegym.user_models.choice.estimation.assemble import assemble
 from bundlegym.user_models.choice.estimation.coefficients import fit_coefficients
 from bundlegym.user_models.choice.estimation.exploration import ExplorationMoment

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bundlegym.data import Dataset
-from bundlegym.recommenders.history import shortlisted
+from bundlegym.recommenders.recency import shortlisted
 from bundlegym.user_models.choice.reference.recent_trials import NONE, TRIALS
 
 

@@ -1,0 +1,79 @@
+"""What both implementations of the core's hot parts, `reference` and `compiled`, read and write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+#: A torch tensor for `reference`, a numpy array on the same memory for `compiled`.
+Array = Any
+
+
+class Shop(NamedTuple):
+    """What the shop knows, by the names of `market.Market`; no step changes it.
+
+    Attributes (S shoppers, I items, W weeks, C categories, L shortlisted items a shopper):
+        shortlist: (S, L) int64, ascending item codes.
+        retrieval_penalty: (S, L) float32.
+        log_share: (S, L) float32.
+        interval: (S, L) float32, days.
+        week_features: (W, I, 6) float32.
+        item_features: (I, 9) float32.
+        synergy: (C, C) float32.
+        category: (I,) int64.
+        shopper_features: (S, F) float32.
+        last: (W, S, L) int16, days.
+    """
+
+    shortlist: Array
+    retrieval_penalty: Array
+    log_share: Array
+    interval: Array
+    week_features: Array
+    item_features: Array
+    synergy: Array
+    category: Array
+    shopper_features: Array
+    last: Array
+
+
+class Board(NamedTuple):
+    """What lies before the agent, by the core's names; steps write into it.
+
+    Attributes (N slots, K candidates, D discount levels, B items in the greatest bundle):
+        candidates: (N, K) int64, item codes.
+        features: (N, K, 19) float32, names in `base.CANDIDATE_FEATURES`.
+        shopper: (N, F + 2) float32.
+        context: (N, 5) float32, names in `base.CONTEXT_FEATURES`.
+        picked: (N, K) float32, 1 where in the bundle.
+        mask: (N, K + D) bool, the legal actions.
+        picks: (N, B) int64, item codes in the order in which they were picked, -1 where there is none yet.
+        n_picks: (N,) int64.
+        visit: (N,) int64, number of the visit in the episode, from 0.
+    """
+
+    candidates: Array
+    features: Array
+    shopper: Array
+    context: Array
+    picked: Array
+    mask: Array
+    picks: Array
+    n_picks: Array
+    visit: Array
+
+
+@dataclass
+class Records:
+    """What the shop itself notes of the shopper in each slot.
+
+    Attributes:
+        shopper, day: (N,) int64, who stands at the door, and on which day.
+        last: (N, L) int16, the day each shortlisted item was last bought, -1 for never.
+    """
+
+    shopper: Tensor
+    day: Tensor
+    last: Tensor

@@ -1,0 +1,378 @@
+"""The core's hot parts compiled for the CPU: the same functions as in `reference`, on numpy arrays.
+
+Each function goes over rows one at a time and writes in place. A test holds both paths to the same numbers.
+Letters in shapes: N slots, M of them in `rows`, K candidates, D discount levels, B items in the greatest
+bundle, S shoppers, L shortlisted items of each, P purchases, I items, W weeks, C categories.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bundlegym.compiling import njit
+from bundlegym.envs.arrays import Board, Shop
+from bundlegym.envs.base import CANDIDATE_FEATURES, FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
+from bundlegym.user_models.base import IGNORE, TAKE
+from bundlegym.user_models.numeric.fast_math import log32
+from bundlegym.user_models.rng.counter import compiled_draw, compiled_key, compiled_unit
+
+_LIMIT = np.float32(FEATURE_LIMIT)
+assert (LIFT, len(CANDIDATE_FEATURES)) == (10, 19), "open_visits writes columns by number"
+
+
+@njit(inline="always")
+def _clip(x: float | np.floating) -> np.float32:
+    """x, or the nearest limit of an observation, as float32."""
+    return min(max(np.float32(x), -_LIMIT), _LIMIT)
+
+
+@njit(inline="always")
+def _describe(b: Board, n: int, visits: int, min_size: int, max_size: int) -> None:
+    """Context and mask of slot n."""
+    k, size = b.candidates.shape[1], b.n_picks[n]
+    price = margin = lift = np.float32(0)
+    for i in range(k):
+        b.mask[n, i] = b.picked[n, i] == 0 and size < max_size
+        if b.picked[n, i] != 0:
+            price += np.exp(b.features[n, i, LOG_PRICE])
+            margin += b.features[n, i, UNIT_MARGIN]
+            lift += b.features[n, i, LIFT]
+    for i in range(k, b.mask.shape[1]):
+        b.mask[n, i] = size >= min_size
+    b.mask[n, k] = b.mask[n, k] or size == 0
+    b.context[n, 0] = 1 - b.visit[n] / visits
+    b.context[n, 1] = size / max_size
+    b.context[n, 2] = _clip(price / np.float32(10))
+    b.context[n, 3] = _clip(margin / np.float32(4))
+    b.context[n, 4] = _clip(lift / np.float32(4))
+
+
+@njit()
+def begin(
+    which: np.ndarray, ahead: int, key: tuple[int, int, int], days: tuple[int, int], shoppers: np.ndarray,
+    last_by_week: np.ndarray, episode: np.ndarray, visit: np.ndarray, shopper: np.ndarray, day: np.ndarray,
+    last: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Go `ahead` to other episodes in the slots of a mask: draw a shopper and a first day for each, and give
+    the shop its records of them.
+
+    Args:
+        which: (N,) bool, the slots.
+        key: (seed, streams of the two draws).
+        days: the first one possible, and how many there are.
+        shoppers: (any number,) int64, codes to draw from.
+        last_by_week: (W, S, L) int16.
+        episode, visit, shopper, day: (N,) int64, written.
+        last: (N, L) int16, written.
+
+    Returns:
+        (M,) int64 each: slot, shopper and day.
+    """
+    (seed, who_stream, day_stream), (first, span) = key, days
+    rows = np.flatnonzero(which)
+    who, when = np.empty_like(rows), np.empty_like(rows)
+    for i in range(len(rows)):
+        n = rows[i]
+        episode[n] += ahead
+        visit[n] = 0
+        chance = compiled_unit(compiled_key(seed, episode[n], 0, who_stream))
+        s = shoppers[np.int64(chance * np.float32(len(shoppers)))]
+        chance = compiled_unit(compiled_key(seed, episode[n], 0, day_stream))
+        today = first + np.int64(chance * np.float32(span))
+        last[n] = last_by_week[today // 7, s]
+        who[i], when[i], shopper[n], day[n] = s, today, s, today
+    return rows, who, when
+
+
+@njit()
+def pick(
+    action: np.ndarray, b: Board, synergy: np.ndarray, category: np.ndarray, visits: int, min_size: int,
+    max_size: int,
+) -> tuple[int, np.ndarray]:  # fmt: skip
+    """Add the candidates that actions name. Nothing is changed where an action is illegal.
+
+    Args:
+        action: (N,) int64.
+        synergy: (C, C) float32.
+        category: (I,) int64.
+        visits, min_size, max_size: those of `EnvConfig`.
+
+    Returns:
+        The first slot whose action is illegal, or -1; the slots (M,) int64 that make an offer.
+    """
+    k, offers, made = b.candidates.shape[1], np.empty(len(action), dtype=np.int64), 0
+    for n in range(len(action)):
+        inside = 0 <= action[n] < b.mask.shape[1]
+        if action[n] != LEAVE and not (inside and b.mask[n, action[n]]):
+            return n, offers[:0]
+    for n in range(len(action)):
+        a = action[n]
+        if a >= k:
+            offers[made] = n
+            made += 1
+        if a == LEAVE or a >= k:
+            continue
+        item = b.candidates[n, a]
+        b.picks[n, b.n_picks[n]] = item
+        b.n_picks[n] += 1
+        b.picked[n, a] = 1
+        pull = synergy[category[item]]
+        for i in range(k):
+            if i != a:
+                lift = b.features[n, i, LIFT] + pull[category[b.candidates[n, i]]]
+                b.features[n, i, LIFT] = _clip(lift)
+        _describe(b, n, visits, min_size, max_size)
+    return -1, offers[:made]
+
+
+@njit()
+def _bound(bits: np.ndarray, k: int) -> np.int32:
+    """A number that k of `bits` (L,) int32, none of them negative, do not exceed, found by halving; or, where
+    some are alike and none is just right, the least number that more than k do not exceed."""
+    low, high = np.int32(0), np.int32(0x7FFFFFFF)
+    while low < high:
+        middle, below = low + ((high - low) >> np.int32(1)), np.int32(0)
+        for i in range(len(bits)):
+            below += np.int32(bits[i] <= middle)
+        if below == k:
+            return middle
+        low = np.int32(middle + 1) if below < k else low
+        high = high if below < k else middle
+    return low
+
+
+@njit()
+def _k_least(rank: np.ndarray, found: np.ndarray, slots: np.ndarray) -> None:
+    """Fill `slots` (K,) int64 with the places of the least of `rank` (L,) float32, none of them negative,
+    ascending; of equals the earlier. `found` (L + 1,) int64 is room to work in.
+
+    It counts rather than sorts: a branch that cannot be foretold costs more than to look at all.
+    """
+    bits, k, n = rank.view(np.int32), len(slots), 0
+    bound = _bound(bits, k)  # floats that are not negative order as their bits do
+    for place in range(len(bits)):
+        found[n] = (np.int64(bits[place]) << 32) + place
+        n += bits[place] <= bound
+    for i in range(n):
+        lesser = 0
+        for j in range(n):
+            lesser += found[j] < found[i]
+        if lesser < k:
+            slots[lesser] = found[i] & 0xFFFFFFFF
+
+
+@njit()
+def _retrieve(
+    rows: np.ndarray, key: tuple[int, np.ndarray, int], shopper: np.ndarray, b: Board, m: Shop
+) -> np.ndarray:
+    """(M, K) int64, where in their shortlists the candidates of `rows` (M,) are, the likeliest first."""
+    seed, episode, stream = key
+    length = m.shortlist.shape[1]
+    slots = np.empty((len(rows), b.candidates.shape[1]), dtype=np.int64)
+    rank, found = np.empty(length, dtype=np.float32), np.empty(length + 1, dtype=np.int64)
+    for r in range(len(rows)):
+        n = rows[r]
+        luck = compiled_key(seed, episode[n], b.visit[n], stream)
+        shortlist, penalty = m.shortlist[shopper[n]], m.retrieval_penalty[shopper[n]]
+        for i in range(length):
+            rank[i] = -log32(compiled_draw(luck, shortlist[i])) * penalty[i]
+        _k_least(rank, found, slots[r])
+    return slots
+
+
+@njit(inline="always")
+def _six(x: np.ndarray) -> tuple[float, ...]:
+    """Features of an item in a week, read as one: all of them before the first is written, since what is
+    written might lie upon the table for all that the compiler knows."""
+    return x[0], x[1], x[2], x[3], x[4], x[5]
+
+
+@njit(inline="always")
+def _nine(x: np.ndarray) -> tuple[float, ...]:
+    """Features of an item, as in `_six`."""
+    return x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8]
+
+
+@njit(error_model="numpy")
+def open_visits(
+    rows: np.ndarray, key: tuple[int, np.ndarray, int], shopper: np.ndarray, day: np.ndarray,
+    last: np.ndarray, b: Board, m: Shop, visits: int, min_size: int, max_size: int,
+) -> None:  # fmt: skip
+    """Retrieve candidates for some slots and describe them.
+
+    Args:
+        rows: (M,) int64, the slots.
+        key: (seed, episode (N,) int64, stream).
+        shopper, day: (N,) int64, the shop's own records, as is last: (N, L) int16.
+        visits, min_size, max_size: those of `EnvConfig`.
+    """
+    # All rows are retrieved before the first is described: either work waits less for memory alone.
+    slots = _retrieve(rows, key, shopper, b, m)
+    for r in range(len(rows)):
+        n = rows[r]
+        s, today = shopper[n], day[n]
+        week = min(max(today // 7, 0), len(m.week_features) - 1)
+        for i in range(slots.shape[1]):
+            slot = slots[r, i]
+            item, bought, f = m.shortlist[s, slot], last[n, slot], b.features[n, i]
+            days = np.float32(np.int32(today) - np.int32(bought))
+            overdue = log32(min(max(days / m.interval[s, slot], np.float32(0.05)), np.float32(20)))
+            f[0] = _clip(m.log_share[s, slot] / 2 + 3)
+            f[1], f[2], f[3], f[4], f[5], f[6] = _six(m.week_features[week, item])
+            f[7], f[8] = bought >= 0, overdue if bought >= 0 else np.float32(0)
+            f[9], f[11], f[12], f[13], f[14], f[15], f[16], f[17], f[18] = _nine(m.item_features[item])
+            f[LIFT] = 0
+            b.candidates[n, i] = item
+            b.picked[n, i] = 0
+        width = m.shopper_features.shape[1]
+        b.shopper[n, :width] = m.shopper_features[s]
+        b.shopper[n, width] = np.sin(week * (2 * np.pi / 52))
+        b.shopper[n, width + 1] = np.cos(week * (2 * np.pi / 52))
+        b.picks[n] = -1
+        b.n_picks[n] = 0
+        _describe(b, n, visits, min_size, max_size)
+
+
+@njit()
+def offers(
+    rows: np.ndarray, action: np.ndarray, episode: np.ndarray, shopper: np.ndarray, day: np.ndarray,
+    b: Board, discounts: np.ndarray,
+) -> tuple[np.ndarray, ...]:  # fmt: skip
+    """What the visits in some slots are made of, of shoppers, then of their twins, who are offered nothing.
+
+    Args:
+        rows: (M,) int64, the slots.
+        action, episode, shopper, day: (N,) int64.
+        discounts: (D,) float32.
+
+    Returns:
+        items (2M, B) int64 and discount (2M,) float32 of the offers, episode and visit (2M,) int64; shopper,
+        day and size of the offer (M,) int64.
+    """
+    m, k = len(rows), b.candidates.shape[1]
+    items = np.full((2 * m, b.picks.shape[1]), -1)
+    discount = np.zeros(2 * m, dtype=np.float32)
+    episodes, visits = np.empty(2 * m, dtype=np.int64), np.empty(2 * m, dtype=np.int64)
+    who, when, size = np.empty_like(rows), np.empty_like(rows), np.empty_like(rows)
+    for i in range(m):
+        n = rows[i]
+        items[i], discount[i] = b.picks[n], discounts[action[n] - k]
+        episodes[i] = episodes[i + m] = episode[n]
+        visits[i] = visits[i + m] = b.visit[n]
+        who[i], when[i], size[i] = shopper[n], day[n], b.n_picks[n]
+    return items, discount, episodes, visits, who, when, size
+
+
+@njit()
+def in_range(
+    n: int, n_items: int, choice: np.ndarray, row: np.ndarray, item: np.ndarray, quantity: np.ndarray,
+    price: np.ndarray, days: np.ndarray,
+) -> bool:  # fmt: skip
+    """Whether all of a user model's answer is in range, as in `answers.out_of_range`.
+
+    Args:
+        n: shoppers who answered.
+        choice, days: (n,) int64.
+        row, item, quantity: (P,) int64. price: (P,) float32.
+    """
+    for p in range(len(row)):
+        if not (0 <= row[p] < n and 0 <= item[p] < n_items and quantity[p] >= 1 and 0 <= price[p] < np.inf):
+            return False
+    for i in range(len(days)):
+        if days[i] < 0 or not IGNORE <= choice[i] <= TAKE:
+            return False
+    return True
+
+
+@njit()
+def earnings(
+    day: np.ndarray, row: np.ndarray, item: np.ndarray, quantity: np.ndarray, price: np.ndarray,
+    unit_cost: np.ndarray, list_price: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """What the purchases of M shoppers, then of their twins, earn.
+
+    Args:
+        day: (M,) int64, of the visits.
+        row, item, quantity: (P,) int64. price: (P,) float32.
+        unit_cost, list_price: (W, I) float32.
+
+    Returns:
+        (M,) float32 each: revenue, margin, the twins' margin, and list value less the twins' list value. List
+        value is what the pieces cost at list price.
+    """
+    m, last_week = len(day), len(unit_cost) - 1
+    revenue, margin = np.zeros(2 * m, dtype=np.float32), np.zeros(2 * m, dtype=np.float32)
+    listed = np.zeros(2 * m, dtype=np.float32)
+    for p in range(len(row)):
+        r, pieces = row[p], np.float32(quantity[p])
+        week = min(max(day[r if r < m else r - m] // 7, 0), last_week)
+        paid = pieces * price[p]
+        revenue[r] += paid
+        margin[r] += paid - pieces * unit_cost[week, item[p]]
+        listed[r] += pieces * list_price[week, item[p]]
+    return revenue[:m], margin[:m], margin[m:], listed[:m] - listed[m:]
+
+
+@njit()
+def step_outputs(
+    rows: np.ndarray, reward: np.ndarray, left: np.ndarray, visit: np.ndarray, visits: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What a step gives back, after visits ended in some slots; zero in the others.
+
+    Args:
+        rows: (M,) int64, the slots.
+        reward: (M,) float32. left: (M,) bool, whether the shopper left for good.
+        visit: (N,) int64, visits that are over, of `visits` in an episode.
+
+    Returns:
+        (N,) each: reward float32, terminated bool, truncated bool.
+    """
+    rewards = np.zeros(len(visit), dtype=np.float32)
+    over, late = np.zeros(len(visit), dtype=np.bool_), np.zeros(len(visit), dtype=np.bool_)
+    for i in range(len(rows)):
+        slot = rows[i]
+        rewards[slot], over[slot] = reward[i], left[i]
+        late[slot] = visit[slot] >= visits and not left[i]
+    return rewards, over, late
+
+
+@njit(inline="always")
+def _last_up_to(ascending: np.ndarray, x: int) -> int:
+    """The last place of `ascending` (L,) int64 whose value is not above x, or 0.
+
+    It takes no branch that depends on the values: one that cannot be foretold costs more than a look at a
+    value.
+    """
+    place, left = 0, len(ascending)
+    while left > 1:
+        half = left >> 1
+        place += half * (ascending[place + half] <= x)
+        left -= half
+    return place
+
+
+@njit()
+def record_purchases(
+    rows: np.ndarray, row: np.ndarray, item: np.ndarray, days: np.ndarray, visit: np.ndarray,
+    shopper: np.ndarray, day: np.ndarray, last: np.ndarray, shortlist: np.ndarray,
+) -> None:  # fmt: skip
+    """The shop records what the shoppers in some slots bought, and when they come again. Rows from M on are
+    the twins', whom it does not see.
+
+    Args:
+        rows: (M,) int64, the slots.
+        row, item: (P,) int64, the purchases.
+        days: (2M,) int64, until the next visit.
+        visit, day: (N,) int64, written. shopper: (N,) int64.
+        last: (N, L) int16, written.
+        shortlist: (S, L) int64.
+    """
+    for p in range(len(row)):
+        if row[p] < len(rows):
+            n = rows[row[p]]
+            slot = _last_up_to(shortlist[shopper[n]], item[p])
+            if shortlist[shopper[n], slot] == item[p]:
+                last[n, slot] = day[n]
+    for i in range(len(rows)):
+        day[rows[i]] += days[i]
+        visit[rows[i]] += 1

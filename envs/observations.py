@@ -1,0 +1,64 @@
+"""The blocks of an observation by name, and how to bring one's own.
+
+A block is a function of the core. It is given as an object, or as `module:name` where a name is expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+from torch import Tensor
+
+from bundlegym.envs.base import FEATURE_LIMIT
+from bundlegym.envs.rewards import check_name
+from bundlegym.plugins import load
+
+#: `block(core) -> (N, width)` float; only what a shop would know may stand in it. The core is a `BundleCore`,
+#: which builds on this module and is therefore not named here.
+Block = Callable[[Any], Tensor]
+
+
+def _profile(core: Any) -> Tensor:
+    """(N, P) what `shopper_profile` says of the shoppers at the door."""
+    return _within_limits(core.market.profile[core.records.shopper])
+
+
+#: No lambdas: a core can be pickled.
+NAMED_BLOCKS: dict[str, Block] = {
+    "shopper": attrgetter("shopper_block"),
+    "context": attrgetter("context"),
+    "candidates": attrgetter("flat_features"),
+    "picked": attrgetter("picked"),
+    "profile": _profile,
+}
+
+
+def blocks_of(names: Sequence[str], further: Mapping[str, Block] | None = None) -> dict[str, Block]:
+    """Observation blocks by name: those of `EnvConfig.observation`, then `further` ones.
+
+    Raises:
+        UserError: a name is not known.
+    """
+    blocks = {}
+    for name in names:
+        check_name("observation", name, NAMED_BLOCKS)
+        if ":" in name:
+            blocks[name.rpartition(":")[2]] = _bounded(load(name, "observation"))
+        else:
+            blocks[name] = NAMED_BLOCKS[name]
+    return blocks | {name: _bounded(block) for name, block in (further or {}).items()}
+
+
+def _bounded(block: Block) -> Block:
+    return partial(_block_within_limits, block)
+
+
+def _block_within_limits(block: Block, core: Any) -> Tensor:
+    return _within_limits(block(core))
+
+
+def _within_limits(block: Tensor) -> Tensor:
+    return block.float().clamp(-FEATURE_LIMIT, FEATURE_LIMIT)

@@ -1,0 +1,1 @@
+"""What an environment shows to people: the scene at hand, in words and as a picture."""

@@ -1,0 +1,106 @@
+"""Personal frequency, shrunk through the category to the shop's averages (hierarchical Dirichlet means).
+
+p(i | s) = p(cat | s) p(i | s, cat), with p(cat | s) = (n_s,cat + a p(cat)) / (n_s + a) and
+p(i | s, cat) = (n_s,i + b p(i | cat)) / (n_s,cat + b): counts of purchase lines n, weights a and b.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bundlegym.data import Dataset
+
+#: Half a purchase line for each item of the catalogue, so that no item is impossible.
+FLOOR = 0.5
+
+
+def line_counts(dataset: Dataset, weeks: tuple[int, int]) -> np.ndarray:
+    """(n_shoppers, n_items) float32 purchase lines in weeks [first, past_last)."""
+    visits = dataset.visits
+    keep = visits["week"].between(weeks[0], weeks[1] - 1).to_numpy()
+    line_visit = dataset.purchases["visit"].to_numpy()
+    line = keep[line_visit]
+    shopper = visits["shopper"].to_numpy()[line_visit[line]]
+    flat = shopper.astype(np.int64) * dataset.n_items + dataset.purchases["item"].to_numpy()[line]
+    counts = np.bincount(flat, minlength=dataset.n_shoppers * dataset.n_items)
+    return counts.astype(np.float32).reshape(dataset.n_shoppers, dataset.n_items)
+
+
+def dirichlet_share(
+    counts: np.ndarray,
+    category_counts: np.ndarray,
+    popularity: np.ndarray,
+    category_popularity: np.ndarray,
+    category: np.ndarray,
+    category_weight: float,
+    item_weight: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """p(i | s) (n, n_items) and p(cat | s) (n, n_categories) of the module's equation.
+
+    `counts` is (n, n_items) and `category_counts` (n, n_categories); `popularity` (n_items,) and
+    `category_popularity` (n_categories,) are the shop's own shares, `category` (n_items,) its codes.
+    """
+    lines = counts.sum(1, keepdims=True)
+    category_share = (category_counts + category_weight * category_popularity) / (lines + category_weight)
+    within = (popularity / category_popularity[category]).astype(np.float32)
+    share = (counts + item_weight * within) / (category_counts[:, category] + item_weight)
+    share *= category_share[:, category]
+    return share, category_share
+
+
+@dataclass(frozen=True)
+class PersonalFrequency:
+    """Each shopper's share of purchase lines by item.
+
+    Attributes:
+        counts: (n_shoppers, n_items) purchase lines in the weeks it was fitted on.
+        log_share: (n_shoppers, n_items) float32, log p(i | s).
+        popularity: (n_items,) the shop's own shares, of the shoppers that averages come from.
+        category: (n_items,) int64 category codes.
+        category_share: (n_shoppers, n_categories) p(cat | s).
+    """
+
+    counts: np.ndarray
+    log_share: np.ndarray
+    popularity: np.ndarray
+    category: np.ndarray
+    category_share: np.ndarray
+
+    @staticmethod
+    def fit(
+        dataset: Dataset,
+        weeks: tuple[int, int],
+        category_weight: float = 60.0,
+        item_weight: float = 15.0,
+        shoppers: np.ndarray | None = None,
+        category: np.ndarray | None = None,
+    ) -> PersonalFrequency:
+        """Count in `weeks`. Averages come from `shoppers` (mask (n_shoppers,), by default those who are not
+        held out); any other shopper's shares add that shopper's own lines only. `category` (n_items,) holds
+        codes, by default of the catalogue's categories."""
+        counts = line_counts(dataset, weeks)
+        shoppers = ~dataset.split.held_out if shoppers is None else shoppers
+        popularity = counts[shoppers].sum(0, dtype=np.float64) + FLOOR
+        popularity /= popularity.sum()
+        if category is None:
+            _, category = np.unique(dataset.items["category"].astype(str).to_numpy(), return_inverse=True)
+        one_hot = np.zeros((dataset.n_items, category.max() + 1), dtype=np.float32)
+        one_hot[np.arange(dataset.n_items), category] = 1.0
+        share, category_share = dirichlet_share(
+            counts, counts @ one_hot, popularity, popularity @ one_hot, category, category_weight, item_weight
+        )
+        return PersonalFrequency(
+            counts,
+            np.log(share).astype(np.float32),
+            popularity.astype(np.float32),
+            category.astype(np.int64),
+            category_share.astype(np.float32),
+        )
+
+    def shortlist(self, size: int) -> np.ndarray:
+        """(n_shoppers, size) int64, each shopper's most likely items in ascending code order."""
+        size = min(size, self.log_share.shape[1])
+        top = np.argpartition(-self.log_share, size - 1, axis=1)[:, :size]
+        return np.sort(top, axis=1).astype(np.int64)

@@ -1,0 +1,72 @@
+"""The compiled parts whose answers the comparison with torch does not settle."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+
+from bundlegym.envs import compiled as compiled_parts
+from bundlegym.envs import reference
+from bundlegym.envs.base import METRICS
+from bundlegym.envs.views import figures_of
+
+
+@pytest.mark.parametrize("levels", [3, 40, 1 << 22])
+def test_least_are_those_of_a_stable_sort_however_many_are_alike(levels):
+    rng, slots = np.random.default_rng(levels), np.empty(12, dtype=np.int64)
+    for length in (12, 13, 50, 160):
+        rank = rng.integers(0, levels, length).astype(np.float32) * np.float32(1e30)
+        compiled_parts._k_least(rank, np.empty(length + 1, dtype=np.int64), slots)
+        assert slots.tolist() == np.argsort(rank, kind="stable")[:12].tolist()
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_earnings_are_at_the_cost_and_list_price_of_the_visits_week(compiled):
+    unit_cost = np.array([[1.0, 2.0], [1.5, 4.0], [0.5, 8.0]], dtype=np.float32)  # 3 weeks, 2 items
+    list_price = np.array([[2.0, 3.0], [2.5, 6.0], [4.0, 9.0]], dtype=np.float32)
+    day = np.array([8, -3, 30, 20])  # weeks 1, 0, 2 (the last one) and 2
+    row = np.array([0, 0, 1, 2, 4, 6, 6])  # four shoppers, then their twins
+    item, quantity = np.array([0, 1, 1, 0, 1, 0, 1]), np.array([2, 1, 3, 1, 1, 1, 2])
+    price = np.array([2.0, 5.0, 2.5, 3.0, 6.0, 4.0, 9.0], dtype=np.float32)
+    given = (day, row, item, quantity, price, unit_cost, list_price)
+    if compiled:
+        found = compiled_parts.earnings(*given)
+    else:
+        found = tuple(value.numpy() for value in reference.earnings(*map(torch.from_numpy, given)))
+    revenue, margin, twin_margin, list_value = (value.tolist() for value in found)
+    assert revenue == [9.0, 7.5, 3.0, 0.0]
+    assert margin == [2 * 0.5 + 1.0, 3 * 0.5, 2.5, 0.0]
+    assert twin_margin == [2.0, 0.0, 3.5 + 2 * 1.0, 0.0]
+    assert list_value == [2 * 2.5 + 6.0 - 6.0, 3 * 3.0, 4.0 - 4.0 - 2 * 9.0, 0.0]
+
+
+def test_figures_are_the_metrics_of_the_visits_that_ended(make_core):
+    core = make_core(n=40)
+    for step in range(3):
+        action = core.masks().float().argmax(1)
+        action[::3] = -1
+        action[1::3] = core.k if step != 1 else -1
+        result = core.step(action)
+        if step == 1:
+            assert result.record is None and not figures_of(result.record, core.n)[1].any()
+    result = core.step(torch.full((core.n,), core.k + 1).where(core.masks()[:, core.k + 1], core.k))
+    record = result.record
+    figures, known = figures_of(record, core.n)
+    assert known.nonzero()[0].tolist() == record.slot.tolist() and not figures[:, ~known].any()
+    for name, row in zip(METRICS, figures, strict=True):
+        np.testing.assert_array_equal(row[known], record.metrics()[name].numpy(), err_msg=name)
+
+
+def test_both_implementations_have_the_same_functions():
+    def functions(module) -> dict[str, list[str]]:
+        found = {name: getattr(value, "py_func", value) for name, value in vars(module).items()}
+        return {
+            name: list(inspect.signature(function).parameters)
+            for name, function in found.items()
+            if inspect.isfunction(function) and function.__module__ == module.__name__ and name[0] != "_"
+        }
+
+    assert functions(reference) == functions(compiled_parts) and "open_visits" in functions(reference)
