@@ -21,7 +21,7 @@ them together.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from bundlegym.user_models.base import Appraisal, Offer, Response, State, UserMo
 from bundlegym.user_models.choice.assumptions import Assumptions
 from bundlegym.user_models.choice.compiled import visit as compiled
 from bundlegym.user_models.choice.compiled.layout import Tables, tables_of
+from bundlegym.user_models.choice.estimation.mechanisms import check_mechanisms
 from bundlegym.user_models.choice.estimation.pipeline import fit_parameters
 from bundlegym.user_models.choice.estimation.trial_tables import trials_at_visits
 from bundlegym.user_models.choice.parameters import ChoiceParameters
@@ -88,19 +89,24 @@ class ChoiceShopper(UserModel):
         bundle_pull: float = 0.0,
         cache: Path | None = None,
         device: torch.device | str = "cpu",
+        without: Collection[str] = (),
     ) -> ChoiceShopper:
         """Fit on `weeks` (by default the training weeks). Coefficients and averages come from `shoppers`
         (mask (n_shoppers,), by default those who are not held out); anybody's own preferences, visits and
         basket sizes are counted from their own purchases in `weeks`. What is fitted is kept below the folder
         `cache`, stage by stage, and not fitted again for the same log, settings and code; without a folder
-        nothing is kept. The fit itself is done on the CPU; the model is moved to `device`.
+        nothing is kept. The fit itself is done on the CPU; the model is moved to `device`. Mechanisms
+        named in `without` (`estimation.mechanisms`) are left out.
 
         Raises:
-            UserError: the log holds too little for a fit, or the fit ends in numbers that are not finite.
+            UserError: the log holds too little for a fit, the fit ends in numbers that are not finite, or
+                there is no mechanism of a name.
         """
+        check_mechanisms(without)
         weeks = weeks or dataset.split.train_weeks
         shoppers = ~dataset.split.held_out if shoppers is None else shoppers
         settings: dict[str, Any] = {"shortlist_size": shortlist_size, "epochs": epochs, "seed": seed}
+        settings["without"] = sorted(without)
         folder = cache and fit_folder(cache, dataset, weeks=weeks, shoppers=shoppers, **settings)
         fit_cache = FitCache(folder, progress)
         params = fit_parameters(ChoiceShopper, dataset, weeks, shoppers, cache=fit_cache, **settings)

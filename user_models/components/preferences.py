@@ -21,6 +21,7 @@ weeks over what their tastes say, (n_i + m) / (E_i + m).
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,9 +71,11 @@ class Preferences:
     log_share: np.ndarray
 
     @staticmethod
-    def fit(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> Preferences:
-        """Count in `weeks`; averages and factors come from `shoppers` (mask), counts are each shopper's
-        own."""
+    def fit(
+        dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, without: Collection[str] = ()
+    ) -> Preferences:
+        """Count in `weeks`; averages and factors come from `shoppers` (mask), counts are each shopper's own.
+        Of shopper_factors, attribute_tastes and trend those `without` are left out."""
         group = dataset.subcategory_code
         count = _decayed_lines(dataset, weeks, _HALF_LIFE)
         recent = _decayed_lines(dataset, weeks, _RECENT)[shoppers]
@@ -81,16 +84,22 @@ class Preferences:
         one_hot = one_hot_csr(group)
         group_count, group_share = count @ one_hot, (popularity @ one_hot).astype(np.float32)
         within, attribute = popularity / group_share[group], attributes(dataset, weeks, group, popularity)
-        share = _FACTOR_SHARE * _low_rank(group_count, shoppers) + (1 - _FACTOR_SHARE) * group_share
+        if "shopper_factors" in without:
+            share = np.broadcast_to(group_share, group_count.shape)
+        else:
+            share = _FACTOR_SHARE * _low_rank(group_count, shoppers) + (1 - _FACTOR_SHARE) * group_share
         for level, weight in _LEVELS.items():
             share = _nearer(share, group_count, level_of_groups(dataset, group, level), weight)
         new_lines = np.minimum(count, _DISCOUNT) @ one_hot + _ITEM_WEIGHT
         log_unbought = np.log(share * new_lines / (group_count + _ITEM_WEIGHT)).astype(np.float32)
         log_within, new_lines = np.log(within).astype(np.float32), new_lines.astype(np.float32)
-        attribute_taste = fit_attribute_tastes(attribute, count > 0, group, within, shoppers)
+        attribute_taste = np.zeros((len(count), attribute.shape[1]), dtype=np.float32)
+        if "attribute_tastes" not in without:
+            attribute_taste = fit_attribute_tastes(attribute, count > 0, group, within, shoppers)
         log_share = _log_share(count, group, log_unbought, new_lines, log_within, attribute, attribute_taste)
         expected = recent.sum(1) @ np.exp(log_share[shoppers])
         trend = np.log((sold + _TREND_LINES) / (expected + _TREND_LINES)).astype(np.float32)
+        trend *= "trend" not in without
         log_share += trend
         log_popularity = np.log(popularity * len(popularity)).astype(np.float32)
         return Preferences(

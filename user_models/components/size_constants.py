@@ -41,12 +41,13 @@ def match_sizes(
     seed: int,
     *,
     by_category: bool = False,
+    constants: bool = True,
 ) -> M:
     """The model with `log_gap_factor`, `hazard_level`, `size_constants` and `log_size_rate`, or of a model
     without size constants `category_level`, with which a simulation of `shoppers` (mask) has as large a mean
     basket after each time since the last visit and, soon after it, by how large that was, as many visits, and
     as large a share of each subcategory, or category, in baskets of each size as the log. With `by_category`
-    subcategories of one category have one constant.
+    subcategories of one category have one constant; without `constants` all are 0.
 
     Raises:
         UserError: these weeks hold no purchases.
@@ -59,7 +60,9 @@ def match_sizes(
             "the last fifth of those of the fit; a longer or denser log is needed"
         )
     every = logged_panel(dataset, weeks, known)
-    return match(model, _Sizes(model, dataset, every, late, 7 * span[0], by_category), span, known, seed)
+    return match(
+        model, _Sizes(model, dataset, every, late, 7 * span[0], by_category, constants), span, known, seed
+    )
 
 
 class _Sizes:
@@ -77,6 +80,7 @@ class _Sizes:
         late: pd.DataFrame,
         day: int,
         by_category: bool,
+        constants: bool,
     ) -> None:
         params = model.params
         self.by_subcategory = hasattr(params, "size_constants")
@@ -90,7 +94,7 @@ class _Sizes:
         self.usual = params.basket_size.usual_log_size.numpy()
         self.real = _visits(late, self.usual)
         self.first, self.log_size_rate = self._constants(params), params.basket_size.log_size_rate
-        self.constants = np.zeros_like(self.lines)
+        self.constants, self.free = np.zeros_like(self.lines), constants
         self.share = _shares(model, params, day) if self.by_subcategory else None
 
     def _constants(self, params: Any) -> Tensor:
@@ -106,7 +110,8 @@ class _Sizes:
         lines = self.lines
         held = np.sum([_lines_by_size(panel, self.code) for panel in panels], 0)
         scale = lines.sum(1, keepdims=True) / held.sum(1, keepdims=True).clip(min=1)
-        self.constants = _log_ratios(lines, held * scale / np.exp(self.constants), self.nested)
+        if self.free:
+            self.constants = _log_ratios(lines, held * scale / np.exp(self.constants), self.nested)
         change = torch.from_numpy(on_grid(self.constants)).float()
         name = "size_constants" if self.by_subcategory else "category_level"
         new = {name: self.first + change}

@@ -5,7 +5,7 @@ What simulated moments find later (`pipeline`) is neutral here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from bundlegym.recommenders.profile import deal_share
 from bundlegym.recommenders.recency import last_bought_by_week
 from bundlegym.user_models.choice.config import THINNING
 from bundlegym.user_models.choice.estimation.item_shocks import no_shocks
+from bundlegym.user_models.choice.estimation.mechanisms import left_out
 from bundlegym.user_models.choice.estimation.state_dependence import state_dependence_share
 from bundlegym.user_models.choice.estimation.tail_tables import memory_tables, tail_tables
 from bundlegym.user_models.choice.estimation.trial_tables import trials_by_week
@@ -107,10 +108,14 @@ class _Choice:
 
     @staticmethod
     def of(
-        dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, coefficients: Coefficients
+        dataset: Dataset,
+        weeks: tuple[int, int],
+        shoppers: np.ndarray,
+        coefficients: Coefficients,
+        without: Collection[str],
     ) -> _Choice:
         preferences, marketing = (
-            Preferences.fit(dataset, weeks, shoppers),
+            Preferences.fit(dataset, weeks, shoppers, without),
             Marketing.of(dataset, weeks),
         )
         c = {name: value.numpy() for name, value in coefficients.leaves()}
@@ -149,24 +154,27 @@ def assemble(
     shortlist_size: int,
     seed: int,
     cache: FitCache,
+    without: Collection[str] = (),
 ) -> ChoiceParameters:
     """All parameters from the lines of `weeks`, with averages from `shoppers` (mask) and `coefficients` that
-    were fitted before."""
+    were fitted before; `without` some mechanisms (`mechanisms`)."""
     progress = cache.progress
     progress("user model: preferences, missions, incidence, quantity, basket size")
-    choice = _Choice.of(dataset, weeks, shoppers, coefficients)
+    choice = _Choice.of(dataset, weeks, shoppers, coefficients, without)
     preferences, marketing = choice.preferences, choice.marketing
     shortlist = preferences.shortlist(shortlist_size)
     frequency = shares_by_category(dataset, weeks, shoppers)
     trips = cache(
         "missions",
         _TripEffects,
-        lambda: _trip_effects(dataset, frequency, choice.effect, weeks, shoppers, seed),
+        lambda: _trip_effects(
+            dataset, frequency, choice.effect, weeks, shoppers, seed, "complementarity" not in without
+        ),
     )
     share, error = trips.complementarity.synergy_share.tolist()
     progress(f"user model: synergy is {share:.2f} (standard error {error:.2g}) of the log lift after taste")
     variants = cache(
-        "variants", FittedVariants, lambda: fit_variants(dataset, weeks, shoppers, shortlist_size)
+        "variants", FittedVariants, lambda: fit_variants(dataset, weeks, shoppers, shortlist_size, without)
     )
     estimate = cache(
         "coupons", _Estimate, lambda: _Estimate(as_tensor(np.array(coupon_effect(dataset, weeks, shoppers))))
@@ -227,7 +235,7 @@ def assemble(
         size_constants=SizeConstants(none),
         exploration=Exploration(torch.zeros(len(GRID)), torch.zeros(1)),
         variants=variants.variants,
-        long_tail=_long_tail(choice, shortlist, variants),
+        long_tail=_long_tail(choice, shortlist, variants, followed="variants" not in without),
         attribute_tastes=AttributeTastes(
             attribute_taste=as_tensor(choice.attribute_taste.astype(np.float32)),
             attribute=as_tensor(preferences.attribute),
@@ -251,6 +259,7 @@ def assemble(
             "quantity", Quantity, lambda: fit_quantity(dataset, weeks, shoppers, marketing.log_discount)
         ),
     )
+    parameters = left_out(parameters, without)
     outside = torch.from_numpy(choice.attraction @ one_hot_csr(preferences.subcategory)).float()
     new = gap_shares(dataset, weeks, shoppers) @ np.exp(coefficients.recency_of_new.numpy())
     rates = _log_size_rates(parameters, outside, torch.from_numpy(new).float(), weeks)
@@ -292,13 +301,13 @@ def _catalogue(dataset: Dataset, preferences: Preferences, frequency: PersonalFr
     )
 
 
-def _long_tail(choice: _Choice, shortlist: np.ndarray, variants: FittedVariants) -> LongTail:
+def _long_tail(choice: _Choice, shortlist: np.ndarray, variants: FittedVariants, followed: bool) -> LongTail:
     preferences, coefficients = choice.preferences, choice.coefficients
     remembered = np.exp(choice.log_share + float(coefficients.memory)) * (preferences.count > 0)
     np.put_along_axis(remembered, shortlist, 0.0, axis=1)
     own = np.exp(float(coefficients.preference) * preferences.log_unbought)
     line = variants.variants.product_line.numpy()
-    alone = choice.attraction * (1 - variants.followers.numpy()[line])
+    alone = choice.attraction * (1 - variants.followers.numpy()[line] * followed)
     return LongTail.of(
         {
             "tail_weight": np.column_stack([own, THINNING * remembered.sum(1)]),
@@ -347,12 +356,13 @@ def _trip_effects(
     weeks: tuple[int, int],
     shoppers: np.ndarray,
     seed: int,
+    complementary: bool,
 ) -> _TripEffects:
-    """Complementarity, and missions that explain the rest of the log lift."""
+    """Complementarity, if there is to be any, and missions that explain the rest of the log lift."""
     lift = category_synergy(dataset, frequency, weeks, LIFT_PSEUDO_COUNT, shoppers=shoppers)
     measured, error = synergy_share(dataset, frequency, effect, weeks, shoppers, seed)
     # At a half it explains all of the lift of either on the other.
-    share = float(np.clip(_told(measured, error), 0.0, 0.5))
+    share = float(np.clip(_told(measured, error), 0.0, 0.5)) * complementary
     synergy = share * np.where(np.eye(len(lift)) > 0, lift.clip(max=0), lift)
     # Each of two may have pulled the other, so synergy accounts for twice its size in their lift.
     common = lift - 2 * share * (lift - np.diag(np.diag(lift)))

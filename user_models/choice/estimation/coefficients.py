@@ -7,7 +7,8 @@ maximised.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -39,15 +40,21 @@ def fit_coefficients(
     epochs: int,
     seed: int,
     progress: Callable[[str], None],
+    without: Collection[str] = (),
+    fixed: Mapping[str, float] = MappingProxyType({}),
 ) -> Coefficients:
     """The coefficients from visits of `shoppers` (mask) in `weeks`; `requirements.check_requirements` says
-    whether these hold enough for it."""
-    data = ChoiceData.of(dataset, weeks, preference_end(weeks), shoppers, shortlist_size)
+    whether these hold enough for it. Preferences are counted `without` some mechanisms; coefficients of the
+    names in `fixed` are not fitted, but have these values."""
+    data = ChoiceData.of(dataset, weeks, preference_end(weeks), shoppers, shortlist_size, without)
     params = _start(data)
-    for value in params.tensors():
+    for name, number in fixed.items():
+        getattr(params, name).fill_(number)
+    free = [value for name, value in vars(params).items() if name not in fixed]
+    for value in free:
         value.requires_grad_()
     visits = len(data.shopper)
-    optimiser = torch.optim.Adam(params.tensors(), lr=_LEARNING_RATE)
+    optimiser = torch.optim.Adam(free, lr=_LEARNING_RATE)
     generator = torch.Generator().manual_seed(seed)
     batches = -(-visits // _BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _LEARNING_RATE, epochs * batches)

@@ -8,6 +8,7 @@ usual price and promotions brought.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,10 +67,6 @@ class Free:
     own_trend: Tensor
     price_unsteady: Tensor
 
-    def tensors(self) -> list[Tensor]:
-        """All of them."""
-        return list(vars(self).values())
-
 
 @dataclass(frozen=True)
 class ChoiceData:
@@ -115,13 +112,18 @@ class ChoiceData:
 
     @staticmethod
     def of(
-        dataset: Dataset, weeks: tuple[int, int], cut: int, shoppers: np.ndarray, shortlist_size: int
+        dataset: Dataset,
+        weeks: tuple[int, int],
+        cut: int,
+        shoppers: np.ndarray,
+        shortlist_size: int,
+        without: Collection[str] = (),
     ) -> ChoiceData:
         """Visits of `shoppers` (mask) in `weeks` from `cut` on, by tastes counted before; `needs` says how
         many there must be."""
         before, end = (weeks[0], cut), weeks[1]
         rows = visit_rows(dataset, (cut, end), shoppers)
-        taste = Preferences.fit(dataset, before, shoppers)
+        taste = Preferences.fit(dataset, before, shoppers, without)
         shortlist = taste.shortlist(shortlist_size)
         since = dataset.visits.groupby("shopper")["day"].diff().fillna(SIZE_GAP_EDGES[-1]).to_numpy()[rows]
         shopper, week, day = (

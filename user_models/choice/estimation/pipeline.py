@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from bundlegym.user_models.choice.estimation.item_shocks import (
     near_items,
     no_shocks,
 )
+from bundlegym.user_models.choice.estimation.mechanisms import fixed_coefficients
 from bundlegym.user_models.choice.estimation.substitution import SubstitutionMoment
 from bundlegym.user_models.choice.estimation.tail_tables import with_shocks
 from bundlegym.user_models.choice.parameters import (
@@ -33,7 +34,7 @@ from bundlegym.user_models.choice.parameters import (
 )
 from bundlegym.user_models.components.basket_size import GRID, BasketSize
 from bundlegym.user_models.components.incidence import Incidence
-from bundlegym.user_models.components.simulated_moments import match
+from bundlegym.user_models.components.simulated_moments import Moment, match
 from bundlegym.user_models.components.size_constants import match_sizes
 from bundlegym.user_models.components.trip_effects import DepartmentMoment, DepartmentTrips
 from bundlegym.user_models.components.windows import last_fifth
@@ -77,8 +78,9 @@ def fit_parameters(
     epochs: int,
     seed: int,
     cache: FitCache,
+    without: Collection[str] = (),
 ) -> ChoiceParameters:
-    """All parameters; `model_of` makes the model that simulates of them.
+    """All parameters; `model_of` makes the model that simulates of them, `without` some mechanisms.
 
     Raises:
         UserError: the log holds too little for a fit, or the fit ends in numbers that are not finite.
@@ -90,27 +92,50 @@ def fit_parameters(
         "coefficients",
         Coefficients,
         lambda: fit_coefficients(
-            dataset, weeks, shoppers, shortlist_size, epochs=epochs, seed=seed, progress=cache.progress
-        ),
+            dataset,
+            weeks,
+            shoppers,
+            shortlist_size,
+            epochs=epochs,
+            seed=seed,
+            progress=cache.progress,
+            without=without,
+            fixed=fixed_coefficients(without),
+        ),  # fmt: skip
     )
 
     def fit(
         weeks: tuple[int, int], unseen: Unseen, cache: FitCache, *, by_category: bool = False
     ) -> ChoiceParameters:
         params = assemble(
-            dataset, weeks, shoppers, coefficients, shortlist_size=shortlist_size, seed=seed, cache=cache
+            dataset,
+            weeks,
+            shoppers,
+            coefficients,
+            shortlist_size=shortlist_size,
+            seed=seed,
+            cache=cache,
+            without=without,
         ).changed(**dict(unseen.leaves()))
 
         def sizes() -> _Sizes:
             found = match_sizes(
-                model_of(params), dataset, weeks, shoppers, seed, by_category=by_category
+                model_of(params),
+                dataset,
+                weeks,
+                shoppers,
+                seed,
+                by_category=by_category,
+                constants="size_constants" not in without,
             ).params
             return _Sizes(found.basket_size, found.incidence, found.size_constants.size_constants)
 
         return params.changed(**dict(cache("sizes", _Sizes, sizes).leaves()))
 
     unseen = cache(
-        "unseen", Unseen, lambda: _find_unseen(model_of, fit, dataset, weeks, shoppers, seed, cache.progress)
+        "unseen",
+        Unseen,
+        lambda: _find_unseen(model_of, fit, dataset, weeks, shoppers, seed, cache.progress, without),
     )
     rest = float(np.exp(unseen.substitution.substitution.numpy()).mean())
     cache.progress(f"user model: beside an item its substitutes are bought {rest:.2f} times as often")
@@ -118,6 +143,8 @@ def fit_parameters(
     near = near_items(params, line_counts(dataset, weeks) > 0)
     rows = visit_rows(dataset, last_fifth(weeks), shoppers)
     some = rows[:: max(1, len(rows) // _VISITS)]
+    if "item_shocks" in without:
+        return check_finite("tables", params)
     shocks = draw_item_shocks(params, expected_lines(model_of(params), dataset, some, near), seed)
     return check_finite("tables", with_shocks(params.changed(item_shocks=shocks), shocks[REST]))
 
@@ -130,6 +157,7 @@ def _find_unseen(
     shoppers: np.ndarray,
     seed: int,
     progress: Callable[[str], None],
+    without: Collection[str],
 ) -> Unseen:
     """By a model of the first four fifths of the weeks, whose preferences have not seen the last fifth; no
     effect where these are too few for a model, or nobody bought anything in the last fifth. A constant of
@@ -155,12 +183,17 @@ def _find_unseen(
     department = model.params.catalogue.department_of_category[model.params.catalogue.category].numpy()
     n_departments = model.params.department_trips.department_spread.shape[1]
     every = logged_panel(dataset, weeks, known)
-    model = match(model, SubstitutionMoment(model.params, panel), *on_panel)
-    model = match(model, DepartmentMoment(every, department, n_departments), *on_panel)
-    # Trips for a department make more substitutes meet than met when g was found without them.
-    model = match(model, SubstitutionMoment(model.params, panel), *on_panel)
     bought = line_counts(dataset, first) > 0
-    model = match(model, ExplorationMoment(panel, bought), *on_panel)
+    moments: tuple[tuple[str, Callable[[ChoiceParameters], Moment[Any]]], ...] = (
+        ("substitution", lambda params: SubstitutionMoment(params, panel)),
+        ("department_trips", lambda params: DepartmentMoment(every, department, n_departments)),
+        # Trips for a department make more substitutes meet than met when g was found without them.
+        ("substitution", lambda params: SubstitutionMoment(params, panel)),
+        ("exploration", lambda params: ExplorationMoment(panel, bought)),
+    )
+    for name, moment in moments:
+        if name not in without:
+            model = match(model, moment(model.params), *on_panel)
     near = near_items(model.params, bought)
     panels = [panel] + [simulated_panel(model, later, known, seed + i) for i in range(_SIMULATIONS)]
     lines, *simulated = (lines_by_kind(one, near) for one in panels)

@@ -9,6 +9,7 @@ As many purchases fewer come by themselves, so that a product line sells no more
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,12 +50,16 @@ class FittedVariants(Parameters):
 
 
 def fit_variants(
-    dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, shortlist_size: int
+    dataset: Dataset,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    shortlist_size: int,
+    without: Collection[str] = (),
 ) -> FittedVariants:
     """From the baskets of `shoppers` (mask) in `weeks`. `follow_prob` is the chance that a further variant is
     drawn, which may be one that is in the basket already."""
     cut = part_end(weeks, _PREFERENCE_PART)
-    preferences, line = Preferences.fit(dataset, (weeks[0], cut), shoppers), product_lines(dataset)
+    preferences, line = Preferences.fit(dataset, (weeks[0], cut), shoppers, without), product_lines(dataset)
     group = np.zeros(line.max() + 1, dtype=np.int64)
     group[line] = preferences.subcategory
     pairs, lines = _pairs(dataset, (cut, weeks[1]), shoppers, preferences, shortlist_size, line)
