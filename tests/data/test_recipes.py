@@ -9,7 +9,7 @@ import pytest
 
 from bundlegym.data import clean, load_log
 from bundlegym.data.config import ReadOptions
-from bundlegym.data.mapping import read_columns_file, with_file_options
+from bundlegym.data.columns_file import read_columns_file, with_file_options
 
 RECIPES = Path(__file__).resolve().parents[2] / "examples" / "logs"
 
