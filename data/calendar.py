@@ -42,7 +42,7 @@ class Calendar:
         return (self.last - self.monday).days // 7 + 1
 
     def days(self, table: SideTable, ours: str) -> pd.Series:
-        """The dates of a column that says when, in the rows that are left; NaT for weeks that the log has not.
+        """The dates of a column that says when, in the rows that are left; NaT for weeks not in the log.
 
         Raises:
             UserError: the log cannot say which date is meant.

@@ -154,8 +154,8 @@ def inspect_log(
     beside = {ours: theirs for ours, theirs in given.items() if "." in ours}
     beside_log = with_pairs(stated.tables, parse_files(config.table), beside)
     table = open_table(log, config, header_words(mapping))
-    stated = {o: name for o, theirs in mapping.items() if (name := in_names(theirs, table.names))}
-    proposals = propose(table.beginning(SAMPLE_ROWS), config, stated)
+    named = {o: name for o, theirs in mapping.items() if (name := in_names(theirs, table.names))}
+    proposals = propose(table.beginning(SAMPLE_ROWS), config, named)
     while True:
         try:
             return _tried(log, table, config, proposals, mapping, beside_log)
@@ -313,8 +313,8 @@ def _campaigns(log: Log) -> str:
     records = log.campaigns
     used = "not known" if records.redemptions is None else f"{len(records.redemptions):,}"
     return (
-        f"coupons: {len(records.campaigns):,} campaigns to {records.members['shopper'].nunique():,} shoppers; "
-        f"coupons used: {used}"
+        f"coupons: {len(records.campaigns):,} campaigns to {records.members['shopper'].nunique():,} "
+        f"shoppers; coupons used: {used}"
     )
 
 

@@ -125,7 +125,7 @@ def _refuse_repeats(table: SideTable, frame: pd.DataFrame, key: list[str]) -> pd
     again = once.duplicated(key, keep=False)
     if again.any():
         row = once[again].sort_values(key, kind="stable").iloc[0]
-        names = ", ".join(table.columns[name].name if name in table.columns else name for name in key)
+        names = ", ".join(table.columns[name].name if name in table.columns else "day" for name in key)
         values = ", ".join(
             f"{value.date() if isinstance(value, pd.Timestamp) else value}" for value in row[key]
         )

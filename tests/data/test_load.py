@@ -60,6 +60,13 @@ def test_weeks_stand_in_for_dates(tmp_path: Path) -> None:
     assert "weeks but no dates" in loaded.assumptions["time"]
 
 
+def test_numbered_days_are_put_so_that_the_logs_own_weeks_begin_on_a_monday(tmp_path: Path) -> None:
+    days = "".join(f"a,{day},{(day + 1) // 7 + 1},x,1\n" for day in range(1, 30))
+    loaded = load_log(write(tmp_path / "sales.csv", "shopper,day,week,item,price\n" + days))
+    assert loaded.transactions["time"].iloc[0].day_name() == "Wednesday"
+    assert "taken as a Wednesday" in loaded.assumptions["time"]
+
+
 def test_ids_are_text_as_written(tmp_path: Path) -> None:
     loaded = load_log(
         write(tmp_path / "sales.csv", "shopper,time,item,price\n007,2024-01-01,00012,1\n7,2024-01-01,12,1\n")
