@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a wrong table and its message stand on one line)
 """Tables beside a log: right values of each, and one clear sentence for each kind of wrong one."""
 
 from __future__ import annotations
