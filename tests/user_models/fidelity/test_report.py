@@ -102,7 +102,7 @@ def test_shoppers_of_ones_own_are_judged(command, monkeypatch, tmp_path, capsys)
 
 
 def test_shoppers_that_break_the_contract_are_not_judged(command, monkeypatch, tmp_path):
-    wrong = REGULAR.replace("days=7", "days=-7")
+    wrong = REGULAR.replace("days=5", "days=-5")
     (tmp_path / "wrong_shoppers.py").write_text(wrong, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="--user-model wrong_shoppers:Regular"):
