@@ -135,7 +135,7 @@ def _understand_numbers(
         if len(signs) != 1:
             example = numbers[ours][2].unclear
             raise UserError(
-                f"{label}: column '{located[ours]}' {NUMBER_RULE}, but {example!r} may mean a fraction or "
+                f"{label}: column '{located[ours]}' {NUMBER_RULE}, but '{example}' may mean a fraction or "
                 "thousands; say --decimal . or --decimal ,"
             )
         (shown[ours],) = signs

@@ -43,7 +43,7 @@ def read_columns_file(path: Path) -> ColumnsFile:
     }
     for ours, theirs in content.items():
         if not isinstance(theirs, str):
-            raise UserError(f"{where}: '{ours}' must be a column's name in quotes, but is {theirs!r}")
+            raise UserError(f"{where}: '{ours}' must be a column's name in quotes, but is {theirs}")
     for name, source in tables.items():
         _checked_options(source.options, f"{where}, [{name}.options]")
     return ColumnsFile(content, _checked_options(options, where), tables)
@@ -71,6 +71,6 @@ def _checked_options(options: Any, where: str) -> dict[str, Any]:
         else:
             right = type(value) is type(default)
         if not right:
-            raise UserError(f"{where}: option '{name}' cannot be {value!r}")
+            raise UserError(f"{where}: option '{name}' cannot be {value}")
         checked[name] = value
     return checked
