@@ -22,7 +22,7 @@ def derive_time(lines: pd.DataFrame) -> tuple[pd.Series, str]:
     week, so that a split by weeks keeps everybody's last visits for tests.
     """
     if "day" in lines:
-        days = lines["day"] - lines["day"].min()
+        days = lines["day"] - np.floor(lines["day"].min())
         sentence = "the log numbers its days; the first one is taken as a Monday"
         if "week" in lines and (late := _days_before(days, lines["week"])):
             days = days + late
@@ -32,7 +32,7 @@ def derive_time(lines: pd.DataFrame) -> tuple[pd.Series, str]:
                 "weeks begin on a Monday"
             )
     elif "week" in lines:
-        days = (lines["week"] - lines["week"].min()) * 7
+        days = (lines["week"] - np.floor(lines["week"].min())) * 7
         sentence = "the log has weeks but no dates; a week's visits are all put on its Monday"
     else:
         visits = lines[["shopper", "basket"]].drop_duplicates()

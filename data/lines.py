@@ -149,9 +149,9 @@ def _sift_statuses(column: Column, sieve: Sieve, options: ReadOptions) -> None:
 
 
 def looks_like_events(texts: pd.Series) -> bool:
-    """Whether a column's distinct values are events, some sales and some not."""
-    words = set(texts.str.lower())
-    return bool(words & SALES and words & NO_SALES)
+    """Whether a column's distinct values are events, some of which are no sales, or none a sale."""
+    words = set(texts.str.lower()) - {""}
+    return bool(words & NO_SALES) and (bool(words & SALES) or words <= NO_SALES)
 
 
 def looks_like_statuses(texts: pd.Series) -> bool:
