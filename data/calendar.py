@@ -11,6 +11,8 @@ from bundlegym.data.side_tables import WHEN, SideTable
 from bundlegym.data.weeks import first_monday, week_of
 from bundlegym.errors import UserError
 
+#: Days since the first Monday of what has no date.
+NOWHERE = -(10**6)
 #: What a log that numbers its days, or its weeks, or has dates, calls its time.
 _DATES, _DAYS, _WEEKS = "dates", "numbers of days", "no days"
 
@@ -47,8 +49,21 @@ class Calendar:
         Raises:
             UserError: the log cannot say which date is meant.
         """
+        found = self._distinct(table, ours).to_numpy()
+        return pd.Series(found[table.columns[ours].codes[table.sieve.keep]])
+
+    def offsets(self, table: SideTable, ours: str) -> np.ndarray:
+        """(n,) int32, the same as days since the first Monday; `NOWHERE` for NaT."""
+        days = (self._distinct(table, ours) - self.monday).dt.days
+        found = days.where(days.abs() < -NOWHERE).fillna(NOWHERE).to_numpy(np.int32)
+        return found[table.columns[ours].codes[table.sieve.keep]]
+
+    def _distinct(self, table: SideTable, ours: str) -> pd.Series:
+        """The date of each distinct text of a column that says when."""
         column = table.columns[ours]
-        values = column.rows(table.sieve.keep)
+        used = np.zeros(len(column.values), dtype=bool)
+        used[column.codes[table.sieve.keep]] = True
+        values = column.values.where(used)
         if ours == "week" or (ours == "day" and self.kind == _DAYS) or self.kind == _DAYS:
             self._check_whole(values, table, ours)
         if ours == "week":
@@ -71,7 +86,7 @@ class Calendar:
         return values.dt.normalize()
 
     def _check_whole(self, values: pd.Series, table: SideTable, ours: str) -> None:
-        broken = (values % 1 != 0).to_numpy()
+        broken = (values % 1 > 0).to_numpy()
         if broken.any():
             raise UserError(
                 f"{table.label}: column '{table.columns[ours].name}' must hold whole numbers of "

@@ -144,8 +144,10 @@ def _read_lines(
     """
     where = located(mapping, LINE_COLUMNS, table.names)
     _require(where, table)
+    not_read: list[str] = []
     if dated := "time" in where:
         spare = ("day",) if keep_weeks else ("week", "day")
+        not_read = [ours for ours in spare if ours in where]
         where = {ours: theirs for ours, theirs in where.items() if ours not in spare}
     where |= _unmapped(table, where, options)
     raw, left_out = table.read(set(where.values()))
@@ -153,6 +155,7 @@ def _read_lines(
         raise UserError(f"{table.label}: it has no rows")
     columns, notes = understand(raw, where, options, table.label)
     del raw
+    notes |= {ours: f"not read, since the log has dates ({where['time']})" for ours in not_read}
     sieve = Sieve(np.ones(len(next(iter(columns.values())).codes), dtype=bool), dict(left_out), notes)
     sift_rows(columns, sieve, options, table.label)
     _require_rows(sieve, table)

@@ -171,8 +171,8 @@ def read_side_table(
     numbers = () if form.open else (*NUMBER_COLUMNS, *(TIME_COLUMNS if numbered_days else ()))
     times = () if form.open or numbered_days else TIME_COLUMNS
     columns, notes = understand(raw, where, own, label, numbers, times)
-    notes = {**table.notes, **notes}
-    sieve = Sieve(np.ones(raw.num_rows, dtype=bool), dict(left_out), notes)
+    sieve = Sieve(np.ones(raw.num_rows, dtype=bool), dict(left_out), {**table.notes, **notes})
+    del raw  # promotions of a large shop are tens of millions of rows
     sift_headers(columns, sieve)
     optional = ("display", "mailer", "kind", "unit_cost") if name != "costs" else ()
     for ours, column in columns.items():

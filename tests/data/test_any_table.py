@@ -458,10 +458,10 @@ class Sale:
 def slow_sales(rows: list[dict[str, str]], mapping: dict[str, str]) -> list[Sale]:
     """What a mapping means, by Python's own float and strptime; ValueError where it means nothing."""
     mapping = dict(mapping)
-    if "action" in rows[0] and "event" not in mapping and "action" not in mapping.values():
-        mapping["event"] = "action"
     if "time" in mapping:
         mapping.pop("day", None), mapping.pop("week", None)
+    if "action" in rows[0] and "event" not in mapping and "action" not in mapping.values():
+        mapping["event"] = "action"
     sales = []
     for row in rows:
         cell = {ours: row[theirs].strip() for ours, theirs in mapping.items()}
@@ -561,6 +561,8 @@ def try_mapping(seed: int, folder: Path) -> str:
     if {"time", "day", "week"} & set(mapping):
         first = min(sale.moment for sale in sales)
         assert sorted(hours) == pytest.approx(sorted(s.moment - first for s in sales)), (seed, mapping)
+    if "time" in mapping and "day" in mapping:
+        assert "not read" in log.assumptions["day"], (seed, mapping)
     try:
         cleaned, _ = clean(log, config)
     except UserError as error:

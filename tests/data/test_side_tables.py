@@ -57,6 +57,8 @@ def shares(log) -> dict[tuple[str, int], tuple[float, float]]:
             "item,store,week,display,mailer\ni1,a,31,0,H\ni1,b,31,3,0\ni1,a,32,7,A\ni2,b,32,0,A\n",
             {("i1", 1): (0.5, 0.5), ("i1", 2): (0.5, 0.5), ("i2", 2): (0, 0.5)},
         ),
+        ("item,week,mailer\ni1,31,F\ni2,31,A\ni3,31,0\n", {("i1", 1): (0, 1), ("i2", 1): (0, 1)}),
+        ("item,week,mailer\ni1,31,F\ni2,31,T\n", {("i2", 1): (0, 1)}),
         ("item,week,display\ni1,31,yes\ni2,31,no\ni3,31,\n", {("i1", 1): (1, 0)}),
         # Dates of one weekday are weeks from it; the second half of a week from Thursday lies in the next.
         ("item,time,mailer\ni1,2024-01-08,1\ni1,2024-01-15,1\n", {("i1", 2): (0, 1), ("i1", 3): (0, 1)}),
