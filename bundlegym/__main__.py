@@ -1,4 +1,4 @@
-"""`bundlegym train ...`, `... evaluate ...`, `... inspect ...`; also `python -m bundlegym ...`."""
+"""`bundlegym train ...`, `evaluate`, `fidelity`, `inspect`; also `python -m bundlegym ...`."""
 
 import importlib
 import sys
@@ -7,6 +7,7 @@ import sys
 COMMANDS = {
     "train": "bundlegym.evaluation.cli:train",
     "evaluate": "bundlegym.evaluation.cli:evaluate",
+    "fidelity": "bundlegym.evaluation.cli:fidelity",
     "inspect": "bundlegym.data.inspect_cli:inspect",
 }
 

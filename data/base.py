@@ -33,6 +33,8 @@ class Log:
         shoppers: `shopper` and any demographic columns, or None.
         promotions: `item`, `week`, `display`, `mailer` (share of stores in 0..1 that week), or None.
         campaigns: coupons that were sent out, or None.
+        costs: `item`, `first_day` (datetime), `unit_cost`: what a piece costs from that day to the item's
+            next row, or None. It wins over a cost in `items`.
         notes: sentences to print wherever results on this log are shown (licence, provenance, caveats).
         assumptions: name -> sentence, what the loader inferred, or assumed in place of a fact that the log
             does not state.
@@ -45,6 +47,7 @@ class Log:
     shoppers: pd.DataFrame | None = None
     promotions: pd.DataFrame | None = None
     campaigns: CampaignRecords | None = None
+    costs: pd.DataFrame | None = None
     notes: tuple[str, ...] = ()
     assumptions: dict[str, str] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
@@ -83,8 +86,8 @@ class Dataset:
         list_price: (n_items, n_weeks) float32, regular shelf price.
         shelf_price: (n_items, n_weeks) float32, what the shelf asked that week before coupons; at most
             `list_price`.
-        unit_cost: (n_items, n_weeks) float32, what a piece costs the shop: the log's own number in all weeks,
-            or where it has none a share of that week's list price.
+        unit_cost: (n_items, n_weeks) float32, what a piece costs the shop: the log's own number, of the week
+            where it says so, or where it has none a share of that week's list price.
         display, mailer: (n_items, n_weeks) float32 in 0..1, the share of stores that showed the item so.
         split: weeks and shoppers for fitting and for judging.
         report: what cleaning dropped and why, which assumptions stand in for missing facts, what is sold by

@@ -6,6 +6,7 @@ becomes of those rows is decided elsewhere.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 
 from bundlegym.data.config import ReadOptions
 from bundlegym.data.ids import is_nothing, read_ids
-from bundlegym.data.mapping import NUMBER_COLUMNS
+from bundlegym.data.mapping import NUMBER_COLUMNS, SAME_IDS, TIME_COLUMNS
 from bundlegym.data.numbers import NumberTexts, decimal_sign, strip_numbers, to_numbers
 from bundlegym.data.tables import distinct
 from bundlegym.data.times import known_zone, read_times, to_zone
@@ -23,6 +24,7 @@ from bundlegym.errors import UserError
 
 NUMBER_RULE = "must hold numbers like 2.49"
 TIME_RULE = "must hold dates like 2024-01-31 17:45"
+ID_RULE = "must hold ids as the shop writes them"
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,17 @@ class Column:
 
 
 def understand(
-    table: pa.Table, located: dict[str, str], options: ReadOptions, label: str
+    table: pa.Table,
+    located: dict[str, str],
+    options: ReadOptions,
+    label: str,
+    number_columns: Collection[str] = NUMBER_COLUMNS,
+    time_columns: Collection[str] = TIME_COLUMNS,
 ) -> tuple[dict[str, Column], dict[str, str]]:
     """Our name -> its column, and what was inferred about each.
+
+    Args:
+        number_columns, time_columns: those of our names that hold numbers, and else dates.
 
     Raises:
         UserError: a column has two meanings, or its ids are damaged.
@@ -70,24 +80,25 @@ def understand(
     for ours, theirs in located.items():
         raw = table[theirs]
         try:
-            if ours in NUMBER_COLUMNS:
+            if ours in number_columns:
                 if _is_number(raw.type):
                     columns[ours] = _typed(theirs, NUMBER_RULE, _to_floats(raw))
                 else:
                     texts, codes = _texts(raw)
                     numbers[ours] = texts, codes, strip_numbers(texts)
-            elif ours == "time":
+            elif ours in time_columns:
                 columns[ours], found = _time(raw, theirs, options)
-                notes |= {f"time, {key}": f"column '{theirs}': {text}" for key, text in found.items()}
+                notes |= {f"{ours}, {key}": f"column '{theirs}': {text}" for key, text in found.items()}
             else:
                 texts, codes = _texts(raw)
-                ids, found = read_ids(texts) if ours in ("shopper", "item", "basket") else (texts, {})
+                ids, found = read_ids(texts) if ours in SAME_IDS else (texts, {})
                 notes |= {f"{ours}, {key}": f"column '{theirs}': {text}" for key, text in found.items()}
                 nothing = is_nothing(ids).to_numpy()
                 bad = np.zeros(len(ids), dtype=bool)
                 columns[ours] = Column(theirs, "", ids.mask(nothing, ""), texts, nothing, bad, codes)
         except ValueError as error:
-            raise UserError(f"{label}: column '{theirs}' {_rule(ours)}, but {error}") from error
+            rule = TIME_RULE if ours in time_columns else NUMBER_RULE if ours in number_columns else ID_RULE
+            raise UserError(f"{label}: column '{theirs}' {rule}, but {error}") from error
     notes |= _understand_numbers(numbers, located, options, columns, label)
     return columns, notes
 
@@ -124,7 +135,7 @@ def _understand_numbers(
         if len(signs) != 1:
             example = numbers[ours][2].unclear
             raise UserError(
-                f"{label}: column '{located[ours]}' {NUMBER_RULE}, but {example!r} may mean a fraction or "
+                f"{label}: column '{located[ours]}' {NUMBER_RULE}, but '{example}' may mean a fraction or "
                 "thousands; say --decimal . or --decimal ,"
             )
         (shown[ours],) = signs
@@ -176,9 +187,3 @@ def _is_number(kind: pa.DataType) -> bool:
 
 def _to_floats(raw: pa.ChunkedArray) -> pd.Series:
     return pd.Series(pc.cast(raw, pa.float64(), safe=False).to_numpy().copy())
-
-
-def _rule(ours: str) -> str:
-    if ours == "time":
-        return TIME_RULE
-    return NUMBER_RULE if ours in NUMBER_COLUMNS else "must hold ids as the shop writes them"

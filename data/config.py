@@ -121,13 +121,18 @@ class DataConfig(ReadOptions):
     packed, a folder."""
 
     columns: Path | None = None
-    """TOML file of lines like `shopper = "customer_no"`: our name, then yours; and `[options]` of reading."""
+    """TOML file of lines like `shopper = "customer_no"`: our name, then yours; `[options]` of reading; and
+    tables beside the log."""
 
     map: tuple[str, ...] = ()
     """Pairs like `shopper=customer_no`; they win over those in `columns`."""
 
     items_file: Path | None = None
     """Table with a row an item: item, and any of name, department, brand, unit_cost."""
+
+    table: tuple[str, ...] = ()
+    """Tables beside the log, as NAME=FILE: items, shoppers, promotions, campaigns, members, coupons,
+    redemptions, costs, stock, stores; their columns as --map promotions.item=NAME, or in `columns`."""
 
     min_purchases: int = 50
     """Least number of purchase lines for an item to enter the catalogue."""

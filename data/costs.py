@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.data.catalogue import called
+from bundlegym.data.weeks import days_since
 from bundlegym.errors import UserError
 
 #: Gross margin as a share of sales, by a word in the department's name; the first that fits counts.
@@ -48,7 +49,10 @@ MOST_ERRORS = 0.05
 
 
 def unit_costs(
-    items: pd.DataFrame, list_price: np.ndarray, gross_margin: float | None = None
+    items: pd.DataFrame,
+    list_price: np.ndarray,
+    gross_margin: float | None = None,
+    logged: np.ndarray | None = None,
 ) -> tuple[np.ndarray, dict[str, str]]:
     """Unit cost by item and week, and the assumption made where the log has none.
 
@@ -56,10 +60,11 @@ def unit_costs(
         items: `department`, and `unit_cost` (NaN where unknown).
         list_price: (n_items, n_weeks).
         gross_margin: share of list price in [0, 0.9], instead of the table by department.
+        logged: (n_items, n_weeks) costs by week, NaN where unknown, which win over those of `items`.
 
     Returns:
         Cost in the log's currency, (n_items, n_weeks) float32; and `{}` or `{"unit_cost": sentence}`. A cost
-        that the log gives is the same in all weeks. An assumed one is list price of the week x (1 - margin):
+        of `items` is the same in all weeks. An assumed one is list price of the week x (1 - margin):
         where the price of a piece moves because another weight lay on the scales, the cost moves along. The
         margins are shares of realised sales, promotions included, so that costs from list prices err upwards
         and margins earned come out on the low side.
@@ -69,12 +74,34 @@ def unit_costs(
     """
     if gross_margin is not None and not 0 <= gross_margin <= GREATEST_MARGIN:
         raise UserError(f"gross_margin must be a share from 0 to {GREATEST_MARGIN}, but is {gross_margin}")
-    known = items["unit_cost"].to_numpy(np.float64)[:, None]
+    known = np.broadcast_to(items["unit_cost"].to_numpy(np.float64)[:, None], list_price.shape)
+    if logged is not None:
+        known = np.where(np.isnan(logged), known, logged)
     margin = items["department"].map(_margin_of) if gross_margin is None else gross_margin
     share = np.broadcast_to(margin, len(items))[:, None]
     costs = np.where(np.isnan(known), list_price * (1 - share), known).astype(np.float32)
-    unknown = int(np.isnan(known).sum())
+    unknown = int(np.isnan(known).any(1).sum())
     return costs, {"unit_cost": _sentence(unknown, len(items), gross_margin)} if unknown else {}
+
+
+def weekly_costs(costs: pd.DataFrame, item_ids: np.ndarray, origin: pd.Timestamp, n_weeks: int) -> np.ndarray:
+    """(n_items, n_weeks) mean over a week's days of the cost that counts on each; NaN without any.
+
+    A cost counts from its day to the item's next one; the item's first also counts before.
+
+    Args:
+        costs: `item` (the log's ids), `first_day`, `unit_cost`; one row an item and day.
+        origin: the first day of week 0.
+    """
+    rows = costs[costs["item"].isin(item_ids)].sort_values("first_day", kind="stable")
+    daily = np.full((len(item_ids), 7 * n_weeks), np.nan)
+    day = days_since(rows["first_day"], origin).to_numpy()
+    inside = day < 7 * n_weeks
+    place = pd.Index(item_ids).get_indexer(rows["item"])[inside]
+    # Of several costs from before the log, the latest is assigned last.
+    daily[place, day[inside].clip(0)] = rows["unit_cost"].to_numpy(np.float64)[inside]
+    filled = pd.DataFrame(daily).ffill(axis=1).bfill(axis=1).to_numpy()
+    return filled.reshape(len(item_ids), n_weeks, 7).mean(axis=2)
 
 
 def margin_errors(items: pd.DataFrame, list_price: np.ndarray, unit_cost: np.ndarray) -> list[dict]:

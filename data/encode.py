@@ -12,7 +12,7 @@ from bundlegym.data.campaigns import encode_campaigns
 from bundlegym.data.catalogue import describe_items, price_lines, price_tables, promotion_tables, select_items
 from bundlegym.data.clean import clean
 from bundlegym.data.config import DataConfig
-from bundlegym.data.costs import margin_errors, unit_costs
+from bundlegym.data.costs import margin_errors, unit_costs, weekly_costs
 from bundlegym.data.sold_by_weight import weighed_items, weighed_report
 from bundlegym.data.split import check_size, split
 from bundlegym.data.weeks import days_since, first_monday, week_of
@@ -45,7 +45,8 @@ def build_dataset(log: Log, config: DataConfig) -> Dataset:
     items = describe_items(item_ids, log.items)
     items["list_price"] = lines.groupby("item")["list_price"].median().to_numpy()
     list_price, shelf_price, sold = price_tables(lines, price_lines(items), n_weeks)
-    unit_cost, cost_assumption = unit_costs(items, list_price, config.gross_margin)
+    logged = None if log.costs is None else weekly_costs(log.costs, item_ids, origin, n_weeks)
+    unit_cost, cost_assumption = unit_costs(items, list_price, config.gross_margin, logged)
     items = items.drop(columns="unit_cost").assign(weighed=weighed_items(lines))
     display, mailer = promotion_tables(
         _encode_promotions(promotions, item_ids, n_weeks), len(item_ids), n_weeks

@@ -22,10 +22,17 @@ def derive_time(lines: pd.DataFrame) -> tuple[pd.Series, str]:
     week, so that a split by weeks keeps everybody's last visits for tests.
     """
     if "day" in lines:
-        days = lines["day"] - lines["day"].min()
+        days = lines["day"] - np.floor(lines["day"].min())
         sentence = "the log numbers its days; the first one is taken as a Monday"
+        if "week" in lines and (late := _days_before(days, lines["week"])):
+            days = days + late
+            weekday = (ORIGIN + pd.Timedelta(days=late)).day_name()
+            sentence = (
+                f"the log numbers its days; the first one is taken as a {weekday}, so that the log's own "
+                "weeks begin on a Monday"
+            )
     elif "week" in lines:
-        days = (lines["week"] - lines["week"].min()) * 7
+        days = (lines["week"] - np.floor(lines["week"].min())) * 7
         sentence = "the log has weeks but no dates; a week's visits are all put on its Monday"
     else:
         visits = lines[["shopper", "basket"]].drop_duplicates()
@@ -38,6 +45,16 @@ def derive_time(lines: pd.DataFrame) -> tuple[pd.Series, str]:
             "visits mean nothing"
         )
     return ORIGIN + pd.to_timedelta(days, unit="D"), sentence
+
+
+def _days_before(days: pd.Series, week: pd.Series) -> int:
+    """How many days of the first week lie before day 0 where calendar weeks are most like `week`."""
+    pairs = pd.DataFrame({"day": days, "week": week}).drop_duplicates()
+
+    def alike(late: int) -> int:
+        return int(pairs.groupby([(pairs["day"] + late) // 7, "week"]).size().groupby(level=0).max().sum())
+
+    return max(range(7), key=alike)
 
 
 def derive_basket(lines: pd.DataFrame) -> tuple[pd.Series, str]:

@@ -27,7 +27,7 @@ def read_ids(values: pd.Series) -> tuple[pd.Series, dict[str, str]]:
     rounded = values.str.fullmatch(r"\d(?:[.,]\d+)?[eE]\+\d+")
     if rounded.any():
         raise ValueError(
-            f"{values[rounded].iloc[0]!r} is an id that a spreadsheet has rounded: its digits are lost; "
+            f"'{values[rounded].iloc[0]}' is an id that a spreadsheet has rounded: its digits are lost; "
             "export the file again with this column as text"
         )
     pointed = values.str.fullmatch(r"-?\d+\.0+")

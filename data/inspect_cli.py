@@ -30,6 +30,9 @@ class InspectConfig(ReadOptions):
     items_file: Path | None = None
     """Table with a row an item: item, and any of name, department, brand, unit_cost."""
 
+    table: tuple[str, ...] = ()
+    """Tables beside the log, as NAME=FILE; see `train.py --help`."""
+
     min_purchases: int = DataConfig.min_purchases
     """Least number of purchase lines for an item to enter the catalogue."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -13,12 +14,14 @@ import pandas as pd
 
 from bundlegym.data.base import Log
 from bundlegym.data.clean import clean
+from bundlegym.data.columns_file import ColumnsFile, read_columns_file, with_file_options
 from bundlegym.data.config import DataConfig, ReadOptions
 from bundlegym.data.encode import build_dataset
 from bundlegym.data.files import sources
 from bundlegym.data.load import load_log
-from bundlegym.data.mapping import full_mapping, header_words, in_names, read_columns_file, with_file_options
+from bundlegym.data.mapping import full_mapping, header_words, in_names, parse_pairs
 from bundlegym.data.propose import Proposal, propose
+from bundlegym.data.side_tables import TableSource, parse_files, with_pairs
 from bundlegym.data.tables import Table, open_table
 from bundlegym.data.weeks import first_monday, week_of
 from bundlegym.errors import UserError
@@ -52,6 +55,7 @@ class Inspection:
         support: what the log can and cannot support.
         test_visits: visits in the weeks that are kept for tests.
         notes: every inference and assumption.
+        tables: those beside the log.
     """
 
     label: str
@@ -63,6 +67,7 @@ class Inspection:
     support: list[str]
     test_visits: int
     notes: dict[str, str]
+    tables: dict[str, TableSource]
 
     def as_json(self) -> dict[str, Any]:
         lines = self.log.transactions
@@ -77,7 +82,8 @@ class Inspection:
             "first_day": str(lines["time"].min().date()),
             "last_day": str(lines["time"].max().date()),
             "mapping": {proposal.ours: proposal.theirs for proposal in self.proposals},
-            "notes": [f"{name}: {sentence}" for name, sentence in self.notes.items()],
+            "notes": [f"{name}: {text}" for name, text in self.notes.items() if not _of_table(name)],
+            "tables": {_of_table(name): text for name, text in self.notes.items() if _of_table(name)},
             "dropped": {row["reason"]: row["lines"] for row in self.cleaning["dropped"] if row["lines"]},
             "support": self.support,
             "error": self.trouble or None,
@@ -92,7 +98,8 @@ class Inspection:
             for field in fields(ReadOptions)
             if (value := getattr(self.options, field.name)) != field.default
         ]
-        return "\n".join([*pairs, *(["", "[options]", *chosen] if chosen else [])]) + "\n"
+        tables = [line for name, source in self.tables.items() for line in ("", *_table_toml(name, source))]
+        return "\n".join([*pairs, *(["", "[options]", *chosen] if chosen else []), *tables]) + "\n"
 
     def as_text(self) -> str:
         """The page for a terminal."""
@@ -105,6 +112,9 @@ class Inspection:
         cleaning = self.cleaning
         lines += ["", f"{cleaning['lines_before']:,} lines, of which {cleaning['lines_after']:,} are usable"]
         lines += [f"  left out {lines_:,}: {reason}" for reason, lines_ in facts["dropped"].items()]
+        if facts["tables"]:
+            lines += ["", "Tables beside the log"]
+            lines += [f"  {name:14} {text}" for name, text in facts["tables"].items()]
         lines += ["", "Found and assumed"]
         lines += [f"  {note}" for note in facts["notes"]]
         lines += [
@@ -137,21 +147,18 @@ def inspect_log(
     """
     log, others = _log_first(files)
     config = replace(config, log=str(log), join=(*config.join, *map(str, others)))
-    pairs: dict[str, str] = {}
-    if config.columns is not None:
-        pairs, found = read_columns_file(config.columns)
-        config = with_file_options(config, found)
-    given = {}
-    for pair in config.map:
-        ours, _, theirs = pair.partition("=")
-        given[ours.strip()] = theirs
-    mapping = full_mapping({**pairs, **given})
+    stated = read_columns_file(config.columns) if config.columns is not None else ColumnsFile({}, {}, {})
+    config = with_file_options(config, stated.options)
+    given = parse_pairs(config.map)
+    mapping = full_mapping({**stated.pairs, **{o: t for o, t in given.items() if "." not in o}})
+    beside = {ours: theirs for ours, theirs in given.items() if "." in ours}
+    beside_log = with_pairs(stated.tables, parse_files(config.table), beside)
     table = open_table(log, config, header_words(mapping))
-    stated = {o: name for o, theirs in mapping.items() if (name := in_names(theirs, table.names))}
-    proposals = propose(table.beginning(SAMPLE_ROWS), config, stated)
+    named = {o: name for o, theirs in mapping.items() if (name := in_names(theirs, table.names))}
+    proposals = propose(table.beginning(SAMPLE_ROWS), config, named)
     while True:
         try:
-            return _tried(log, table, config, proposals, mapping)
+            return _tried(log, table, config, proposals, mapping, beside_log)
         except UserError as error:
             config = _answered(error, config, ask)
 
@@ -168,10 +175,15 @@ def _answered(error: UserError, config: DataConfig, ask: Callable[[str], str] | 
 
 
 def _tried(
-    path: Path, table: Table, config: DataConfig, proposals: list[Proposal], mapping: dict[str, str]
+    path: Path,
+    table: Table,
+    config: DataConfig,
+    proposals: list[Proposal],
+    mapping: dict[str, str],
+    beside_log: dict[str, TableSource],
 ) -> Inspection:
     pairs = {**{p.ours: p.theirs for p in proposals}, **mapping}
-    raw = load_log(path, pairs, items_path=config.items_file, options=config)
+    raw = load_log(path, pairs, items_path=config.items_file, tables=beside_log, options=config)
     log, cleaning = clean(raw, config)
     visits = log.transactions.drop_duplicates(["shopper", "basket"])
     weeks = _weeks(log.transactions)
@@ -189,8 +201,37 @@ def _tried(
             trouble = str(worse)
     support = _support(log, int(weeks.max()) + 1, len(visits), config)
     return Inspection(
-        str(path), config, proposals, log, cleaning, trouble, support, test_visits, {**table.notes, **notes}
+        str(path),
+        config,
+        proposals,
+        log,
+        cleaning,
+        trouble,
+        support,
+        test_visits,
+        {**table.notes, **notes},
+        beside_log,
     )
+
+
+def _of_table(note: str) -> str:
+    """The table that a note of the name `note` says was read, or ""."""
+    return note.removeprefix("table ") if note.startswith("table ") else ""
+
+
+def _table_toml(name: str, source: TableSource) -> list[str]:
+    """The lines of a columns file for a table beside the log."""
+    pairs = {"file": source.file, **source.pairs}
+    lines = [f"[{name}]", *(f"{_key(ours)} = {json.dumps(theirs)}" for ours, theirs in pairs.items())]
+    for key, content in (("received", source.received), ("options", source.options)):
+        if content:
+            parts = ", ".join(f"{_key(ours)} = {json.dumps(value)}" for ours, value in content.items())
+            lines.append(f"{key} = {{ {parts} }}")
+    return lines
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else json.dumps(name)
 
 
 def _log_first(files: list[Path]) -> tuple[Path, list[Path]]:
@@ -240,7 +281,43 @@ def _support(log: Log, weeks: int, visits: int, config: DataConfig) -> list[str]
         + ("" if several >= 0.2 else "; too few to learn what goes together"),
         f"prices: {moved:.0%} of the items change their price, {cut:.0%} of the lines are below list price"
         + ("" if moved >= 0.1 else "; too few to learn answers to prices"),
-        "promotions: " + ("logged" if log.promotions is not None else "no display or mailer records"),
+        _promotions(log),
+        _campaigns(log),
+        "costs: " + ("given" if _has_costs(log) else "none, so margins are taken by department"),
+        "shoppers: "
+        + (
+            f"{', '.join(map(str, log.shoppers.columns.drop('shopper')))} known"
+            if log.shoppers is not None
+            else "nothing known but what they buy"
+        ),
         f"test split: {weeks:,} weeks"
         + ("" if weeks >= 8 else "; too few for more than a look, as tests keep the last weeks"),
     ]
+
+
+def _promotions(log: Log) -> str:
+    if log.promotions is None:
+        return "promotions: no display or mailer records"
+    if log.promotions.empty:
+        return "promotions: nothing was displayed or mailed; no answers to promotions can be learned"
+    told = [
+        f"{way} of {log.promotions.loc[log.promotions[way] > 0, 'item'].nunique():,} items"
+        for way in ("display", "mailer")
+    ]
+    return f"promotions: {', '.join(told)} in {log.promotions['week'].nunique():,} weeks"
+
+
+def _campaigns(log: Log) -> str:
+    if log.campaigns is None:
+        return "coupons: no campaigns"
+    records = log.campaigns
+    used = "not known" if records.redemptions is None else f"{len(records.redemptions):,}"
+    return (
+        f"coupons: {len(records.campaigns):,} campaigns to {records.members['shopper'].nunique():,} "
+        f"shoppers; coupons used: {used}"
+    )
+
+
+def _has_costs(log: Log) -> bool:
+    known = log.items is not None and "unit_cost" in log.items and log.items["unit_cost"].notna().any()
+    return log.costs is not None or bool(known)

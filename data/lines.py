@@ -75,7 +75,7 @@ def sift_rows(columns: dict[str, Column], sieve: Sieve, options: ReadOptions, la
         _sift_events(columns["event"], sieve, options)
     if "status" in columns and options.statuses != ("all",):
         _sift_statuses(columns["status"], sieve, options)
-    _sift_headers(columns, sieve)
+    sift_headers(columns, sieve)
     needed = ["shopper", "item", "time", "week", "day", "price_paid", "amount", "quantity"]
     if "time" in columns:
         needed = [name for name in needed if name not in ("week", "day")]
@@ -91,10 +91,10 @@ def sift_rows(columns: dict[str, Column], sieve: Sieve, options: ReadOptions, la
         if options.bad_lines == "drop":
             sieve.drop(bad, f"{_word(name)} that cannot be read")
         else:
-            _refuse(column, bad & sieve.keep, label)
+            refuse_unreadable(column, bad & sieve.keep, label)
 
 
-def _sift_headers(columns: dict[str, Column], sieve: Sieve) -> None:
+def sift_headers(columns: dict[str, Column], sieve: Sieve) -> None:
     """Leave out rows in which most columns hold their own names."""
     once = {column.name: column for column in columns.values()}
     hits = np.zeros(len(sieve.keep), dtype=np.int16)
@@ -104,7 +104,8 @@ def _sift_headers(columns: dict[str, Column], sieve: Sieve) -> None:
     sieve.drop(hits > max(1, len(once) / 2), "header that comes again")
 
 
-def _refuse(column: Column, bad: np.ndarray, label: str) -> None:
+def refuse_unreadable(column: Column, bad: np.ndarray, label: str) -> None:
+    """Raise `UserError` where any row is `bad`, with their count and the first of them."""
     if bad.any():
         row = int(bad.argmax())
         raise UserError(
@@ -148,9 +149,9 @@ def _sift_statuses(column: Column, sieve: Sieve, options: ReadOptions) -> None:
 
 
 def looks_like_events(texts: pd.Series) -> bool:
-    """Whether a column's distinct values are events, some sales and some not."""
-    words = set(texts.str.lower())
-    return bool(words & SALES and words & NO_SALES)
+    """Whether a column's distinct values are events, some of which are no sales, or none a sale."""
+    words = set(texts.str.lower()) - {""}
+    return bool(words & NO_SALES) and (bool(words & SALES) or words <= NO_SALES)
 
 
 def looks_like_statuses(texts: pd.Series) -> bool:

@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.data.base import Log
+from bundlegym.data.calendar import calendar_of
 from bundlegym.data.columns import Column, understand
+from bundlegym.data.columns_file import ColumnsFile, read_columns_file, with_file_options
 from bundlegym.data.config import ReadOptions
 from bundlegym.data.fill import derive_basket, derive_list_price, derive_time
 from bundlegym.data.lines import (
@@ -36,10 +38,10 @@ from bundlegym.data.mapping import (
     full_mapping,
     header_words,
     located,
-    read_columns_file,
-    with_file_options,
 )
+from bundlegym.data.records import read_records
 from bundlegym.data.schema import check_log
+from bundlegym.data.side_tables import TableSource, file_options, with_pairs
 from bundlegym.data.tables import Table, distinct, open_table
 from bundlegym.errors import UserError
 
@@ -63,6 +65,7 @@ def load_log(
     *,
     columns_file: Path | None = None,
     items_path: Path | None = None,
+    tables: Mapping[str, Path | str | TableSource] | None = None,
     name: str | None = None,
     options: ReadOptions | None = None,
 ) -> Log:
@@ -77,9 +80,12 @@ def load_log(
     Args:
         path: the transactions. Item columns (`name`, `department`, `category`, `subcategory`, `brand`,
             `unit_cost`) may stand here too; an item's first row counts.
-        columns: our name -> the file's name; wins over `columns_file`.
-        columns_file: a TOML file of such pairs, and of `[options]`, which count where `options` has none.
+        columns: our name -> the file's name; wins over `columns_file`. `promotions.item` is the column `item`
+            of the table `promotions`.
+        columns_file: a TOML file of such pairs, of `[options]`, which count where `options` has none, and of
+            tables beside the log (`side_tables`).
         items_path: a table with a row an item, under the same mapping.
+        tables: name -> file, or file and mapping, of tables beside the log; wins over `columns_file`.
         name: what to call the log; the file's name by default.
         options: how to read what the file does not say about itself.
 
@@ -89,24 +95,38 @@ def load_log(
     """
     path = Path(path)
     options = options or ReadOptions()
-    pairs: dict[str, str] = {}
-    if columns_file is not None:
-        pairs, found = read_columns_file(columns_file)
-        options = with_file_options(options, found)
-    mapping = full_mapping({**pairs, **(columns or {})})
+    stated = read_columns_file(columns_file) if columns_file is not None else ColumnsFile({}, {}, {})
+    options = with_file_options(options, stated.options)
+    pairs = {**stated.pairs, **(columns or {})}
+    mapping = full_mapping({ours: theirs for ours, theirs in pairs.items() if "." not in ours})
+    beside = {ours: theirs for ours, theirs in pairs.items() if "." in ours}
+    sources = with_pairs(stated.tables, tables or {}, beside)
+    if items_path and "items" in sources:
+        raise UserError("the items are given twice: by --items-file and as the table items")
     wanted = header_words(mapping)
     table = open_table(path, options, wanted)
-    items_table = open_table(Path(items_path), options, wanted) if items_path else None
-    tables = [table, *([items_table] if items_table else [])]
-    check_mapping(mapping, {part.label: part.names for part in tables})
+    of_items = sources.get("items", TableSource(str(items_path)) if items_path else None)
+    items_table = _open_items(of_items, path, options, wanted) if of_items else None
+    found = [table, *([items_table] if items_table else [])]
+    check_mapping(mapping, {part.label: part.names for part in found})
 
-    lines, sieve = _read_lines(table, mapping, options)
+    lines, sieve, dated = _read_lines(table, mapping, options, keep_weeks=bool(set(sources) - {"items"}))
     notes = {**table.notes, **sieve.notes}
+    calendar = calendar_of(lines, dated)
     _fill(lines, notes, options)
+    transactions = lines[[column for column in _KEPT if column in lines]]
+    items = _read_items(table, items_table, of_items, mapping, options, notes)
+    records = read_records(sources, path, options, transactions, calendar)
+    notes |= {f"table {name}": sentence for name, sentence in records.told.items()} | records.notes
     log = Log(
         name=name or path.name,
-        transactions=lines[[column for column in _KEPT if column in lines]],
-        items=_read_items(table, items_table, mapping, options, notes),
+        transactions=transactions,
+        items=items,
+        shoppers=records.shoppers,
+        promotions=records.promotions,
+        campaigns=records.campaigns,
+        costs=records.costs,
+        notes=records.remarks,
         assumptions=notes,
         dropped=sieve.dropped,
     )
@@ -114,18 +134,28 @@ def load_log(
     return log
 
 
-def _read_lines(table: Table, mapping: Mapping[str, str], options: ReadOptions) -> tuple[pd.DataFrame, Sieve]:
-    """The rows that are sales, under our names, with one price a unit."""
+def _read_lines(
+    table: Table, mapping: Mapping[str, str], options: ReadOptions, *, keep_weeks: bool
+) -> tuple[pd.DataFrame, Sieve, bool]:
+    """The rows that are sales, under our names, with one price a unit; and whether they have dates.
+
+    Args:
+        keep_weeks: read the log's own weeks beside its dates, since other tables may count in them.
+    """
     where = located(mapping, LINE_COLUMNS, table.names)
     _require(where, table)
-    if "time" in where:
-        where = {ours: theirs for ours, theirs in where.items() if ours not in ("week", "day")}
+    not_read: list[str] = []
+    if dated := "time" in where:
+        spare = ("day",) if keep_weeks else ("week", "day")
+        not_read = [ours for ours in spare if ours in where]
+        where = {ours: theirs for ours, theirs in where.items() if ours not in spare}
     where |= _unmapped(table, where, options)
     raw, left_out = table.read(set(where.values()))
     if raw.num_rows == 0:
         raise UserError(f"{table.label}: it has no rows")
     columns, notes = understand(raw, where, options, table.label)
     del raw
+    notes |= {ours: f"not read, since the log has dates ({where['time']})" for ours in not_read}
     sieve = Sieve(np.ones(len(next(iter(columns.values())).codes), dtype=bool), dict(left_out), notes)
     sift_rows(columns, sieve, options, table.label)
     _require_rows(sieve, table)
@@ -146,7 +176,7 @@ def _read_lines(table: Table, mapping: Mapping[str, str], options: ReadOptions) 
     _require_rows(sieve, table)
     lines = _without_guests(lines, options, sieve)
     _require_rows(sieve, table)
-    return _with_unit_prices(lines, options, sieve.notes), sieve
+    return _with_unit_prices(lines, options, sieve.notes), sieve, dated
 
 
 def _unmapped(table: Table, where: Mapping[str, str], options: ReadOptions) -> dict[str, str]:
@@ -246,6 +276,12 @@ def _fill(lines: pd.DataFrame, notes: dict[str, str], options: ReadOptions) -> N
     """Add to `lines` what they lack, and to `notes` what is assumed by that."""
     if text := gaps(lines["time"]):
         notes["gap"] = text
+    if "store" in lines:
+        notes["store"] = (
+            f"{lines['store'].nunique():,} stores; "
+            + ("a receipt number counts within its store, and " if "basket" in lines else "")
+            + "nothing else reads the store of a line"
+        )
     if "basket" in lines:
         if "store" in lines:
             lines["basket"] = lines["store"].astype("str") + " " + lines["basket"].astype("str")
@@ -291,19 +327,29 @@ def _require_rows(sieve: Sieve, table: Table) -> None:
 def _read_items(
     table: Table,
     items_table: Table | None,
+    source: TableSource | None,
     mapping: Mapping[str, str],
     options: ReadOptions,
     notes: dict[str, str],
 ) -> pd.DataFrame | None:
-    if items_table is None:
+    if items_table is None or source is None:
         if len(located(mapping, ITEM_COLUMNS, table.names)) == 1:
             return None
         return _items_of(table, mapping, options, notes).drop_duplicates("item", ignore_index=True)
     # An items file may call its key 'item' though the log's is mapped to another name.
     own = {key: value for key, value in mapping.items() if key != "item" or value in items_table.names}
+    own |= source.pairs
     if "item" not in located(own, ITEM_COLUMNS, items_table.names):
         raise UserError(f"{items_table.label}: no column 'item'; it has: {', '.join(items_table.names)}")
-    return _items_of(items_table, own, options, notes)
+    return _items_of(items_table, own, file_options(source, options), notes)
+
+
+def _open_items(source: TableSource, log: Path, options: ReadOptions, wanted: set[str]) -> Table:
+    """The items' own table, whose mapping is that of the log where it has none of its own."""
+    names = {*wanted, *source.pairs.values()}
+    table = open_table(source.path(log), file_options(source, options), names)
+    check_mapping(source.pairs, {table.label: table.names})
+    return table
 
 
 def _items_of(

@@ -1,27 +1,26 @@
-"""Whose column is whose: our names, the file's names, and the TOML files that say both."""
+"""Whose column is whose: our names and the file's names."""
 
 from __future__ import annotations
 
-import dataclasses
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from pathlib import Path
-from typing import Any, TypeVar
 
-from bundlegym.data.config import ReadOptions
 from bundlegym.errors import UserError
 
 #: Columns of a line that are ids; those that are numbers; and the rest.
 ID_COLUMNS = ("shopper", "item", "basket", "store")
 NUMBER_COLUMNS = (
     "price_paid", "amount", "list_price", "discount_amount", "coupon_discount", "quantity", "week", "day",
-    "unit_cost",
+    "unit_cost", "on_hand",
 )  # fmt: skip
+#: Columns that hold dates, or numbers of days where the log numbers its days.
+TIME_COLUMNS = ("time", "first_day", "last_day")
+#: Columns whose texts are ids, read alike in all tables.
+SAME_IDS = ("shopper", "item", "basket", "campaign", "coupon")
 LINE_COLUMNS = (
     *ID_COLUMNS,
     "time",
-    *(name for name in NUMBER_COLUMNS if name != "unit_cost"),
+    *(name for name in NUMBER_COLUMNS if name not in ("unit_cost", "on_hand")),
     "event",
     "status",
 )
@@ -30,35 +29,20 @@ ITEM_COLUMNS = ("item", "name", "department", "category", "subcategory", "brand"
 ALIASES = {"price": "price_paid"}
 KNOWN = tuple(sorted({*LINE_COLUMNS, *ITEM_COLUMNS, *ALIASES}))
 
-Options = TypeVar("Options", bound=ReadOptions)
 
-
-def read_columns_file(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
-    """Pairs our name -> the file's name, and what its table `[options]` says about reading.
+def parse_pairs(texts: Iterable[str]) -> dict[str, str]:
+    """Our name -> the file's name of texts ours=yours.
 
     Raises:
-        UserError: the file is missing, no TOML, or holds something else.
+        UserError: a text is of another form.
     """
-    try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"columns file {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"columns file {path}: not a TOML file ({error})") from error
-    options = content.pop("options", {})
-    for ours, theirs in content.items():
-        if not isinstance(theirs, str):
-            raise UserError(
-                f"columns file {path}: '{ours}' must be a column's name in quotes, but is {theirs!r}"
-            )
-    return content, _checked_options(options, path)
-
-
-def with_file_options(options: Options, found: Mapping[str, Any]) -> Options:
-    """`options`, with what a columns file says in place of whatever is left at its default."""
-    defaults = {field.name: field.default for field in dataclasses.fields(ReadOptions)}
-    new = {name: value for name, value in found.items() if getattr(options, name) == defaults[name]}
-    return dataclasses.replace(options, **new)
+    mapping = {}
+    for text in texts:
+        ours, equals, theirs = text.partition("=")
+        if not (ours and equals and theirs):
+            raise UserError(f"map: '{text}' is not of the form ours=yours, for example shopper=customer_no")
+        mapping[ours.strip()] = theirs
+    return mapping
 
 
 def full_mapping(pairs: Mapping[str, str]) -> dict[str, str]:
@@ -113,23 +97,3 @@ def located(mapping: Mapping[str, str], wanted: tuple[str, ...], names: tuple[st
     elif found.get("price_paid"):
         found["amount"] = None
     return {ours: theirs for ours, theirs in found.items() if theirs is not None}
-
-
-def _checked_options(options: Any, path: Path) -> dict[str, Any]:
-    fields = {field.name: field for field in dataclasses.fields(ReadOptions)}
-    if not isinstance(options, dict):
-        raise UserError(f"columns file {path}: [options] must be a table")
-    checked = {}
-    for name, value in options.items():
-        if name not in fields:
-            raise UserError(f"columns file {path}: '{name}' is no option; known are: {', '.join(fields)}")
-        value = tuple(value) if isinstance(value, list) else value
-        default = fields[name].default
-        if default is None or isinstance(default, float):
-            right = isinstance(value, int | float) and not isinstance(value, bool)
-        else:
-            right = type(value) is type(default)
-        if not right:
-            raise UserError(f"columns file {path}: option '{name}' cannot be {value!r}")
-        checked[name] = value
-    return checked

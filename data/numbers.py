@@ -100,9 +100,9 @@ def decimal_sign(texts: list[NumberTexts]) -> tuple[str, str]:
     commas = next((text.commas for text in texts if text.commas), "")
     unclear = next((text.unclear for text in texts if text.unclear), "")
     if points and commas:
-        raise ValueError(f"it holds both {points!r} and {commas!r}; say --decimal . or --decimal ,")
+        raise ValueError(f"it holds both '{points}' and '{commas}'; say --decimal . or --decimal ,")
     if unclear and not points and not commas:
-        raise ValueError(f"{unclear!r} may mean a fraction or thousands; say --decimal . or --decimal ,")
+        raise ValueError(f"'{unclear}' may mean a fraction or thousands; say --decimal . or --decimal ,")
     return ("." if points else "," if commas else ""), points or commas
 
 

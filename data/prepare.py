@@ -9,13 +9,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bundlegym.data.base import Dataset, Log
+from bundlegym.data.columns_file import read_columns_file, with_file_options
 from bundlegym.data.complete_journey import complete_journey_version, load_complete_journey
 from bundlegym.data.config import DataConfig
 from bundlegym.data.encode import build_dataset
 from bundlegym.data.files import beside, stamps
 from bundlegym.data.load import load_log
-from bundlegym.data.mapping import read_columns_file, with_file_options
+from bundlegym.data.mapping import parse_pairs
 from bundlegym.data.schema import check_log
+from bundlegym.data.side_tables import parse_files, with_pairs
 from bundlegym.data.store import FORMAT_VERSION, load_dataset, save_dataset
 from bundlegym.data.synthetic import LOGS, VERSION, synthetic_log
 from bundlegym.errors import UserError
@@ -67,21 +69,12 @@ def _load(config: DataConfig) -> Log:
         return synthetic_log(**LOGS[config.log])
     return load_log(
         config.log,
-        _pairs(config.map),
+        parse_pairs(config.map),
         columns_file=config.columns,
         items_path=config.items_file,
+        tables=parse_files(config.table),
         options=config,
     )
-
-
-def _pairs(pairs: tuple[str, ...]) -> dict[str, str]:
-    mapping = {}
-    for pair in pairs:
-        ours, equals, theirs = pair.partition("=")
-        if not (ours and equals and theirs):
-            raise UserError(f"map: '{pair}' is not of the form ours=yours, for example shopper=customer_no")
-        mapping[ours.strip()] = theirs
-    return mapping
 
 
 def _cache_name(config: DataConfig) -> str:
@@ -99,7 +92,10 @@ def _source(config: DataConfig) -> list[str]:
     if config.log in LOGS:
         return [VERSION]
     joined = [beside(text.partition("@")[0], Path(config.log)) for text in _all_options(config).join]
-    files = (config.log, config.columns, config.items_file, *joined)
+    tables = read_columns_file(config.columns).tables if config.columns else {}
+    tables = with_pairs(tables, parse_files(config.table), {})
+    beside_log = [source.path(Path(config.log)) for source in tables.values()]
+    files = (config.log, config.columns, config.items_file, *joined, *beside_log)
     return [stamp for path in files if path is not None for stamp in stamps(Path(path))]
 
 
@@ -107,7 +103,7 @@ def _all_options(config: DataConfig) -> DataConfig:
     """`config` with the reading options of its columns file."""
     if config.columns is None:
         return config
-    return with_file_options(config, read_columns_file(config.columns)[1])
+    return with_file_options(config, read_columns_file(config.columns).options)
 
 
 def _say(progress: bool, text: str) -> None:

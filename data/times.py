@@ -185,7 +185,7 @@ def _year_last(
     if not days and not months and not day_first.equals(month_first):
         if not parts.loc[found, 1].eq(".").all():
             raise ValueError(
-                f"{example!r} may put the day or the month first; say --day-first or --month-first"
+                f"'{example}' may put the day or the month first; say --day-first or --month-first"
             )
         days = 1
     which, other = ("day", "--month-first") if days >= months else ("month", "--day-first")

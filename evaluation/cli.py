@@ -6,24 +6,29 @@ import argparse
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
 
 import tyro
 
 from bundlegym.agents.planner import Planner
-from bundlegym.data import DataConfig, prepare
+from bundlegym.data import DataConfig
 from bundlegym.data.config import default_cache_dir
 from bundlegym.data.files import write_json
 from bundlegym.errors import UserError, guarded
-from bundlegym.evaluation import best_offers, sensitivity
+from bundlegym.evaluation import best_offers
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment, read_config
+from bundlegym.evaluation.fidelity.command import FidelityConfig
+from bundlegym.evaluation.fidelity.command import run as run_fidelity
 from bundlegym.evaluation.summary import assumption, summary
 from bundlegym.evaluation.table import format_report, read_results
 from bundlegym.threads import one_thread
-from bundlegym.user_models.registry import FAMILIES
 
-__all__ = ["evaluate", "guarded", "train"]
+__all__ = ["evaluate", "fidelity", "guarded", "train"]
+
+#: What `evaluate.py` takes with --fidelity alone.
+_FIDELITY_OPTIONS = tuple(
+    field.name for field in (*dataclasses.fields(FidelityConfig), *dataclasses.fields(DataConfig))
+)
 
 
 _RESUME = "`--resume runs/NAME [--trust-code] [--cache-dir DIR]` goes on with a run that was interrupted."
@@ -85,9 +90,13 @@ def read_config_like(config: TrainConfig) -> TrainConfig:
 @one_thread()
 def evaluate() -> None:
     """`evaluate.py runs/NAME`: the table again, and a few offers in words; `--best-offers 20`: the planner's
-    best, taken apart; `--fidelity`: a user model's."""
+    best, taken apart; `--fidelity ...`: how like shoppers a user model is, as `bundlegym fidelity ...`."""
+    if "--fidelity" in sys.argv[1:]:
+        sys.argv = [argument for argument in sys.argv if argument != "--fidelity"]
+        return fidelity()
     parser = argparse.ArgumentParser(
-        description="Print a run's results and a few of its offers, or how like shoppers a user model is."
+        description="Print a run's results and a few of its offers, or how like shoppers a user model is.",
+        allow_abbrev=False,
     )
     parser.add_argument("run", type=Path, nargs="?", help="folder of a finished run, such as runs/NAME")
     parser.add_argument("--offers", type=int, default=5, help="how many example offers to tell (5)")
@@ -97,21 +106,17 @@ def evaluate() -> None:
         help="plan with the run's user model and take its N best offers apart",
     )  # fmt: skip
     parser.add_argument("--visits", type=int, default=640, help="visits that --best-offers plans (640)")
-    parser.add_argument("--fidelity", action="store_true", help="fit a user model and judge it")
-    parser.add_argument("--log", default=DataConfig.log, help="log for --fidelity (%(default)s)")
-    parser.add_argument("--user-model", default="choice", help=f"for --fidelity: {', '.join(FAMILIES)}")
-    parser.add_argument("--seed", type=int, default=0, help="seed of fit and simulation for --fidelity (0)")
     parser.add_argument(
-        "--sweep", action="store_true", help="with --fidelity: a policy under a range of each assumption"
+        "--fidelity",
+        action="store_true",
+        help="fit a user model and judge it; --fidelity --help: its options",
     )
-    parser.add_argument("--json", type=Path, help="file for the figures of --fidelity, --best-offers")
-    parser.add_argument("--page", type=Path, help="folder for a page with plots of --fidelity")
-    options = parser.parse_args()
-    if options.fidelity:
-        return _fidelity(options)
-    for name in ("sweep", "page"):
-        if getattr(options, name):
-            raise UserError(f"--{name} goes with --fidelity")
+    parser.add_argument("--json", type=Path, help="file for the figures of --best-offers")
+    options, others = parser.parse_known_args()
+    if others:
+        flag = others[0].split("=")[0]
+        known = {f"--{name.replace('_', '-')}" for name in _FIDELITY_OPTIONS}
+        raise UserError(f"{flag} goes with --fidelity" if flag in known else f"unknown argument {flag}")
     if options.run is None:
         raise UserError("give the folder of a run, such as runs/NAME, or --fidelity")
     if options.best_offers:
@@ -146,33 +151,15 @@ def _best_offers(options: argparse.Namespace) -> None:
         write_json(options.json, {"assumptions": contents})
 
 
-def _fidelity(options: argparse.Namespace) -> None:
-    if options.seed < 0:
-        raise UserError(f"--seed: {options.seed} is less than 0")
-    if options.user_model not in FAMILIES:
-        known = ", ".join(FAMILIES)
-        raise UserError(f"--user-model: unknown user model {options.user_model!r}; known are {known}")
-    if options.sweep and options.user_model != "choice":
-        raise UserError(f"--sweep: {options.user_model} makes no assumptions to vary; choice does")
-    # Plots and classifiers are loaded by those who ask for them.
-    from bundlegym.evaluation.fidelity.page import write_page
-    from bundlegym.evaluation.fidelity.report import as_json, as_text, fidelity
-
-    data = DataConfig(log=options.log, cache_dir=options.cache_dir)
-    dataset = prepare(data)
-    how: Any = {
-        "seed": options.seed,
-        "cache": data.cache_dir,
-        "progress": lambda text: print(text, file=sys.stderr),
-    }
-    results = fidelity(options.user_model, dataset, **how)
-    content = as_json(options.user_model, dataset, results)
-    text = as_text(content)
-    if options.sweep:
-        content["sweep"] = sensitivity.sweep(dataset, **how)
-        text = f"{text}\n\n{sensitivity.as_text(content['sweep'])}"
-    print(text)
-    if options.json is not None:
-        write_json(options.json, content)
-    if options.page is not None:
-        print(f"\nThe page is {write_page(options.page, content, results['known'].samples, text)}")
+@one_thread()
+def fidelity() -> None:
+    """`bundlegym fidelity [options]`: how like shoppers a user model is; with --check, exit code 1 where it
+    misses the bounds."""
+    config = tyro.cli(FidelityConfig, config=(tyro.conf.OmitArgPrefixes,))
+    missed = run_fidelity(config)
+    if config.check:
+        for sentence in missed:
+            print(f"misses its bound: {sentence}", file=sys.stderr)
+        if missed:
+            sys.exit(1)
+        print("every measure keeps its bound", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -54,9 +55,21 @@ def plugged(config: TrainConfig, dataset: Dataset, device: torch.device, *, chec
     """
     if ":" not in config.user_model:
         return None
-    model = build_user_model(config.user_model, dataset, parse_arguments(config.user_model_args), device)
+    arguments = parse_arguments(config.user_model_args)
+    return checked(config.user_model, arguments, dataset, device, check=check)
+
+
+def checked(
+    spec: str, arguments: dict[str, Any], dataset: Dataset, device: torch.device, *, check: bool
+) -> UserModel:
+    """The shoppers of a class of the user's own, `spec` being module:Class.
+
+    Raises:
+        UserError: they cannot be made, or they are to be checked and do not keep the contract.
+    """
+    model = build_user_model(spec, dataset, arguments, device)
     if check and (found := problems(model, dataset)):
-        raise UserError(f"--user-model {config.user_model}: {'; '.join(found)}")
+        raise UserError(f"--user-model {spec}: {'; '.join(found)}")
     return model
 
 

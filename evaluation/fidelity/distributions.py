@@ -71,10 +71,15 @@ def _weeks_since(came: np.ndarray) -> np.ndarray:
 
 
 def ks_complements(real: dict[str, np.ndarray], simulated: dict[str, np.ndarray]) -> dict[str, float]:
-    """1 less the Kolmogorov-Smirnov distance, by quantity."""
-    return {
-        name: float(1 - ks_2samp(real[name], simulated[name], method="asymp").statistic)
-        if len(real[name]) and len(simulated[name])
-        else 0.0
-        for name in real
-    }
+    """1 less the Kolmogorov-Smirnov distance, by quantity; 0 where nothing was simulated, and NaN where the
+    real side has fewer than two values, as a log of one category has of categories."""
+    return {name: _ks_complement(real[name], simulated[name]) for name in real}
+
+
+def _ks_complement(real: np.ndarray, simulated: np.ndarray) -> float:
+    if len(real) < 2:
+        return float("nan")
+    if not len(simulated):
+        return 0.0
+    with np.errstate(divide="ignore"):  # of the p-value, which is not asked for
+        return float(1 - ks_2samp(real, simulated, method="asymp").statistic)

@@ -29,7 +29,8 @@ def write_page(
     for name, axis in zip(names, axes.flat, strict=False):
         ks = content["ks_complement"] | content["ks_complement_more"]
         _histograms(axis, *samples[name])
-        axis.set_title(f"{name.replace('_', ' ')}\nKS-complement {ks[name]:.3f}", fontsize=11)
+        shown = "-" if ks[name] is None else f"{ks[name]:.3f}"
+        axis.set_title(f"{name.replace('_', ' ')}\nKS-complement {shown}", fontsize=11)
     for name, axis in zip(("lift_categories", "lift_items"), axes.flat[12:14], strict=True):
         real, simulated = samples[name]
         axis.loglog(real, simulated, ".", color=_SIMULATED, markersize=2, alpha=0.4)

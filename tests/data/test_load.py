@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from bundlegym.data import DataConfig, Log, build_dataset, load_log
+from bundlegym.data.config import ReadOptions
 from bundlegym.errors import UserError
 
 from .conftest import OWN_NAMES
@@ -58,6 +59,27 @@ def test_weeks_stand_in_for_dates(tmp_path: Path) -> None:
     loaded = load_log(write(tmp_path / "sales.csv", text))
     assert loaded.transactions["time"].diff().dt.days.tolist()[1] == 14
     assert "weeks but no dates" in loaded.assumptions["time"]
+
+
+def test_numbered_days_are_put_so_that_the_logs_own_weeks_begin_on_a_monday(tmp_path: Path) -> None:
+    days = "".join(f"a,{day},{(day + 1) // 7 + 1},x,1\n" for day in range(1, 30))
+    loaded = load_log(write(tmp_path / "sales.csv", "shopper,day,week,item,price\n" + days))
+    assert loaded.transactions["time"].iloc[0].day_name() == "Wednesday"
+    assert "taken as a Wednesday" in loaded.assumptions["time"]
+
+
+def test_views_alone_are_no_sales(tmp_path: Path) -> None:
+    text = "shopper,time,item,price,event_type\na,2024-01-01,x,1,view\nb,2024-01-02,x,1,cart\n"
+    path = write(tmp_path / "sales.csv", text)
+    with pytest.raises(UserError, match="holds events, but none that is surely a sale.*--events"):
+        load_log(path)
+    assert len(load_log(path, options=ReadOptions(events=("all",))).transactions) == 2
+
+
+def test_parts_of_numbered_days_keep_their_day(tmp_path: Path) -> None:
+    text = "shopper,day,item,price\na,4.9,x,1\na,5.1,x,1\na,5.8,x,1\n"
+    loaded = load_log(write(tmp_path / "sales.csv", text))
+    assert loaded.transactions.groupby("basket").size().tolist() == [1, 2]
 
 
 def test_ids_are_text_as_written(tmp_path: Path) -> None:

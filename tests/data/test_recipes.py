@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bundlegym.data import clean, load_log
+from bundlegym.data.columns_file import read_columns_file, with_file_options
 from bundlegym.data.config import ReadOptions
-from bundlegym.data.mapping import read_columns_file, with_file_options
 
 RECIPES = Path(__file__).resolve().parents[2] / "examples" / "logs"
 
@@ -45,6 +46,15 @@ FORMS: dict[str, tuple[dict[str, str], float]] = {
             "product.csv": "PRODUCT_ID,MANUFACTURER,DEPARTMENT,BRAND,COMMODITY_DESC,SUB_COMMODITY_DESC,"
             "CURR_SIZE_OF_PRODUCT\n1004906,69,PRODUCE,Private,POTATOES,POTATOES RUSSET,5 LB\n"
             "1033142,2,PRODUCE,National,ONIONS,ONIONS SWEET,40 LB\n",
+            "hh_demographic.csv": "AGE_DESC,MARITAL_STATUS_CODE,INCOME_DESC,HOMEOWNER_DESC,HH_COMP_DESC,HOUSEHOLD_SIZE_DESC,"
+            "KID_CATEGORY_DESC,household_key\n65+,A,35-49K,Homeowner,2 Adults No Kids,2,None/Unknown,2375\n",
+            "causal_data.csv": "PRODUCT_ID,STORE_ID,WEEK_NO,display,mailer\n1004906,286,1,0,A\n1004906,364,1,5,0\n"
+            "1033142,364,2,9,D\n26190,286,2,0,A\n",
+            "campaign_desc.csv": "DESCRIPTION,CAMPAIGN,START_DAY,END_DAY\nTypeA,26,1,8\nTypeB,24,659,719\n",
+            "campaign_table.csv": "DESCRIPTION,household_key,CAMPAIGN\nTypeA,2376,26\nTypeB,2375,24\n",
+            "coupon.csv": "COUPON_UPC,PRODUCT_ID,CAMPAIGN\n10000089061,1004906,26\n10000089061,1004906,26\n"
+            "10000089064,1033142,24\n",
+            "coupon_redempt.csv": "household_key,DAY,COUPON_UPC,CAMPAIGN\n2376,2,10000089061,26\n",
         },
         2.21,
     ),
@@ -128,10 +138,45 @@ def test_a_recipe_reads_files_of_its_form(tmp_path: Path, name: str) -> None:
         (tmp_path / file).write_text(text, encoding="utf-8")
     recipe = RECIPES / f"{name}.toml"
     log = load_log(tmp_path / next(iter(files)), columns_file=recipe)
-    options = with_file_options(ReadOptions(), read_columns_file(recipe)[1])
+    options = with_file_options(ReadOptions(), read_columns_file(recipe).options)
     lines = clean(log, options)[0].transactions
     assert len(lines) == 2
     assert (lines["quantity"] * lines["price_paid"]).sum() == pytest.approx(worth)
+
+
+def test_all_raw_tables_of_the_complete_journey_are_read(tmp_path: Path) -> None:
+    for file, text in FORMS["dunnhumby_complete_journey"][0].items():
+        (tmp_path / file).write_text(text, encoding="utf-8")
+    log = load_log(
+        tmp_path / "transaction_data.csv", columns_file=RECIPES / "dunnhumby_complete_journey.toml"
+    )
+    assert log.items is not None and log.items["category"].tolist() == ["POTATOES", "ONIONS"]
+    assert log.shoppers is not None and log.shoppers.to_dict("records") == [
+        {"shopper": "2375", "age": "65+", "marital_status": "A", "income": "35-49K",
+         "home_ownership": "Homeowner", "household_comp": "2 Adults No Kids", "household_size": "2",
+         "kids_count": "None/Unknown"}
+    ]  # fmt: skip
+    # One of the two stores of week 1 mails the potatoes, the other displays them.
+    assert log.promotions is not None and log.promotions.to_dict("records") == [
+        {"item": "1004906", "week": 1, "display": 0.5, "mailer": 0.5},
+        {"item": "1033142", "week": 2, "display": 0.5, "mailer": 0.5},
+    ]
+    records = log.campaigns
+    assert records is not None
+    # Day 1 is that of the first line: the shop's own second week begins on day 9 at the latest.
+    day_1 = log.transactions["time"].min()
+    first = records.campaigns.set_index("campaign").loc["26"]
+    assert first["first_day"] == day_1 and first["last_day"] == day_1 + pd.Timedelta(days=7)
+    assert first["kind"] == "TypeA" and first["received"] == 16
+    assert records.campaigns.set_index("campaign").loc["24", "received"] == 1
+    assert len(records.coupons) == 2  # one row came again
+    assert records.redemptions is not None and records.redemptions["coupon"].tolist() == ["10000089061"]
+    told = log.assumptions
+    assert "1: row that comes again" in told["table coupons"]
+    assert "0 means no, and A, D means yes" in told["promotions, read"]
+    assert "1 rows are of no item of the log" in told["promotions, read"]
+    assert "1 of 2 campaigns ran" in told["campaigns, read"]
+    assert "known of 1 of 2 shoppers" in told["shoppers, read"]
 
 
 def test_each_recipe_is_tried() -> None:

@@ -53,6 +53,12 @@ def test_ks_complement_is_one_less_the_greatest_distance():
     assert found["x"] == pytest.approx(0.75)
 
 
+def test_one_value_has_no_distribution_and_nothing_is_unlike_everything():
+    real, none = np.arange(9.0), np.empty(0)
+    assert np.isnan(distributions.ks_complements({"x": real[:1]}, {"x": real[:1]})["x"])
+    assert distributions.ks_complements({"x": real}, {"x": none})["x"] == 0
+
+
 def test_lift_of_independent_items_is_one_and_of_twins_is_inverse_frequency():
     rng = np.random.default_rng(0)
     held = rng.random((20_000, 3)) < 0.2

@@ -8,8 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from bundlegym.data import DataConfig, prepare
-from bundlegym.evaluation.cli import evaluate
+from bundlegym.data import DataConfig, prepare, synthetic_log
+from bundlegym.errors import UserError
+from bundlegym.evaluation.cli import evaluate, fidelity
 from bundlegym.evaluation.fidelity.distributions import RETAILSYNTH
 from bundlegym.user_models.panel import logged_panel
 
@@ -68,3 +69,81 @@ def test_a_family_without_shares_has_no_likelihood(command, capsys):
     command("--user-model", "replay")
     line = next(part for part in capsys.readouterr().out.splitlines() if part.startswith("  replay"))
     assert line.split()[1:3] == ["-", "-"]
+
+
+REGULAR = """
+from bundlegym.user_models import Answer
+
+
+class Regular:
+    def __init__(self, dataset, fair=0.1):
+        self.fair, self.n_items = fair, dataset.n_items
+
+    def reset(self, shopper, day):
+        return {"item": shopper % self.n_items}
+
+    def respond(self, state, visit, luck):
+        if visit.offer and visit.discount >= self.fair:
+            return Answer(take=True, days=5)
+        return Answer(basket={int(state["item"]): 1}, days=7)
+"""
+
+
+def test_shoppers_of_ones_own_are_judged(command, monkeypatch, tmp_path, capsys):
+    (tmp_path / "own_shoppers.py").write_text(REGULAR, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        command("--user-model", "own_shoppers:Regular", "--check", "--json", "figures.json")
+    assert stopped.value.code == 1
+    shown = capsys.readouterr()
+    assert "Fidelity of 'own_shoppers:Regular'" in shown.out
+    assert "misses its bound: known shoppers: base rate lines_per_visit" in shown.err
+    figures = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
+    assert f"misses its bound: {figures['failures'][0]}" in shown.err
+    assert any("may have seen the test weeks" in note for note in figures["notes"])
+
+
+def test_shoppers_that_break_the_contract_are_not_judged(command, monkeypatch, tmp_path):
+    wrong = REGULAR.replace("days=5", "days=-5")
+    (tmp_path / "wrong_shoppers.py").write_text(wrong, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="--user-model wrong_shoppers:Regular"):
+        command("--user-model", "wrong_shoppers:Regular")
+
+
+def test_any_log_is_read_as_train_reads_it(monkeypatch, tmp_path, capsys):
+    lines = synthetic_log(seed=3).transactions
+    lines = lines.rename(columns={"shopper": "who", "item": "sku"}).drop(columns="week")
+    lines.to_csv(tmp_path / "sales.csv", index=False)
+    (tmp_path / "columns.toml").write_text('item = "sku"\n', encoding="utf-8")
+    (tmp_path / "people.csv").write_text("who,age\n1,40\n", encoding="utf-8")
+    monkeypatch.setenv("BUNDLEGYM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--log", "sales.csv", "--columns", "columns.toml", "--map", "shopper=who"]
+    arguments += ["shoppers.shopper=who", "--table", "shoppers=people.csv", "--min-purchases", "10"]
+    arguments += ["--test-share", "0.3", "--user-model", "replay", "--check"]
+    monkeypatch.setattr(sys, "argv", ["bundlegym fidelity", *arguments])
+    fidelity()
+    assert "Fidelity of 'replay' on sales.csv" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--fidelity", "--seed", "-1"], "--seed: -1 is less than 0"),
+        (
+            ["--fidelity", "--user-model", "magic"],
+            "unknown user model 'magic'; known are choice.*module:Class",
+        ),
+        (["--fidelity", "--user-model", "replay", "--sweep"], "--sweep: replay makes no assumptions"),
+        (["--fidelity", "--user-model-args", "a=1"], "--user-model-args: choice takes none"),
+        (["runs/some", "--check"], "--check goes with --fidelity"),
+        (["--log", "sales.csv"], "--log goes with --fidelity"),
+        (["runs/some", "--magic"], "unknown argument --magic"),
+        ([], "give the folder of a run"),
+    ],
+)
+def test_wrong_options_are_one_sentence(monkeypatch, arguments, message):
+    monkeypatch.setattr(sys, "argv", ["evaluate.py", *arguments])
+    with pytest.raises(UserError, match=message):
+        evaluate()
