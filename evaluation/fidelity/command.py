@@ -16,6 +16,7 @@ from bundlegym.evaluation import sensitivity
 from bundlegym.evaluation.population import checked
 from bundlegym.plugins import load
 from bundlegym.user_models import UserModel
+from bundlegym.user_models.choice.estimation.mechanisms import check_mechanisms
 from bundlegym.user_models.registry import FAMILIES, parse_arguments
 
 
@@ -35,6 +36,10 @@ class FidelityConfig:
 
     check: bool = False
     """Exit with 1, and name the rows, where a measure misses its bound (docs/fidelity.md)."""
+
+    ablate: tuple[str, ...] | None = None
+    """Instead, fit choice without each of these mechanisms in turn, all of them where none is named, and
+    print what it costs on validation weeks; with --json, rows that are in the file are not made again."""
 
     sweep: bool = False
     """Also play a simple policy under a range of each assumption of choice."""
@@ -60,6 +65,8 @@ class FidelityConfig:
             )
         if self.user_model_args and ":" not in self.user_model:
             raise UserError(f"--user-model-args: {self.user_model} takes none; they are for module:Class")
+        if self.ablate is not None:
+            check_mechanisms(self.ablate, "--ablate")
         if self.sweep and self.user_model != "choice":
             raise UserError(f"--sweep: {self.user_model} makes no assumptions to vary; choice does")
 
@@ -71,11 +78,16 @@ def run(config: FidelityConfig) -> list[str]:
         UserError: the log is too small, or the user's own shoppers do not keep the contract.
     """
     # Plots and classifiers are loaded by those who ask for them.
+    from bundlegym.evaluation.fidelity import ablation
     from bundlegym.evaluation.fidelity.bounds import failures
     from bundlegym.evaluation.fidelity.page import write_page
     from bundlegym.evaluation.fidelity.report import as_json, as_text, check_comparable, fidelity
 
     dataset = prepare(config.data)
+    if config.ablate is not None:
+        rows = ablation.ablate(dataset, config.ablate, kept=config.json, progress=_say)
+        print(ablation.as_text(rows))
+        return []
     check_comparable(dataset, dataset.split.test_weeks)
     how: Any = {"seed": config.seed, "cache": config.data.cache_dir, "progress": _say}
     model, notes = _own(config, dataset) if ":" in config.user_model else (None, [])
