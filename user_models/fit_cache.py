@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,7 +30,7 @@ class FitCache:
 
     Args:
         folder: of the files, `NAME.safetensors` each; None keeps nothing.
-        progress: told of every stage that is not made again.
+        progress: told of every stage: how long it took, or where it is from.
         skip: names of stages that are not made: they are asked for `neutral` parameters.
     """
 
@@ -50,7 +51,7 @@ class FitCache:
             assert neutral is not None, name
             return neutral()
         if self.folder is None:
-            return check_finite(name, make())
+            return self._timed(name, make)
         path = self.folder / f"{name}.safetensors"
         if path.exists():
             try:
@@ -59,7 +60,7 @@ class FitCache:
                 return kept
             except (OSError, KeyError, SafetensorError) as error:
                 self.progress(f"user model: {name} anew, {path} is damaged ({error})")
-        made = check_finite(name, make())
+        made = self._timed(name, make)
         part = path.with_name(f"{path.name}.{os.getpid()}.part")  # fits may run side by side
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -70,6 +71,12 @@ class FitCache:
                 f"{path}: cannot be written ({error.strerror or error}); give --cache-dir, or the "
                 "environment variable BUNDLEGYM_CACHE, a folder that can be written"
             ) from error
+        return made
+
+    def _timed(self, name: str, make: Callable[[], P]) -> P:
+        start = time.monotonic()
+        made = check_finite(name, make())
+        self.progress(f"user model: {name} fitted in {time.monotonic() - start:.1f} s")
         return made
 
 
