@@ -28,8 +28,8 @@ _RESAMPLES = 2000
 
 
 def totals(panel: pd.DataFrame, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> np.ndarray:
-    """(S, 7) what each of `shoppers` (codes) has on the panel: weeks, visits, lines, units, value, lines below
-    list price and lines of items that the shopper bought in the log before `weeks`."""
+    """(S, 7) what each of `shoppers` (codes) has on the panel: weeks, visits, lines, units, value, lines
+    below list price and lines of items that the shopper bought in the log before `weeks`."""
     item, week = panel["item"], panel["week"]
     columns = {
         "shopper": panel["shopper"],

@@ -38,7 +38,8 @@ def draw(
 ) -> World:
     """One visit a shopper and week; item i is of category i % CATEGORIES. Having bought from category a
     raises the log rate of category b by `synergy[a, b]`; who likes the one of `alike` likes the other as
-    much. The mean log price cut of the category's other items works on an item's log rate by `competitor_discount`.
+    much. The mean log discount of the category's other items works on an item's log rate by
+    `competitor_discount`.
     """
     rng = np.random.default_rng(seed)
     category = np.arange(ITEMS) % CATEGORIES

@@ -18,8 +18,8 @@ from tests.user_models.some import some, somebody
 
 
 def a_tail(attraction: np.ndarray, product_line: np.ndarray, n: int, **leaves: Any) -> ChoiceParameters:
-    """A tail for N shoppers of items of one subcategory, of `attraction` (classes, I); nobody remembers or has
-    tried anything, and no price or promotion moves."""
+    """A tail for N shoppers of items of one subcategory, of `attraction` (classes, I); nobody remembers or
+    has tried anything, and no price or promotion moves."""
     items = len(product_line)
     neutral = {
         "attribute_taste": torch.zeros(n, 1),

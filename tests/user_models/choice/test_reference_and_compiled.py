@@ -35,7 +35,8 @@ def offers(model: ChoiceShopper, shopper: torch.Tensor) -> Offer:
 
 def with_two_product_lines(params: ChoiceParameters) -> ChoiceParameters:
     """As if the items of a subcategory were variants of two product lines, which are substitutes; variants
-    are bought together, and of substitutes one is often all; a constant for each subcategory and size of trip."""
+    are bought together, and of substitutes one is often all; a constant for each subcategory and size of
+    trip."""
     subcategory = params.catalogue.subcategory[params.long_tail.tail_item]
     first = torch.searchsorted(subcategory, subcategory)
     size = torch.bincount(subcategory)[subcategory]
