@@ -129,7 +129,7 @@ class Peer:
         """One step of the package's optimiser on lines (B, 1 + negatives), the bought item first."""
         import tensorflow as tf
 
-        with tf.GradientTape() as panel:
+        with tf.GradientTape() as tape:
             utility = self._utility(item, basket, shopper, week, price)
             if self.name == "SHOPPER":
                 loss = tf.reduce_mean(tf.nn.softplus(utility[:, 1:] - utility[:, :1]))
@@ -137,7 +137,7 @@ class Peer:
                 bought = tf.one_hot(tf.zeros_like(shopper), self.negatives + 1)
                 loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(bought, utility))
         weights = self.model.trainable_weights
-        self.model.optimizer.apply_gradients(zip(panel.gradient(loss, weights), weights, strict=True))
+        self.model.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
         return loss
 
     def epoch(self, rng: np.random.Generator, until: float) -> None:

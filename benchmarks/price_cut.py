@@ -30,9 +30,9 @@ def bought(model: ChoiceShopper, shopper: torch.Tensor, day: int, offer: Offer, 
 
 def with_cut(model: ChoiceShopper, week: int, item: int, discount: float) -> ChoiceShopper:
     """The same shoppers where the shelf asks less for an item in a week, for those who know the item."""
-    push = model.params.marketing.price_effect.clone()
-    push[week, item] -= model.params.marketing.price_slope[item] * math.log(1 - discount)
-    return ChoiceShopper(model.tensors | {"price_push": push})
+    effect = model.params.marketing.price_effect.clone()
+    effect[week, item] -= model.params.marketing.price_slope[item] * math.log(1 - discount)
+    return model.with_parameters(model.params.changed(price_effect=effect))
 
 
 @one_thread()

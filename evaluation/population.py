@@ -108,7 +108,7 @@ def _kept(
         folder.mkdir(parents=True, exist_ok=True)
         fit_family(family, dataset, **options, **more).save(folder)
     model = cls.load(folder, device)
-    sizes = cls.layout.sizes(model.tensors)
+    sizes = model.params.sizes()
     log = {"S": dataset.n_shoppers, "I": dataset.n_items, "W": dataset.n_weeks}
     if any(sizes.get(letter, size) != size for letter, size in log.items()):
         raise UserError(

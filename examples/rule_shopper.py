@@ -23,8 +23,8 @@ class RuleShopper:
 
     def respond(self, state, visit, luck):
         mine = self.favourites.get(visit.shopper, [])
-        due = luck.random(10) < (visit.day - state["last_bought"]) / 14
+        due = luck.random(10) < (visit.day - state["last"]) / 14
         wanted = {item: 1 for item, now in zip(mine, due, strict=False) if now}
         take = visit.discount >= self.fair_discount and any(item in wanted for item in visit.offer)
-        state["last_bought"][due] = visit.day
+        state["last"][due] = visit.day
         return Answer(take, {i: u for i, u in wanted.items() if not (take and i in visit.offer)}, days=7)

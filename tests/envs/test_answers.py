@@ -30,7 +30,7 @@ def spoilt(user_model: ChoiceShopper, change) -> ChoiceShopper:
             response, after = super().respond(state, offer, draws)
             return change(response), after
 
-    return Own(user_model.tensors)
+    return Own(user_model.params)
 
 
 @pytest.mark.parametrize("compiled", [True, False])

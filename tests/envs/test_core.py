@@ -139,12 +139,11 @@ def test_same_seed_same_trajectory_and_global_generators_untouched(make_core):
 
 def test_observation_holds_nothing_of_the_hidden_shopper(make_core, user_model):
     plain, altered = make_core(), make_core()
-    altered.user_model = type(user_model)(
-        {
-            **user_model.tensors,
-            "taste": user_model.params.shortlists.log_preference - 3,
-            "synergy": -user_model.params.complementarity.synergy,
-        }
+    params = user_model.params
+    altered.user_model = user_model.with_parameters(
+        params.changed(
+            log_preference=params.shortlists.log_preference - 3, synergy=-params.complementarity.synergy
+        )
     )
     altered.reset()
     for name, block in plain.observe().items():

@@ -134,11 +134,14 @@ def observations(core: BundleCore, steps: int) -> list[torch.Tensor]:
 
 
 def test_no_observation_changes_with_the_hidden_state(build, user_model):
-    """Within a visit nothing of taste, synergy, or what the shopper carries along may be seen."""
-    hidden = ("taste", "synergy", "interval", "price_slope", "trip_rate", "deal_factor", "memory_rate")
-    other = type(user_model)(
-        {**user_model.tensors, **{name: user_model.tensors[name] * -3 + 1 for name in hidden}}
-    )
+    """Within a visit nothing of preferences, synergy, or what the shopper carries along may be seen."""
+    hidden = (
+        "log_preference", "synergy", "purchase_interval", "price_slope", "log_size_rate", "price_sensitivity",
+        "memory_rate",
+    )  # fmt: skip
+    leaves = dict(user_model.params.leaves())
+    params = user_model.params.changed(**{name: leaves[name] * -3 + 1 for name in hidden})
+    other = user_model.with_parameters(params)
     one, two = build(EnvConfig()), build(EnvConfig(), user_model=other)
     two.state = {name: torch.zeros_like(value) for name, value in two.state.items()}
     for slot in (None, 3, 0, 31, 7):
@@ -170,8 +173,8 @@ def test_no_observation_changes_with_the_future_of_the_log(dataset, user_model, 
 
 
 def test_six_identical_items_are_never_worth_more_than_complements(dataset, user_model):
-    """Items of one taste and price: a bundle of complements is taken at least as often as one of a kind."""
-    t = user_model.tensors
+    """Items liked alike, of one price: complements are taken at least as often as a bundle of one kind."""
+    p = user_model.params
     n_shoppers, length = p.shortlists.shortlist.shape
     category = torch.arange(len(p.catalogue.category)) % len(p.complementarity.synergy)
     category[:6] = 0
@@ -179,18 +182,20 @@ def test_six_identical_items_are_never_worth_more_than_complements(dataset, user
     size = len(p.complementarity.synergy)
     synergy = torch.full((size, size), 0.2)
     synergy[0, 0] = -0.2  # two of a kind are substitutes, others complements
-    flat = {
-        **t,
-        "shortlist": torch.arange(length).repeat(n_shoppers, 1),
-        "taste": torch.full_like(p.shortlists.log_preference, -3.0),
-        "category": category,
-        "synergy": synergy,
-        **{name: torch.ones_like(t[name]) for name in ("shelf_price", "price_slope")},
-        **{name: torch.zeros_like(t[name]) for name in ("price_push", "promotion_push", "mission_loading")},
-        "interval": torch.ones_like(p.shortlists.purchase_interval),
-        "last": torch.full_like(p.shortlists.last_bought, -1),
-    }
-    model = type(user_model)(flat)
+    flat = p.changed(
+        shortlist=torch.arange(length).repeat(n_shoppers, 1),
+        log_preference=torch.full_like(p.shortlists.log_preference, -3.0),
+        category=category,
+        synergy=synergy,
+        shelf_price=torch.ones_like(p.prices.shelf_price),
+        price_slope=torch.ones_like(p.marketing.price_slope),
+        price_effect=torch.zeros_like(p.marketing.price_effect),
+        promotion_effect=torch.zeros_like(p.marketing.promotion_effect),
+        mission_loading=torch.zeros_like(p.missions.mission_loading),
+        purchase_interval=torch.ones_like(p.shortlists.purchase_interval),
+        last_bought=torch.full_like(p.shortlists.last_bought, -1),
+    )
+    model = user_model.with_parameters(flat)
     n = 4000
     state = model.reset(torch.arange(n) % n_shoppers, torch.full((n,), 70))
     draws = Draws(0, torch.arange(n), torch.zeros(n, dtype=torch.int64))

@@ -35,8 +35,9 @@ def test_halves_of_the_shoppers_give_different_models(dataset):
     for name in ("choice", "sequence", "lookalike"):
         one = FAMILIES[name].fit(dataset, shoppers=half, epochs=3, progress=lambda _: None)
         two = FAMILIES[name].fit(dataset, shoppers=~half, epochs=3, progress=lambda _: None)
-        assert not torch.equal(one.params.marketing.price_slope, two.params.marketing.price_slope)
-    donors = one.tensors["donor"][:, 1:].numpy()
+        slopes = [dict(model.params.leaves())["price_slope"] for model in (one, two)]
+        assert not torch.equal(*slopes)
+    donors = one.params.donor[:, 1:].numpy()
     assert half[donors].all()  # nobody is like a shopper of the other half
 
 

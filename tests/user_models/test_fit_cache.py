@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
 from threadpoolctl import threadpool_limits
+from torch import Tensor
 
 from bundlegym.errors import UserError
 from bundlegym.user_models import ChoiceShopper
+from bundlegym.user_models.choice.parameters import StateDependence
 from bundlegym.user_models.fit_cache import FitCache, fit_folder
+from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
+
+
+@dataclass(frozen=True)
+class Visits(Parameters):
+    same_day_prob: Tensor = parameter("", "chance of another visit on the same day")
+    visit_rate: Tensor = parameter("", "visits a day")
 
 
 def same(one: ChoiceShopper, two: ChoiceShopper) -> bool:
-    return all(torch.equal(value, two.tensors[name]) for name, value in one.tensors.items())
+    others = dict(two.params.leaves())
+    return all(torch.equal(value, others[name]) for name, value in one.params.leaves())
 
 
 def test_threads_change_nothing(dataset, user_model):
@@ -40,7 +51,7 @@ def test_an_interrupted_fit_goes_on(dataset, user_model, tmp_path):
     assert same(user_model, resumed)
     assert not any("epoch" in text for text in said) and not list(tmp_path.rglob("*.part"))
 
-    (damaged,) = tmp_path.rglob("level.safetensors")
+    (damaged,) = tmp_path.rglob("sizes.safetensors")
     damaged.write_bytes(b"no such thing")
     assert same(user_model, ChoiceShopper.fit(dataset, epochs=2, progress=said.append, cache=tmp_path))
     assert "damaged" in said[-1]
@@ -63,24 +74,29 @@ def test_what_a_fit_depends_on_is_in_the_name_of_its_folder(dataset, tmp_path):
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(UserError, match="file"):
-        FitCache(tmp_path / "file", print)("one", lambda: {"a": np.zeros(1)})
+        FitCache(tmp_path / "file", print)("one", Visits, lambda: Visits(torch.zeros(1), torch.zeros(1)))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_numbers_that_are_not_finite_are_an_error_and_not_kept(tmp_path, bad):
-    stages = FitCache(tmp_path, lambda _: None)
-    with pytest.raises(UserError, match=r"stage 'rhythm': 1 of 3 numbers of visit_rate are not finite"):
-        stages("rhythm", lambda: {"again": np.ones(2), "visit_rate": np.array([1.0, bad, 2.0])})
+    cache = FitCache(tmp_path, lambda _: None)
+    with pytest.raises(UserError, match=r"stage 'incidence': 1 of 3 numbers of visit_rate are not finite"):
+        cache("incidence", Visits, lambda: Visits(torch.ones(2), torch.tensor([1.0, bad, 2.0])))
     assert not list(tmp_path.iterdir())
-    with pytest.raises(UserError, match="'rhythm'"):
-        FitCache(None, lambda _: None)("rhythm", lambda: {"visit_rate": np.array([bad])})
+    with pytest.raises(UserError, match="'incidence'"):
+        FitCache(None, lambda _: None)(
+            "incidence", Visits, lambda: Visits(torch.ones(1), torch.tensor([bad]))
+        )
 
 
 def test_a_standard_error_may_be_infinite(tmp_path):
-    stages = FitCache(tmp_path, lambda _: None)
-    stages("trial", lambda: {"habit_share": np.array([0.0, np.inf])})
-    with pytest.raises(UserError, match="habit_share"):
-        stages("other", lambda: {"habit_share": np.array([np.nan, np.inf])})
+    def found(estimate: float) -> StateDependence:
+        return StateDependence(as_tensor(np.array([estimate, np.inf])), torch.zeros(1))
+
+    cache = FitCache(tmp_path, lambda _: None)
+    cache("state_dependence", StateDependence, lambda: found(0.0))
+    with pytest.raises(UserError, match="state_dependence_share"):
+        cache("other", StateDependence, lambda: found(np.nan))
 
 
 def test_prices_that_are_none_end_the_fit_in_a_sentence(dataset, tmp_path):

@@ -13,15 +13,10 @@ import torch
 from bundlegym.user_models import ChoiceShopper, Draws, Offer
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, UserModel
 from bundlegym.user_models.bundling import shortfall, takes_whole
+from bundlegym.user_models.choice.estimation.tail_tables import with_shocks
 from bundlegym.user_models.choice.reference.exposure import no_offers, remember, weeks_in_a_row
-from bundlegym.user_models.choice.reference.long_tail import tail_with
 from bundlegym.user_models.offer_properties import offer_problems
-from tests.user_models.test_choice_kernels import (
-    with_coupons_and_habit,
-    with_drift,
-    with_synergy,
-    with_two_products,
-)
+from tests.user_models.choice.test_reference_and_compiled import with_every_part
 
 # --- the rule ---------------------------------------------------------------------------------------------
 
@@ -85,8 +80,7 @@ def test_a_cheap_favourite_does_not_pay_for_what_is_dear():
 @pytest.fixture(scope="module")
 def rich(user_model) -> ChoiceShopper:
     """With every part of the model at work, and a synergy of either sign between all categories."""
-    tensors = with_two_products(user_model.tensors)
-    return ChoiceShopper(with_synergy(with_drift(with_coupons_and_habit(tensors))))
+    return user_model.with_parameters(with_every_part(user_model.params))
 
 
 class Reference(ChoiceShopper):
@@ -101,7 +95,7 @@ class Reference(ChoiceShopper):
 
 @pytest.mark.parametrize("kind", [ChoiceShopper, Reference])
 def test_an_offer_is_only_its_discount(dataset, rich, kind):
-    assert offer_problems(kind(rich.tensors), dataset, 300) == []
+    assert offer_problems(kind(rich.params), dataset, 300) == []
 
 
 class Faulty(ChoiceShopper):
@@ -134,7 +128,7 @@ class Faulty(ChoiceShopper):
     ],
 )
 def test_what_is_wrong_with_an_offer_is_found(dataset, user_model, fault, sentence):
-    model = Faulty(user_model.tensors)
+    model = Faulty(user_model.params)
     model.fault = fault
     assert any(sentence in problem for problem in offer_problems(model, dataset, 300))
 
@@ -143,12 +137,13 @@ def test_an_offer_of_one_item_does_what_a_shelf_price_as_low_does(dataset, user_
     """For what shoppers know (their shortlist), shopper by shopper."""
     week, discount, shopper = 12, 0.3, torch.arange(dataset.n_shoppers).repeat(20)
     draws = Draws(0, torch.arange(len(shopper)), torch.zeros_like(shopper))
-    t, day = user_model.tensors, torch.full_like(shopper, 7 * week)
+    p, day = user_model.params, torch.full_like(shopper, 7 * week)
     offered = cut = before = 0
     for item in range(0, dataset.n_items, 6):
-        table = p.marketing.price_effect.clone()
-        table[week, item] -= p.marketing.price_slope[item] * math.log(1 - discount)
-        cheaper = ChoiceShopper(t | {"price_push": table} | tail_with(t, table - p.marketing.price_effect))
+        effect = p.marketing.price_effect.clone()
+        effect[week, item] -= p.marketing.price_slope[item] * math.log(1 - discount)
+        more = effect - p.marketing.price_effect
+        cheaper = user_model.with_parameters(with_shocks(p, more).changed(price_effect=effect))
         one = Offer(torch.full((len(shopper), 1), item), torch.full((len(shopper),), discount))
         nothing = Offer.nothing(len(shopper), 1, user_model.device)
         buys = [
@@ -175,7 +170,7 @@ def test_weeks_in_a_row_are_counted_and_a_pause_ends_them():
         seen.append(run[0, 0].item())
         state = remember(state, items, run, torch.tensor([week]))
     assert seen == [1, 1, 2, 3, 3, 1]
-    assert (state["shown"][0] >= 0).sum() == 2
+    assert (state.shown[0] >= 0).sum() == 2
     assert weeks_in_a_row(state, torch.tensor([[7, -1, 5]]), torch.tensor([16]))[0].tolist() == [1, 1, 2]
 
 
@@ -192,20 +187,20 @@ def chance(model: UserModel, offer: Offer, weeks: list[int], n: int) -> list[flo
 
 def test_exposure_wears_out_from_week_to_week(user_model):
     wear_out = torch.tensor([1.0, 0.3, 0.0])
-    tensors = user_model.tensors | {"coefficient_mailer": torch.tensor(1.5), "wear_out": wear_out}
+    params = user_model.params.changed(mailer=torch.tensor([1.5]), wear_out=wear_out)
     n = 4_000
     items = params.shortlists.shortlist[torch.arange(n) % len(params.shortlists.shortlist), 3:4]
     offer, weeks = Offer(items, torch.zeros(n)), [10, 11, 12, 14]
-    moved = chance(ChoiceShopper(tensors, offer_exposure=1.0), offer, weeks, n)
-    still = chance(ChoiceShopper(tensors), offer, weeks, n)
+    moved = chance(ChoiceShopper(params, offer_exposure=1.0), offer, weeks, n)
+    still = chance(ChoiceShopper(params), offer, weeks, n)
     gain = np.array(moved) - np.array(still)
     assert gain[0] > 0.05 and gain[3] > 0.05
     assert 0.1 * gain[0] < gain[1] < 0.6 * gain[0] and abs(gain[2]) < 0.3 * gain[0]
 
 
 def test_an_offer_that_only_exposes_is_bought_at_the_shelf_price(user_model):
-    tensors, n = user_model.tensors | {"coefficient_mailer": torch.tensor(3.0)}, 500
-    model = ChoiceShopper(tensors, offer_exposure=1.0)
+    params, n = user_model.params.changed(mailer=torch.tensor([3.0])), 500
+    model = ChoiceShopper(params, offer_exposure=1.0)
     shopper = torch.arange(n) % len(params.shortlists.shortlist)
     items = params.shortlists.shortlist[shopper, :2]
     state, draws = (

@@ -51,7 +51,7 @@ def shorter(tensor):
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_what_was_saved_is_loaded(family, saved):
-    assert FAMILIES[family].load(saved).tensors
+    assert dict(FAMILIES[family].load(saved).params.leaves())
 
 
 @pytest.mark.parametrize(
@@ -61,24 +61,24 @@ def test_what_was_saved_is_loaded(family, saved):
         ("choice", "shortlist", last_is(-3), "shortlist holds -3..119; must be 0..119"),
         ("choice", "shortlist", lambda tensor: tensor.flip(1).contiguous(), "shortlist does not ascend"),
         ("choice", "category", last_is(LARGE), f"category holds 0..{LARGE}; must be 0..23"),
-        ("choice", "deal_class", last_is(2), "deal_class holds 0..2; must be 0..1"),
+        ("choice", "sensitivity_class", last_is(2), "sensitivity_class holds 0..2; must be 0..1"),
         ("choice", "tail_item", last_is(120), "tail_item holds 0..120"),
-        ("choice", "tried", last_is(-2), "tried holds -2"),
-        ("choice", "product", lambda tensor: tensor.float(), "product holds"),
-        ("choice", "product_start", last_is(LARGE), "product_start holds"),
+        ("choice", "recent_trials", last_is(-2), "recent_trials holds -2"),
+        ("choice", "product_line", lambda tensor: tensor.float(), "product_line holds"),
+        ("choice", "product_line_start", last_is(LARGE), "product_line_start holds"),
         ("choice", "familiarity", last_is(127), "familiarity holds 0..127; must be 0..5"),
-        ("choice", "last_trip", last_is(5), "last_trip holds 0..5; must be 0..4"),
-        ("choice", "taste", last_is(float("nan")), "taste is not finite"),
-        ("choice", "drift", last_is(float("inf")), "drift is not finite"),
-        ("choice", "habit_share", last_is(float("nan")), "habit_share is not finite"),
-        ("choice", "taste", shorter, r"taste has shape \(199, 120\); must be \(200, 120\)"),
-        ("choice", "trip_gap", shorter, r"trip_gap has shape \(4, 6\); must be \(5, 6\)"),
+        ("choice", "last_size_class", last_is(5), "last_size_class holds 0..5; must be 0..4"),
+        ("choice", "log_preference", last_is(float("nan")), "log_preference is not finite"),
+        ("choice", "item_shocks", last_is(float("inf")), "item_shocks is not finite"),
+        ("choice", "state_dependence_share", last_is(float("nan")), "state_dependence_share is not finite"),
+        ("choice", "log_preference", shorter, r"log_preference has shape \(199, 120\); must be \(200, 120\)"),
+        ("choice", "log_gap_factor", shorter, r"log_gap_factor has shape \(4, 6\); must be \(5, 6\)"),
         ("replay", "line", last_is(LARGE), "line holds"),
         ("replay", "price", last_is(float("inf")), "price is not finite"),
         ("lookalike", "item", last_is(-1), "item holds -1"),
         ("lookalike", "donor", last_is(200), "donor holds 0..200"),
         ("sequence", "shortlist", last_is(LARGE), "shortlist holds"),
-        ("sequence", "taste", last_is(float("nan")), "taste is not finite"),
+        ("sequence", "log_preference", last_is(float("nan")), "log_preference is not finite"),
     ],
 )
 def test_what_is_damaged_is_refused_on_loading(family, name, change, words, saved, tmp_path):
@@ -88,13 +88,14 @@ def test_what_is_damaged_is_refused_on_loading(family, name, change, words, save
 
 
 def test_an_estimate_without_an_error_is_none(saved, tmp_path):
-    folder = damaged(saved, tmp_path, "choice", "habit_share", lambda _: torch.tensor([0.0, float("inf")]))
+    none = torch.tensor([0.0, float("inf")])
+    folder = damaged(saved, tmp_path, "choice", "state_dependence_share", lambda _: none)
     assert ChoiceShopper.load(folder).params.state_dependence.state_dependence_share[1] == float("inf")
 
 
 @pytest.mark.parametrize("value", ["NaN", "-1", '"much"', "Infinity"])
 def test_assumptions_out_of_range_are_refused_on_loading(value, saved, tmp_path):
-    damaged(saved, tmp_path, "choice", "taste", lambda tensor: tensor)
+    damaged(saved, tmp_path, "choice", "log_preference", lambda tensor: tensor)
     (tmp_path / "choice.json").write_text(f'{{"offer_exposure": {value}, "bundle_pull": 0}}')
     with pytest.raises(UserError, match="choice.json is damaged, offer_exposure"):
         ChoiceShopper.load(tmp_path)

@@ -97,7 +97,7 @@ def test_what_is_wrong_with_a_batched_model_is_said(user_model, dataset):
             state["day"] += 1
             return dataclasses.replace(response, choice=torch.full_like(response.choice, 2)), after
 
-    found = " ".join(problems(Careless(user_model.tensors), dataset))
+    found = " ".join(problems(Careless(user_model.params), dataset))
     assert "with nothing offered, choice must be 0" in found
     assert "changes the state 'day'" in found
     assert "took the bundle" in found

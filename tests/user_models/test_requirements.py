@@ -12,8 +12,8 @@ from bundlegym.data import DataConfig, Dataset, Log, build_dataset
 from bundlegym.errors import UserError
 from bundlegym.evaluation.fidelity.report import fidelity
 from bundlegym.user_models.components.basket_size import GRID, fit_basket_size
+from bundlegym.user_models.components.complementarity import _sums
 from bundlegym.user_models.components.preferences import Preferences
-from bundlegym.user_models.components.trip_effects import _sums
 from bundlegym.user_models.numeric.row_stable import row_stable_matmul
 from bundlegym.user_models.registry import FAMILIES, fit_family
 from bundlegym.user_models.requirements import cannot_learn, lacking
@@ -42,8 +42,8 @@ def late() -> Dataset:
 
 def test_trips_of_shoppers_who_come_after_the_fit(late):
     found = fit_basket_size(late, late.split.train_weeks, ~late.split.held_out)
-    assert found["trip_share"].shape == (late.n_shoppers, len(GRID))
-    np.testing.assert_allclose(found["trip_share"].sum(1), 1, rtol=1e-5)
+    assert found.size_cdf.shape == (late.n_shoppers, len(GRID))
+    np.testing.assert_allclose(found.size_cdf[:, -1], 1, rtol=1e-5)
 
 
 def test_sums_by_code_have_a_row_a_code():
@@ -51,10 +51,10 @@ def test_sums_by_code_have_a_row_a_code():
     assert _sums(np.zeros(0, dtype=np.int64), np.ones((0, 2))).shape == (0, 2)
 
 
-def test_tastes_of_fewer_shoppers_than_factors(late):
+def test_preferences_of_fewer_shoppers_than_factors(late):
     few = np.arange(late.n_shoppers) < 4
-    taste = Preferences.fit(late, late.split.train_weeks, few)
-    assert np.isfinite(taste.log_share).all()
+    preferences = Preferences.fit(late, late.split.train_weeks, few)
+    assert np.isfinite(preferences.log_share).all()
 
 
 @pytest.mark.parametrize("n, m, h", [(40, 3, 0), (0, 3, 2), (5, 0, 2), (40, 3, 2)])
@@ -98,8 +98,8 @@ def test_one_visit_each_can_be_fitted():
     once, said = one_visit_each(), []
     model = fit_family("choice", once, weeks=(0, 6), epochs=1, progress=said.append)
     assert "no shopper comes twice" in said[0]
-    assert all(value.isfinite().all() for name, value in model.tensors.items() if "_effect" not in name
-               and "_share" not in name and value.is_floating_point())  # fmt: skip
+    for (_, name, spec), (_, value) in zip(model.params.specs(), model.params.leaves(), strict=True):
+        assert spec.with_error or not value.is_floating_point() or value.isfinite().all(), name
 
 
 def test_fidelity_says_before_the_fit_that_nothing_can_be_compared(late):

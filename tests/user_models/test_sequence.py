@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from bundlegym.data import Dataset, visit_rows
 from bundlegym.errors import UserError
@@ -15,7 +16,7 @@ from bundlegym.user_models.base import TAKE
 from bundlegym.user_models.panel import simulated_panel
 from bundlegym.user_models.sequence import model as sequence
 from bundlegym.user_models.sequence.training import fit_net
-from tests.user_models.test_known_answers import DISPLAY, PRICE, draw
+from tests.user_models.choice.test_known_answers import DISPLAY, PRICE, draw
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_blocks_of_rows_answer_as_all_at_once(model, dataset, monkeypatch):
     assert all(torch.equal(value, after_parts[name]) for name, value in after.items())
 
 
-def test_a_purpose_moves_what_a_visit_holds_not_how_much(model, dataset):
+def test_a_mission_moves_what_a_visit_holds_not_how_much(model, dataset):
     n, loading = 4_000, torch.zeros_like(model.params.missions.mission_loading)
     common = model.params.catalogue.category[
         torch.from_numpy(dataset.purchases["item"].to_numpy(np.int64))
@@ -58,10 +59,10 @@ def test_a_purpose_moves_what_a_visit_holds_not_how_much(model, dataset):
     loading[common.values, 0] = 3.0
     scale = model.params.missions.mission_scale[:, None]
     level = -(scale**2) * loading.square().sum(1) / 2
-    purposes = {"mission_loading": loading, "category_level": level}
+    alone = model.params.changed(mission_spread=torch.zeros(len(loading)))
     lively, still = (
-        SequenceShopper(model.tensors | {"mission_spread": torch.zeros(len(loading)), **more})
-        for more in (purposes, {name: torch.zeros_like(value) for name, value in purposes.items()})
+        model.with_parameters(alone.changed(mission_loading=k * loading, category_level=k * level))
+        for k in (1.0, 0.0)
     )
     shopper = torch.full((n,), with_largest_baskets(dataset))
     state = model.reset(shopper, torch.full((n,), 7 * dataset.split.test_weeks[0]))
@@ -73,7 +74,7 @@ def test_a_purpose_moves_what_a_visit_holds_not_how_much(model, dataset):
         lines.append(torch.bincount(answer.row, minlength=n).float())
         own.append(torch.bincount(answer.row[mine], minlength=n).float())
     assert float(lines[0].mean()) == pytest.approx(float(lines[1].mean()), rel=0.05)
-    spread = [float(count.var() / count.mean()) for count in own]  # 1 of purchases that share no purpose
+    spread = [float(count.var() / count.mean()) for count in own]  # 1 of purchases that share no mission
     assert spread[1] < 1.1 and spread[0] > 1.3
 
 
@@ -99,10 +100,10 @@ def test_shares_are_those_of_simulated_lines(model, dataset):
     n = 20_000
     rows = visit_rows(dataset, dataset.split.test_weeks)
     rows = rows[dataset.visits["shopper"].to_numpy()[rows] == with_largest_baskets(dataset)][:1]
-    # Shares are those before the purpose of a trip and the level of its size.
-    without = {n: torch.zeros_like(model.tensors[n]) for n in ("mission_loading", "mission_spread")}
-    without["category_level"] = torch.zeros_like(model.params.missions.category_level)
-    model = SequenceShopper(model.tensors | without)
+    # Shares are those before the mission of a trip and the level of its size.
+    missions = ("mission_loading", "mission_spread", "category_level")
+    none = {name: torch.zeros_like(getattr(model.params.missions, name)) for name in missions}
+    model = model.with_parameters(model.params.changed(**none))
     one = model.at_visits(dataset, rows)
     state = {name: value.repeat_interleave(n, 0) for name, value in one.items()}
     draws = Draws(0, torch.arange(n), torch.zeros(n, dtype=torch.int64))
@@ -131,10 +132,12 @@ def test_a_bundle_teaches_the_network_nothing(model, dataset):
     _, twin = model.respond(state, Offer.nothing(40, 3, model.device), draws)
     took = answer.choice == TAKE
     assert took.any()
-    assert torch.equal(after["hidden"], twin["hidden"]) and torch.equal(after["times_bought"], twin["count"])
+    assert torch.equal(after["hidden"], twin["hidden"]) and torch.equal(
+        after["times_bought"], twin["times_bought"]
+    )
     known = state["times_bought"].gather(1, best)[took] > 0
     assert (after["last_bought"].gather(1, best)[took][known] == state["day"][0]).all()
-    assert not torch.equal(after["last_bought"], twin["last"])
+    assert not torch.equal(after["last_bought"], twin["last_bought"])
 
 
 def test_the_fit_sees_nothing_of_later_weeks_and_other_shoppers(dataset):
@@ -157,6 +160,9 @@ def test_the_fit_sees_nothing_of_later_weeks_and_other_shoppers(dataset):
 
 
 def test_loading_what_an_earlier_version_wrote_is_a_clear_error(model, tmp_path):
-    SequenceShopper({k: v for k, v in model.tensors.items() if k != "last_trip"}).save(tmp_path)
+    model.save(tmp_path)
+    leaves = load_file(tmp_path / "sequence.safetensors")
+    del leaves["last_size_class"]
+    save_file(leaves, tmp_path / "sequence.safetensors")
     with pytest.raises(UserError, match="earlier version"):
         SequenceShopper.load(tmp_path)

@@ -32,7 +32,7 @@ def panel(dataset, shoppers) -> pd.DataFrame:
     return logged_panel(dataset, dataset.split.test_weeks, shoppers)
 
 
-def test_a_simulated_tape_has_a_real_ones_columns_and_weeks(dataset, user_model, shoppers, panel):
+def test_a_simulated_panel_has_a_logged_ones_columns_and_weeks(dataset, user_model, shoppers, panel):
     simulated = simulated_panel(user_model, dataset.split.test_weeks, shoppers)
     assert list(simulated.columns) == list(panel.columns)
     first, end = dataset.split.test_weeks
@@ -117,11 +117,12 @@ def test_an_offered_items_elasticity_is_the_slope_of_the_model(dataset, user_mod
     rows = visit_rows(dataset, dataset.split.test_weeks, np.ones(dataset.n_shoppers, dtype=bool))
     found = []
     for slope in (1.0, 3.0):
-        tensors = user_model.tensors | {
-            "price_slope": torch.full_like(user_model.params.marketing.price_slope, slope),
-            "deal_factor": torch.ones_like(user_model.params.marketing.price_sensitivity),
-        }
-        found.append(-offer_elasticity(ChoiceShopper(tensors), dataset, rows))
+        marketing = user_model.params.marketing
+        params = user_model.params.changed(
+            price_slope=torch.full_like(marketing.price_slope, slope),
+            price_sensitivity=torch.ones_like(marketing.price_sensitivity),
+        )
+        found.append(-offer_elasticity(ChoiceShopper(params), dataset, rows))
     # Chances near 1 cannot rise as far as the rate does.
     assert 0.5 < found[0] <= 1.05 and 1.5 < found[1] <= 3.1 and found[1] > 2 * found[0]
 

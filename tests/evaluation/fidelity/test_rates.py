@@ -10,7 +10,7 @@ from bundlegym.evaluation.fidelity.rates import RATES, base_rates, totals
 from bundlegym.user_models.panel import logged_panel
 
 
-def test_rates_are_those_of_the_tape(dataset):
+def test_rates_are_those_of_the_panel(dataset):
     shoppers, weeks = np.arange(0, dataset.n_shoppers, 2), dataset.split.test_weeks
     panel = logged_panel(dataset, weeks, shoppers)
     real = totals(panel, dataset, weeks, shoppers)

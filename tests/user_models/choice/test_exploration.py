@@ -10,8 +10,9 @@ import torch
 from bundlegym.data import synthetic_dataset
 from bundlegym.recommenders.dirichlet_shares import line_counts
 from bundlegym.user_models import ChoiceShopper
-from bundlegym.user_models.choice.estimation.exploration import _alike, _new_odds, fit_new_level
+from bundlegym.user_models.choice.estimation.exploration import ExplorationMoment, _alike, _new_odds
 from bundlegym.user_models.components.basket_size import on_grid
+from bundlegym.user_models.components.simulated_moments import match
 from bundlegym.user_models.panel import simulated_panel
 
 
@@ -19,7 +20,7 @@ def test_a_simulation_with_a_level_gives_it_back(dataset):
     last = dataset.split.train_weeks[1]
     weeks, everyone = (last - 5, last), np.arange(dataset.n_shoppers)
     span, options = (weeks[0] - 12, weeks[0]), {"epochs": 1, "shortlist_size": 20}  # most is in the tail
-    tensors = ChoiceShopper.fit(dataset, weeks=span, progress=lambda _: None, **options).tensors
+    params = ChoiceShopper.fit(dataset, weeks=span, progress=lambda _: None, **options).params
     wanted = torch.from_numpy(on_grid(np.array([-3.0, -1.5, 0.0, 0.0, 1.0, 1.0]))).float()
     bought = line_counts(dataset, span) > 0
 
@@ -30,11 +31,11 @@ def test_a_simulation_with_a_level_gives_it_back(dataset):
             [panel.assign(visit=panel["visit"] + 1_000_000 * i) for i, panel in enumerate(panels)]
         )
 
-    panel = lived(ChoiceShopper(tensors | {"new_level": wanted}), 90)
-    model = ChoiceShopper(tensors | {"new_level": torch.zeros_like(wanted)})
+    panel = lived(ChoiceShopper(params.changed(explore_level=wanted)), 90)
+    model = ChoiceShopper(params.changed(explore_level=torch.zeros_like(wanted)))
     before = _new_odds(lived(model, 50), bought)
-    fit_new_level(model, model.tensors, panel, bought, weeks, everyone, seed=0)
-    after = _new_odds(lived(model, 50), bought)
+    found = match(model, ExplorationMoment(panel, bought), weeks, everyone, seed=0)
+    after = _new_odds(lived(found, 50), bought)
     real = _new_odds(panel, bought)
     # In so small a log odds answer little to a level, and luck is a large part of them.
     assert np.abs(after - real).mean() < 0.8 * np.abs(before - real).mean()
@@ -61,11 +62,10 @@ def test_a_spread_makes_baskets_of_the_usual_and_baskets_of_something_new():
     last = dataset.split.train_weeks[1]
     weeks, everyone = (last - 5, last), np.arange(dataset.n_shoppers)
     span, options = (weeks[0] - 12, weeks[0]), {"epochs": 1, "shortlist_size": 20}
-    tensors = ChoiceShopper.fit(dataset, weeks=span, progress=lambda _: None, **options).tensors
+    params = ChoiceShopper.fit(dataset, weeks=span, progress=lambda _: None, **options).params
     bought = line_counts(dataset, span) > 0
-    worlds = [ChoiceShopper(tensors | {"new_spread": torch.tensor([spread])}) for spread in (0.0, 1.0)]
+    worlds = [ChoiceShopper(params.changed(explore_spread=torch.tensor([spread]))) for spread in (0.0, 1.0)]
     none, wide = (simulated_panel(world, weeks, everyone, seed=9) for world in worlds)
     assert _alike(wide, bought) > _alike(none, bought) + 0.02
-    model = ChoiceShopper(tensors | {"new_spread": torch.zeros(1)})
-    found = fit_new_level(model, model.tensors, wide, bought, weeks, everyone, seed=0)
-    assert found["new_spread"] > 0.4
+    found = match(worlds[0], ExplorationMoment(wide, bought), weeks, everyone, seed=0)
+    assert found.params.exploration.explore_spread > 0.4

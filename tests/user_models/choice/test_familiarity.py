@@ -38,12 +38,12 @@ def test_only_favourites_are_stocked() -> None:
     found = fit_coefficients(
         draw(), (0, WEEKS), np.ones(SHOPPERS, bool), ITEMS, epochs=30, seed=0, progress=lambda _: None
     )
-    gap = found["gap"]
+    recency = found.recency.numpy()
     # An item is in a basket once, so coefficients are of the odds of a rate's purchase, exp(rate) - 1. A week
     # is half of a favourite's interval; after two weeks it is due.
     wanted = np.log(np.expm1(1.0) / np.expm1(np.exp(STOCKED)))
-    assert gap[-1, 6] - gap[-1, 4] == pytest.approx(wanted, abs=0.3)
-    assert np.ptp(gap[2, 3:6]) < 0.3
+    assert recency[-1, 6] - recency[-1, 4] == pytest.approx(wanted, abs=0.3)
+    assert np.ptp(recency[2, 3:6]) < 0.3
 
 
 PROMOTED = 1.0  # on the log rate of an item that the shopper has not bought before
@@ -68,13 +68,15 @@ def draw_promoted() -> Dataset:
     return build_dataset(log, DataConfig(log="known", min_purchases=1))
 
 
-def test_who_does_not_know_an_item_answers_most_to_its_display() -> None:
+def test_who_does_not_know_an_item_is_most_sensitive_to_its_display() -> None:
     found = fit_coefficients(
         draw_promoted(), (0, WEEKS), np.ones(SHOPPERS, bool), 150, epochs=30, seed=0, progress=lambda _: None
     )
-    effect = float(found["display"]) * found["promotion_answer"]
+    effect = float(found.display) * found.promotion_sensitivity.numpy()
     assert effect[0] == pytest.approx(PROMOTED, abs=0.15)
-    assert np.abs(effect[2:4]).max() < 0.35  # a prior of equal answers draws them up where lines are few
+    assert (
+        np.abs(effect[2:4]).max() < 0.35
+    )  # a prior of equal sensitivities draws them up where lines are few
 
 
 def test_classes_rise_with_lines_and_none_is_the_first() -> None:

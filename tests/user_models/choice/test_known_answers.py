@@ -11,9 +11,9 @@ import pytest
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset
 from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.user_models.choice.estimation.coefficients import fit_coefficients
+from bundlegym.user_models.components.complementarity import synergy_share
 from bundlegym.user_models.components.marketing import Marketing
 from bundlegym.user_models.components.preferences import Preferences
-from bundlegym.user_models.components.trip_effects import synergy_share
 
 PRICE, DISPLAY = 2.0, 0.7
 SHOPPERS, ITEMS, CATEGORIES, WEEKS = 500, 240, 30, 44
@@ -34,11 +34,12 @@ def draw(
     synergy: dict[tuple[int, int], float],
     alike: tuple[int, int] | None = None,
     seed: int = 0,
-    neighbours: float = 0.0,
+    competitor_discount: float = 0.0,
 ) -> World:
     """One visit a shopper and week; item i is of category i % CATEGORIES. Having bought from category a
     raises the log rate of category b by `synergy[a, b]`; who likes the one of `alike` likes the other as
-    much. The mean log price cut of the category's other items works on an item's log rate by `neighbours`.
+    much. The mean log discount of the category's other items works on an item's log rate by
+    `competitor_discount`.
     """
     rng = np.random.default_rng(seed)
     category = np.arange(ITEMS) % CATEGORIES
@@ -54,16 +55,16 @@ def draw(
     shelf_price = np.round(list_price[:, None] * (1 - depth), 2)
     rows = []
     for week in range(WEEKS):
-        rebate = np.log(list_price / shelf_price[:, week])
-        total = np.bincount(category, rebate)[category]
-        others = (total - rebate) / (ITEMS / CATEGORIES - 1)
-        push = PRICE * rebate + DISPLAY * display[:, week] + neighbours * others
-        rate, luck = np.exp(log_rate + push), rng.random((SHOPPERS, ITEMS))
+        log_discount = np.log(list_price / shelf_price[:, week])
+        total = np.bincount(category, log_discount)[category]
+        others = (total - log_discount) / (ITEMS / CATEGORIES - 1)
+        effect = PRICE * log_discount + DISPLAY * display[:, week] + competitor_discount * others
+        rate, luck = np.exp(log_rate + effect), rng.random((SHOPPERS, ITEMS))
         bought = luck < 1 - np.exp(-rate)
-        for (a, b), effect in synergy.items():
+        for (a, b), more in synergy.items():
             held = bought[:, category == a].any(1)
             mine = np.flatnonzero(category == b)
-            raised = rate[:, mine] * np.exp(effect * held)[:, None]
+            raised = rate[:, mine] * np.exp(more * held)[:, None]
             bought[:, mine] = luck[:, mine] < 1 - np.exp(-raised)
         shopper, item = np.nonzero(bought)
         rows.append(pd.DataFrame({"shopper": shopper, "item": item, "week": week}))
@@ -103,37 +104,37 @@ def world() -> World:
     return draw({**dict.fromkeys(COMPLEMENTS, 1.0), **dict.fromkeys(SUBSTITUTES, -1.0)}, alike=ALIKE)
 
 
-def test_taste_price_and_display_come_out(world: World):
+def test_price_and_display_come_out(world: World):
     everyone = np.ones(SHOPPERS, dtype=bool)
     found = fit_coefficients(
         world.dataset, world.weeks, everyone, 60, epochs=8, seed=0, progress=lambda _: None
     )
-    assert float(found["price"][0]) == pytest.approx(PRICE, rel=0.1)
-    assert float(found["display"]) == pytest.approx(DISPLAY, rel=0.1)
+    assert float(found.price[0]) == pytest.approx(PRICE, rel=0.1)
+    assert float(found.display) == pytest.approx(DISPLAY, rel=0.1)
 
 
-@pytest.mark.parametrize("neighbours", [-1.0, 0.0])
-def test_substitution_within_a_subcategory_comes_out(neighbours: float):
-    world, everyone = draw({}, seed=2, neighbours=neighbours), np.ones(SHOPPERS, dtype=bool)
+@pytest.mark.parametrize("competitor_discount", [-1.0, 0.0])
+def test_the_effect_of_a_subcategorys_other_discounts_comes_out(competitor_discount: float):
+    world, everyone = draw({}, seed=2, competitor_discount=competitor_discount), np.ones(SHOPPERS, dtype=bool)
     found = fit_coefficients(
         world.dataset, world.weeks, everyone, 60, epochs=60, seed=0, progress=lambda _: None
     )
-    assert float(found["neighbours"]) == pytest.approx(neighbours, abs=0.1)
+    assert float(found.competitor_discount) == pytest.approx(competitor_discount, abs=0.1)
 
 
-def test_tastes_come_out(world: World):
+def test_preferences_come_out(world: World):
     everyone = np.ones(SHOPPERS, dtype=bool)
-    taste = Preferences.fit(world.dataset, world.weeks, everyone)
+    preferences = Preferences.fit(world.dataset, world.weeks, everyone)
     one_hot = np.eye(CATEGORIES)[np.arange(ITEMS) % CATEGORIES]
-    found, wanted = (np.log(np.exp(table) @ one_hot) for table in (taste.log_share, world.log_rate))
+    found, wanted = (np.log(np.exp(table) @ one_hot) for table in (preferences.log_share, world.log_rate))
     found, wanted = (table - table.mean(1, keepdims=True) for table in (found, wanted))
     free = [c for c in range(CATEGORIES) if c not in {b for _, b in COMPLEMENTS + SUBSTITUTES}]
     assert np.corrcoef(found[:, free].ravel(), wanted[:, free].ravel())[0, 1] > 0.7
 
 
-def test_synergy_of_both_signs_and_none_from_correlated_tastes(world: World):
-    taste = PersonalFrequency.fit(world.dataset, world.weeks)
-    lift = category_synergy(world.dataset, taste, world.weeks, pseudo_count=5.0)
+def test_synergy_of_both_signs_and_none_from_correlated_preferences(world: World):
+    frequency = PersonalFrequency.fit(world.dataset, world.weeks)
+    lift = category_synergy(world.dataset, frequency, world.weeks, pseudo_count=5.0)
     names = np.sort(world.dataset.items["category"].unique())
     category = world.dataset.items["category"].to_numpy()[world.dataset.purchases["item"]]
     effects = {**dict.fromkeys(COMPLEMENTS, 1.0), **dict.fromkeys(SUBSTITUTES, -1.0)}
@@ -145,15 +146,15 @@ def test_synergy_of_both_signs_and_none_from_correlated_tastes(world: World):
         assert lift[a, b] == pytest.approx(wanted, abs=0.25)
         differences.append(lift[a, b] - wanted)
     assert abs(np.mean(differences)) < 0.1
-    assert abs(lift[ALIKE]) < 0.2  # tastes are shrunk, so a little of what they share is left
+    assert abs(lift[ALIKE]) < 0.2  # preferences are shrunk, so a little of what they share is left
 
 
 def share_of(world: World) -> tuple[float, float]:
     everyone = np.ones(SHOPPERS, dtype=bool)
-    taste = PersonalFrequency.fit(world.dataset, world.weeks)
+    frequency = PersonalFrequency.fit(world.dataset, world.weeks)
     marketing = Marketing.of(world.dataset, world.weeks)
-    push = PRICE * marketing.rebate + DISPLAY * marketing.display
-    return synergy_share(world.dataset, taste, push, world.weeks, everyone)
+    effect = PRICE * marketing.log_discount + DISPLAY * marketing.display
+    return synergy_share(world.dataset, frequency, effect, world.weeks, everyone)
 
 
 def test_promotions_tell_synergy_from_a_common_cause(world: World):

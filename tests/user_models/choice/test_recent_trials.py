@@ -1,4 +1,4 @@
-"""What was bought off the shortlist since tastes were counted."""
+"""What was bought off the shortlist since preferences were counted."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import pytest
 import torch
 
 from bundlegym.user_models import ChoiceShopper, Draws, Offer
+from bundlegym.user_models.choice.estimation.trial_tables import trials_at_visits, trials_by_week
+from bundlegym.user_models.choice.parameters import Trials
 from bundlegym.user_models.choice.reference.recent_trials import (
     NONE,
-    TRIED,
-    by_item,
+    TRIALS,
+    by_item_of,
     fading,
     of_items,
-    tried_at_visits,
-    tried_by_week,
     try_more,
 )
+from tests.user_models.some import some
 
 N, DAY = 6_000, 60
 
@@ -31,8 +32,8 @@ def test_a_history_is_of_earlier_visits_off_the_shortlist(dataset, model):
     shortlist, week = model.params.shortlists.shortlist.numpy(), 10
     visits, purchases = dataset.visits, dataset.purchases
     rows = np.flatnonzero(visits["week"] >= 12)[::97]
-    found = tried_at_visits(dataset, shortlist, rows, week)
-    assert found.shape == (len(rows), TRIED) and (found >= 0).any()
+    found = trials_at_visits(dataset, shortlist, rows, week)
+    assert found.shape == (len(rows), TRIALS) and (found >= 0).any()
     for row, items in zip(rows, found, strict=True):
         shopper = visits["shopper"].iloc[row]
         earlier = np.flatnonzero((visits["shopper"] == shopper) & (visits["week"] >= week))
@@ -41,8 +42,8 @@ def test_a_history_is_of_earlier_visits_off_the_shortlist(dataset, model):
             for visit in earlier[earlier < row][::-1]
         ]
         wanted = [item for basket in held for item in basket if item not in shortlist[shopper]]
-        assert items[items >= 0].tolist() == wanted[:TRIED]
-    of_week = tried_by_week(dataset, shortlist, week)
+        assert items[items >= 0].tolist() == wanted[:TRIALS]
+    of_week = trials_by_week(dataset, shortlist, week)
     assert (of_week[:2] == NONE).all()  # in no week, and before anything was bought
     later = visits.iloc[rows].reset_index(drop=True)
     first = later.index[~visits.duplicated(["shopper", "week"]).to_numpy()[rows]]
@@ -52,24 +53,25 @@ def test_a_history_is_of_earlier_visits_off_the_shortlist(dataset, model):
 
 
 def test_the_latest_purchases_push_out_the_first():
-    tried = torch.full((3, TRIED), NONE, dtype=torch.int32)
-    tried[1] = torch.arange(TRIED)
-    after = try_more(tried, torch.tensor([0, 0, 1]), torch.tensor([5, 9, 7]))
+    trials = torch.full((3, TRIALS), NONE, dtype=torch.int32)
+    trials[1] = torch.arange(TRIALS)
+    after = try_more(trials, torch.tensor([0, 0, 1]), torch.tensor([5, 9, 7]))
     assert after[0, :3].tolist() == [5, 9, NONE]
-    assert after[1].tolist() == [7, *range(TRIED - 1)]
+    assert after[1].tolist() == [7, *range(TRIALS - 1)]
     assert (after[2] == NONE).all()
 
 
 def test_the_latest_purchases_weigh_most_and_those_of_one_item_add_up():
-    tried = torch.full((2, TRIED), NONE, dtype=torch.int32)
-    tried[1, :3] = torch.tensor([4, 2, 4])
-    weight, left = torch.tensor([1.0, 1.0, 10.0, 1.0, 2.0]), fading(1.0)
-    row, item, rate = by_item(tried, weight, left)
+    trials = torch.full((2, TRIALS), NONE, dtype=torch.int32)
+    trials[1, :3] = torch.tensor([4, 2, 4])
+    weight = torch.tensor([1.0, 1.0, 10.0, 1.0, 2.0])
+    fitted = some(Trials, trial_weight=weight, trial_fading=fading(1.0))
+    row, item, rate = by_item_of(fitted, trials)
     assert (row.tolist(), item.tolist()) == ([1, 1], [2, 4])
     wanted = [10 * np.exp(-1), 2 + 2 * np.exp(-2)]
     assert rate.tolist() == pytest.approx(wanted)
     asked = torch.tensor([[4, 0], [4, 0]])
-    assert of_items(tried, asked, weight, left).flatten().tolist() == pytest.approx([0, 0, wanted[1], 0])
+    assert of_items(fitted, trials, asked).flatten().tolist() == pytest.approx([0, 0, wanted[1], 0])
 
 
 def bought_share(model: ChoiceShopper, state: dict, item: int, *, offered: bool = False) -> float:
@@ -82,7 +84,7 @@ def bought_share(model: ChoiceShopper, state: dict, item: int, *, offered: bool 
 @pytest.fixture(scope="module")
 def shopper_and_item(model) -> tuple[int, int]:
     """Somebody, and an item off the shortlist that they never bought."""
-    t = model.tensors
+    p = model.params
     start = p.long_tail.memory_start
     for shopper in range(len(p.shortlists.shortlist)):
         remembered = p.long_tail.memory_item[start[shopper] : start[shopper + 1]]
@@ -96,14 +98,15 @@ def shopper_and_item(model) -> tuple[int, int]:
 def test_what_was_tried_comes_back_and_an_offer_does_not_keep_it_away(model, shopper_and_item):
     shopper, item = shopper_and_item
     # A price or display of that week would be in an offer's rate in full, and in the tail's up to a bound.
-    flat = {name: torch.zeros_like(model.tensors[name]) for name in ("price_push", "promotion_push")}
-    model = ChoiceShopper({**model.tensors, **flat})
+    none = torch.zeros_like(model.params.marketing.price_effect)
+    model = model.with_parameters(model.params.changed(price_effect=none, promotion_effect=none))
     state = model.reset(torch.full((N,), shopper), torch.full((N,), DAY))
-    tried = state["recent_trials"].clone()
-    tried[:, :3] = item
-    never, often = (bought_share(model, state | {"tried": x}, item) for x in (state["recent_trials"], tried))
+    trials = state["recent_trials"].clone()
+    trials[:, :3] = item
+    after = state | {"recent_trials": trials}
+    never, often = (bought_share(model, one, item) for one in (state, after))
     assert often > 2 * never
-    offered = bought_share(model, state | {"tried": tried}, item, offered=True)
+    offered = bought_share(model, after, item, offered=True)
     assert offered == pytest.approx(often, rel=0.25)
 
 
@@ -124,7 +127,7 @@ def test_what_is_bought_off_the_shortlist_is_known_at_the_next_visit(model):
 def test_a_history_makes_its_items_likelier(model, shopper_and_item):
     shopper, item = shopper_and_item
     state = model.reset(torch.tensor([shopper]), torch.tensor([DAY]))
-    tried = state["recent_trials"].clone()
-    tried[0, 0] = item
-    before, after = (model.log_share(state | {"tried": x})[0] for x in (state["recent_trials"], tried))
+    trials = state["recent_trials"].clone()
+    trials[0, 0] = item
+    before, after = (model.log_share(one)[0] for one in (state, state | {"recent_trials": trials}))
     assert after[item] > before[item] and float(after.exp().sum()) == pytest.approx(1, abs=1e-4)

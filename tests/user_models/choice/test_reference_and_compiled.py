@@ -8,8 +8,8 @@ import torch
 
 from bundlegym.user_models import ChoiceShopper, Draws, Offer
 from bundlegym.user_models.base import Response
-from bundlegym.user_models.choice.estimation.item_shocks import REST
-from bundlegym.user_models.choice.reference.long_tail import tail_with
+from bundlegym.user_models.choice.estimation.tail_tables import with_shocks
+from bundlegym.user_models.choice.parameters import REST, ChoiceParameters
 from bundlegym.user_models.numeric.fast_math import exp32, log32, normal32
 from bundlegym.user_models.rng.counter import normal
 
@@ -33,53 +33,57 @@ def offers(model: ChoiceShopper, shopper: torch.Tensor) -> Offer:
     return Offer(torch.cat([items, torch.full_like(items, -1)]), torch.cat([discount, torch.zeros(N)]))
 
 
-def with_two_products(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """As if the items of a subcategory were flavours of two products, which are substitutes; flavours are
-    bought together, and of substitutes one is often enough; a level for each subcategory and trip."""
-    group = params.catalogue.subcategory[params.long_tail.tail_item]
-    first = torch.searchsorted(group, group)
-    size = torch.bincount(group)[group]
-    ordered = 2 * group + (2 * (torch.arange(len(group)) - first) >= size)
-    product = torch.empty_like(group).scatter_(0, params.long_tail.tail_item, ordered)
-    start = torch.searchsorted(ordered, torch.arange(2 * int(group.max()) + 3))
-    enough = torch.linspace(-2.0, 0.0, int(group.max()) + 1)
-    level = torch.linspace(-1.0, 1.0, params.size_constants.size_constants.numel()).reshape_as(
-        params.size_constants.size_constants
+def with_two_product_lines(params: ChoiceParameters) -> ChoiceParameters:
+    """As if the items of a subcategory were variants of two product lines, which are substitutes; variants
+    are bought together, and of substitutes one is often all; a constant for each subcategory and size of
+    trip."""
+    subcategory = params.catalogue.subcategory[params.long_tail.tail_item]
+    first = torch.searchsorted(subcategory, subcategory)
+    size = torch.bincount(subcategory)[subcategory]
+    ordered = 2 * subcategory + (2 * (torch.arange(len(subcategory)) - first) >= size)
+    start = torch.searchsorted(ordered, torch.arange(2 * int(subcategory.max()) + 3))
+    constants = params.size_constants.size_constants
+    return params.changed(
+        product_line=torch.empty_like(subcategory).scatter_(0, params.long_tail.tail_item, ordered),
+        product_line_start=start,
+        follow_prob=torch.full((len(start) - 1,), 0.6),
+        substitution=torch.linspace(-2.0, 0.0, int(subcategory.max()) + 1),
+        size_constants=torch.linspace(-1.0, 1.0, constants.numel()).reshape_as(constants),
+        explore_level=torch.linspace(-1.0, 1.0, len(params.exploration.explore_level)),
+        explore_spread=torch.ones(1),
     )
-    new = {
-        "new_level": torch.linspace(-1.0, 1.0, len(params.exploration.explore_level)),
-        "new_spread": torch.ones(1),
-    }
-    more = new | {"follow": torch.full((len(start) - 1,), 0.6), "enough": enough, "group_level": level}
-    return tensors | more | {"product": product, "product_start": start}
 
 
-def with_coupons_and_habit(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def with_coupons_and_habit(params: ChoiceParameters) -> ChoiceParameters:
     """Three campaigns, in every other week, each to half of the shoppers and for half of the items; half of
     the trials leave a habit."""
     generator = torch.Generator().manual_seed(0)
     member = torch.rand(len(params.shortlists.shortlist), 3, generator=generator) < 0.5
-    push = (torch.rand(3, len(params.catalogue.category), generator=generator) < 0.5).float()
+    utility = (torch.rand(3, len(params.catalogue.category), generator=generator) < 0.5).float()
     week = (torch.arange(len(params.prices.shelf_price)) % 2).float()[:, None] * torch.tensor([1.0, 0.4, 0.7])
-    campaigns = {"campaign_member": member, "campaign_week": week, "coupon_push": push}
-    return tensors | campaigns | {"trial_habit": torch.tensor([0.5])}
-
-
-def with_drift(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """In all weeks, of each item its own; and an answer to promotions that is no part of it."""
-    drift = torch.randn(params.item_shocks.item_shocks.shape, generator=torch.Generator().manual_seed(0)) / 2
-    answer = torch.linspace(1.5, 0.3, len(params.coefficients.promotion_sensitivity))
-    return (
-        tensors | {"drift": drift, "coefficient_promotion_answer": answer} | tail_with(tensors, drift[REST])
+    return params.changed(
+        campaign_member=member, campaign_week=week, coupon_utility=utility, habit_prob=torch.tensor([0.5])
     )
 
 
-def with_synergy(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def with_item_shocks(params: ChoiceParameters) -> ChoiceParameters:
+    """In all weeks, of each item its own; and a sensitivity to promotions that is no part of it."""
+    shape = params.item_shocks.item_shocks.shape
+    shocks = torch.randn(shape, generator=torch.Generator().manual_seed(0)) / 2
+    sensitivity = torch.linspace(1.5, 0.3, len(params.coefficients.promotion_sensitivity))
+    return with_shocks(params, shocks[REST]).changed(item_shocks=shocks, promotion_sensitivity=sensitivity)
+
+
+def with_synergy(params: ChoiceParameters) -> ChoiceParameters:
     """Of either sign, between all categories; and exposure that wears out."""
-    synergy = (
-        torch.randn(params.complementarity.synergy.shape, generator=torch.Generator().manual_seed(1)) * 0.3
-    )
-    return tensors | {"synergy": (synergy + synergy.T) / 2, "wear_out": torch.tensor([1.0, 0.6, 0.3])}
+    shape = params.complementarity.synergy.shape
+    synergy = torch.randn(shape, generator=torch.Generator().manual_seed(1)) * 0.3
+    return params.changed(synergy=(synergy + synergy.T) / 2, wear_out=torch.tensor([1.0, 0.6, 0.3]))
+
+
+def with_every_part(params: ChoiceParameters) -> ChoiceParameters:
+    """With every part of the model at work, and a synergy of either sign between all categories."""
+    return with_synergy(with_item_shocks(with_coupons_and_habit(with_two_product_lines(params))))
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +97,8 @@ def user_model(dataset) -> ChoiceShopper:
     "options", [{}, {"offer_exposure": 30.0}, {"offer_exposure": 1.0, "bundle_pull": 0.5}]
 )
 def test_both_paths_decide_alike(user_model, options, more):
-    tensors = user_model.tensors
-    if more:
-        tensors = with_synergy(with_drift(with_coupons_and_habit(with_two_products(tensors))))
-    model = ChoiceShopper(tensors, **options)
+    params = with_every_part(user_model.params) if more else user_model.params
+    model = ChoiceShopper(params, **options)
     shopper = (torch.arange(N) % len(model.params.shortlists.shortlist)).repeat(2)
     state = model.reset(shopper, (torch.arange(N) % 100 + 30).repeat(2))
     offer, episode = offers(model, shopper), torch.arange(N).repeat(2)
@@ -111,7 +113,8 @@ def test_both_paths_decide_alike(user_model, options, more):
         assert all(one[k] == pytest.approx(other[k], rel=1e-5) for k in one.keys() & other.keys())
         differ, bought = differ + len(one.keys() ^ other.keys()), bought + len(one)
         assert set(wanted) == set(state)
-        for name in ("shopper", "day", "since", "last_trip", "shown", "shown_week", "shown_run"):
+        history = ("days_since_visit", "last_size_class", "shown", "shown_week", "shown_run")
+        for name in ("shopper", "day", *history):
             assert torch.equal(wanted[name], state[name]), name
         assert (wanted["last_bought"] != state["last_bought"]).sum() <= 2
         assert (wanted["recent_trials"] != state["recent_trials"]).any(1).sum() <= differ
@@ -120,8 +123,8 @@ def test_both_paths_decide_alike(user_model, options, more):
 
 
 def test_both_paths_appraise_alike(user_model):
-    tensors = with_synergy(with_drift(with_coupons_and_habit(with_two_products(user_model.tensors))))
-    model = ChoiceShopper(tensors, offer_exposure=1.0)
+    params = with_every_part(user_model.params)
+    model = ChoiceShopper(params, offer_exposure=1.0)
     shopper = torch.arange(N) % len(params.shortlists.shortlist)
     state, draws = (
         model.reset(shopper, torch.arange(N) % 100 + 30),

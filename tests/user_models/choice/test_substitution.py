@@ -1,4 +1,4 @@
-"""Of substitutes one is enough: the effect is found where it is, and a bundle of them is worth less."""
+"""Substitution: the effect is found where it is, and a bundle of substitutes is worth less."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import torch
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset
 from bundlegym.user_models import ChoiceShopper, Draws, Offer
 from bundlegym.user_models.base import TAKE
-from bundlegym.user_models.choice.reference.substitution import fit_enough
+from bundlegym.user_models.choice.estimation.substitution import SubstitutionMoment
+from bundlegym.user_models.components.simulated_moments import match
 from bundlegym.user_models.panel import simulated_panel
 from tests.user_models.logs import weekly_lines
 
 SHOPPERS, WEEKS, GROUPS, ITEMS = 600, 40, 12, 6  # items of each group
-ENOUGH = -1.2  # of odd groups, none of even ones
+SUBSTITUTION = -1.2  # of odd groups, none of even ones
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def drawn() -> Dataset:
     for _ in range(WEEKS):
         time = rng.exponential(size=rate.shape) / rate
         first = time.reshape(SHOPPERS, GROUPS, ITEMS).min(2)[:, group]
-        late = first + (time - first) * np.exp(-ENOUGH * (group % 2))
+        late = first + (time - first) * np.exp(-SUBSTITUTION * (group % 2))
         bought.append(np.nonzero(late < 1))
     items = pd.DataFrame(
         {
@@ -47,26 +48,27 @@ def drawn() -> Dataset:
     return build_dataset(log, DataConfig(log="drawn", min_purchases=1))
 
 
-def test_it_is_told_from_taste_in_a_drawn_log(drawn):
+def test_it_is_told_from_preferences_in_a_drawn_log(drawn):
     model = ChoiceShopper.fit(drawn, weeks=(0, WEEKS), epochs=1, progress=lambda _: None)
-    odd = drawn.items["subcategory"].str[-2:].astype(int).groupby(subcategories(drawn)).first() % 2 == 1
+    odd = drawn.items["subcategory"].str[-2:].astype(int).groupby(drawn.subcategory_code).first() % 2 == 1
     found = model.params.substitution.substitution.numpy()
     assert np.abs(found[~odd]).max() < 0.1
-    assert found[odd].mean() == pytest.approx(ENOUGH, rel=0.1)
+    assert found[odd].mean() == pytest.approx(SUBSTITUTION, rel=0.1)
 
 
 def test_a_simulation_with_it_gives_it_back(dataset, user_model):
-    known = torch.tensor([0.0, ENOUGH]).repeat(len(user_model.params.substitution.substitution) // 2)
+    known = torch.tensor([0.0, SUBSTITUTION]).repeat(len(user_model.params.substitution.substitution) // 2)
     shoppers, weeks = np.arange(dataset.n_shoppers), (6, 22)
-    panel = simulated_panel(with_enough(user_model, known), weeks, shoppers, seed=100)
-    model = with_enough(user_model, torch.zeros_like(known))
-    found = fit_enough(model, model.tensors, panel, weeks, shoppers, seed=0)
+    panel = simulated_panel(with_substitution(user_model, known), weeks, shoppers, seed=100)
+    model = with_substitution(user_model, torch.zeros_like(known))
+    matched = match(model, SubstitutionMoment(model.params, panel), weeks, shoppers, seed=0)
+    found = matched.params.substitution.substitution.numpy()
     assert found[0::2].min() > -0.2  # some 1,500 pairs each, of shoppers with much luck in common
-    assert found[1::2].mean() == pytest.approx(ENOUGH, rel=0.1)
+    assert found[1::2].mean() == pytest.approx(SUBSTITUTION, rel=0.1)
 
 
-def with_enough(model: ChoiceShopper, enough: torch.Tensor) -> ChoiceShopper:
-    return ChoiceShopper(model.tensors | {"enough": enough})
+def with_substitution(model: ChoiceShopper, substitution: torch.Tensor) -> ChoiceShopper:
+    return model.with_parameters(model.params.changed(substitution=substitution))
 
 
 def pairs_offered(
@@ -87,20 +89,23 @@ def answer(model: ChoiceShopper, shopper: torch.Tensor, items: torch.Tensor, dis
     return model.respond(model.reset(shopper, torch.full_like(shopper, 70)), Offer(items, discount), draws)[0]
 
 
-def test_a_bundle_of_substitutes_is_worth_no_more_than_if_they_were_flavours(dataset, user_model):
+def test_a_bundle_of_substitutes_is_worth_no_more_than_if_they_were_variants(dataset, user_model):
     shopper, items, discount = pairs_offered(dataset, user_model)
     less = torch.full_like(user_model.params.substitution.substitution, -1.0)
-    flavours = user_model.tensors | {"product": torch.zeros_like(user_model.params.variants.product_line)}
+    one_line = torch.zeros_like(user_model.params.variants.product_line)
+    variants = user_model.with_parameters(user_model.params.changed(product_line=one_line))
     takers = [
-        answer(ChoiceShopper(tensors | {"enough": less}), shopper, items, discount).choice == TAKE
-        for tensors in (user_model.tensors, flavours)
+        answer(with_substitution(model, less), shopper, items, discount).choice == TAKE
+        for model in (user_model, variants)
     ]
     assert (takers[0] <= takers[1]).all() and takers[0].sum() < 0.9 * takers[1].sum()
 
 
 def test_of_substitutes_bought_the_first_is_kept_and_of_those_taken_all(dataset, user_model):
     shopper, items, _ = pairs_offered(dataset, user_model)
-    strict = with_enough(user_model, torch.full_like(user_model.params.substitution.substitution, -30.0))
+    strict = with_substitution(
+        user_model, torch.full_like(user_model.params.substitution.substitution, -30.0)
+    )
     response = answer(strict, shopper, items, torch.full((len(items),), 0.6))
     bundle = ((response.item[:, None] == items[response.row]).any(1)) & (
         response.choice[response.row] == TAKE
@@ -117,7 +122,7 @@ def test_of_substitutes_bought_the_first_is_kept_and_of_those_taken_all(dataset,
     # Nobody goes home without anything because of substitutes, or of an offer. (Without either, a visit may
     # be empty where its one purchase is drawn off the shortlist and the whole catalogue is on it.)
     nothing = torch.full_like(items, -1)
-    free = with_enough(user_model, torch.zeros_like(user_model.params.substitution.substitution))
+    free = with_substitution(user_model, torch.zeros_like(user_model.params.substitution.substitution))
     before = answer(free, shopper, nothing, torch.zeros(len(items))).row.unique()
     assert len(before) > 0.99 * len(items)
     assert torch.isin(before, answer(strict, shopper, nothing, torch.zeros(len(items))).row).all()

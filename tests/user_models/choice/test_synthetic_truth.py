@@ -8,8 +8,9 @@ import pytest
 from bundlegym.data import Dataset, synthetic_dataset, truth
 from bundlegym.data.synthetic import LOGS
 from bundlegym.user_models import ChoiceShopper
+from bundlegym.user_models.components.complementarity import synergy_share
 from bundlegym.user_models.components.marketing import steadily_sold
-from bundlegym.user_models.components.trip_effects import shares_by_category, synergy_share
+from bundlegym.user_models.components.trip_effects import shares_by_category
 from bundlegym.user_models.components.wear_out import fit_wear_out
 
 TRUTH = truth()
@@ -37,24 +38,24 @@ def test_wear_out(year: Dataset) -> None:
 
 
 def test_price_display_and_mailer(year: Dataset, fitted: ChoiceShopper) -> None:
-    t = fitted.tensors
-    assert float(p.coefficients.price.mean()) == pytest.approx(-TRUTH.elasticity, rel=0.15)
-    assert float(p.coefficients.display) == pytest.approx(TRUTH.display, rel=0.25)
+    found = fitted.params.coefficients
+    assert float(found.price.mean()) == pytest.approx(-TRUTH.elasticity, rel=0.15)
+    assert float(found.display) == pytest.approx(TRUTH.display, rel=0.25)
     # One coefficient for all weeks of a run: the mean of what they do.
     weeks = fit_wear_out(year, year.split.train_weeks, ~year.split.held_out, _everything(year)).item_weeks
     usual = TRUTH.mailer * np.average(TRUTH.wear_out, weights=weeks)
-    assert float(p.coefficients.mailer) == pytest.approx(usual, rel=0.25)
+    assert float(found.mailer) == pytest.approx(usual, rel=0.25)
 
 
 def test_synergy(year: Dataset, fitted: ChoiceShopper) -> None:
     weeks, shoppers = year.split.train_weeks, ~year.split.held_out
-    push = (fitted.params.marketing.price_effect + fitted.params.marketing.promotion_effect).numpy()
-    taste = shares_by_category(year, weeks, shoppers)
-    share, error = synergy_share(year, taste, push, weeks, shoppers)
+    effect = (fitted.params.marketing.price_effect + fitted.params.marketing.promotion_effect).numpy()
+    frequency = shares_by_category(year, weeks, shoppers)
+    share, error = synergy_share(year, frequency, effect, weeks, shoppers)
     # Either of two raises the other and nothing else lifts them: half of the lift in either direction.
     assert share > 3 * error and share == pytest.approx(0.5, abs=2 * error)
     found = fitted.params.complementarity.synergy.numpy()
-    code = dict(zip(year.items["category"], taste.category, strict=True))
+    code = dict(zip(year.items["category"], frequency.category, strict=True))
     planted = np.zeros(found.shape, dtype=bool)
     for first, second in TRUTH.complements:
         planted[code[first], code[second]] = planted[code[second], code[first]] = True

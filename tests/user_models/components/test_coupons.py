@@ -13,15 +13,17 @@ from bundlegym.data import CampaignRecords, DataConfig, Dataset, Log, build_data
 from bundlegym.evaluation.fidelity.coupons import coupon_lines
 from bundlegym.evaluation.sensitivity import like_a_coupon
 from bundlegym.user_models import ChoiceShopper
+from bundlegym.user_models.choice.parameters import ChoiceParameters
 from bundlegym.user_models.components.coupons import (
     coupon_effect,
-    coupon_push,
-    coupon_tables,
+    coupon_utility,
+    coupons_of,
     take_up,
-    usual_push,
+    usual_effect,
 )
 from bundlegym.user_models.panel import logged_panel
 from tests.user_models.logs import START, weekly_lines
+from tests.user_models.some import some
 
 SHOPPERS, ITEMS, WEEKS, CAMPAIGNS, ITEMS_A_CAMPAIGN = 500, 120, 40, 8, 6
 WHOLE = (0, WEEKS)
@@ -111,19 +113,19 @@ def test_a_coupon_reaches_its_members_in_its_weeks() -> None:
     dataset = draw(0.5)
     campaigns = dataset.campaigns
     assert campaigns is not None
-    tables = coupon_tables(dataset, 0.5)
-    t = {name: torch.from_numpy(np.ascontiguousarray(table)) for name, table in tables.items()}
+    estimate = torch.tensor([0.5, 0.1])
+    coupons = coupons_of(dataset, estimate, 0.5)
     shopper = torch.arange(SHOPPERS)
     items = torch.tensor([[0, 7, 59]]).expand(SHOPPERS, -1)
-    push = coupon_push(t, shopper, torch.full((SHOPPERS,), 3), items).numpy()
-    assert push[:, 0].tolist() == (0.5 * campaigns.members[0]).tolist() and not push[:, 1:].any()
-    assert not coupon_push(t, shopper, torch.full((SHOPPERS,), 2), items).any()
-    # A taste counted while coupons ran holds their effect already, in proportion.
-    usual = usual_push(tables, items.numpy(), WHOLE)
+    utility = coupon_utility(coupons, shopper, torch.full((SHOPPERS,), 3), items).numpy()
+    assert utility[:, 0].tolist() == (0.5 * campaigns.members[0]).tolist() and not utility[:, 1:].any()
+    assert not coupon_utility(coupons, shopper, torch.full((SHOPPERS,), 2), items).any()
+    # A preference counted while coupons ran holds their effect already, in proportion.
+    usual = usual_effect(coupons, items.numpy(), WHOLE)
     assert (usual[:, 0] > 0).tolist() == campaigns.members[0].tolist()
     assert 0 < usual[:, 0].max() < 0.5 * 4 / WEEKS < usual[:, 1].max() + 0.5 * 4 / WEEKS
-    for name, empty in coupon_tables(dataset, 0.0).items():
-        assert empty.size == 0, name
+    for name, leaf in coupons_of(dataset, estimate, 0.0).leaves():
+        assert name == "coupon_effect" or leaf.numel() == 0, name
 
 
 def test_a_fit_takes_the_effect_where_it_is_told_from_none() -> None:
@@ -145,8 +147,12 @@ def test_lines_of_couponed_items_are_counted_by_who_holds_a_coupon() -> None:
 
 
 def test_the_most_that_a_coupon_may_do_is_told_in_mailers() -> None:
-    tensors = {"coupon_effect": torch.tensor([0.02, 0.04]), "coefficient_mailer": torch.tensor([0.2])}
-    tensors |= {"coefficient_promotion_answer": torch.tensor([1.5, 0.8, 0.5])}
-    assert like_a_coupon(tensors) == pytest.approx(1.0)  # of a favourite, which answers half as much
-    assert like_a_coupon(tensors | {"coupon_effect": torch.tensor([0.0, float("inf")])}) is None
-    assert like_a_coupon(tensors | {"coefficient_mailer": torch.tensor([0.0])}) is None
+    params = some(
+        ChoiceParameters,
+        coupon_effect=torch.tensor([0.02, 0.04]),
+        mailer=torch.tensor([0.2]),
+        promotion_sensitivity=torch.tensor([1.5, 0.8, 0.5]),
+    )
+    assert like_a_coupon(params) == pytest.approx(1.0)  # of a favourite, half as sensitive
+    assert like_a_coupon(params.changed(coupon_effect=torch.tensor([0.0, float("inf")]))) is None
+    assert like_a_coupon(params.changed(mailer=torch.tensor([0.0]))) is None

@@ -26,17 +26,17 @@ def in_pairs(dataset: Dataset) -> Dataset:
 
 
 def test_units_are_spread_as_in_the_log(in_pairs):
-    weeks, rebate = (0, in_pairs.n_weeks), np.zeros((in_pairs.n_weeks, in_pairs.n_items), np.float32)
-    fitted = fit_quantity(in_pairs, weeks, np.ones(in_pairs.n_shoppers, dtype=bool), rebate)
-    assert fitted["units_alike"] < 0.2  # each line of the log has luck of its own
-    t = {name: torch.from_numpy(value) for name, value in fitted.items()}
-    t |= {"rebate": torch.from_numpy(rebate), "group": torch.from_numpy(subcategories(in_pairs))}
+    weeks, log_discount = (0, in_pairs.n_weeks), np.zeros((in_pairs.n_weeks, in_pairs.n_items), np.float32)
+    fitted = fit_quantity(in_pairs, weeks, np.ones(in_pairs.n_shoppers, dtype=bool), log_discount)
+    assert fitted.same_units_prob < 0.2  # each line of the log has luck of its own
     rows = visit_rows(in_pairs, weeks)
     line, place = lines_of(in_pairs, rows)
     item = torch.from_numpy(in_pairs.purchases["item"].to_numpy()[line].astype(np.int64))
     shopper = torch.from_numpy(in_pairs.visits["shopper"].to_numpy()[rows][place].astype(np.int64))
     zero = torch.zeros_like(item)
-    units = draw_quantity(t, shopper, item, zero, Draws(0, torch.from_numpy(line.astype(np.int64)), zero))
+    subcategory = torch.from_numpy(in_pairs.subcategory_code)[item]
+    luck = Draws(0, torch.from_numpy(line.astype(np.int64)), zero)
+    units = draw_quantity(fitted, shopper, item, torch.zeros(len(item)), subcategory, luck)
     for odd, several in enumerate(SEVERAL):
         share = np.bincount(units[item % 2 == odd].numpy(), minlength=5) / int((item % 2 == odd).sum())
         assert share[1] == pytest.approx(1 - several, abs=0.04)

@@ -1,4 +1,4 @@
-"""What a level is measured by, and how classes of baskets become sizes of trips."""
+"""What sizes and size constants are measured by, and that a simulation is brought to the log's."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from bundlegym.user_models import ChoiceShopper
-from bundlegym.user_models.components.basket_size import GRID, SIZE_EDGES, on_grid
-from bundlegym.user_models.components.simulated_moments import (
-    _levels,
+from bundlegym.user_models.components.basket_size import GRID, SIZE_EDGES
+from bundlegym.user_models.components.size_constants import (
     _lines_by_size,
     _lines_in_all,
+    _log_ratios,
     _visits,
-    fit_level,
+    match_sizes,
 )
 from bundlegym.user_models.panel import logged_panel, simulated_panel
 
@@ -45,9 +45,9 @@ def test_a_subcategory_of_which_little_is_known_is_like_its_category():
     free = np.tile([1_000.0, 1_000.0, 0.1, 1_000.0], (6, 1))
     lines = free.copy()
     lines[0, :3] *= 2
-    level = _levels(lines, free, nested=[np.array([0, 0, 0, 1]), np.arange(4)])
-    assert level[0] == pytest.approx(np.log([2, 2, 2, 1]), abs=0.03)
-    assert level[1:] == pytest.approx(0.0, abs=1e-6)
+    constants = _log_ratios(lines, free, nested=[np.array([0, 0, 0, 1]), np.arange(4)])
+    assert constants[0] == pytest.approx(np.log([2, 2, 2, 1]), abs=0.03)
+    assert constants[1:] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_mean_baskets_by_days_since_the_last_add_up_to_that_of_all():
@@ -56,21 +56,14 @@ def test_mean_baskets_by_days_since_the_last_add_up_to_that_of_all():
     week_by_week = pd.DataFrame({"visit": 900 + np.repeat(np.arange(100), 20), "shopper": 1})
     panel = pd.concat([day_by_day, week_by_week]).assign(item=0)
     panel["day"] = np.where(panel["shopper"] == 0, panel["visit"], 7 * (panel["visit"] - 900))
-    factor = _visits(panel, np.log([2.0, 20.0]))["trip_gap"]
+    factor = _visits(panel, np.log([2.0, 20.0]))["log_gap_factor"]
     assert factor == pytest.approx(np.full_like(factor, len(panel) / 1_000))
 
 
-def test_between_classes_of_baskets_trips_lie_in_between():
-    by_class = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
-    grid = on_grid(by_class)
-    assert grid.shape == GRID.shape
-    assert (np.diff(grid) >= 0).all() and grid[0] == 0.0 and grid[-1] == 5.0
-    assert on_grid(np.stack([by_class, 2 * by_class], 1))[:, 1] == pytest.approx(2 * grid)
-
-
-def test_a_level_that_is_far_off_is_found(dataset, user_model):
-    tensors = user_model.tensors
-    model = ChoiceShopper({**tensors, "trip_gap": params.basket_size.log_gap_factor + 0.5})
+def test_sizes_that_are_far_off_are_found(dataset, user_model):
+    params = user_model.params
+    larger = params.basket_size.log_gap_factor + 0.5
+    model = user_model.with_parameters(params.changed(log_gap_factor=larger))
     weeks, known = dataset.split.train_weeks, np.flatnonzero(~dataset.split.held_out)
     last = (weeks[1] - (weeks[1] - weeks[0]) // 5, weeks[1])
 
@@ -79,18 +72,18 @@ def test_a_level_that_is_far_off_is_found(dataset, user_model):
 
     real = lines(logged_panel(dataset, last, known))
     assert lines(simulated_panel(model, last, known, 99)) > 1.2 * real
-    fit_level(model, model.tensors, dataset, weeks, ~dataset.split.held_out, seed=0)
-    found = np.mean([lines(simulated_panel(model, last, known, seed)) for seed in range(99, 107)])
+    matched = match_sizes(model, dataset, weeks, ~dataset.split.held_out, seed=0)
+    found = np.mean([lines(simulated_panel(matched, last, known, seed)) for seed in range(99, 107)])
     assert found == pytest.approx(real, rel=0.05)
 
 
 def test_what_small_trips_are_for_is_found(dataset, user_model):
-    """A fit starts from levels that make every other subcategory one for small trips, which the log knows
+    """A fit starts from constants that make every other subcategory one for small trips, which the log knows
     nothing of."""
-    tensors = user_model.tensors
-    side = torch.tensor([1.0, -1.0]).repeat(params.size_constants.size_constants.shape[1] // 2)
-    tilted = params.size_constants.size_constants + torch.linspace(3.0, -3.0, len(GRID))[:, None] * side
-    model = ChoiceShopper(tensors | {"group_level": tilted})
+    params, constants = user_model.params, user_model.params.size_constants.size_constants
+    side = torch.tensor([1.0, -1.0]).repeat(constants.shape[1] // 2)
+    tilted = constants + torch.linspace(3.0, -3.0, len(GRID))[:, None] * side
+    model = user_model.with_parameters(params.changed(size_constants=tilted))
     weeks, known = dataset.split.train_weeks, np.flatnonzero(~dataset.split.held_out)
     last = (weeks[1] - (weeks[1] - weeks[0]) // 5, weeks[1])
 
@@ -100,10 +93,9 @@ def test_what_small_trips_are_for_is_found(dataset, user_model):
         small, big = (part @ side.numpy() / part.sum() for part in (lines[:3].sum(0), lines[4:].sum(0)))
         return float(small - big)
 
-    def simulated() -> float:
+    def simulated(model: ChoiceShopper) -> float:
         return float(np.mean([tilt(simulated_panel(model, last, known, 99 + i)) for i in range(4)]))
 
-    real, before = tilt(logged_panel(dataset, weeks, known)), simulated()
-    fit_level(model, model.tensors, dataset, weeks, ~dataset.split.held_out, seed=0)
-    after = simulated()
+    real, before = tilt(logged_panel(dataset, weeks, known)), simulated(model)
+    after = simulated(match_sizes(model, dataset, weeks, ~dataset.split.held_out, seed=0))
     assert abs(before - real) > 0.2 and abs(after - real) < 0.3 * abs(before - real)
