@@ -116,6 +116,8 @@ def load_log(
     _fill(lines, notes, options)
     transactions = lines[[column for column in _KEPT if column in lines]]
     items = _read_items(table, items_table, of_items, mapping, options, notes)
+    if items_table is not None and items is not None:
+        notes["table items"] = f"{items_table.label}: {len(items):,} items"
     records = read_records(sources, path, options, transactions, calendar)
     notes |= {f"table {name}": sentence for name, sentence in records.told.items()} | records.notes
     log = Log(

@@ -102,7 +102,7 @@ class SideTable:
 
     def told(self) -> str:
         """How many rows it has, and how many were left out for which reason."""
-        rows = f"{self.label}: {len(self.sieve.keep):,} rows"
+        rows = f"{self.label.removeprefix(self.name).strip()}: {len(self.sieve.keep):,} rows"
         left_out = ", ".join(f"{count:,}: {reason}" for reason, count in self.sieve.dropped.items())
         return rows + (f"; left out {left_out}" if left_out else "")
 

@@ -40,7 +40,7 @@ def with_tables(shop: Path, *, columns: str = "", **tables: str):
     return load_log(shop, columns_file=shop.parent / "columns.toml", tables=named)
 
 
-def shares(log) -> dict[tuple[str, int], tuple[float, float]]:
+def shares(log):
     rows = log.promotions.itertuples(index=False)
     return {(r.item, r.week): (pytest.approx(r.display), pytest.approx(r.mailer)) for r in rows}
 
@@ -278,3 +278,61 @@ def test_wrong_options_are_refused_in_one_sentence(shop: Path, tmp_path: Path) -
         run(map=("promotions.sku=x",))
     with pytest.raises(UserError, match=r"--map promo\.item: 'promo' is no table"):
         run(map=("promo.item=x",))
+
+
+def slow_shares(rows: list[dict], weeks: int, by_store: bool) -> dict[tuple[str, int], float]:
+    """Mailer shares day by day and store by store."""
+    cells: dict[tuple[str, str, int], float] = {}
+    stores: dict[int, set[str]] = {}
+    for row in rows:
+        for day in range(max(row["first"], 0), min(row["last"], 7 * weeks - 1) + 1):
+            stores.setdefault(day // 7, set()).add(row["store"])
+            key = row["item"], row["store"], day
+            cells[key] = max(cells.get(key, 0.0), row["mailer"])
+    shares: dict[tuple[str, int], float] = {}
+    for (item, _, day), value in cells.items():
+        if item != "unknown" and value:
+            n = len(stores[day // 7]) if by_store else 1
+            shares[item, day // 7 + 1] = shares.get((item, day // 7 + 1), 0.0) + value / 7 / n
+    return shares
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_promotions_are_those_of_a_slow_reader(shop: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    by_store, kind = seed % 2 == 0, ("first_day", "time", "week")[seed % 3]
+    rows = []
+    for _ in range(int(rng.integers(1, 60))):
+        first = int(rng.integers(-20, 50))
+        last = first + int(rng.integers(0, 20))
+        if kind == "time":
+            last = first
+        if kind == "week":
+            first, last = 7 * (first // 7), 7 * (first // 7) + 6
+        rows.append(
+            {
+                "item": str(rng.choice(["i1", "i2", "i3", "unknown"])),
+                "store": str(rng.choice(["a", "b", "c"])) if by_store else "",
+                "first": first,
+                "last": last,
+                "mailer": float(rng.choice([0, 1, 1])) if by_store else float(rng.choice([0, 0.25, 1])),
+            }
+        )
+    rows.append({"item": "i1", "store": "a" if by_store else "", "first": 2, "last": 2, "mailer": 1.0})
+    if kind == "week":
+        rows[-1] |= {"first": 0, "last": 6}
+    frame = pd.DataFrame(rows)
+    when = MONDAY + pd.to_timedelta(frame["first"], unit="D")
+    if kind == "week":
+        frame["week"] = frame["first"] // 7 + 31
+    else:
+        frame[kind] = when.dt.strftime("%d.%m.%Y")
+    if kind == "first_day":
+        frame["last_day"] = (MONDAY + pd.to_timedelta(frame["last"], unit="D")).dt.strftime("%d.%m.%Y")
+    if kind == "time" and frame["first"].mod(7).nunique() == 1:
+        return
+    columns = ["item", kind, "mailer", *(["last_day"] if kind == "first_day" else [])]
+    columns += ["store"] if by_store else []
+    log = with_tables(shop, promotions=frame[columns].to_csv(index=False))
+    found = log.promotions.set_index(["item", "week"])["mailer"].to_dict()
+    assert found == pytest.approx(slow_shares(rows, WEEKS, by_store), rel=1e-5)
