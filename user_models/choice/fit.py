@@ -8,6 +8,7 @@ maximised.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -32,6 +33,7 @@ def fit_coefficients(
     epochs: int,
     seed: int,
     progress: Callable[[str], None],
+    season: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Coefficients by name: `taste` (), `gap` (n_classes, n_bins) by familiarity, `memory` () of items bought
     before but not shortlisted; `tried` (), the log of what a purchase off the shortlist since tastes were
@@ -43,8 +45,14 @@ def fit_coefficients(
     `promotion_answer` (n_classes,), what display, mailer and neighbours are multiplied by for items of each
     class of familiarity, 1 for the mean line; and `nll` (), nats a line on the fitted weeks.
     `needs.check_enough` says whether the weeks hold enough for it.
+
+    All items of a group of `season` (n_items,), by default of a department, have an effect in each week, so
+    that a season in which a shop discounts what is in demand anyway is not taken for an answer to prices;
+    see docs/price_response.md.
     """
     given = Given.of(dataset, weeks, taste_end(weeks), shoppers, shortlist_size)
+    if season is not None:
+        given = replace(given, season=torch.from_numpy(season))
     raw = _start(given)
     for value in raw.values():
         value.requires_grad_()
@@ -92,17 +100,19 @@ def _start(given: Given) -> dict[str, Tensor]:
         "mailer_unsteady": torch.tensor(0.0),
         "promotion_answer": torch.zeros(len(FAMILIAR_EDGES) + 1),
         "new_gap": torch.zeros(len(TRIP_GAP_EDGES) + 1),
-        # Of no use afterwards: an item's own trend since its taste was counted, and the price response of
-        # items that are not sold steadily.
+        # Of no use afterwards: what befell a department in each week, an item's own trend since its taste was
+        # counted, and the price response of items that are not sold steadily.
+        "season": torch.zeros(len(given.rebate), int(given.season.max()) + 1),
         "own_trend": torch.zeros(len(given.log_popularity)),
         "price_unsteady": torch.tensor(2.0),
     }
 
 
 def _prior(raw: dict[str, Tensor]) -> Tensor:
-    """() departments, and classes, differ by about a half, own trends by about a third."""
+    """() departments, and classes, differ by about a half, own trends and weeks by about a third."""
     halves = torch.cat([raw["price_department"], raw["promotion_answer"], raw["new_gap"]])
-    return 0.5 * ((halves / 0.5).square().sum() + (raw["own_trend"] / 0.3).square().sum())
+    thirds = torch.cat([raw["own_trend"], raw["season"].flatten()])
+    return 0.5 * ((halves / 0.5).square().sum() + (thirds / 0.3).square().sum())
 
 
 def _found(raw: dict[str, Tensor], given: Given) -> dict[str, Tensor]:

@@ -49,7 +49,8 @@ class Given:
     tried: (V, TRIED) as in `tried_at_visits`.
     experience, deal: (S,) as in `experience_of` and `deal_share`.
     log_share: (S, I) of tastes; log_popularity: (I,).
-    department: (I,) int64; steady: (I,) bool, sold steadily.
+    department, season: (I,) int64, the second the group of items with which an item's demand moves by week;
+    steady: (I,) bool, sold steadily.
     marketing: (W, I) each.
     """
 
@@ -71,6 +72,7 @@ class Given:
     log_share: Tensor
     log_popularity: Tensor
     department: Tensor
+    season: Tensor
     steady: Tensor
     rebate: Tensor
     display: Tensor
@@ -120,6 +122,7 @@ class Given:
             "log_share": taste.log_share,
             "log_popularity": taste.log_popularity,
             "department": departments(dataset),
+            "season": departments(dataset),
             "steady": steadily_sold(dataset, weeks),
             **{name: table[cut:end] for name, table in vars(marketing).items()},
         }
@@ -142,7 +145,8 @@ def log_rates(given: Given, raw: dict[str, Tensor], batch: Tensor) -> Tensor:
     promotion, answer = _promotion(given, raw), torch.exp(raw["promotion_answer"])
     slope = softplus(raw["price"] + raw["price_department"])[given.department]
     slope = torch.where(given.steady, slope, softplus(raw["price_unsteady"]))
-    by_week = torch.cat([answer[NEW] * promotion + raw["own_trend"], given.rebate * slope])
+    common = answer[NEW] * promotion + raw["own_trend"] + raw["season"].index_select(1, given.season)
+    by_week = torch.cat([common, given.rebate * slope])
     in_week = one_hot(week, len(promotion)).float()
     deal = torch.exp(raw["price_deal"] * given.deal[shopper])
     spread = torch.cat([in_week, deal[:, None] * in_week], 1)
