@@ -14,6 +14,7 @@ from bundlegym.evaluation.sweep import like_a_coupon
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.coupons import coupon_effect, coupon_push, coupon_tables, take_up, usual_push
 from bundlegym.user_models.fidelity.coupons import coupon_lines
+from bundlegym.user_models.numeric_shrink import COUPON_SPREAD, shrink
 from bundlegym.user_models.tape import real_tape
 from tests.user_models.logs import START, weekly_lines
 
@@ -120,11 +121,13 @@ def test_a_coupon_reaches_its_members_in_its_weeks() -> None:
         assert empty.size == 0, name
 
 
-def test_a_fit_takes_the_effect_where_it_is_told_from_none() -> None:
-    told = ChoiceShopper.fit(draw(0.5), weeks=WHOLE, shoppers=EVERYONE, shortlist_size=30, epochs=1)
-    assert float(told.tensors["coupon_push"].max()) == pytest.approx(float(told.tensors["coupon_effect"][0]))
-    none = ChoiceShopper.fit(draw(0.0), weeks=WHOLE, shoppers=EVERYONE, shortlist_size=30, epochs=1)
-    assert none.tensors["coupon_push"].numel() == 0
+def test_a_fit_takes_the_effect_as_shrunk_by_its_error() -> None:
+    for effect in (0.0, 0.5):
+        fitted = ChoiceShopper.fit(draw(effect), weeks=WHOLE, shoppers=EVERYONE, shortlist_size=30, epochs=1)
+        estimate, error = fitted.tensors["coupon_effect"].tolist()
+        push = fitted.tensors["coupon_push"]
+        assert float(push[push != 0].mean()) == pytest.approx(float(shrink(estimate, error, COUPON_SPREAD)))
+        assert error > 0 and abs(float(push[push != 0].mean())) < abs(estimate)
 
 
 def test_lines_of_couponed_items_are_counted_by_who_holds_a_coupon() -> None:

@@ -16,7 +16,7 @@ offers: `offer_exposure`, the share of the log's own mailer effect that being of
 offer is a mailer to one shopper), which wears out from week to week (`exposures`); `bundle_pull`, utility of
 taking a bundle as such. Neither reaches the twin, who is offered nothing. An item first tried in a bundle
 taken whole leaves a habit with the chance that repeats after a first purchase are its effect, and not that of
-the liking that led to it (`trial`); none where the log does not tell that chance from none.
+the liking that led to it (`trial`), shrunk toward none by its standard error (`numeric_shrink`).
 """
 
 from __future__ import annotations

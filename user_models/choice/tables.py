@@ -37,6 +37,7 @@ from bundlegym.user_models.missions import (
     shares_by_category,
     synergy_share,
 )
+from bundlegym.user_models.numeric_shrink import COUPON_SPREAD, HABIT_SPREAD, SYNERGY_SPREAD, shrink
 from bundlegym.user_models.rhythm import fit_rhythm
 from bundlegym.user_models.stages import Stages
 from bundlegym.user_models.taste import Taste
@@ -120,13 +121,13 @@ def fit_tensors(
     effect, error = coupon["coupon_effect"]
     if np.isfinite(error):
         progress(f"user model: a coupon adds {effect:.2f} (standard error {error:.2g}) to an item's log rate")
-    coupons = coupon_tables(dataset, _told(effect, error))
+    coupons = coupon_tables(dataset, float(shrink(effect, error, COUPON_SPREAD)))
     trial = stages("trial", lambda: {"habit_share": np.array(habit_share(dataset, weeks, shoppers, push))})
     share, error = trial["habit_share"]
     progress(
         f"user model: habit is {share:.2f} (standard error {error:.2g}) of what follows a first purchase"
     )
-    habit = np.clip(_told(share, error), 0.0, 1.0)
+    habit = np.clip(shrink(share, error, HABIT_SPREAD), 0.0, 1.0)
     wear_out = stages("wear_out", lambda: _fit_wear_out(dataset, weeks, shoppers, steady, progress))
     group_category = np.zeros(taste.group.max() + 1, dtype=np.int64)
     group_category[taste.group] = frequency.category
@@ -216,11 +217,6 @@ def _classes(factor: np.ndarray) -> np.ndarray:
     return rank * min(_CLASSES, len(factor)) // len(factor)
 
 
-def _told(estimate: float, error: float) -> float:
-    """The estimate, or the neutral 0 where its standard error does not tell it from none."""
-    return estimate if abs(estimate) > 2 * error else 0.0
-
-
 def _fit_missions(
     dataset: Dataset,
     frequency: PersonalFrequency,
@@ -233,7 +229,7 @@ def _fit_missions(
     lift = category_synergy(dataset, frequency, weeks, LIFT_PSEUDO_COUNT, shoppers=shoppers)
     measured, error = synergy_share(dataset, frequency, push, weeks, shoppers, seed)
     # At a half it explains all of the lift of either on the other.
-    share = float(np.clip(_told(measured, error), 0.0, 0.5))
+    share = float(np.clip(shrink(measured, error, SYNERGY_SPREAD), 0.0, 0.5))
     synergy = share * np.where(np.eye(len(lift)) > 0, lift.clip(max=0), lift)
     # Each of two may have pulled the other, so synergy accounts for twice its size in their lift.
     common = lift - 2 * share * (lift - np.diag(np.diag(lift)))
