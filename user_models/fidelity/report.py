@@ -17,11 +17,12 @@ from bundlegym.user_models.build import fit_family
 from bundlegym.user_models.fidelity import likelihood
 from bundlegym.user_models.fidelity.distributions import RETAILSYNTH
 from bundlegym.user_models.fidelity.measure import Fidelity, measure
-from bundlegym.user_models.fidelity.response import ANSWERS
+from bundlegym.user_models.fidelity.response import ANSWERS, COMPARED
 
 #: What a user model of the default log should reach; the command prints it beside what is reached.
 TARGETS = {"ks": 0.95, "lift": 0.10, "base_rate": 0.02, "calibration": 0.01, "auc": 0.60}
 _ELASTICITY = "-1.5 to -3.5"
+_NOISE = {True: "beyond noise", False: "within noise", None: "not known"}
 _LEAST_VISITS, _LEAST_SHOPPERS = 50, 10
 
 
@@ -168,11 +169,18 @@ def as_text(content: dict[str, Any], *, brief: bool = False) -> str:
     row(
         "  the same weighted by purchase", tuple(p["calibration"]["by_purchase"] for p in both), form="{:.4f}"
     )
-    lines.append("Response to what is off the list price, to display and to mailer")
+    lines.append(
+        "Response to what is off the list price, to display and to mailer (at the right: 95 % intervals)"
+    )
     for key in ANSWERS:
         for side in ("real", "simulated"):
             aim = _ELASTICITY if key == "elasticity" and side == "simulated" else ""
             row(f"  {key}, {side}", tuple(part["response"][side][key] for part in both), aim, "{:.2f}")
+        if key in COMPARED and not brief:
+            apart = [part["response"]["differences"][key] for part in both]
+            verdict = "; ".join(_NOISE[one["beyond_noise"]] for one in apart)
+            shown = tuple(one["difference"] for one in apart)
+            row(f"  {key}, simulated - real", shown, f"{_intervals(apart)}; {verdict}", "{:.2f}")
     offered = tuple(part["response"]["offer_elasticity"] for part in both)
     row("  elasticity_of_lines, offered item", offered, form="{:.2f}")
     lines.append("Two-sample AUC of gradient boosting (0.5: cannot be told apart; 95 % intervals)")
