@@ -1,6 +1,6 @@
 """How well a fit recovers the price slope where a shop times its discounts to demand.
 
-    python benchmarks/price_timing.py [--seeds 3] [--spread 0.3] [--json FILE]
+    python benchmarks/price_timing.py [--seeds 3] [--spread 0.3] [--epochs 8] [--json FILE]
     python benchmarks/price_timing.py --log complete-journey
 
 Logs are drawn from known parameters. Each week every item, every category or every department has a demand
@@ -44,7 +44,7 @@ from bundlegym.data.files import write_json
 from bundlegym.evaluation.cli import guarded
 from bundlegym.threads import one_thread
 from bundlegym.user_models import ChoiceShopper
-from bundlegym.user_models.choice.features import departments
+from bundlegym.user_models.choice.features import departments, steadily_sold
 from bundlegym.user_models.choice.fit import fit_coefficients
 from bundlegym.user_models.choice.whole import fit_whole
 from bundlegym.user_models.fidelity.likelihood import line_nll
@@ -56,7 +56,7 @@ SHOPPERS, ITEMS, CATEGORIES, DEPARTMENTS, WEEKS = 500, 240, 30, 6, 44
 START = pd.Timestamp("2024-01-01")
 #: Who shares a demand shock, and the correlations of shock and discount, of the table.
 CASES = {"item": (0.0, -0.6, -0.3, 0.3, 0.6), "category": (-0.6, 0.6), "department": (-0.6, 0.6)}
-_SHORTLIST, _EPOCHS = 60, 8
+_SHORTLIST = 60
 
 
 #: Groups of items that have an effect in each week of the fit; "department" is what a fit does.
@@ -72,6 +72,9 @@ class Config:
 
     spread: float = 0.3
     """Standard deviation of the demand shocks, on log rates."""
+
+    epochs: int = 8
+    """Passes of a fit over its visits; large effects of weeks take more."""
 
     log: str = ""
     """A log, as in `DataConfig`, or synthetic: then what week effects change on it, and no drawn logs."""
@@ -151,7 +154,7 @@ def draw(of: str, timing: float, spread: float = 0.3, seed: int = 0) -> TimedLog
     return TimedLog(build_dataset(log, DataConfig(log="timed", min_purchases=1)), shock, rebate, group)
 
 
-def recovered(log: TimedLog, effects: str = "department") -> tuple[float, float]:
+def recovered(log: TimedLog, effects: str = "department", epochs: int = 8) -> tuple[float, float]:
     """Recovered price slope over the true one, mean over items, and the coefficient of the prices of
     neighbours, whose true value is 0. Of the weeks' effects see `season_of`."""
     everyone = np.ones(SHOPPERS, dtype=bool)
@@ -162,7 +165,7 @@ def recovered(log: TimedLog, effects: str = "department") -> tuple[float, float]
             (0, WEEKS),
             everyone,
             _SHORTLIST,
-            epochs=_EPOCHS,
+            epochs=epochs,
             seed=0,
             progress=lambda _: None,
             season=season,
@@ -189,7 +192,7 @@ def drawn_logs(config: Config) -> list[dict[str, Any]]:
             row["foretold"] = float(np.mean([log.foretold() for log in logs]))
             cells = ""
             for effects in EFFECTS:
-                table = np.array([recovered(log, effects) for log in logs])
+                table = np.array([recovered(log, effects, config.epochs) for log in logs])
                 mean, error = table.mean(0), table.std(0, ddof=1) / len(logs) ** 0.5
                 row[effects] = {"slope": mean[0], "slope_error": error[0], "neighbours": mean[1]}
                 cells += f"{mean[0]:.2f} ({error[0]:.2f}), {mean[1]:+.2f}".rjust(34)
@@ -215,8 +218,11 @@ def real_log(config: Config) -> list[dict[str, Any]]:
     shopper = dataset.visits["shopper"].to_numpy()[visits][lines_of(dataset, visits)[1]]
     rows: list[dict[str, Any]] = []
     nats: dict[str, np.ndarray] = {}
+    rebate = np.log(dataset.list_price / dataset.shelf_price)[steadily_sold(dataset, weeks), slice(*weeks)]
+    spread = float(np.sqrt(rebate.var(axis=1).mean())) if rebate.size else float("nan")
     print(f"{dataset.name}: {group['department'].max() + 1} departments, {group['category'].max() + 1} "
-          "categories; nats a line less those of no effects (standard error), validation weeks")  # fmt: skip
+          f"categories; cuts of an item's price in its weeks have a spread of {spread:.3f}")  # fmt: skip
+    print("nats a line in the validation weeks, less those of no effects (standard error)")
     print(f"{'week effects':14}{'price':>8}{'neighbours':>12}{'display':>9}{'mailer':>8}{'known':>22}"
           f"{'held out':>22}")  # fmt: skip
     for effects in (*EFFECTS, "other seed"):
