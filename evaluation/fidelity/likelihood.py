@@ -24,9 +24,16 @@ _BATCH = 256
 
 def model_nll(model: UserModel, dataset: Dataset, rows: np.ndarray) -> float | None:
     """Nats a line of a user model at the visits `rows`; None for one that knows no shares."""
+    found = line_nll(model, dataset, rows)
+    return None if found is None else float(found.mean())
+
+
+def line_nll(model: UserModel, dataset: Dataset, rows: np.ndarray) -> np.ndarray | None:
+    """(P,) float64 nats of each line of the visits `rows`, in the order of `lines_of`; None for a user model
+    that knows no shares."""
     lines, place = lines_of(dataset, rows)
     item = dataset.purchases["item"].to_numpy()[lines].astype(np.int64)
-    total = 0.0
+    nats = np.zeros(len(item))
     for begin in range(0, len(rows), _BATCH):
         batch = rows[begin : begin + _BATCH]
         log_share = model.log_share(model.at_visits(dataset, batch))
@@ -34,8 +41,8 @@ def model_nll(model: UserModel, dataset: Dataset, rows: np.ndarray) -> float | N
             return None
         mine = slice(*np.searchsorted(place, [begin, begin + _BATCH]))
         where = torch.from_numpy(place[mine] - begin), torch.from_numpy(item[mine])
-        total -= float(log_share.cpu()[where].double().sum())
-    return total / len(item)
+        nats[mine] = -log_share.cpu()[where].double().numpy()
+    return nats
 
 
 def rival_nll(

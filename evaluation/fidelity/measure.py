@@ -96,7 +96,10 @@ def measure(
         figures["co_purchase_lift" if level == "categories" else "co_purchase_lift_items"] = summary
         samples[f"lift_{level}"] = lift, lifts[0]
     answers = [response.promotion_response(panel, dataset, weeks) for panel in (real, simulated)]
-    figures["response"] = {side: told for side, (told, _) in zip(("real", "simulated"), answers, strict=True)}
+    figures["response"] = {
+        side: told.figures for side, told in zip(("real", "simulated"), answers, strict=True)
+    }
+    figures["response"]["differences"] = response.differences(*answers)
     if dataset.campaigns is not None:
         figures["coupons"] = {
             "take_up": take_up(dataset.campaigns),
@@ -107,7 +110,7 @@ def measure(
     rows = visit_rows(dataset, weeks, mask)
     some = np.sort(np.random.default_rng(seed).permutation(rows)[:_SOME_VISITS])
     figures["response"]["offer_elasticity"] = response.offer_elasticity(model, dataset, some, seed)
-    samples["elasticity"] = answers[0][1], answers[1][1]
+    samples["elasticity"] = answers[0].by_category, answers[1].by_category
 
     progress("fidelity: calibration")
     curve = calibration.calibration_curve(*calibration.purchase_rates(model, dataset, some, category, seed))

@@ -16,10 +16,11 @@ from bundlegym.evaluation.fidelity import likelihood
 from bundlegym.evaluation.fidelity.bounds import BOUNDS
 from bundlegym.evaluation.fidelity.distributions import RETAILSYNTH
 from bundlegym.evaluation.fidelity.measure import Fidelity, measure
-from bundlegym.evaluation.fidelity.response import ANSWERS
+from bundlegym.evaluation.fidelity.response import ANSWERS, COMPARED
 from bundlegym.user_models.base import UserModel
 from bundlegym.user_models.registry import fit_family
 
+_NOISE = {True: "beyond noise", False: "within noise", None: "not known"}
 _LEAST_VISITS, _LEAST_SHOPPERS = 50, 10
 
 
@@ -172,13 +173,20 @@ def as_text(content: dict[str, Any], *, brief: bool = False) -> str:
     row(
         "  the same weighted by purchase", tuple(p["calibration"]["by_purchase"] for p in both), form="{:.4f}"
     )
-    lines.append("Response to what is off the list price, to display and to mailer")
+    lines.append(
+        "Response to what is off the list price, to display and to mailer (at the right: 95 % intervals)"
+    )
     for key in ANSWERS:
         for side in ("real", "simulated"):
             aim = (
                 "{1} to {0}".format(*BOUNDS.elasticity) if key == "elasticity" and side == "simulated" else ""
             )
             row(f"  {key}, {side}", tuple(part["response"][side][key] for part in both), aim, "{:.2f}")
+        if key in COMPARED and not brief:
+            apart = [part["response"]["differences"][key] for part in both]
+            verdict = "; ".join(_NOISE[one["beyond_noise"]] for one in apart)
+            shown = tuple(one["difference"] for one in apart)
+            row(f"  {key}, simulated - real", shown, f"{_intervals(apart)}; {verdict}", "{:.2f}")
     offered = tuple(part["response"]["offer_elasticity"] for part in both)
     row("  elasticity_of_lines, offered item", offered, form="{:.2f}")
     lines.append("Two-sample AUC of gradient boosting (0.5: cannot be told apart; 95 % intervals)")

@@ -17,6 +17,8 @@ randomised offers.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import torch
@@ -30,17 +32,45 @@ _LEAST_UNITS = 200  # units in a category before its regression says anything
 _MOVE = 0.05  # of a log price, that an item's price moves at all
 #: What `promotion_response` tells.
 ANSWERS = (
-    "elasticity", "elasticity_error", "elasticity_of_lines", "cross_elasticity", "display", "mailer"
+    "elasticity", "elasticity_error", "elasticity_of_lines", "cross_elasticity", "cross_elasticity_error",
+    "display", "mailer",
 )  # fmt: skip
+#: Of these `differences` says whether they differ by more than noise, with their columns of the regression.
+COMPARED = {"elasticity": 0, "cross_elasticity": 1}
+_TWO_SIDED = 1.96  # standard errors, of a 95 % interval
 _DISCOUNT, _REPEATS, _BATCH = 0.2, 4, 512  # of the offers by which a model is asked
 _RIDGE = 1.0  # a weak normal prior on each coefficient, so that no coefficient runs away
+
+
+@dataclass(frozen=True)
+class Told:
+    """What sales on a panel say.
+
+    Attributes:
+        figures: by the names of `ANSWERS`.
+        by_category: (C,) elasticity of units in each category with sales enough.
+        influence: (G, F) what each subcategory adds to the coefficients of the regression of units; the
+            covariance of these is `influence.T @ influence`.
+    """
+
+    figures: dict[str, float]
+    by_category: np.ndarray
+    influence: np.ndarray
 
 
 def conditional_poisson(
     units: np.ndarray, x: np.ndarray, log_exposure: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """(F,) coefficients and their standard errors, clustered by item; units (n_items, T), x (n_items, T, F),
-    log_exposure (T,) or (n_items, T). By Newton's method."""
+    log_exposure (T,) or (n_items, T)."""
+    beta, influence = _with_influence(units, x, log_exposure)
+    return beta, np.sqrt((influence**2).sum(0))
+
+
+def _with_influence(
+    units: np.ndarray, x: np.ndarray, log_exposure: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(F,) coefficients, and (n_items, F) what each item adds to them. By Newton's method."""
     beta = np.zeros(x.shape[2])
     total = units.sum(1)
     for _ in range(25):
@@ -55,40 +85,71 @@ def conditional_poisson(
         beta = beta + np.clip(step, -1, 1)
         if np.abs(step).max() < 1e-6:
             break
-    bread = np.linalg.inv(hessian)
-    return beta, np.sqrt(np.diag(bread @ (by_item.T @ by_item) @ bread))
+    return beta, by_item @ np.linalg.inv(hessian)
 
 
-def promotion_response(
-    panel: pd.DataFrame, dataset: Dataset, weeks: tuple[int, int]
-) -> tuple[dict[str, float], np.ndarray]:
-    """Figures by the names of `ANSWERS`, and the elasticity of units in each category with sales enough.
+def promotion_response(panel: pd.DataFrame, dataset: Dataset, weeks: tuple[int, int]) -> Told:
+    """What the sales of `weeks` say.
 
-    `elasticity` is of units, with its standard error; `elasticity_of_lines` of how often an item is bought;
-    `cross_elasticity` to what is off the other items of the subcategory; `display` and `mailer` multiply
-    units. NaN where nothing was sold steadily before.
+    `elasticity` is of units; `elasticity_of_lines` of how often an item is bought; `cross_elasticity` to what
+    is off the other items of the subcategory; `display` and `mailer` multiply units. Standard errors are
+    clustered by subcategory, whose items meet the same prices of neighbours and the same shocks. NaN where
+    nothing was sold steadily before.
     """
     span = slice(*weeks)
     sold = steadily_sold(dataset, (0, weeks[0]))
     if not sold.any():
-        return dict.fromkeys(ANSWERS, float("nan")), np.empty(0)
+        return Told(dict.fromkeys(ANSWERS, float("nan")), np.empty(0), np.empty((0, 5)))
     lines, units = (_weekly(panel, count, dataset.n_items, weeks) for count in (None, panel["quantity"]))
     listed = np.log(dataset.list_price[:, span])
     price = np.log(dataset.shelf_price[:, span]) - listed
-    neighbours = mean_of_others(price, dataset.subcategory_code, sold)
-    columns = (price, neighbours, dataset.display[:, span], dataset.mailer[:, span], listed)
+    group = dataset.subcategory_code
+    columns = (
+        price,
+        mean_of_others(price, group, sold),
+        dataset.display[:, span],
+        dataset.mailer[:, span],
+        listed,
+    )
     x, steady = np.stack(columns, 2).astype(np.float64), np.flatnonzero(sold)
 
     def regression(items: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return conditional_poisson(count[items], x[items], np.log(np.maximum(count.sum(0), 1.0)))
+        return _with_influence(count[items], x[items], np.log(np.maximum(count.sum(0), 1.0)))
 
-    beta, error = regression(steady, units)
-    figures = (beta[0], error[0], regression(steady, lines)[0][0], beta[1], np.exp(beta[2]), np.exp(beta[3]))
+    beta, by_item = regression(steady, units)
+    influence = np.zeros((group.max() + 1, len(beta)))
+    np.add.at(influence, group[steady], by_item)
+    own, cross = np.sqrt((influence**2).sum(0))[:2]
+    of_lines = regression(steady, lines)[0][0]
+    figures = (beta[0], own, of_lines, beta[1], cross, np.exp(beta[2]), np.exp(beta[3]))
     category = pd.factorize(dataset.items["category"])[0][steady]
     moves = np.ptp(price[steady], axis=1) > _MOVE
     groups = (steady[(category == code) & moves] for code in range(category.max() + 1))
-    own = [regression(items, units)[0][0] for items in groups if units[items].sum() >= _LEAST_UNITS]
-    return dict(zip(ANSWERS, map(float, figures), strict=True)), np.array(own)
+    by_category = [regression(items, units)[0][0] for items in groups if units[items].sum() >= _LEAST_UNITS]
+    return Told(dict(zip(ANSWERS, map(float, figures), strict=True)), np.array(by_category), influence)
+
+
+def differences(real: Told, simulated: Told) -> dict[str, dict[str, float | bool | None]]:
+    """Of each of `COMPARED`: `difference`, simulated less real, its 95 % interval (`low`, `high`), and
+    whether it is `beyond_noise`, which is where the interval leaves out 0; None where nothing is known.
+
+    The standard error is of the difference by subcategory: real and simulated shoppers meet the same prices.
+    In it is what befell a subcategory in some real week, which no simulation knows, and the simulation's own
+    luck.
+    """
+    found: dict[str, dict[str, float | bool | None]] = {}
+    for name, column in COMPARED.items():
+        difference = simulated.figures[name] - real.figures[name]
+        apart = simulated.influence[:, column] - real.influence[:, column]
+        known = bool(np.isfinite(difference))
+        reach = _TWO_SIDED * float(np.sqrt((apart**2).sum())) if known else float("nan")
+        found[name] = {
+            "difference": difference,
+            "low": difference - reach,
+            "high": difference + reach,
+            "beyond_noise": abs(difference) > reach if known else None,
+        }
+    return found
 
 
 def _weekly(panel: pd.DataFrame, count: pd.Series | None, n_items: int, weeks: tuple[int, int]) -> np.ndarray:

@@ -13,7 +13,7 @@ subcategory (`substitution`).
 
 What no log tells of offers are named `assumptions`, neutral by default. An item first tried in a bundle taken
 whole leaves a habit with the chance that repeats after a first purchase are its effect, and not that of the
-liking that led to it (`state_dependence`).
+liking that led to it (`state_dependence`), shrunk toward none by its standard error (`numeric.shrink`).
 
 A visit is computed by `compiled` on a CPU, else by `reference`, which says the same in torch; a test holds
 them together.

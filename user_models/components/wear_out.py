@@ -20,7 +20,7 @@ says, and those whom the mailer brought do not, so that conditioning on it makes
 
 **Shrinkage.** The ratio of two estimates is wild where the first is small. Each factor is drawn toward 1, no
 wear-out, by its own standard error s: 1 + (m_k / m_1 - 1) t^2 / (t^2 + s^2), where t is how far factors may
-lie from 1, `PRIOR_SPREAD`: the mean of the posterior under a normal prior (Efron and Morris 1975).
+lie from 1, `WEAR_OUT_SPREAD` (`numeric_shrink`).
 """
 
 from __future__ import annotations
@@ -33,9 +33,8 @@ from scipy.sparse import csr_matrix
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.user_models.numeric.poisson_fixed_effects import poisson_fixed_effects
+from bundlegym.user_models.numeric.shrink import WEAR_OUT_SPREAD, shrink
 
-#: Standard deviation of the prior of a wear-out factor around 1: an assumption.
-PRIOR_SPREAD = 0.5
 #: Weeks of a run that are told apart: the first, the second, the third and all later ones.
 RUN_WEEKS = 3
 #: Share of stores whose mailer holds the item, from which on it counts as a week of a run.
@@ -153,7 +152,7 @@ def wear_out_of(beta: np.ndarray, covariance: np.ndarray, item_weeks: np.ndarray
     empty = item_weeks == 0
     measured[empty], standard_error[empty] = np.nan, np.inf
     return WearOut(
-        factor=shrunk(measured, standard_error),
+        factor=shrink(measured, standard_error, WEAR_OUT_SPREAD, neutral=1.0),
         measured=measured,
         standard_error=standard_error,
         item_weeks=item_weeks,
@@ -167,12 +166,6 @@ def wear_out_of(beta: np.ndarray, covariance: np.ndarray, item_weeks: np.ndarray
         elasticity_error=float(error[0]),
         note=f"wear-out from {source}, {item_weeks.sum()} item-weeks in the mailer",
     )
-
-
-def shrunk(measured: np.ndarray, standard_error: np.ndarray) -> np.ndarray:
-    """(3,) factors drawn toward 1 by their standard errors; 1 where nothing is known."""
-    weight = PRIOR_SPREAD**2 / (PRIOR_SPREAD**2 + standard_error**2)
-    return 1 + np.where(weight > 0, weight * (np.nan_to_num(measured, nan=1.0) - 1), 0.0)
 
 
 def run_weeks(mailer: np.ndarray) -> np.ndarray:

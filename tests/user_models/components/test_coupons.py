@@ -21,6 +21,7 @@ from bundlegym.user_models.components.coupons import (
     take_up,
     usual_effect,
 )
+from bundlegym.user_models.numeric.shrink import COUPON_SPREAD, shrink
 from bundlegym.user_models.panel import logged_panel
 from tests.user_models.logs import START, weekly_lines
 from tests.user_models.some import some
@@ -128,13 +129,15 @@ def test_a_coupon_reaches_its_members_in_its_weeks() -> None:
         assert name == "coupon_effect" or leaf.numel() == 0, name
 
 
-def test_a_fit_takes_the_effect_where_it_is_told_from_none() -> None:
-    told = ChoiceShopper.fit(draw(0.5), weeks=WHOLE, shoppers=EVERYONE, shortlist_size=30, epochs=1)
-    assert float(told.params.coupons.coupon_utility.max()) == pytest.approx(
-        float(told.params.coupons.coupon_effect[0])
-    )
-    none = ChoiceShopper.fit(draw(0.0), weeks=WHOLE, shoppers=EVERYONE, shortlist_size=30, epochs=1)
-    assert none.params.coupons.coupon_utility.numel() == 0
+def test_a_fit_takes_the_effect_as_shrunk_by_its_error() -> None:
+    for effect in (0.0, 0.5):
+        fitted = ChoiceShopper.fit(draw(effect), weeks=WHOLE, shoppers=EVERYONE, shortlist_size=30, epochs=1)
+        estimate, error = fitted.params.coupons.coupon_effect.tolist()
+        utility = fitted.params.coupons.coupon_utility
+        assert float(utility[utility != 0].mean()) == pytest.approx(
+            float(shrink(estimate, error, COUPON_SPREAD))
+        )
+        assert error > 0 and abs(float(utility[utility != 0].mean())) < abs(estimate)
 
 
 def test_lines_of_couponed_items_are_counted_by_who_holds_a_coupon() -> None:

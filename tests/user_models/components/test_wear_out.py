@@ -11,11 +11,9 @@ import pytest
 
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset
 from bundlegym.user_models.components.wear_out import (
-    PRIOR_SPREAD,
     fit_wear_out,
     run_columns,
     run_weeks,
-    shrunk,
 )
 from bundlegym.user_models.numeric.poisson_fixed_effects import poisson_fixed_effects
 from tests.user_models.logs import weekly_lines
@@ -93,11 +91,6 @@ def test_a_log_without_mailers_or_without_runs_is_neutral() -> None:
         found = fit_wear_out(silent, WHOLE, EVERYONE, ITEMS_ALL)
         assert found.factor.tolist() == [1, 1, 1] and np.isinf(found.standard_error).all()
         assert "none is assumed" in found.note
-
-
-def test_factors_are_drawn_toward_no_wear_out_by_their_errors() -> None:
-    found = shrunk(np.array([1.0, 0.4, np.nan]), np.array([0.0, PRIOR_SPREAD, np.inf]))
-    assert found.tolist() == pytest.approx([1.0, 0.7, 1.0])
 
 
 def test_weeks_of_a_run_are_counted_from_its_first() -> None:

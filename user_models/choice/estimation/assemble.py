@@ -70,6 +70,7 @@ from bundlegym.user_models.components.trip_effects import (
 from bundlegym.user_models.components.wear_out import fit_wear_out
 from bundlegym.user_models.fit_cache import FitCache
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
+from bundlegym.user_models.numeric.shrink import COUPON_SPREAD, HABIT_SPREAD, SYNERGY_SPREAD, shrink
 from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 
 #: Of shoppers, by price sensitivity, in the long tail, whose tables are of all items and weeks.
@@ -183,7 +184,7 @@ def assemble(
     if np.isfinite(error):
         told = "user model: a coupon adds {:.2f} (standard error {:.2g}) to an item's log rate"
         progress(told.format(effect, error))
-    coupons = coupons_of(dataset, estimate, _told(effect, error))
+    coupons = coupons_of(dataset, estimate, float(shrink(effect, error, COUPON_SPREAD)))
     wear_out = cache(
         "wear_out",
         _WearOut,
@@ -249,7 +250,8 @@ def assemble(
             trial_fading=fading(float(coefficients.trial_fade)),
         ),
         state_dependence=StateDependence(
-            habit.estimate, torch.tensor([np.clip(_told(share, error), 0.0, 1.0)], dtype=torch.float32)
+            habit.estimate,
+            torch.tensor([np.clip(shrink(share, error, HABIT_SPREAD), 0.0, 1.0)], dtype=torch.float32),
         ),
         item_shocks=no_shocks(*marketing.log_discount.shape),
         coupons=coupons,
@@ -344,11 +346,6 @@ def _classes(factor: np.ndarray) -> np.ndarray:
     return rank * min(_CLASSES, len(factor)) // len(factor)
 
 
-def _told(estimate: float, error: float) -> float:
-    """The estimate, or the neutral 0 where its standard error does not tell it from none."""
-    return estimate if abs(estimate) > 2 * error else 0.0
-
-
 def _trip_effects(
     dataset: Dataset,
     frequency: PersonalFrequency,
@@ -362,7 +359,7 @@ def _trip_effects(
     lift = category_synergy(dataset, frequency, weeks, LIFT_PSEUDO_COUNT, shoppers=shoppers)
     measured, error = synergy_share(dataset, frequency, effect, weeks, shoppers, seed)
     # At a half it explains all of the lift of either on the other.
-    share = float(np.clip(_told(measured, error), 0.0, 0.5)) * complementary
+    share = float(np.clip(shrink(measured, error, SYNERGY_SPREAD), 0.0, 0.5)) * complementary
     synergy = share * np.where(np.eye(len(lift)) > 0, lift.clip(max=0), lift)
     # Each of two may have pulled the other, so synergy accounts for twice its size in their lift.
     common = lift - 2 * share * (lift - np.diag(np.diag(lift)))

@@ -8,6 +8,7 @@ maximised.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -42,11 +43,18 @@ def fit_coefficients(
     progress: Callable[[str], None],
     without: Collection[str] = (),
     fixed: Mapping[str, float] = MappingProxyType({}),
+    season: np.ndarray | None = None,
 ) -> Coefficients:
     """The coefficients from visits of `shoppers` (mask) in `weeks`; `requirements.check_requirements` says
     whether these hold enough for it. Preferences are counted `without` some mechanisms; coefficients of the
-    names in `fixed` are not fitted, but have these values."""
+    names in `fixed` are not fitted, but have these values.
+
+    All items of a group of `season` (n_items,), by default of a department, have an effect in each week, so
+    that a season in which a shop discounts what is in demand anyway is not taken for an answer to prices;
+    see docs/price_response.md."""
     data = ChoiceData.of(dataset, weeks, preference_end(weeks), shoppers, shortlist_size, without)
+    if season is not None:
+        data = replace(data, season=torch.from_numpy(season))
     params = _start(data)
     for name, number in fixed.items():
         getattr(params, name).fill_(number)
@@ -95,17 +103,19 @@ def _start(data: ChoiceData) -> Free:
         mailer_unsteady=torch.tensor(0.0),
         promotion_sensitivity=torch.zeros(len(FAMILIAR_EDGES) + 1),
         recency_of_new=torch.zeros(len(SIZE_GAP_EDGES) + 1),
-        # Of no use afterwards: an item's own trend since its preference was counted, and the price response
-        # of items that are not sold steadily.
+        # Of no use afterwards: what befell a department in each week, an item's own trend since its
+        # preference was counted, and the price response of items that are not sold steadily.
+        season=torch.zeros(len(data.log_discount), int(data.season.max()) + 1),
         own_trend=torch.zeros(len(data.log_popularity)),
         price_unsteady=torch.tensor(2.0),
     )
 
 
 def _prior(params: Free) -> Tensor:
-    """() departments, and classes, differ by about a half, own trends by about a third."""
+    """() departments, and classes, differ by about a half, own trends and weeks by about a third."""
     halves = torch.cat([params.price_department, params.promotion_sensitivity, params.recency_of_new])
-    return 0.5 * ((halves / 0.5).square().sum() + (params.own_trend / 0.3).square().sum())
+    thirds = torch.cat([params.own_trend, params.season.flatten()])
+    return 0.5 * ((halves / 0.5).square().sum() + (thirds / 0.3).square().sum())
 
 
 def _coefficients(params: Free, data: ChoiceData, nll: Tensor) -> Coefficients:

@@ -43,6 +43,7 @@ class Free:
     known: () common to all that was bought; recency and known make that of `Coefficients` (`recency_table`).
     price_department: (D,) added to price, (), before softplus makes slopes of it; price_unsteady: () of items
         that are not sold steadily; promotion_sensitivity: (F,) its log.
+    season: (W, n) what befell a department in each week.
     own_trend: (I,) an item's trend since its preference was counted.
     """
 
@@ -64,6 +65,7 @@ class Free:
     mailer_unsteady: Tensor
     promotion_sensitivity: Tensor
     recency_of_new: Tensor
+    season: Tensor
     own_trend: Tensor
     price_unsteady: Tensor
 
@@ -82,7 +84,8 @@ class ChoiceData:
     trials: (V, TRIALS) as in `trials_at_visits`.
     experience, deal: (S,) as in `experience_of` and `deal_share`.
     log_share: (S, I) of tastes; log_popularity: (I,).
-    department: (I,) int64; steady: (I,) bool, sold steadily.
+    department, season: (I,) int64, the second the group of items with which an item's demand moves by week;
+    steady: (I,) bool, sold steadily.
     marketing: (W, I) each.
     """
 
@@ -104,6 +107,7 @@ class ChoiceData:
     log_share: Tensor
     log_popularity: Tensor
     department: Tensor
+    season: Tensor
     steady: Tensor
     log_discount: Tensor
     display: Tensor
@@ -158,6 +162,7 @@ class ChoiceData:
             "log_share": taste.log_share,
             "log_popularity": taste.log_popularity,
             "department": dataset.department_code,
+            "season": dataset.department_code,
             "steady": steadily_sold(dataset, weeks),
             **{name: table[cut:end] for name, table in vars(marketing).items()},
         }
@@ -180,7 +185,8 @@ def log_rates(data: ChoiceData, params: Free, batch: Tensor) -> Tensor:
     promotion, answer = _promotion(data, params), torch.exp(params.promotion_sensitivity)
     slope = softplus(params.price + params.price_department)[data.department]
     slope = torch.where(data.steady, slope, softplus(params.price_unsteady))
-    by_week = torch.cat([answer[NEW] * promotion + params.own_trend, data.log_discount * slope])
+    common = answer[NEW] * promotion + params.own_trend + params.season.index_select(1, data.season)
+    by_week = torch.cat([common, data.log_discount * slope])
     in_week = one_hot(week, len(promotion)).float()
     deal = torch.exp(params.price_by_deal_share * data.deal[shopper])
     spread = torch.cat([in_week, deal[:, None] * in_week], 1)
