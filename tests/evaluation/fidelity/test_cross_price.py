@@ -17,7 +17,7 @@ TRUE = 1.0  # a cut of a neighbour's price by 1 % takes 1 % of an item's sales
 
 @pytest.fixture(scope="module")
 def shop() -> Dataset:
-    return draw({}, seed=2, neighbours=-TRUE).dataset
+    return draw({}, seed=2, competitor_discount=-TRUE).dataset
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_it_comes_out_within_its_interval(real: Told):
 
 
 def test_shoppers_who_know_no_neighbours_are_beyond_noise_and_the_same_ones_are_within(shop, real):
-    other = draw({}, seed=2, neighbours=0.0).dataset
+    other = draw({}, seed=2, competitor_discount=0.0).dataset
     assert (other.shelf_price == shop.shelf_price).mean() > 0.99  # but for weeks in which nobody buys an item
     panel = logged_panel(other, SPAN, np.arange(SHOPPERS))
     apart = differences(real, promotion_response(panel, shop, SPAN))["cross_elasticity"]
