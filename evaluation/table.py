@@ -99,7 +99,9 @@ def format_report(report: dict[str, Any]) -> str:
         f"{weighed['share_of_lines']:.0%} of the lines"
         + (f", most of all {'; '.join(weighed['most_bought'][:5])}" if weighed["items"] else "")
     )
-    lines += [f"assumed, {name}: {sentence}" for name, sentence in report["assumptions"].items()]
+    for name, sentence in report["assumptions"].items():
+        read = name.startswith("table ")
+        lines.append(f"{name}: {sentence}" if read else f"assumed, {name}: {sentence}")
     lines += [f"ERROR, {error['name']}: {error['sentence']}" for error in report["errors"]]
     return "\n".join(lines)
 

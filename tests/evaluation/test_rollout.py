@@ -80,7 +80,7 @@ def test_report_in_words_tells_weighed_items_and_errors():
     report = {
         "cleaning": {"lines_before": 10, "lines_after": 9, "dropped": []},
         "lines_outside_catalogue": 2,
-        "assumptions": {"unit_cost": "a share"},
+        "assumptions": {"unit_cost": "a share", "table shoppers": "people.csv: 3 rows"},
         "weighed_items": {
             "items": 2,
             "share_of_lines": 0.25,
@@ -90,6 +90,7 @@ def test_report_in_words_tells_weighed_items_and_errors():
     }
     text = format_report(report)
     assert "2 items with 25% of the lines, most of all Plums (item 7); Pears (item 8)" in text
+    assert "assumed, unit_cost: a share\ntable shoppers: people.csv: 3 rows" in text
     assert text.splitlines()[-1] == "ERROR, margin_share: one item is far off"
 
 
