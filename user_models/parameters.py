@@ -25,8 +25,8 @@ class Spec:
     Attributes:
         shape: its dimensions, apart by blanks: a letter, of one size wherever it stands in a model; a letter
             and one more, `G+1`; or a number. Empty where any shape is right.
-        doc: one sentence, with unit and source.
-        symbol: in the equations of docs/model.md.
+        doc: what it is, with its unit; the docstring of the component names the paper.
+        symbol: in the equations of docs/model.md, as LaTeX.
         codes: from which number on, and below which size, whole numbers must lie: a letter, a letter and one
             more, a letter by another, `Q/W`, or a number.
         ascending: in the last dimension. rising: the same, without equals.

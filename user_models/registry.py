@@ -37,7 +37,7 @@ def build_user_model(
     """A user model of the shoppers of a data set.
 
     Args:
-        spec: a name in `FAMILIES`; `module:Class`; a class, batched (a `UserModel`) or plain (see `plain`);
+        spec: a name in `FAMILIES`; `module:Class`; a class, batched (a `UserModel`) or plain (see `single`);
             or an object of either kind. A class is made by its `fit(dataset, **arguments)` where it has one,
             else by `Class(dataset, **arguments)`, or by `Class()` where it takes nothing.
         arguments: of the class; `device` goes to a class that takes one.

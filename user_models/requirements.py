@@ -19,8 +19,8 @@ _MOVE = 0.01  # of a log price, that a price moves at all
 
 
 def lacking(family: str, dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> str:
-    """One sentence that says what a family (a name in `build.FAMILIES`) lacks to be fitted on the visits of
-    `shoppers` (mask) in `weeks`; empty where nothing is missing."""
+    """One sentence that says what a family (a name in `registry.FAMILIES`) lacks to be fitted on the visits
+    of `shoppers` (mask) in `weeks`; empty where nothing is missing."""
     if family == "replay":
         return ""
     which, start = (
@@ -37,7 +37,7 @@ def lacking(family: str, dataset: Dataset, weeks: tuple[int, int], shoppers: np.
     if family != "lookalike" and len(visit_rows(dataset, late, shoppers)) == 0:
         return (
             f"{dataset.name}: the shoppers to fit on have no visit in weeks {late[0]}-{late[1] - 1}, by "
-            "which the level of all visits is set; leave out weeks in which the shop was closed"
+            "which the number of visits is set; leave out weeks in which the shop was closed"
         )
     if family == "lookalike" and not _comes_again(dataset, weeks, shoppers):
         return (

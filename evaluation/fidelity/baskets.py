@@ -1,4 +1,4 @@
-"""What a basket looks like: size, value, rhythm, and what is bought together."""
+"""What a basket looks like: size, value, days between visits, and what is bought together."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from bundlegym.user_models.panel import logged_panel, simulated_panel
 
 _PAIR_VISITS = {"categories": 40.0, "items": 3.0}
 _SOME_VISITS = 3000  # that are simulated several times
-_SEED = 5_000_011  # of the first simulation: not the luck by which a model's level was set
+_SEED = 5_000_011  # of the first simulation: not the luck of a model's simulated moments
 #: KS-complements of the eight, base rates and lifts are means over all of them, the rest is of the first.
 _SIMULATIONS, _NEXT_SEED = 4, 100_003
 

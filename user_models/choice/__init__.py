@@ -1,5 +1,6 @@
-"""`ChoiceShopper`, a file for each idea: `whole` puts the stages of a fit in order, `utility`, `tail` and
-`enough` say in torch what is bought, and the `kernels` say the same compiled for the CPU."""
+"""`ChoiceShopper`, a file a mechanism: `estimation` fits `parameters`, `estimation.pipeline` in order;
+`reference` says in torch what happens at a visit, and `compiled` the same for a CPU. The equations are in
+docs/model.md."""
 
 from bundlegym.user_models.choice.model import ChoiceShopper
 

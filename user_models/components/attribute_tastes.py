@@ -1,4 +1,5 @@
-"""What a shopper leans to in every subcategory: the dear or the cheap, a brand, what all others buy.
+"""Attribute tastes: how much a shopper likes what is dear or cheap, a brand, or what all others buy, in every
+subcategory.
 
 Of the items of a subcategory that the shop sells in shares p(i | g), a shopper's new ones come in shares
 
@@ -6,8 +7,8 @@ Of the items of a subcategory that the shop sells in shares p(i | g), a shopper'
 
 a logit with random coefficients (Revelt and Train 1998) on attributes x of items. theta_s has a normal prior
 of mean 0 and a variance by attribute, which is found together with it by expectation and maximisation; where
-nobody leans, the variance goes to 0. What speaks for a attribute_taste is which items a shopper has bought at
-all: to buy one of them again is a habit.
+shoppers do not differ, the variance goes to 0. What tells an attribute taste is which items a shopper has
+bought at all: to buy one of them again is a habit.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ import pandas as pd
 from bundlegym.data import Dataset
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
 
-_MOST = 3.0  # standard deviations of a attribute, so that no odd item decides
-_LEAST_BRAND = 0.1  # share of the shop's lines from which on a brand is a attribute
+_MOST = 3.0  # standard deviations of an attribute, so that no odd item decides
+_LEAST_BRAND = 0.1  # share of the shop's lines from which on a brand is an attribute
 _VARIANCE, _STEPS = 0.02, 8  # of theta to begin with; steps of Newton, each with one of the variance
 
 

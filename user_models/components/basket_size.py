@@ -1,12 +1,12 @@
-"""How much a visit holds: each shopper's own mixture of small and big trips.
+"""Basket size, how many lines a visit holds: each shopper's own mixture of small and big trips.
 
-A trip of size m holds max(1, N) lines, for who has come buys something; N is Poisson of mean m f, where f
-depends on the days since the last visit and on how large that was, in classes of its lines over the shopper's
-own mean: soon after a big trip little is needed. Sizes lie on a grid, and each shopper's weights on it are a
-mode under a Dirichlet prior centred on all shoppers' weights: a non-parametric mixture (Laird 1978), shrunk.
-Both are found by expectation maximisation: whoever comes often makes small trips, which is no effect of the
-days. In a simulation the last trip is as large as it was planned, m f, whatever was bought then: an offer
-taken does not make the next trip another one.
+A trip of size m holds max(1, N) lines, for a shopper who comes buys something; N is Poisson of mean m f,
+where f depends on the days since the last visit and on how large that was, in classes of its lines over the
+shopper's own mean: soon after a big trip little is needed. Sizes lie on a grid, and each shopper's weights on
+it are a mode under a Dirichlet prior centred on all shoppers' weights: a non-parametric mixture (Laird 1978),
+shrunk. Both are found by expectation maximisation: whoever comes often makes small trips, which is no effect
+of the days. In a simulation the last trip is as large as it was planned, m f, whatever was bought then: an
+offer taken does not make the next trip another one.
 """
 
 from __future__ import annotations
@@ -77,20 +77,28 @@ def on_grid(by_size: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class BasketSize(Parameters):
-    """How many lines a visit holds; see the module's docstring. S shoppers, W weeks."""
+    """How many lines a visit holds, a mixture of sizes of a trip (Laird 1978): see the module's docstring. S
+    shoppers, W weeks."""
 
-    size_cdf: Tensor = parameter(f"S {len(GRID)}", "cumulative chances of the sizes in `GRID`", "F_sk")
+    size_cdf: Tensor = parameter(
+        f"S {len(GRID)}", "chance that a trip is of at most each size in `GRID`", "F_{sk}"
+    )
     log_size_rate: Tensor = parameter(
-        f"S {len(GRID)}", "log factor on exp(utility) with which a visit holds each size on average", "n_sk"
+        f"S {len(GRID)}",
+        "added to all log rates of a trip of each size, so that it holds as many lines on average",
+        "n_{sk}",
     )
     log_gap_factor: Tensor = parameter(
         f"{len(LAST_EDGES) + 1} {len(GAP_EDGES) + 1}",
-        "log factor on sizes by size class of the last visit and days since",
-        "f_kd",
+        "added to all log rates by size class of the last visit and days since",
+        r"\varphi_{uh}",
     )
-    usual_log_size: Tensor = parameter("S", "log of the shopper's own mean lines", "m_s")
+    usual_log_size: Tensor = parameter("S", "log of the shopper's own mean lines a visit", r"\bar n_s")
     last_size_class: Tensor = parameter(
-        "W S", "size class of the last visit before each week", codes=(0, str(len(LAST_EDGES) + 1))
+        "W S",
+        "size class of the last visit before each week, by its lines over the shopper's own mean",
+        "u_{sw}",
+        codes=(0, str(len(LAST_EDGES) + 1)),
     )
 
 
@@ -125,7 +133,7 @@ def fit_basket_size(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarr
         total = by_shopper @ responsibility
         prior = total[shoppers].sum(0) / total[shoppers].sum()
         share = (total + _PRIOR_VISITS * prior) / (total.sum(1, keepdims=True) + _PRIOR_VISITS)
-        # One line is none that a push at the door made one, in so many cases.
+        # One line is no line in so many cases: a shopper who comes buys something.
         seen, held = by_cell @ responsibility, size - none / likelihood
         observed, expected = (
             np.bincount(bins[first], weights=(seen * w).sum(1), minlength=factor.size).reshape(shape)

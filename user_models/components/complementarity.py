@@ -29,27 +29,29 @@ LIFT_PSEUDO_COUNT = 5.0
 
 @dataclass(frozen=True)
 class Complementarity(Parameters):
-    """C categories."""
+    """Complementarity (Gentzkow 2007): see the module's docstring. C categories."""
 
-    synergy: Tensor = parameter("C C", "what holding a category adds to the log rate of another", "G_cd")
+    synergy: Tensor = parameter(
+        "C C", "what an item of one category in the basket adds to the log rate of another", r"\Gamma_{cc'}"
+    )
     synergy_share: Tensor = parameter(
         "2",
-        "share of the log lift that is complementarity as estimated, and its standard error",
-        "k",
+        "share of the log lift that is complementarity, as estimated, and its standard error",
+        r"\gamma",
         with_error=True,
     )
 
 
 def synergy_share(
     dataset: Dataset,
-    taste: PersonalFrequency,
-    push: np.ndarray,
+    frequency: PersonalFrequency,
+    effect: np.ndarray,
     weeks: tuple[int, int],
     shoppers: np.ndarray,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """k and its standard error, clustered by shopper; `push` (n_weeks, I) is what promotions add to utility.
-    0 and infinity where the halves' lifts have nothing in common.
+    """k and its standard error, clustered by shopper; `effect` (n_weeks, I) is what promotions add to
+    utility. 0 and infinity where the halves' lifts have nothing in common.
 
     The lift of one half of the shoppers explains the purchases of the other half: in one and the same baskets
     the noise of the one would explain that of the other. Noise in the lift itself would pull k to 0; it is no
@@ -61,10 +63,10 @@ def synergy_share(
     for mine in (codes[::2], codes[1::2]):
         half = np.isin(np.arange(dataset.n_shoppers), mine)
         lifts = [
-            category_synergy(dataset, taste, weeks, LIFT_PSEUDO_COUNT, shoppers=mask)
+            category_synergy(dataset, frequency, weeks, LIFT_PSEUDO_COUNT, shoppers=mask)
             for mask in (shoppers & ~half, half)
         ]
-        part, amount = _response_to(dataset, taste, lifts, push, weeks, half)
+        part, amount = _response_to(dataset, frequency, lifts, effect, weeks, half)
         score.append(part)
         information += amount
     if information <= 0:
@@ -75,9 +77,9 @@ def synergy_share(
 
 def _response_to(
     dataset: Dataset,
-    taste: PersonalFrequency,
+    frequency: PersonalFrequency,
     lifts: list[np.ndarray],
-    push: np.ndarray,
+    effect: np.ndarray,
     weeks: tuple[int, int],
     shoppers: np.ndarray,
 ) -> tuple[np.ndarray, float]:
@@ -87,16 +89,16 @@ def _response_to(
     rows = visit_rows(dataset, weeks, shoppers)
     visits = dataset.visits.iloc[rows]
     shopper, week = visits["shopper"].to_numpy(), visits["week"].to_numpy()
-    lines = category_baskets(dataset, taste.category, rows)
+    lines = category_baskets(dataset, frequency.category, rows)
     size = lines.sum(1)
-    base = np.bincount(taste.category, weights=taste.popularity, minlength=n_categories)
+    base = np.bincount(frequency.category, weights=frequency.popularity, minlength=n_categories)
     attraction = np.stack(
         [
-            np.bincount(taste.category, taste.popularity * np.exp(p), minlength=n_categories) / base
-            for p in push
+            np.bincount(frequency.category, frequency.popularity * np.exp(p), minlength=n_categories) / base
+            for p in effect
         ]
     ).astype(np.float32)
-    mean = size[:, None] * taste.category_share[shopper]
+    mean = size[:, None] * frequency.category_share[shopper]
     brought = mean * (attraction[week] - 1)
     signals = [brought @ (lift - np.diag(np.diag(lift))) for lift in lifts]
     mean *= attraction[week]

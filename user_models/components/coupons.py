@@ -62,17 +62,20 @@ def coupon_effect(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray
 
 @dataclass(frozen=True)
 class Coupons(Parameters):
-    """Who holds coupons for what. S shoppers, W weeks, I items, N campaigns, none where the effect is 0."""
+    """Who holds coupons for what: see the module's docstring. S shoppers, W weeks, I items, N campaigns, none
+    where the effect is 0."""
 
     coupon_effect: Tensor = parameter(
         "2",
-        "what a coupon adds to an item's log rate as estimated, and its standard error",
-        "k",
+        "what a coupon adds to an item's log rate, as estimated, and its standard error",
+        r"\hat\iota",
         with_error=True,
     )
-    campaign_member: Tensor = parameter("S N", "bool, the shopper received the campaign")
-    campaign_week: Tensor = parameter("W N", "share of the week's days on which the campaign ran")
-    coupon_utility: Tensor = parameter("N I", "what the campaign's coupons add to log rates", "k_ri")
+    campaign_member: Tensor = parameter("S N", "bool, the shopper received the campaign", "b_{sn}")
+    campaign_week: Tensor = parameter("W N", "share of the week's days on which the campaign ran", "b_{wn}")
+    coupon_utility: Tensor = parameter(
+        "N I", "what the campaign's coupons add to an item's log rate", r"\iota_{ni}"
+    )
 
 
 def coupons_of(dataset: Dataset, estimate: Tensor, effect: float) -> Coupons:
@@ -81,18 +84,18 @@ def coupons_of(dataset: Dataset, estimate: Tensor, effect: float) -> Coupons:
     campaigns = dataset.campaigns
     if campaigns is None or effect == 0:
         empty = [(dataset.n_shoppers, 0), (dataset.n_weeks, 0), (0, dataset.n_items)]
-        member, week, push = (np.zeros(shape, dtype=np.float32) for shape in empty)
+        member, week, utility = (np.zeros(shape, dtype=np.float32) for shape in empty)
     else:
         used = campaigns.reached_all()
         member = campaigns.members[used].T
         week = campaigns.running(dataset.n_weeks)[used].T
-        push = (effect * campaigns.items[used]).astype(np.float32)
-    return Coupons(estimate, *map(as_tensor, (member.astype(bool), week, push)))
+        utility = (effect * campaigns.items[used]).astype(np.float32)
+    return Coupons(estimate, *map(as_tensor, (member.astype(bool), week, utility)))
 
 
 def usual_effect(coupons: Coupons, shortlist: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
-    """(S, L) float32 what coupons added on average over `weeks` to the `shortlist` (S, L), which a taste
-    counted in them holds already."""
+    """(S, L) float32 what coupons added on average over `weeks` to the `shortlist` (S, L), which preferences
+    counted in them hold already."""
     member, week, utility = (
         table.numpy() for table in (coupons.campaign_member, coupons.campaign_week, coupons.coupon_utility)
     )

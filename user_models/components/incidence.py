@@ -1,7 +1,7 @@
-"""When shoppers come: a hazard of a visit for each day since the last one.
+"""Incidence, when shoppers come: a hazard of a visit for each day since the last one.
 
-logit h = level + effect of days since the last visit, in the first week by how large that was (`trips`) +
-effect of those days in units of the shopper's own mean interval, with a second one times how irregular the
+logit h = level + effect of days since the last visit, in the first week by how large that was (`basket_size`)
++ effect of those days in units of the shopper's own mean interval, with a second one times how irregular the
 own intervals are + effect of the own rate, linear in its log between knots + b log(own weekday share) +
 frailty, fitted as a logistic regression of days with a visit (discrete-time survival, Cox 1972). Frailty is
 normal, drawn once an episode: how far a shopper's coming weeks are busier or quieter than the past ones.
@@ -43,28 +43,39 @@ _PRIOR_INTERVALS = 8.0  # weight of the average shopper in how irregular one's o
 
 @dataclass(frozen=True)
 class Incidence(Parameters):
-    """Purchase incidence: when shoppers come; see the module's docstring. S shoppers, W weeks."""
+    """Purchase incidence, a hazard of a visit each day (Cox 1972): see the module's docstring. S shoppers, W
+    weeks."""
 
-    visit_rate: Tensor = parameter("S", "the shopper's own visit days a day", "r_s")
-    weekday: Tensor = parameter("S 7", "log of the share of visits on each weekday, over 1/7", "w_s")
-    same_day_prob: Tensor = parameter("S", "chance that another visit follows on the same day", "q_s")
+    visit_rate: Tensor = parameter("S", "the shopper's own visits a day", "r_s")
+    weekday: Tensor = parameter("S 7", "log of 7 times the share of visits on each weekday", "r^7_{sj}")
+    same_day_prob: Tensor = parameter("S", "chance that another visit follows on the same day", "r^0_s")
     irregularity: Tensor = parameter(
         "S",
-        "log of the relative variance of the shopper's own intervals, over the mean of all shoppers",
-        "u_s",
+        "log of the relative variance of the shopper's intervals between visits, over the mean of all",
+        r"\vartheta_s",
     )
     hazard_day: Tensor = parameter(
-        f"{_CLASSES} {_DAYS}", "log odds of a visit by size class of the last visit and days since", "a_kd"
+        f"{_CLASSES} {_DAYS}",
+        "log odds of a visit by size class of the last visit and days since",
+        r"h^{day}_{ut}",
     )
     hazard_ratio: Tensor = parameter(
-        f"{_RATIOS}", "log odds by days since the last visit in units of the own mean interval", "b_j"
+        f"{_RATIOS}", "log odds by days since the last visit over the own mean interval", r"h^{ratio}_t"
     )
-    hazard_irregular: Tensor = parameter(f"{_RATIOS}", "the same, times irregularity", "c_j")
-    hazard_own: Tensor = parameter("S", "log odds by the own rate", "o_s")
-    hazard_weekday: Tensor = parameter("1", "coefficient of the log weekday share", "h_w")
-    hazard_level: Tensor = parameter("1", "log odds on top, by simulated moments", "h_0")
-    frailty: Tensor = parameter("1", "standard deviation of a normal effect of each episode", "sigma_f")
-    last_visit: Tensor = parameter("W S", "day of the last visit before each week, -1 for none")
+    hazard_irregular: Tensor = parameter(
+        f"{_RATIOS}", "log odds by days over the own mean interval, times irregularity", r"h^{irr}_t"
+    )
+    hazard_own: Tensor = parameter("S", "log odds by the shopper's own rate, bent at knots", r"h^{own}_s")
+    hazard_weekday: Tensor = parameter("1", "log odds by the log weekday share", r"h^{week}")
+    hazard_level: Tensor = parameter("1", "log odds of all, by simulated moments", "h^0")
+    frailty: Tensor = parameter(
+        "1",
+        "standard deviation between episodes of a shopper's log odds (busier and quieter spells)",
+        r"\sigma^h",
+    )
+    last_visit: Tensor = parameter(
+        "W S", "day of the last visit before each week, counted from the log's first; -1 for none"
+    )
 
 
 def fit_incidence(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> Incidence:
@@ -82,9 +93,9 @@ def fit_incidence(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray
     by_size = np.append(size, np.zeros(_CLASSES)).reshape(-1, _CLASSES)
     size_of_day = by_size[np.digitize((1, *DAY_EDGES), _SIZE_EDGES)]
     p = 1 / (1 + np.exp(-x @ beta))
-    surprise = np.bincount(shopper, weights=y - p, minlength=len(shoppers))
+    residual = np.bincount(shopper, weights=y - p, minlength=len(shoppers))
     spread = np.bincount(shopper, weights=p * (1 - p), minlength=len(shoppers))
-    excess = (surprise**2 - spread).sum() / max((spread**2).sum(), 1e-9)
+    excess = (residual**2 - spread).sum() / max((spread**2).sum(), 1e-9)
     pattern = _own_pattern(came, weeks, shoppers)
     return Incidence(
         visit_rate=as_tensor(pattern.visit_rate),

@@ -13,7 +13,7 @@ from bundlegym.user_models.components.preferences import Preferences, decay
 
 #: Edges of (days since last bought) / (the shopper's own interval). Bin 0 is "never bought", 1 "today".
 GAP_EDGES = (1e-6, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
-#: Edges of an item's lines as a taste counts them, between classes of familiarity; class 0 is "none".
+#: Edges of an item's lines as preferences count them, between classes of familiarity; class 0 is "none".
 FAMILIAR_EDGES = (0.0, 1.0, 2.0, 4.0, 8.0)
 #: Classes of familiarity of what is off the shortlist: never bought, and bought all the same.
 NEW, ONCE = 0, 1
@@ -64,14 +64,15 @@ def familiarity(count: np.ndarray, shortlist: np.ndarray) -> np.ndarray:
     `Preferences`.
 
     A favourite is bought again when it is used up. Of an item bought once, another purchase soon after says
-    that it is liked: what the time since last bought does differs by class. So does the answer to promotions,
-    which are news to who does not know the item.
+    that it is liked: what the time since last bought does differs by class. So does the sensitivity to
+    promotions, which tell most to shoppers who do not know the item.
     """
     return np.searchsorted(FAMILIAR_EDGES, np.take_along_axis(count, shortlist, 1)).astype(np.int8)
 
 
 def experience_of(preferences: Preferences, shoppers: np.ndarray) -> np.ndarray:
-    """(S,) float32 log of the lines that each one's taste counts, less its mean over `shoppers` (mask)."""
+    """(S,) float32 log of the lines that each one's preferences count, less its mean over `shoppers`
+    (mask)."""
     log_lines = np.log1p(preferences.count.sum(1))
     return np.asarray(log_lines - log_lines[shoppers].mean())
 

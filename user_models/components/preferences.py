@@ -9,13 +9,13 @@ Pitman-Yor process (Pitman and Yor 1997; Teh 2006):
 
     p(i | s, g) = (n_si - min(n_si, d) + (b + D_sg) p(i | g, s)) / (n_sg + b),
 
-where D_sg is the sum of min(n_si, d) over items. So who has tried many items of a subcategory goes on trying,
-and an item bought once is less of a habit than its line would say. p(i | g, s) are the shop's shares, as the
-shopper leans (`attribute_tastes`).
+where D_sg is the sum of min(n_si, d) over items. So a shopper who has tried many items of a subcategory goes
+on trying, and an item bought once is less of a habit than its line would say. p(i | g, s) are the shop's
+shares, moved by the shopper's `attribute_tastes`.
 
 Lines of a whole year tell what a shopper likes, and nothing of an item that the shop has sold more, or less,
 of late. So the share of each item is multiplied by its `trend`: what all shoppers bought of it in the last
-weeks over what their tastes say, (n_i + m) / (E_i + m).
+weeks over what their preferences say, (n_i + m) / (E_i + m).
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class Preferences:
 
 
 def decay(weeks: tuple[int, int]) -> np.ndarray:
-    """(n_weeks,) float32 weight of each of `weeks` in a taste; they sum to 1."""
+    """(n_weeks,) float32 weight of each of `weeks` in preferences; they sum to 1."""
     weight = 0.5 ** (np.arange(weeks[1] - weeks[0])[::-1] / _HALF_LIFE)
     return (weight / weight.sum()).astype(np.float32)
 

@@ -1,10 +1,10 @@
-"""How many units a line holds: a mean of its own, and the log's spread about such a mean.
+"""Quantity, how many units a line holds: a mean of its own, and the log's spread about such a mean.
 
 The mean of the units beyond the first is the item's own, shrunk to its category's and the shop's, times the
 shopper's, times (price / usual price)^-g: whoever buys on a deal buys more. Lines of alike means form a
 class, in which units are spread as in the log: pairs, fours and sixes are likelier than any smooth law says.
-Whoever takes two of one yogurt takes two of the other: with the chance `units_alike` a line's luck is that of
-its subcategory at the visit, else its own.
+Whoever takes two of one yogurt takes two of the other: with the chance `same_units_prob` a line's luck is
+that of its subcategory at the visit, else its own.
 """
 
 from __future__ import annotations
@@ -54,16 +54,20 @@ class _Lines:
 
 @dataclass(frozen=True)
 class Quantity(Parameters):
-    """How many units a line holds; see the module's docstring. S shoppers, I items, B + 1 classes of
-    lines."""
+    """How many units a line holds (Gupta 1988): see the module's docstring. S shoppers, I items, B + 1
+    classes of lines."""
 
-    extra_units: Tensor = parameter("I", "mean units beyond the first of an item's lines", "e_i")
-    extra_units_factor: Tensor = parameter("S", "factor of the shopper on them", "e_s")
-    extra_units_slope: Tensor = parameter("1", "elasticity of them to the price, at least 0", "g")
+    extra_units: Tensor = parameter("I", "mean units beyond the first of the item's lines", "E_i")
+    extra_units_factor: Tensor = parameter("S", "factor of the shopper on units beyond the first", "E_s")
+    extra_units_slope: Tensor = parameter(
+        "1", "minus the price elasticity of units beyond the first, at least 0", r"\beta^E"
+    )
     units_edges: Tensor = parameter("B", "expected units beyond the first, between classes of lines")
-    units_cdf: Tensor = parameter(f"B+1 {_MOST}", "chance of at most 1, 2, ... units in each class")
+    units_cdf: Tensor = parameter(
+        f"B+1 {_MOST}", "chance of at most 1, 2, ... units in each class of lines", "U_{bn}"
+    )
     same_units_prob: Tensor = parameter(
-        "1", "chance that lines of a subcategory share their luck at a visit", "rho"
+        "1", "chance that a line's units follow the luck of its subcategory at the visit", r"\rho^E"
     )
 
 

@@ -1,6 +1,6 @@
 """Visits, basket sizes and what baskets of each size hold, matched to the log by simulated moments.
 
-Complementarity, missions, satiation, an item being bought once a visit at most, and purchases by those who
+Complementarity, missions, satiation, an item being bought once a visit at most, and purchases by shoppers who
 would else go away empty-handed change the size of baskets and what they hold; frailty changes the number of
 visits. What a model has of these is moved until the last fifth of the weeks of the fit, simulated, is like
 the log.
@@ -132,9 +132,9 @@ class _Sizes:
 
 def _visits(panel: pd.DataFrame, usual: np.ndarray) -> dict[str, np.ndarray]:
     """What these parameters are to bring about: lines by days since the last visit, and how large that was,
-    over the shopper's own log mean ones, `usual` (S,), for who comes when is not to show in it; scaled to a
-    mean of that of all visits, since a model's lie not quite as many days apart as the log's; and (1,)
-    visits."""
+    over the shopper's own log mean ones, `usual` (S,), so that it does not show which shoppers come when;
+    scaled to a mean of that of all visits, since a model's lie not quite as many days apart as the log's; and
+    (1,) visits."""
     visits = panel.groupby("visit").agg(
         shopper=("shopper", "first"), day=("day", "first"), n=("item", "size")
     )

@@ -37,11 +37,11 @@ from bundlegym.user_models.rng.counter import Draws, normal
 
 #: Share of lines from which a subcategory is a category of its own, unless it is nearly all of its category.
 _OWN_SHARE, _NEARLY_ALL = 0.005, 0.95
-#: One purpose for so many categories, and at most so many.
+#: One mission for so many categories, and at most so many.
 _CATEGORIES_A_MISSION, _MOST_MISSIONS = 5, 40
 _MOMENT_STEPS = 6
 _PSEUDO_PAIRS = 50.0  # weight of no variance
-_MOST_VARIANCE = 3.0  # variance; no log tells from pairs how far a purpose goes beyond
+_MOST_VARIANCE = 3.0  # variance; no log tells from pairs how far an effect goes beyond
 _LEAST_VARIANCE = 0.15  # of a category's log rate between visits, so that it can take part in a mission
 
 
@@ -60,13 +60,23 @@ def shares_by_category(dataset: Dataset, weeks: tuple[int, int], shoppers: np.nd
 
 @dataclass(frozen=True)
 class Missions(Parameters):
-    """Shopping missions: see the module's docstring. C categories, R missions."""
+    """Shopping missions, correlated effects of a trip (Manchanda, Ansari and Gupta 1999): see the module's
+    docstring. C categories, R missions."""
 
-    mission_loading: Tensor = parameter("C R", "how much each mission moves each category", "L_cr")
-    mission_spread: Tensor = parameter("C", "standard deviation of a category's own effect beyond", "d_c")
-    mission_scale: Tensor = parameter(f"{len(GRID)}", "factor on both by the size of the trip", "s_k")
+    mission_loading: Tensor = parameter(
+        "C R", "log rate of each category by each mission, a standard normal number", r"\Lambda_{cr}"
+    )
+    mission_spread: Tensor = parameter(
+        "C", "standard deviation between trips of a category's own effect, beside missions", r"\sigma_c"
+    )
+    mission_scale: Tensor = parameter(
+        f"{len(GRID)}", "factor on missions and own effects by the size of the trip", r"\xi_k"
+    )
     category_level: Tensor = parameter(
-        f"{len(GRID)} C", "less the log of what they multiply rates by on average, by the size of the trip"
+        f"{len(GRID)} C",
+        "added to log rates by the size of the trip: minus half the variance of missions and own effects, "
+        "whose mean factor is then 1; a model without size constants moves it by simulated moments",
+        r"\bar\xi_{kc}",
     )
 
 
@@ -75,20 +85,22 @@ class DepartmentTrips(Parameters):
     """Trips for one department: see the module's docstring. D departments."""
 
     department_spread: Tensor = parameter(
-        f"{len(GRID)} D", "standard deviation of a department's effect by the size of the trip", "t_kd"
+        f"{len(GRID)} D",
+        "standard deviation between trips of a department's effect by the size of the trip",
+        r"\sigma_{kd}",
     )
 
 
 def fit_missions(
     dataset: Dataset,
-    taste: PersonalFrequency,
+    frequency: PersonalFrequency,
     lift: np.ndarray,
     weeks: tuple[int, int],
     shoppers: np.ndarray,
 ) -> Missions:
     """Missions that explain a log lift (C, C)."""
-    loading, spread = mission_loadings(lift, taste.category_share[shoppers].mean(0))
-    scale = on_grid(mission_scale(dataset, taste, visit_rows(dataset, weeks, shoppers)))
+    loading, spread = mission_loadings(lift, frequency.category_share[shoppers].mean(0))
+    scale = on_grid(mission_scale(dataset, frequency, visit_rows(dataset, weeks, shoppers)))
     variance = (loading**2).sum(1) + spread**2
     level = -(scale[:, None] ** 2) * variance / 2
     return Missions(
@@ -108,7 +120,7 @@ def mission_effect(p: Missions, draws: Draws, size: Tensor) -> Tensor:
 def department_effect(
     p: DepartmentTrips, department_of_category: Tensor, draws: Draws, size: Tensor
 ) -> Tensor:
-    """(N, C) what being for one department adds to log rates by category on a trip of `size` (N,) in the
+    """(N, C) what a trip for one department adds to log rates by category on a trip of `size` (N,) in the
     grid; `department_of_category` (C,) codes."""
     spread = p.department_spread[size]
     departments = torch.arange(spread.shape[1], device=size.device)
@@ -131,13 +143,13 @@ def mission_loadings(lift: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, n
     return np.asarray(loading, dtype=np.float32), np.asarray(spread, dtype=np.float32)
 
 
-def mission_scale(dataset: Dataset, taste: PersonalFrequency, rows: np.ndarray) -> np.ndarray:
+def mission_scale(dataset: Dataset, frequency: PersonalFrequency, rows: np.ndarray) -> np.ndarray:
     """(6,) how strong missions are in baskets of each class of `SIZE_EDGES`, as a factor on the loadings:
-    small baskets are bought for one purpose. From the lift of two lines of one category."""
-    lines = category_baskets(dataset, taste.category, rows)
+    small baskets are bought on one mission. From the lift of two lines of one category."""
+    lines = category_baskets(dataset, frequency.category, rows)
     size, shopper = lines.sum(1), dataset.visits["shopper"].to_numpy()[rows]
     alike = (lines * (lines - 1)).sum(1)
-    chance = (taste.category_share**2).sum(1)[shopper] * size * (size - 1)
+    chance = (frequency.category_share**2).sum(1)[shopper] * size * (size - 1)
     bins, n = np.digitize(size, SIZE_EDGES), len(SIZE_EDGES) + 1
     observed, expected = (np.bincount(bins, weights=w, minlength=n) for w in (alike, chance))
     lift = np.log((observed + 20) / (expected + 20)).clip(min=0)

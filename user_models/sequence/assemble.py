@@ -88,7 +88,7 @@ def _preference(
     last = torch.full(count.shape, -1)
     shopper, day = (torch.repeat_interleave(v, visits.line.diff()) for v in (visits.shopper, visits.day))
     last.view(-1).scatter_reduce_(0, shopper * count.shape[1] + visits.item, day, "amax")
-    taste, shortlist, items = torch.empty_like(count), [], torch.arange(count.shape[1])
+    log_preference, shortlist, items = torch.empty_like(count), [], torch.arange(count.shape[1])
     for rows in torch.arange(len(count)).split(_CHUNK):
         by_group = torch.zeros(len(rows), len(net.group_share)).index_add(1, net.group, count[rows])
         now = torch.full((len(rows),), 7 * weeks[1])
@@ -96,9 +96,9 @@ def _preference(
         own = net.own(count[rows], items, recency_bins(now, last[rows], interval))
         rate = net.bias + net.by_group(by_group)[:, net.group]
         best = (rate + own).topk(min(size, count.shape[1]), 1).indices.sort(1).values
-        taste[rows] = rate + own.scatter(1, best, 0.0)
+        log_preference[rows] = rate + own.scatter(1, best, 0.0)
         shortlist.append(best)
-    return taste, torch.cat(shortlist).numpy()
+    return log_preference, torch.cat(shortlist).numpy()
 
 
 def _counts_by_week(dataset: Dataset, shortlist: np.ndarray) -> np.ndarray:

@@ -3,12 +3,12 @@
 The hidden state of a gated recurrent unit over the shopper's visits, own frequencies and times since last
 bought, prices and promotions give every item of the catalogue a log rate (`net`). An item is bought
 at the shelf price when v = log(rate) + Gumbel noise > 0, and whoever came buys at least what came nearest.
-How much a visit holds, the purpose of a trip that categories have in common, and when the shopper comes again
-are the mixtures of trips, the missions and the daily hazard that `ChoiceShopper` has too (`basket_size`,
-`trip_effects`, `incidence`); but a purpose moves what a visit holds alone, not how much.
+How much a visit holds, the mission of a trip that categories have in common, and when the shopper comes again
+are the mixtures of sizes, the missions and the daily hazard that `ChoiceShopper` has too (`basket_size`,
+`trip_effects`, `incidence`); but a mission moves only what a visit holds, not how much.
 
 The answer to an offer is mixed bundling (`bundling`) with the price response that was learned.
-*Assumptions*: an offer adds no synergy, since what goes together is taken to have a common purpose, and what
+*Assumptions*: an offer adds no synergy, since what goes together is taken to be of one mission, and what
 is bought in it replaces nothing else of the basket. The network hears what the shopper buys on its own
 merits: a log does not tell how much of what follows a purchase is its effect, and how much the liking that
 led to it. What was bought before and is bought in a bundle is not needed again so soon, as after any
@@ -247,7 +247,7 @@ class SequenceShopper(UserModel):
         planned = trip_class(
             p.basket_size, shopper, torch.from_numpy(LOG_GRID).to(self.device)[trip[:, 0]] + factor
         )
-        # The purpose of a trip says what it holds, its size how much.
+        # The mission of a trip says what it holds, its size how much.
         mission = mission_effect(p.missions, draws, trip[:, 0])
         share = torch.softmax(self._utility(state).add_(mission.index_select(1, p.catalogue.category)), 1)
         rate = share.mul_(_factor(size, share))

@@ -81,11 +81,11 @@ class BasketNet(nn.Module):
         """(I,) of utility in log price, by department."""
         return softplus(self.price + self.price_department)[self.department]
 
-    def push(self, rebate: Tensor, display: Tensor, mailer: Tensor) -> Tensor:
+    def marketing_effect(self, log_discount: Tensor, display: Tensor, mailer: Tensor) -> Tensor:
         """(W, I) what prices and promotions (W, I) of some weeks add, while fitting: the response of items
         that are not sold steadily is set apart, since the log misses their weeks without a sale."""
         slope = torch.where(self.steady, self.slope(), softplus(self.price_unsteady))
-        return rebate * slope + self.promotion[0] * display + self.promotion[1] * mailer
+        return log_discount * slope + self.promotion[0] * display + self.promotion[1] * mailer
 
     def coefficients(self) -> list[nn.Parameter]:
         """What all items, or those of a department, have in common."""

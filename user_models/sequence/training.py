@@ -145,7 +145,7 @@ def fit_net(
         for number in rng.permutation(len(batches)):
             rows, past, ask = batches[number]
             target = rows[ask]
-            utility = _utility(net, visits, rows, past, ask, net.push(*shop)[visits.week[target]])
+            utility = _utility(net, visits, rows, past, ask, net.marketing_effect(*shop)[visits.week[target]])
             row, item = visits.lines(target)
             loss = basket_loss(utility, row, item, (visits.line[target + 1] - visits.line[target]).float())
             optimiser.zero_grad()
@@ -160,7 +160,9 @@ def fit_net(
     return net
 
 
-def _utility(net: BasketNet, visits: Visits, rows: Tensor, past: Past, ask: Tensor, push: Tensor) -> Tensor:
+def _utility(
+    net: BasketNet, visits: Visits, rows: Tensor, past: Past, ask: Tensor, marketing_effect: Tensor
+) -> Tensor:
     """(N, I) log rates at the N asked of the visits `rows`, up to what a visit's items have in common."""
     hidden = hidden_after(net, visits, rows)
     first = torch.diff(visits.shopper[rows], prepend=torch.tensor([-1])) != 0
@@ -169,7 +171,7 @@ def _utility(net: BasketNet, visits: Visits, rows: Tensor, past: Past, ask: Tens
     by_group = torch.zeros(n, len(net.group_share))
     by_group.index_put_((past.place, net.group[past.item]), past.count, accumulate=True)
     utility = (net.by_group(by_group) + before @ net.subcategory.T)[:, net.group]
-    utility = utility + before @ net.item.T + net.bias + push
+    utility = utility + before @ net.item.T + net.bias + marketing_effect
     return utility.index_put((past.place, past.item), net.own(past.count, past.item, past.gap), True)
 
 

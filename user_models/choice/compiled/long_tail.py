@@ -1,4 +1,4 @@
-"""What `tail` says in torch, compiled for the CPU, for one shopper at a time: purchases off the shortlist."""
+"""See `reference.long_tail`: purchases off the shortlist, for one shopper at a time."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _one_of(p: Tables, row: int, start: int, end: int, luck: float) -> int:
 
 @part
 def _by_attribute_tastes(p: Tables, key: Key, s: int, row: int, group: int, slot: int) -> int:
-    """An item of a subcategory by its attraction and the shopper's leanings."""
+    """An item of a subcategory by its attraction and the shopper's attribute tastes."""
     most = _F(0)
     for k in range(p.attribute.shape[1]):
         theta = p.attribute_taste[s, k]

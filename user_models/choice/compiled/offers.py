@@ -1,4 +1,4 @@
-"""What `offers` and `exposures` say in torch, compiled for the CPU, for one shopper at a time."""
+"""See `reference.offers`: for one shopper at a time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _remembered(p: Tables, s: int, item: int) -> np.float32:
 
 @part
 def leaves_habit(p: Tables, key: Key, item: int) -> bool:
-    """Whether an item first trials in a bundle is remembered."""
+    """Whether an item first tried in a bundle is remembered."""
     return compiled_draw(key_of(key, streams.HABIT), item) < p.habit_prob[0]
 
 

@@ -30,7 +30,7 @@ _GAP_BINS = np.int32(len(GAP_EDGES) + 2)
 
 @part
 def marketing_effect(added_utility: Array, price_sensitivity: float, sensitivity: float, item: int) -> float:
-    """What the price, display, mailer and shock of a week (`Tables.added_utility`) add to an item's log rate;
+    """What the price, display, mailer and shock of a week (`Tables.week_effects`) add to an item's log rate;
     `sensitivity` is that of the item's familiarity to promotions."""
     return (
         price_sensitivity * added_utility[item, PRICE_EFFECT]
@@ -145,7 +145,7 @@ def recency_effect(p: Tables, s: int, day: int, last: Array, effect: Array, bins
 
 @part
 def unbought(p: Tables, s: int, item: int) -> float:
-    """The rate, by the shopper's taste alone, of an item never bought."""
+    """The rate, by the shopper's preference alone, of an item never bought."""
     group = p.subcategory[item]
     own = p.log_within[item] - p.attribute_log_total[s, group]
     for k in range(p.attribute.shape[1]):

@@ -1,4 +1,4 @@
-"""A visit of a `ChoiceShopper` compiled for the CPU; `ChoiceShopper` says the same in torch.
+"""A visit of a `ChoiceShopper` compiled for the CPU; `reference.visit` says the same in torch.
 
 One shopper is gone through at a time, in place of some hundred operations on all of them. What saves work:
 
@@ -239,7 +239,7 @@ def respond(
                 count += 1
                 time -= log32(compiled_draw(arrivals, count)) / tail_rate
 
-            # Whoever came buys something: of all that was not enough, what came nearest.
+            # Whoever came buys something: of all that is not worth its price, what comes nearest.
             if n_chosen == 0 and count == 0:
                 best = 0
                 for i in range(width):

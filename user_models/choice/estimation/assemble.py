@@ -173,7 +173,9 @@ def assemble(
         ),
     )
     share, error = trips.complementarity.synergy_share.tolist()
-    progress(f"user model: synergy is {share:.2f} (standard error {error:.2g}) of the log lift after taste")
+    progress(
+        f"user model: synergy is {share:.2f} (standard error {error:.2g}) of the log lift after preferences"
+    )
     variants = cache(
         "variants", FittedVariants, lambda: fit_variants(dataset, weeks, shoppers, shortlist_size, without)
     )

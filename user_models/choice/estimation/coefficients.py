@@ -1,8 +1,8 @@
 """Maximum likelihood for `ChoiceShopper`: which items a basket of n lines holds, given the shopper.
 
-Tastes are counted on the first four fifths of the weeks and the coefficients fitted on the rest, so that no
-line helps to explain itself; afterwards tastes are counted again on all weeks. See `likelihood` for what is
-maximised.
+Preferences are counted on the first four fifths of the weeks and the coefficients fitted on the rest, so that
+no line helps to explain itself; afterwards preferences are counted again on all weeks. See `likelihood` for
+what is maximised.
 """
 
 from __future__ import annotations

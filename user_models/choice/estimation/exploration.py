@@ -3,8 +3,8 @@
 Likelihood finds it for all visits together. In a simulation big trips hold more of it than in the log, and
 small ones less: an item is bought once a visit at most, and what else is bought on a big trip is new.
 `explore_level`, by size of trip, adds to the log rates of what is new until simulated baskets of each size
-differ from those of all sizes as the log's do, in weeks that tastes have not seen: in those that they were
-counted in, all that was bought is known.
+differ from those of all sizes as the log's do, in weeks that preferences have not seen: in those that they
+were counted in, all that was bought is known.
 
 Some trips are for the usual, others for something new. So the log rates of what is new differ from trip to
 trip by a normal number of standard deviation `explore_spread`, with which two lines of a simulated basket are

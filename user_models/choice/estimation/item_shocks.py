@@ -8,9 +8,9 @@ Lines of an item of which m are expected are Poisson with mean m f, where f is g
 v mu^2: negative binomial (Greenwood and Yule 1920). What shoppers buy of items *near* them, those on their
 shortlists or remembered, has another f than what is bought by the *rest*, to whom the item is new: in the log
 the second varies some three times as much, and the two go together little. mu and v, by kind and by class of
-items by the lines expected of them, are found in weeks that tastes have not seen (the stage `unseen`); the
-part of v by which simulations without item shocks differ from each other, since who tries an item buys it
-again, is left out. Shocks moves purchases between items of a kind and makes no more of them.
+items by the lines expected of them, are found in weeks that preferences have not seen (the stage `unseen`);
+the part of v by which simulations without item shocks differ from each other, since whoever tries an item
+buys it again, is left out. Shocks move purchases between items of a kind and make no more of them.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 lines holds, given the shopper.
 
 The likelihood is multinomial over the whole catalogue but what else the basket holds. Price, display and
-mailer enter as departures from the item's own mean over the weeks of its taste, since a taste counts what the
+mailer enter as departures from the item's own mean over the weeks of preferences, since these count what the
 usual price and promotions brought.
 """
 
@@ -79,11 +79,11 @@ class ChoiceData:
         of familiarity, int64.
     shortlist, familiar: (S, L) int64 items and their classes of familiarity.
     recency_bin: (V, L) uint8 time since last bought.
-    known: (S, I) bool, bought in the weeks of tastes.
+    known: (S, I) bool, bought in the weeks of preferences.
     remembered, remembered_item: (S + 1,), (M,) int64 what of this is off the shortlist, as `line`.
-    trials: (V, TRIALS) as in `trials_at_visits`.
+    recent_trials: (V, TRIALS) as in `trials_at_visits`.
     experience, deal: (S,) as in `experience_of` and `deal_share`.
-    log_share: (S, I) of tastes; log_popularity: (I,).
+    log_share: (S, I) of preferences; log_popularity: (I,).
     department, season: (I,) int64, the second the group of items with which an item's demand moves by week;
     steady: (I,) bool, sold steadily.
     marketing: (W, I) each.
@@ -123,25 +123,25 @@ class ChoiceData:
         shortlist_size: int,
         without: Collection[str] = (),
     ) -> ChoiceData:
-        """Visits of `shoppers` (mask) in `weeks` from `cut` on, by tastes counted before; `needs` says how
-        many there must be."""
+        """Visits of `shoppers` (mask) in `weeks` from `cut` on, by preferences counted before; `requirements`
+        says how many there must be."""
         before, end = (weeks[0], cut), weeks[1]
         rows = visit_rows(dataset, (cut, end), shoppers)
-        taste = Preferences.fit(dataset, before, shoppers, without)
-        shortlist = taste.shortlist(shortlist_size)
+        preferences = Preferences.fit(dataset, before, shoppers, without)
+        shortlist = preferences.shortlist(shortlist_size)
         since = dataset.visits.groupby("shopper")["day"].diff().fillna(SIZE_GAP_EDGES[-1]).to_numpy()[rows]
         shopper, week, day = (
             dataset.visits[name].to_numpy()[rows].astype(np.int64) for name in ("shopper", "week", "day")
         )
         lines, place = lines_of(dataset, rows)
         item = dataset.purchases["item"].to_numpy()[lines].astype(np.int64)
-        remembered = taste.count > 0
+        remembered = preferences.count > 0
         np.put_along_axis(remembered, shortlist, False, axis=1)
         marketing = Marketing.of(dataset, before)
         bins = recency_bins(
             torch.from_numpy(day),
             torch.from_numpy(last_bought_at_visits(dataset, shortlist, rows)),
-            torch.from_numpy(taste.interval(shortlist, before)[shopper]),
+            torch.from_numpy(preferences.interval(shortlist, before)[shopper]),
         )
         arrays = {
             "shopper": shopper,
@@ -149,18 +149,18 @@ class ChoiceData:
             "gap": np.digitize(since, SIZE_GAP_EDGES),
             "line": np.searchsorted(place, np.arange(len(rows) + 1)),
             "line_item": item,
-            "line_class": np.searchsorted(FAMILIAR_EDGES, taste.count[shopper[place], item]),
+            "line_class": np.searchsorted(FAMILIAR_EDGES, preferences.count[shopper[place], item]),
             "shortlist": shortlist,
-            "familiar": familiarity(taste.count, shortlist).astype(np.int64),
+            "familiar": familiarity(preferences.count, shortlist).astype(np.int64),
             "recency_bin": bins.to(torch.uint8).numpy(),
-            "known": taste.count > 0,
+            "known": preferences.count > 0,
             "remembered": np.concatenate([[0], remembered.sum(1).cumsum()]),
             "remembered_item": np.nonzero(remembered)[1],
             "recent_trials": trials_at_visits(dataset, shortlist, rows, cut),
-            "experience": experience_of(taste, shoppers),
+            "experience": experience_of(preferences, shoppers),
             "deal": deal_share(dataset, before, shoppers),
-            "log_share": taste.log_share,
-            "log_popularity": taste.log_popularity,
+            "log_share": preferences.log_share,
+            "log_popularity": preferences.log_popularity,
             "department": dataset.department_code,
             "season": dataset.department_code,
             "steady": steadily_sold(dataset, weeks),
@@ -182,10 +182,10 @@ def log_rates(data: ChoiceData, params: Free, batch: Tensor) -> Tensor:
     week and spread by one product, and what some items have beside is added at their places.
     """
     shopper, week = data.shopper[batch], data.week[batch]
-    promotion, answer = _promotion(data, params), torch.exp(params.promotion_sensitivity)
+    promotion, sensitivity = _promotion(data, params), torch.exp(params.promotion_sensitivity)
     slope = softplus(params.price + params.price_department)[data.department]
     slope = torch.where(data.steady, slope, softplus(params.price_unsteady))
-    common = answer[NEW] * promotion + params.own_trend + params.season.index_select(1, data.season)
+    common = sensitivity[NEW] * promotion + params.own_trend + params.season.index_select(1, data.season)
     by_week = torch.cat([common, data.log_discount * slope])
     in_week = one_hot(week, len(promotion)).float()
     deal = torch.exp(params.price_by_deal_share * data.deal[shopper])
@@ -223,15 +223,15 @@ def _promotion(data: ChoiceData, params: Free) -> Tensor:
 
 def _own(data: ChoiceData, params: Free, batch: Tensor, promotion: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(M,) row in `batch`, item, and what is added to the log rate, of what is shortlisted, remembered or
-    recent_trials; an item may occur twice. `promotion` as in `_promotion`."""
+    tried of late; an item may occur twice. `promotion` as in `_promotion`."""
     shopper, week = data.shopper[batch], data.week[batch]
-    answer = torch.exp(params.promotion_sensitivity)
-    beside, less = answer - answer[NEW], params.recency_of_new[data.gap[batch]]
+    sensitivity = torch.exp(params.promotion_sensitivity)
+    beside, less = sensitivity - sensitivity[NEW], params.recency_of_new[data.gap[batch]]
 
     def not_new(row: Tensor, item: Tensor, class_: Tensor) -> Tensor:
         """What is new is most of the shop, so what differs is told of the rest: shares are the same."""
-        push = _at(promotion, week[row], item) * beside.index_select(0, class_)
-        return push - less.index_select(0, row)
+        effect = _at(promotion, week[row], item) * beside.index_select(0, class_)
+        return effect - less.index_select(0, row)
 
     before = params.experience * data.experience[shopper]
     short, class_ = data.shortlist[shopper], data.familiar[shopper].flatten()
@@ -253,8 +253,8 @@ def _own(data: ChoiceData, params: Free, batch: Tensor, promotion: Tensor) -> tu
     who = shopper[tried_row]
     # What is remembered is told above.
     known = data.known[who, tried_item]
-    taste = params.preference * data.log_share[who, tried_item] + before[tried_row] * known
-    gained = softplus(torch.log(more) - taste)  # to `taste`, when rates are added
+    alone = params.preference * data.log_share[who, tried_item] + before[tried_row] * known
+    gained = softplus(torch.log(more) - alone)  # to `alone`, when rates are added
     gained = gained + not_new(tried_row, tried_item, torch.full_like(tried_row, ONCE)) * ~known
     return (
         torch.cat([short_row, row, tried_row]),

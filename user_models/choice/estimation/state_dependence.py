@@ -8,9 +8,10 @@ than others; if a trial leaves a habit, they buy more of it in the weeks after, 
 Pairs of shopper and item without a purchase before some early weeks: T, tried in the early weeks; Y, lines in
 the later ones. The expectation of either is a product of the shopper's share of the item, an effect of the
 shopper and one of the item; Y's has the promotions that the shopper met later, too. The instrument is Z, the
-sum over early weeks of the shopper's other lines times exp(push) less its mean for the item, less effects of
-the shopper and of the item. Sum Z (Y - E Y) / sum Z (T - E T) is what a trial that a promotion brought about
-adds to later lines (Wald); what Y exceeds its expectation by among all who tried is what is seen after one.
+sum over early weeks of the shopper's other lines times exp(effect) less its mean for the item, less effects
+of the shopper and of the item. Sum Z (Y - E Y) / sum Z (T - E T) is what a trial that a promotion brought
+about adds to later lines (Wald); what Y exceeds its expectation by among all who tried is what is seen after
+one.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ _LITTLE = 0.01  # lines, so that a margin without any has a factor
 
 
 def state_dependence_share(
-    dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, push: np.ndarray
+    dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, effect: np.ndarray
 ) -> tuple[float, float]:
     """Share of the repeats seen after a first purchase that it brought about, and its standard error,
-    clustered by shopper; `push` (n_weeks, I) is what price and promotions add to utility. 0 and infinity
+    clustered by shopper; `effect` (n_weeks, I) is what price and promotions add to utility. 0 and infinity
     where too few items are tried to tell."""
     span = weeks[1] - weeks[0]
     early, first = max(span // _EARLY, 1), weeks[0] + max(span // _BEFORE, 1)
@@ -42,7 +43,7 @@ def state_dependence_share(
         end = min(start + early + max(span // _LATE, 1), weeks[1])
         if start + early >= end:
             continue
-        parts = _window(dataset, (weeks[0], start, start + early, end), shoppers, push, share)
+        parts = _window(dataset, (weeks[0], start, start + early, end), shoppers, effect, share)
         later, tried = later + parts[0], tried + parts[1]
         seen, trials = seen + parts[2], trials + parts[3]
     if seen <= 0 or tried.sum() <= 0:
@@ -57,14 +58,14 @@ def _window(
     dataset: Dataset,
     edges: tuple[int, int, int, int],
     shoppers: np.ndarray,
-    push: np.ndarray,
+    effect: np.ndarray,
     share: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, float, float]:
     """(S,) sums of Z (Y - E Y) and of Z (T - E T) by shopper; Y - E Y of all who tried, and how many they
     are. `edges` are the first weeks before, of the early weeks, of the later ones, and the end; `share` (S,
     I) of each shopper's lines."""
     before, start, middle, end = edges
-    lift = np.exp(push).astype(np.float32)
+    lift = np.exp(effect).astype(np.float32)
     early = lift[start:middle]
     timing = early - early.mean(0)
     by_week = _lines_by_week(dataset, (start, end), shoppers)
@@ -75,14 +76,14 @@ def _window(
     tried = (_lines_by_item(dataset, (start, middle), shoppers) > 0) * untried.astype(np.float32)
     later = _lines_by_item(dataset, (middle, end), shoppers) * untried
 
-    surprise = later - rake(share * (second @ lift[middle:end]), later, _MARGINS, _LITTLE)
-    seen = float((tried * surprise).sum(dtype=np.float64))
+    residual = later - rake(share * (second @ lift[middle:end]), later, _MARGINS, _LITTLE)
+    seen = float((tried * residual).sum(dtype=np.float64))
     instrument = first @ timing - _lines_by_item(dataset, (start, middle), shoppers, timing)
     instrument = demean(instrument, share * second.sum(1, keepdims=True), _MARGINS)
-    surprise *= instrument
+    residual *= instrument
     instrument *= tried - rake(share * first.sum(1, keepdims=True), tried, _MARGINS, _LITTLE)
     return (
-        surprise.sum(1, dtype=np.float64),
+        residual.sum(1, dtype=np.float64),
         instrument.sum(1, dtype=np.float64),
         seen,
         float(tried.sum(dtype=np.float64)),

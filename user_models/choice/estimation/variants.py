@@ -91,8 +91,8 @@ def _pairs(
     shortlist_size: int,
     product_line: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(P,) ordered pairs of lines of a product line off the shortlist in one basket, beyond those of tastes
-    and common categories, and (P,) such lines, by `shoppers` in `weeks`."""
+    """(P,) ordered pairs of lines of a product line off the shortlist in one basket, beyond those of
+    preferences and common categories, and (P,) such lines, by `shoppers` in `weeks`."""
     rows = visit_rows(dataset, weeks, shoppers)
     line, place = lines_of(dataset, rows)
     item, shopper = dataset.purchases["item"].to_numpy()[line], dataset.visits["shopper"].to_numpy()[rows]
@@ -105,7 +105,7 @@ def _pairs(
     item, place = item[tail], place[tail]
 
     def met(code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pairs by code: seen, and by tastes alone."""
+        """Pairs by code: seen, and by preferences alone."""
         n = int(code.max()) + 1
         held = csr_matrix((np.ones(len(item)), (place, code[item])), (len(rows), n))
         seen = np.asarray(held.multiply(held).sum(0)).ravel() - np.bincount(code[item], minlength=n)
@@ -114,7 +114,7 @@ def _pairs(
         return seen, chance
 
     seen, chance = met(product_line)
-    alike, by_taste = met(pd.factorize(dataset.items["category"])[0])
+    alike, by_preference = met(pd.factorize(dataset.items["category"])[0])
     # Of other products of a category more pairs meet than by preferences, which is the category's doing.
-    lift = max((alike.sum() - seen.sum()) / max(by_taste.sum() - chance.sum(), 1.0), 1.0)
+    lift = max((alike.sum() - seen.sum()) / max(by_preference.sum() - chance.sum(), 1.0), 1.0)
     return seen - lift * chance, np.bincount(product_line[item], minlength=len(seen)).astype(float)

@@ -1,7 +1,7 @@
 """Purchases outside the shortlist: a Poisson process over the whole catalogue.
 
 The share of an item never bought is a product of the shopper's part for its subcategory, the item's own and
-the shopper's taste for its attributes, so a draw is of a subcategory first, then of an item within it by the
+the shopper's tastes for its attributes, so a draw is of a subcategory first, then of an item within it by the
 week's prices and promotions, which is kept by these tastes. Items bought before that found no place on the
 shortlist, the shopper's *memory*, count as one more subcategory of the shopper's own; there a draw is kept
 with a chance that follows the week's price and promotions. Those bought off it since (`recent_trials`) are
@@ -25,7 +25,7 @@ from bundlegym.user_models.rng.counter import Draws
 
 
 def tail_row(p: ChoiceParameters, shopper: Tensor, week: Tensor) -> Tensor:
-    """(N,) the row of tables of the tail for shoppers in a week: one for each class of answers to a price."""
+    """(N,) the row of tables of the tail for shoppers in a week: one for each class of price sensitivity."""
     return p.marketing.sensitivity_class[shopper] * len(p.marketing.price_effect) + week
 
 

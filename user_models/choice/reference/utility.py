@@ -108,7 +108,7 @@ def door(p: ChoiceParameters, state: ChoiceState, offer: Offer, draws: Draws) ->
 
 
 def _known(p: ChoiceParameters, state: ChoiceState, items: Tensor) -> Tensor:
-    """(N, L) taste and time since last bought of the shortlist."""
+    """(N, L) preference and time since last bought of the shortlist."""
     shopper = state.shopper
     bins = recency_bins(state.day, state.last_bought, p.shortlists.purchase_interval[shopper])
     return (
@@ -140,8 +140,8 @@ def _unbought_of_all(p: ChoiceParameters, shopper: Tensor) -> Tensor:
 def _off_shortlist(
     p: ChoiceParameters, state: ChoiceState, items: Tensor, new: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """(N, M) taste for items that are not on the shortlist, bought before, or not, to whose log rates `new`
-    (N, M) is added; and which of them were bought before."""
+    """(N, M) preference for items that are not on the shortlist, bought before, or not, to whose log rates
+    `new` (N, M) is added; and which of them were bought before."""
     shopper, n_items = state.shopper, len(p.catalogue.subcategory)
     rate = (unbought(p, shopper, items) + new).exp()
     row, item, remembered = _memory(p, shopper)

@@ -137,7 +137,7 @@ def _basket(
     times = arrivals(total[:, -1] * torch.exp(at.size), draws, streams.TAIL)
     tail = times < 1
 
-    # Whoever came buys something: of all that was not enough, what came nearest.
+    # Whoever came buys something: of all that is not worth its price, what comes nearest.
     nothing = ~bought.any(1) & ~tail[:, 0]
     best = value.max(1)
     rather = times[:, 0] < torch.exp(-best.values)
