@@ -34,7 +34,7 @@ def _remembered(p: Tables, s: int, item: int) -> np.float32:
     if place == end or p.memory_item[place] != item:
         return _F(0)
     share = p.memory_cdf[place] - (p.memory_cdf[place - 1] if place > start else np.float64(s))
-    return _F(share) * p.tail_weight[s, -1] / _F(THINNING)
+    return _F(share) * p.memory_rate[s]
 
 
 @part
