@@ -1,5 +1,5 @@
-"""`ChoiceShopper`, a file for each idea: `whole` puts the stages of a fit in order, `utility`, `tail` and
-`enough` say in torch what is bought, and the `kernels` say the same compiled for the CPU."""
+"""`ChoiceShopper`, a file for each idea: `estimation` fits it, `reference` says in torch what is bought, and
+`compiled` says the same for a CPU."""
 
 from bundlegym.user_models.choice.model import ChoiceShopper
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from bundlegym.user_models.choice.reference.exposure import RUNS
 from bundlegym.user_models.components.basket_size import GAP_EDGES as SIZE_GAP_EDGES
 from bundlegym.user_models.components.basket_size import GRID, BasketSize
 from bundlegym.user_models.components.complementarity import Complementarity
@@ -20,6 +19,7 @@ from bundlegym.user_models.components.incidence import Incidence
 from bundlegym.user_models.components.marketing import FAMILIAR_EDGES, GAP_EDGES
 from bundlegym.user_models.components.quantity import Quantity
 from bundlegym.user_models.components.trip_effects import DepartmentTrips, Missions
+from bundlegym.user_models.components.wear_out import RUN_WEEKS
 from bundlegym.user_models.parameters import Parameters, parameter
 
 #: First axis of `item_shocks`: to whom an item is near, shortlisted or remembered, and to the rest.
@@ -102,7 +102,7 @@ class MarketingEffects(Parameters):
     sensitivity_class: Tensor = parameter("S", "class of it in the long tail", codes=(0, "Q/W"))
     price_effect: Tensor = parameter("W I", "price_slope times log_discount", "beta_i x_iw")
     promotion_effect: Tensor = parameter("W I", "of display, mailer and others' discounts", "m_iw")
-    wear_out: Tensor = parameter(str(RUNS), "factor on the mailer's effect by week in a row")
+    wear_out: Tensor = parameter(str(RUN_WEEKS), "factor on the mailer's effect by week in a row")
 
 
 @dataclass(frozen=True)

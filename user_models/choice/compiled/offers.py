@@ -1,4 +1,4 @@
-"""What `offers` and `exposures` say in torch, compiled for the CPU, for one shopper at a time."""
+"""See `reference.offers`, one shopper at a time."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def appraise(
 ) -> None:
     """Fill what each offered item is worth to a shopper beside what is bought without an offer: its place
     among the considered (-1 for none), the utility that it lacks, whether it is `wanted` anyway, and its
-    sensitivity to promotions; see `offers.appraise`."""
+    sensitivity to promotions; see `reference.offers`."""
     (log_size, size, new), (held, n_held, found, n_found, items) = at_door, basket
     (slots, value, wanted, sensitivity), length = out, p.shortlist.shape[1]
     for b in range(len(offered)):
@@ -108,7 +108,7 @@ def appraise(
 
 @part
 def beside_each_other(p: Tables, offered: Array, wanted: Array, value: Array, beside: Array) -> None:
-    """See `offers.beside_each_other`."""
+    """Fill what each offered item is worth `beside` the others; see `reference.offers`."""
     for b in range(len(offered)):
         beside[b] = value[b]
         if offered[b] < 0 or wanted[b]:

@@ -1,4 +1,4 @@
-"""What `enough` says in torch, compiled for the CPU, for one shopper at a time."""
+"""See `reference.substitution`, one shopper at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A visit of a `ChoiceShopper` compiled for the CPU; `ChoiceShopper` says the same in torch.
+"""A visit of a `ChoiceShopper` compiled for the CPU; `reference.visit` says the same in torch.
 
 One shopper is gone through at a time, in place of some hundred operations on all of them. What saves work:
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE
 from bundlegym.user_models.choice.compiled.bundling import takes_whole
-from bundlegym.user_models.choice.compiled.exposure import exposure_effect, remember
+from bundlegym.user_models.choice.compiled.exposure import exposure_effect, remember, weeks_in_a_row
 from bundlegym.user_models.choice.compiled.incidence import next_visit
 from bundlegym.user_models.choice.compiled.layout import SHELF_PRICE, Tables
 from bundlegym.user_models.choice.compiled.long_tail import MOST_ITEMS, bought_in_tail, tail_rates
@@ -28,7 +28,7 @@ from bundlegym.user_models.choice.compiled.prefetch import prefetch
 from bundlegym.user_models.choice.compiled.quantity import draw_quantity
 from bundlegym.user_models.choice.compiled.recent_trials import of_item, trial_weight
 from bundlegym.user_models.choice.compiled.substitution import still_bought
-from bundlegym.user_models.choice.compiled.utility import door, pull_by, pull_factor, recency_effect
+from bundlegym.user_models.choice.compiled.utility import door, pull_by, pull_effect, recency_effect
 from bundlegym.user_models.choice.config import SLOTS
 from bundlegym.user_models.numeric.fast_math import exp32, log32
 from bundlegym.user_models.rng import streams
@@ -211,7 +211,7 @@ def respond(
                     on_shortlist = slots[b] < length
                     rate[slots[b]] = boost[b] * (rate[slots[b]] if on_shortlist else _ONE)
 
-            # What is bought on its own merits, and what the offer adds, pull or added_utility all the others.
+            # What is bought on its own merits, and what the offer adds, pull or push all the others.
             n_pullers = _bought(rate, need, added, pullers)
             pull[:] = 0
             for q in range(n_pullers):
@@ -221,7 +221,7 @@ def respond(
             pull_by(pull, lift, pulled, tail_lift)
             for q in range(n_pullers):
                 i, c = pullers[q], category[pullers[q]]
-                kept[q] = rate[i] * pull_factor(pull[c] - p.synergy[c, c])
+                kept[q] = rate[i] * pull_effect(pull[c] - p.synergy[c, c])
             multiply_by(pulled, category, rate)
             for q in range(n_pullers):
                 rate[pullers[q]] = kept[q]
@@ -270,7 +270,8 @@ def respond(
                 (basket, n_chosen, found, n_found, items), first_of, need, rate, out,
             )  # fmt: skip
             value, wanted, added_utility = every_value[r], every_wanted[r], every_effect[r]
-            exposure_effect(p, exposure, week, offered, memory_of_offers, sensitivity, run, added_utility)
+            weeks_in_a_row(week, offered, memory_of_offers, run)
+            exposure_effect(p, exposure, run, sensitivity, added_utility)
             if only_appraise:
                 break
             for b in range(n_offered):
