@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -67,6 +68,17 @@ class LookalikeParameters(Parameters):
     line: Tensor = parameter("V+1", "where each visit's lines begin", codes=(0, "P+1"), ascending=True)
     quantity: Tensor = parameter("P", "units of each line")
     price_slope: Tensor = parameter("I", "slope of utility in minus log price")
+
+
+class LookalikeState(NamedTuple):
+    """N shoppers at the door. shopper, day: (N,) int64."""
+
+    shopper: Tensor
+    day: Tensor
+
+    def named(self) -> State:
+        """As the contract has it."""
+        return self._asdict()
 
 
 class LookalikeShopper(UserModel):
@@ -139,11 +151,11 @@ class LookalikeShopper(UserModel):
         return True
 
     def reset(self, shopper: Tensor, day: Tensor) -> State:
-        return {"shopper": shopper, "day": day}
+        return LookalikeState(shopper, day).named()
 
-    def _basket(self, state: State, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
+    def _basket(self, shopper: Tensor, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
         """(N,) the visit that each shopper's own is taken to be; (P,) row and place of its lines."""
-        p, shopper = self.params, state["shopper"]
+        p = self.params
         who, own = draws.uniform(streams.DONOR), p.own[shopper]
         other = ((who - own) / (1 - own) * _NEIGHBOURS).long().clamp(0, _NEIGHBOURS - 1) + 1
         donor = p.donor[shopper].gather(1, torch.where(who < own, 0, other)[:, None])[:, 0]
@@ -157,9 +169,10 @@ class LookalikeShopper(UserModel):
         return empty.index_add(0, row, hit * p.quantity[line][:, None])
 
     def appraise(self, state: State, items: Tensor, draws: Draws) -> Appraisal:
-        _, row, line = self._basket(state, draws)
+        shopper = LookalikeState(**state).shopper
+        _, row, line = self._basket(shopper, draws)
         quantity = self._wanted(items, row, line)
-        value = self._values(state["shopper"], items, quantity > 0, draws)
+        value = self._values(shopper, items, quantity > 0, draws)
         nothing = torch.zeros_like(value)
         return Appraisal(
             wanted=quantity > 0,
@@ -171,9 +184,9 @@ class LookalikeShopper(UserModel):
         )
 
     def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
-        p, shopper = self.params, state["shopper"]
-        week = (state["day"] // 7).clamp(0, len(p.shelf_price) - 1)
-        visit, row, line = self._basket(state, draws)
+        p, (shopper, day) = self.params, LookalikeState(**state)
+        week = (day // 7).clamp(0, len(p.shelf_price) - 1)
+        visit, row, line = self._basket(shopper, draws)
         item, quantity = p.item[line], p.quantity[line]
 
         here, offered = offer.items >= 0, offer.items.clamp(min=0)
@@ -195,7 +208,7 @@ class LookalikeShopper(UserModel):
             days=p.gap[visit],
             left=torch.zeros_like(whole),
         )
-        return response, {"shopper": shopper, "day": state["day"] + response.days}
+        return response, LookalikeState(shopper, day + response.days).named()
 
     def _values(self, shopper: Tensor, offered: Tensor, in_basket: Tensor, draws: Draws) -> Tensor:
         """(N, B) latent values given whether the basket holds the item: Gumbel noise cut at 0."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -34,6 +35,18 @@ class ReplayParameters(Parameters):
     item: Tensor = parameter("P", "item of each line")
     quantity: Tensor = parameter("P", "units of each line")
     price: Tensor = parameter("P", "price at the shelf")
+
+
+class ReplayState(NamedTuple):
+    """N shoppers at the door. shopper: (N,) int64. visit: (N,) int64, the visit of the log that comes next;
+    where the shopper's visits end for whoever has none left."""
+
+    shopper: Tensor
+    visit: Tensor
+
+    def named(self) -> State:
+        """As the contract has it."""
+        return self._asdict()
 
 
 class ReplayShopper(UserModel):
@@ -76,27 +89,29 @@ class ReplayShopper(UserModel):
         return True
 
     def arrive(self, shopper: Tensor, day: Tensor, draws: Draws) -> Tensor:
-        visit = self.reset(shopper, day)["visit"]
+        visit = self._next(shopper, day)
         known = visit < self.params.start[shopper + 1]
         later = self.params.day[visit.clamp(max=len(self.params.day) - 1)]
         return torch.where(known, later, int(self.params.day.max()) + 1)
 
     def reset(self, shopper: Tensor, day: Tensor) -> State:
+        return ReplayState(shopper, self._next(shopper, day)).named()
+
+    def _next(self, shopper: Tensor, day: Tensor) -> Tensor:
+        """(N,) the first visit on or after a day, or where the shopper's visits end."""
         p = self.params
         span = int(p.day.max()) + 1
         key = (
             torch.repeat_interleave(torch.arange(len(p.start) - 1, device=self.device), p.start.diff()) * span
             + p.day
         )
-        return {
-            "shopper": shopper,
-            "visit": torch.searchsorted(key, shopper * span + day.clamp(max=span - 1)),
-        }
+        return torch.searchsorted(key, shopper * span + day.clamp(max=span - 1))
 
     def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
-        p, end = self.params, self.params.start[state["shopper"] + 1]
-        here = state["visit"] < end
-        visit = torch.where(here, state["visit"], 0)
+        p, (shopper, coming) = self.params, ReplayState(**state)
+        end = p.start[shopper + 1]
+        here = coming < end
+        visit = torch.where(here, coming, 0)
         count = torch.where(here, p.line[visit + 1] - p.line[visit], 0)
         row, line = expand_ranges(p.line[visit], count)
         item, quantity, price = p.item[line], p.quantity[line], p.price[line]
@@ -106,7 +121,7 @@ class ReplayShopper(UserModel):
         wanted = (offer.items >= 0).sum(1)
         whole = (wanted > 0) & (held >= wanted)
         discount = offer.discount[row] * (in_offer & whole[row]) / quantity
-        after = state["visit"] + 1
+        after = coming + 1
         more = after < end
         days = p.day[torch.where(more, after, visit)] - p.day[visit]
         response = Response(
@@ -118,7 +133,7 @@ class ReplayShopper(UserModel):
             days=torch.where(more, days, 1),
             left=~more,
         )
-        return response, {"shopper": state["shopper"], "visit": torch.where(here, after, state["visit"])}
+        return response, ReplayState(shopper, torch.where(here, after, coming)).named()
 
     def save(self, folder: Path) -> None:
         save_parameters(folder, "replay", self.params, {})

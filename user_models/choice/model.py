@@ -37,7 +37,7 @@ from bundlegym.user_models.base import Appraisal, Offer, Response, State, UserMo
 from bundlegym.user_models.choice.assumptions import Assumptions
 from bundlegym.user_models.choice.compiled import visit as compiled
 from bundlegym.user_models.choice.compiled.layout import Tables, tables_of
-from bundlegym.user_models.choice.estimation.mechanisms import check_mechanisms
+from bundlegym.user_models.choice.estimation.mechanisms import MECHANISMS, check_mechanisms
 from bundlegym.user_models.choice.estimation.pipeline import fit_parameters
 from bundlegym.user_models.choice.estimation.trial_tables import trials_at_visits
 from bundlegym.user_models.choice.parameters import ChoiceParameters
@@ -108,7 +108,8 @@ class ChoiceShopper(UserModel):
         settings: dict[str, Any] = {"shortlist_size": shortlist_size, "epochs": epochs, "seed": seed}
         settings["without"] = sorted(without)
         folder = cache and fit_folder(cache, dataset, weeks=weeks, shoppers=shoppers, **settings)
-        fit_cache = FitCache(folder, progress)
+        offers_only = [name for name in without if MECHANISMS[name].offers_only]
+        fit_cache = FitCache(folder, progress, skip=offers_only)
         params = fit_parameters(ChoiceShopper, dataset, weeks, shoppers, cache=fit_cache, **settings)
         return ChoiceShopper(params, offer_exposure=offer_exposure, bundle_pull=bundle_pull, device=device)
 

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from bundlegym.user_models.choice.reference.exposure import RUNS
 from bundlegym.user_models.components.basket_size import GAP_EDGES as SIZE_GAP_EDGES
 from bundlegym.user_models.components.basket_size import GRID, BasketSize
 from bundlegym.user_models.components.complementarity import Complementarity
@@ -27,6 +26,7 @@ from bundlegym.user_models.components.incidence import Incidence
 from bundlegym.user_models.components.marketing import FAMILIAR_EDGES, GAP_EDGES
 from bundlegym.user_models.components.quantity import Quantity
 from bundlegym.user_models.components.trip_effects import DepartmentTrips, Missions
+from bundlegym.user_models.components.wear_out import RUN_WEEKS
 from bundlegym.user_models.parameters import Parameters, parameter
 
 #: First axis of `item_shocks`: to whom an item is near, shortlisted or remembered, and to the rest.
@@ -150,7 +150,7 @@ class MarketingEffects(Parameters):
         "W I", "log rate of the mean line by display, mailer and others' discounts", "m_{iw}"
     )
     wear_out: Tensor = parameter(
-        str(RUNS),
+        str(RUN_WEEKS),
         "factor on the mailer's effect by week in a row; 1 for the log's mean week in a mailer",
         r"\kappa_n",
     )

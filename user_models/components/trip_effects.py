@@ -128,6 +128,19 @@ def department_effect(
     return effect.index_select(1, department_of_category)
 
 
+def trip_effect(
+    missions: Missions,
+    departments: DepartmentTrips,
+    department_of_category: Tensor,
+    draws: Draws,
+    size: Tensor,
+) -> Tensor:
+    """(N, C) what missions and departments of a trip of `size` (N,) in the grid add to log rates by
+    category."""
+    of_department = department_effect(departments, department_of_category, draws, size)
+    return mission_effect(missions, draws, size) + of_department
+
+
 def mission_loadings(lift: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(C, R) loadings L such that L L' is near a log lift (C, C) that missions explain, each category
     weighted by a root of its share of lines (C,), and (C,) the spread d that a category has beyond. What a

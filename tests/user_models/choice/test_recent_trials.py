@@ -14,7 +14,7 @@ from bundlegym.user_models.choice.reference.recent_trials import (
     TRIALS,
     by_item_of,
     fading,
-    of_items,
+    of_item,
     try_more,
 )
 from tests.user_models.some import some
@@ -71,7 +71,7 @@ def test_the_latest_purchases_weigh_most_and_those_of_one_item_add_up():
     wanted = [10 * np.exp(-1), 2 + 2 * np.exp(-2)]
     assert rate.tolist() == pytest.approx(wanted)
     asked = torch.tensor([[4, 0], [4, 0]])
-    assert of_items(fitted, trials, asked).flatten().tolist() == pytest.approx([0, 0, wanted[1], 0])
+    assert of_item(fitted, trials, asked).flatten().tolist() == pytest.approx([0, 0, wanted[1], 0])
 
 
 def bought_share(model: ChoiceShopper, state: dict, item: int, *, offered: bool = False) -> float:

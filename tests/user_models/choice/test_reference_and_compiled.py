@@ -21,16 +21,16 @@ def lines(response: Response) -> dict[tuple[int, int], tuple[int, float]]:
     return {(r, i): (q, p) for r, i, q, p in zip(*(c.tolist() for c in columns), strict=True)}
 
 
-def offers(model: ChoiceShopper, shopper: torch.Tensor) -> Offer:
-    """Some of the shortlist, some of anything, some smaller than others; nothing to the twins."""
+def offers(model: ChoiceShopper, shopper: torch.Tensor, n: int = N) -> Offer:
+    """Some of the shortlist, some of anything, some smaller than others; nothing to the n twins."""
     generator = torch.Generator().manual_seed(0)
-    known = model.params.shortlists.shortlist[shopper[:N]]
-    favourites = known.gather(1, torch.randint(known.shape[1], (N, 2), generator=generator))
-    others = torch.randint(len(model.params.catalogue.category), (N, 2), generator=generator)
+    known = model.params.shortlists.shortlist[shopper[:n]]
+    favourites = known.gather(1, torch.randint(known.shape[1], (n, 2), generator=generator))
+    others = torch.randint(len(model.params.catalogue.category), (n, 2), generator=generator)
     items = torch.cat([favourites, others], 1)
-    items[torch.rand(N, 4, generator=generator) < 0.25] = -1
-    discount = torch.rand(N, generator=generator) * 0.6
-    return Offer(torch.cat([items, torch.full_like(items, -1)]), torch.cat([discount, torch.zeros(N)]))
+    items[torch.rand(n, 4, generator=generator) < 0.25] = -1
+    discount = torch.rand(n, generator=generator) * 0.6
+    return Offer(torch.cat([items, torch.full_like(items, -1)]), torch.cat([discount, torch.zeros(n)]))
 
 
 def with_two_product_lines(params: ChoiceParameters) -> ChoiceParameters:
@@ -86,18 +86,12 @@ def with_every_part(params: ChoiceParameters) -> ChoiceParameters:
     return with_synergy(with_item_shocks(with_coupons_and_habit(with_two_product_lines(params))))
 
 
-@pytest.fixture(scope="module")
-def user_model(dataset) -> ChoiceShopper:
-    """With a shortlist that leaves some of the items to the tail."""
-    return ChoiceShopper.fit(dataset, epochs=1, shortlist_size=40, progress=lambda _: None)
-
-
 @pytest.mark.parametrize("more", [False, True])
 @pytest.mark.parametrize(
     "options", [{}, {"offer_exposure": 30.0}, {"offer_exposure": 1.0, "bundle_pull": 0.5}]
 )
-def test_both_paths_decide_alike(user_model, options, more):
-    params = with_every_part(user_model.params) if more else user_model.params
+def test_both_paths_decide_alike(model_with_tail, options, more):
+    params = with_every_part(model_with_tail.params) if more else model_with_tail.params
     model = ChoiceShopper(params, **options)
     shopper = (torch.arange(N) % len(model.params.shortlists.shortlist)).repeat(2)
     state = model.reset(shopper, (torch.arange(N) % 100 + 30).repeat(2))
@@ -122,8 +116,8 @@ def test_both_paths_decide_alike(user_model, options, more):
     assert bought > 2 * N and differ <= max(2, bought // 1_000)
 
 
-def test_both_paths_appraise_alike(user_model):
-    params = with_every_part(user_model.params)
+def test_both_paths_appraise_alike(model_with_tail):
+    params = with_every_part(model_with_tail.params)
     model = ChoiceShopper(params, offer_exposure=1.0)
     shopper = torch.arange(N) % len(params.shortlists.shortlist)
     state, draws = (
@@ -139,13 +133,13 @@ def test_both_paths_appraise_alike(user_model):
         assert torch.allclose(one, other, atol=1e-5)
 
 
-def test_an_odd_batch_without_twins(user_model):
+def test_an_odd_batch_without_twins(model_with_tail):
     shopper = torch.arange(5)
-    state = user_model.reset(shopper, torch.full((5,), 60))
+    state = model_with_tail.reset(shopper, torch.full((5,), 60))
     draws = Draws(0, shopper, torch.zeros(5, dtype=torch.int64))
-    nothing = Offer.nothing(5, 1, user_model.device)
+    nothing = Offer.nothing(5, 1, model_with_tail.device)
     reference, compiled = (
-        run(state, nothing, draws)[0] for run in (user_model._reference, user_model._compiled)
+        run(state, nothing, draws)[0] for run in (model_with_tail._reference, model_with_tail._compiled)
     )
     assert lines(reference).keys() == lines(compiled).keys() and torch.equal(reference.days, compiled.days)
 

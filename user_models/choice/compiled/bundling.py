@@ -1,4 +1,4 @@
-"""See `bundling`."""
+"""See `user_models.bundling`."""
 
 from __future__ import annotations
 

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from bundlegym.user_models.choice.compiled.layout import Tables
 from bundlegym.user_models.choice.compiled.parts import Array, holds, part
-from bundlegym.user_models.choice.reference.exposure import RUNS
+from bundlegym.user_models.components.wear_out import RUN_WEEKS
 
 
 @part
-def exposure_effect(
-    p: Tables,
-    exposure: float,
-    week: int,
-    offered: Array,
-    memory: tuple[Array, Array, Array],
-    sensitivity: Array,
-    run: Array,
-    added_utility: Array,
-) -> None:
-    """Fill the weeks in a row that each offered item is offered, and what being offered adds to it."""
+def weeks_in_a_row(week: int, offered: Array, memory: tuple[Array, Array, Array], run: Array) -> None:
+    """Fill in how many weeks in a row each offered item is offered."""
     shown, shown_week, shown_run = memory
     for b in range(len(offered)):
         run[b] = 1
         for j in range(len(shown)):
             if offered[b] >= 0 and shown[j] == offered[b] and week - shown_week[j] <= 1:
-                run[b] = min(shown_run[j] + (week != shown_week[j]), RUNS)
-        added_utility[b] = exposure * p.wear_out[run[b] - 1] * sensitivity[b]
+                run[b] = min(shown_run[j] + (week != shown_week[j]), RUN_WEEKS)
+
+
+@part
+def exposure_effect(p: Tables, exposure: float, run: Array, sensitivity: Array, effect: Array) -> None:
+    """Fill what being offered adds to the utility of each item, whose `sensitivity` is 0 where there is
+    none."""
+    for b in range(len(run)):
+        effect[b] = exposure * p.wear_out[run[b] - 1] * sensitivity[b]
 
 
 @part

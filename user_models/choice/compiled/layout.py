@@ -43,6 +43,7 @@ class Tables(NamedTuple):
     product_line: Any
     product_line_start: Any
     follow_prob: Any
+    memory_rate: Any
     memory_start: Any
     memory_cdf: Any
     memory_item: Any

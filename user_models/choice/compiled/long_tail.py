@@ -103,10 +103,8 @@ def _item_of(
         added_utility = marketing_effect(
             p.week_effects[week], p.price_sensitivity[s], p.promotion_sensitivity[ONCE], item
         )
-        kept = compiled_draw(key_of(key, streams.TAIL_KEPT), slot * TRIES) * _F(THINNING) < exp32(
-            added_utility
-        )
-        return item if kept else -1
+        kept = compiled_draw(key_of(key, streams.TAIL_KEPT), slot * TRIES) * _F(THINNING)
+        return item if kept < exp32(added_utility) else -1
     place, last = p.category_start[c], p.category_start[c + 1] - 1
     left = target - (running[c - 1] if c else _F(0))
     while place < last and tail[place] * lift[c] <= left:

@@ -34,7 +34,7 @@ def _remembered(p: Tables, s: int, item: int) -> np.float32:
     if place == end or p.memory_item[place] != item:
         return _F(0)
     share = p.memory_cdf[place] - (p.memory_cdf[place - 1] if place > start else np.float64(s))
-    return _F(share) * p.tail_weight[s, -1] / _F(THINNING)
+    return _F(share) * p.memory_rate[s]
 
 
 @part
@@ -62,7 +62,7 @@ def appraise(
 ) -> None:
     """Fill what each offered item is worth to a shopper beside what is bought without an offer: its place
     among the considered (-1 for none), the utility that it lacks, whether it is `wanted` anyway, and its
-    sensitivity to promotions; see `offers.appraise`."""
+    sensitivity to promotions; see `reference.offers`."""
     (log_size, size, new), (held, n_held, found, n_found, items) = at_door, basket
     (slots, value, wanted, sensitivity), length = out, p.shortlist.shape[1]
     for b in range(len(offered)):
@@ -108,7 +108,7 @@ def appraise(
 
 @part
 def beside_each_other(p: Tables, offered: Array, wanted: Array, value: Array, beside: Array) -> None:
-    """See `offers.beside_each_other`."""
+    """Fill what each offered item is worth `beside` the others; see `reference.offers`."""
     for b in range(len(offered)):
         beside[b] = value[b]
         if offered[b] < 0 or wanted[b]:

@@ -29,13 +29,13 @@ _GAP_BINS = np.int32(len(GAP_EDGES) + 2)
 
 
 @part
-def marketing_effect(added_utility: Array, price_sensitivity: float, sensitivity: float, item: int) -> float:
+def marketing_effect(effects: Array, price_sensitivity: float, sensitivity: float, item: int) -> float:
     """What the price, display, mailer and shock of a week (`Tables.week_effects`) add to an item's log rate;
     `sensitivity` is that of the item's familiarity to promotions."""
     return (
-        price_sensitivity * added_utility[item, PRICE_EFFECT]
-        + sensitivity * added_utility[item, PROMOTION_EFFECT]
-        + added_utility[item, SHOCK]
+        price_sensitivity * effects[item, PRICE_EFFECT]
+        + sensitivity * effects[item, PROMOTION_EFFECT]
+        + effects[item, SHOCK]
     )
 
 
@@ -46,7 +46,7 @@ def tail_row(p: Tables, s: int, week: int) -> int:
 
 
 @part
-def explore_factor(p: Tables, key: Key, size: int, gap: int) -> float:
+def explore_effect(p: Tables, key: Key, size: int, gap: int) -> float:
     """What rates of what is new are multiplied by on a trip of a size, some days after the last."""
     spread = p.explore_spread[0]
     shock = spread * normal32(compiled_unit(key_of(key, streams.EXPLORATION))) - spread * spread / _F(2)
@@ -84,7 +84,7 @@ def door(
     trip = first_above(LAST_EDGES, over_mean, 0, len(LAST_EDGES))
     trip_effect(p, key, size, lift, normal)
     # Each loop touches few arrays: the compiler makes vector code where it can tell that they do not overlap.
-    shortlist, taste, added_utility, price_sensitivity = (
+    shortlist, taste, effects, price_sensitivity = (
         p.shortlist[s],
         p.log_preference[s],
         p.week_effects[week],
@@ -92,9 +92,7 @@ def door(
     )
     level, familiarity, sensitivity = p.size_factor[size], p.familiarity[s], p.promotion_sensitivity
     for i in range(len(shortlist)):
-        rate[i] = marketing_effect(
-            added_utility, price_sensitivity, sensitivity[familiarity[i]], shortlist[i]
-        )
+        rate[i] = marketing_effect(effects, price_sensitivity, sensitivity[familiarity[i]], shortlist[i])
     for r in range(p.campaign_member.shape[1]):
         if p.campaign_member[s, r] and p.campaign_week[week, r] > 0:
             for i in range(len(shortlist)):
@@ -107,7 +105,7 @@ def door(
     for i in range(len(shortlist)):
         need[i] = needed(noise, shortlist[i])
     weight, attraction = p.tail_weight[s], p.tail_attraction[tail_row(p, s, week)]
-    new, n_groups = explore_factor(p, key, size, gap), len(weight) - 1
+    new, n_groups = explore_effect(p, key, size, gap), len(weight) - 1
     for g in range(n_groups):
         tail[g] = weight[g] * attraction[g] * level[g] * new
     tail[n_groups] = weight[n_groups]  # what is remembered
@@ -154,7 +152,7 @@ def unbought(p: Tables, s: int, item: int) -> float:
 
 
 @part
-def pull_factor(pull: float) -> float:
+def pull_effect(pull: float) -> float:
     """What a pull on log rates multiplies rates by."""
     # Here, and not in `respond`, which is too large for the compiler to put min and max into its loops.
     return exp32(min(max(pull, -_PULL), _PULL))
@@ -164,6 +162,6 @@ def pull_factor(pull: float) -> float:
 def pull_by(pull: Array, lift: Array, pulled: Array, tail_lift: Array) -> None:
     """Fill `pulled` with the factors of each category's pull (C,), `tail_lift` with these times `lift`."""
     for c in range(len(pull)):
-        pulled[c] = pull_factor(pull[c])
+        pulled[c] = pull_effect(pull[c])
     for c in range(len(pull)):
         tail_lift[c] = lift[c] * pulled[c]

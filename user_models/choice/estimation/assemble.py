@@ -38,10 +38,8 @@ from bundlegym.user_models.choice.parameters import (
     Substitution,
     Trials,
 )
-from bundlegym.user_models.choice.reference.exposure import RUNS
-from bundlegym.user_models.choice.reference.long_tail import tail_row
 from bundlegym.user_models.choice.reference.recent_trials import fading
-from bundlegym.user_models.choice.reference.utility import unbought
+from bundlegym.user_models.choice.reference.utility import tail_row, unbought
 from bundlegym.user_models.components.attribute_tastes import attribute_range, log_total
 from bundlegym.user_models.components.basket_size import GRID, BasketSize, fit_basket_size, gap_shares
 from bundlegym.user_models.components.complementarity import (
@@ -67,7 +65,7 @@ from bundlegym.user_models.components.trip_effects import (
     fit_missions,
     shares_by_category,
 )
-from bundlegym.user_models.components.wear_out import fit_wear_out
+from bundlegym.user_models.components.wear_out import RUN_WEEKS, fit_wear_out
 from bundlegym.user_models.fit_cache import FitCache
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
 from bundlegym.user_models.numeric.shrink import COUPON_SPREAD, HABIT_SPREAD, SYNERGY_SPREAD, shrink
@@ -186,12 +184,14 @@ def assemble(
     if np.isfinite(error):
         told = "user model: a coupon adds {:.2f} (standard error {:.2g}) to an item's log rate"
         progress(told.format(effect, error))
-    coupons = coupons_of(dataset, estimate, float(shrink(effect, error, COUPON_SPREAD)))
+    coupons = coupons_of(
+        dataset, estimate, 0.0 if "coupons" in without else float(shrink(effect, error, COUPON_SPREAD))
+    )
     wear_out = cache(
         "wear_out",
         _WearOut,
         lambda: _wear_out(dataset, weeks, shoppers, choice.steady, progress),
-        neutral=lambda: _WearOut(torch.ones(RUNS)),
+        neutral=lambda: _WearOut(torch.ones(RUN_WEEKS)),
     )
     habit = cache(
         "state_dependence",
@@ -289,7 +289,7 @@ class _Estimate(Parameters):
 class _WearOut(Parameters):
     """`wear_out` of `MarketingEffects`."""
 
-    factor: Tensor = parameter(str(RUNS), "factor on the mailer's effect by week in a row")
+    factor: Tensor = parameter(str(RUN_WEEKS), "factor on the mailer's effect by week in a row")
 
 
 def _catalogue(dataset: Dataset, preferences: Preferences, frequency: PersonalFrequency) -> Catalogue:

@@ -92,7 +92,7 @@ MECHANISMS: dict[str, Mechanism] = {
     "exploration": Mechanism("how much of a trip is new, by size", (exploration,)),
     "variants": Mechanism("variants bought together", (variants,), zero=("follow_prob",)),
     "item_shocks": Mechanism("demand shocks after the fit", (item_shocks,)),
-    "coupons": Mechanism("what a coupon does", (coupons,), zero=("coupon_utility",)),
+    "coupons": Mechanism("what a coupon does", (coupons,)),
     "frailty": Mechanism("busier and quieter spells", zero=("frailty",)),
     "irregularity": Mechanism("irregular visitors", zero=("hazard_irregular",)),
     "same_units": Mechanism("equal units within a subcategory", zero=("same_units_prob",)),

@@ -14,11 +14,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from bundlegym.user_models.choice.parameters import ChoiceParameters
 from bundlegym.user_models.choice.state import ChoiceState
 from bundlegym.user_models.components.wear_out import RUN_WEEKS
 
 SHOWN = 16  # offered items that are remembered
-RUNS = RUN_WEEKS  # weeks in a row that are told apart; the last one is this many or more
 
 
 class Shown(NamedTuple):
@@ -36,12 +36,21 @@ def no_offers(n: int, remembers: bool, device: torch.device) -> Shown:
 
 
 def weeks_in_a_row(state: ChoiceState, items: Tensor, week: Tensor) -> Tensor:
-    """(N, B) int64, 1 to `RUNS`: in how many weeks in a row items (N, B) are offered, in `week` (N,)."""
+    """(N, B) int64, 1 to `RUN_WEEKS`: in how many weeks in a row items (N, B) are offered, in `week` (N,)."""
     same = (state.shown[:, None] == items[:, :, None]) & (items >= 0)[:, :, None]
     since = (week[:, None] - state.shown_week)[:, None]
     run = torch.where(since == 0, state.shown_run[:, None], state.shown_run[:, None] + 1)
     run = torch.where(same & (since <= 1), run, 1)
-    return run.amax(2).clamp(max=RUNS) if run.shape[2] else torch.ones_like(items)
+    return run.amax(2).clamp(max=RUN_WEEKS) if run.shape[2] else torch.ones_like(items)
+
+
+def exposure_effect(
+    p: ChoiceParameters, offer_exposure: float, offered: Tensor, run: Tensor, sensitivity: Tensor
+) -> Tensor:
+    """(N, B) what being `offered` (N, B), -1 for none, for the `run`-th week in a row adds to an item's
+    utility; `sensitivity` (N, B) to promotions."""
+    mailer = offer_exposure and offer_exposure * p.coefficients.mailer
+    return mailer * p.marketing.wear_out[run - 1] * sensitivity * (offered >= 0)
 
 
 def remember(state: ChoiceState, items: Tensor, run: Tensor, week: Tensor) -> Shown:

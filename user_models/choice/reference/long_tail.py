@@ -14,19 +14,14 @@ import torch
 from torch import Tensor
 
 from bundlegym.user_models.choice.config import FOLLOWERS, SLOTS, THINNING, TRIES
-from bundlegym.user_models.choice.parameters import NEAR, ChoiceParameters
-from bundlegym.user_models.choice.reference.recent_trials import weights
+from bundlegym.user_models.choice.parameters import ChoiceParameters
+from bundlegym.user_models.choice.reference.recent_trials import trial_weight
 from bundlegym.user_models.choice.reference.substitution import still_wanted
-from bundlegym.user_models.choice.reference.utility import Door
+from bundlegym.user_models.choice.reference.utility import Door, marketing_effect, pull_effect, tail_row
 from bundlegym.user_models.choice.state import ChoiceState
 from bundlegym.user_models.components.marketing import ONCE
 from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws
-
-
-def tail_row(p: ChoiceParameters, shopper: Tensor, week: Tensor) -> Tensor:
-    """(N,) the row of tables of the tail for shoppers in a week: one for each class of price sensitivity."""
-    return p.marketing.sensitivity_class[shopper] * len(p.marketing.price_effect) + week
 
 
 def arrivals(rate: Tensor, draws: Draws, stream: int) -> Tensor:
@@ -39,6 +34,21 @@ def by_category(p: ChoiceParameters) -> Tensor:
     """(G + 1,) subcategories in the order of their categories, so that sums over categories find them; what
     is remembered comes last."""
     return p.catalogue.category_of_subcategory.argsort(stable=True)
+
+
+def tail_rates(p: ChoiceParameters, state: ChoiceState, door: Door, pull: Tensor) -> Tensor:
+    """(N, G + 1) running sum of the tail's rates in the order of `by_category`, where what is in the basket
+    has the `pull` (N, C)."""
+    shopper = state.shopper
+    weight = p.long_tail.tail_weight.index_select(0, shopper)
+    weight.mul_(p.long_tail.tail_attraction.index_select(0, tail_row(p, shopper, door.week)))
+    weight[:, :-1] *= torch.exp(door.of_new)
+    lift = torch.exp(door.effect + pull_effect(pull))
+    memory = torch.ones(len(lift), 1, device=lift.device)  # what is remembered is of all categories
+    lift = torch.cat([lift, memory], 1)
+    weight[:, -1] += trial_weight(p.trials, state.recent_trials).sum(1)
+    of_subcategory = lift.index_select(1, p.catalogue.category_of_subcategory)
+    return weight.mul_(of_subcategory)[:, by_category(p)].cumsum(1)
 
 
 def bought_in_tail(
@@ -89,11 +99,8 @@ def tail_items(
 
     luck = draws.uniform(streams.TAIL_ITEM, slot * TRIES)[row, place].double()
     known = _known_items(p, who, state.recent_trials[row], luck)
-    push = (
-        p.marketing.price_sensitivity[who] * p.marketing.price_effect[w, known]
-        + p.item_shocks.item_shocks[NEAR, w, known]
-    )
-    push = push + p.coefficients.promotion_sensitivity[ONCE] * p.marketing.promotion_effect[w, known]
+    cell, sensitivity = w * len(p.catalogue.category) + known, p.coefficients.promotion_sensitivity[ONCE]
+    push = marketing_effect(p, who, cell[:, None], sensitivity)[:, 0]
     kept = draws.uniform(streams.TAIL_KEPT, slot * TRIES)[row, place] * THINNING < torch.exp(push)
     out = torch.full((len(total), len(slot)), -1, device=total.device)
     out[row, place] = torch.where(chosen < memory, new, torch.where(kept, known, -1))
@@ -102,7 +109,7 @@ def tail_items(
 
 def _known_items(p: ChoiceParameters, shopper: Tensor, tried: Tensor, luck: Tensor) -> Tensor:
     """(P,) items remembered, or of `recent_trials` (P, TRIALS); `luck` (P,) is float64."""
-    running = weights(p.trials, tried).double().cumsum(1)
+    running = trial_weight(p.trials, tried).double().cumsum(1)
     own = p.long_tail.tail_weight[shopper, -1].double()
     target = luck * (own + running[:, -1])
     of_tried = torch.searchsorted(running, (target - own)[:, None], right=True)[:, 0]

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bundlegym.user_models.choice.config import MOST_PULL
 from bundlegym.user_models.choice.parameters import ChoiceParameters
-from bundlegym.user_models.choice.reference.utility import Door
+from bundlegym.user_models.choice.reference.utility import Door, pull_effect
+from bundlegym.user_models.rng import streams
+from bundlegym.user_models.rng.counter import Draws
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ def wanted_in(basket: Basket, door: Door, offered: Tensor) -> Tensor:
     return (offered >= 0) & (short | others)
 
 
+def leaves_habit(p: ChoiceParameters, items: Tensor, draws: Draws) -> Tensor:
+    """(N, M) bool: whether `items` (N, M) first tried in a bundle are remembered."""
+    return draws.uniform(streams.HABIT, items) < p.state_dependence.habit_prob
+
+
 def appraise(p: ChoiceParameters, door: Door, basket: Basket, offered: Tensor) -> tuple[Tensor, Tensor]:
     """(N, B) bool, which of the `offered` items (N, B) are bought without an offer; (N, B) the utility that
     each of the others lacks, at most 0."""
@@ -64,7 +70,7 @@ def appraise(p: ChoiceParameters, door: Door, basket: Basket, offered: Tensor) -
     limit = first.values + (1 - first.values) * torch.exp(g)
     limit = torch.where(beside & (firsts != line), limit, 1.0)
     short = basket.value.gather(1, slot) + torch.log(limit)
-    pull = basket.pull.gather(1, p.catalogue.category[item]).clamp(-MOST_PULL, MOST_PULL)
+    pull = pull_effect(basket.pull.gather(1, p.catalogue.category[item]))
     rare = door.log_rate.gather(1, slot) + torch.where(door.remembered, 0.0, pull)
     rare = rare + torch.where(beside & ~variant.any(2), g, 0.0)
     need = torch.exp(-door.noise.gather(1, slot))

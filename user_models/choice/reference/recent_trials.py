@@ -25,7 +25,7 @@ def fading(fade: Tensor | float) -> Tensor:
     return torch.exp(-fade * torch.arange(TRIALS))
 
 
-def weights(p: Trials, trials: Tensor) -> Tensor:
+def trial_weight(p: Trials, trials: Tensor) -> Tensor:
     """(N, TRIALS) what each of `trials` (N, TRIALS) adds to its item's rate; 0 for none."""
     return _weights(trials, p.trial_weight, p.trial_fading)
 
@@ -49,7 +49,7 @@ def by_item(trials: Tensor, weight: Tensor, left: Tensor) -> tuple[Tensor, Tenso
     return key // len(weight), key % len(weight), total
 
 
-def of_items(p: Trials, trials: Tensor, items: Tensor) -> Tensor:
+def of_item(p: Trials, trials: Tensor, items: Tensor) -> Tensor:
     """(N, B) what `trials` (N, TRIALS) add to the rates of `items` (N, B)."""
     return p.trial_weight[items] * ((trials[:, None] == items[:, :, None]) * p.trial_fading).sum(2)
 

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from bundlegym.user_models.base import Offer
-from bundlegym.user_models.choice.config import THINNING
+from bundlegym.user_models.choice.config import MOST_PULL, THINNING
 from bundlegym.user_models.choice.parameters import NEAR, REST, ChoiceParameters
-from bundlegym.user_models.choice.reference.recent_trials import by_item_of, of_items
+from bundlegym.user_models.choice.reference.recent_trials import by_item_of, of_item
 from bundlegym.user_models.choice.state import ChoiceState
 from bundlegym.user_models.components.basket_size import LOG_GRID, gap_factor, gap_of, trip_class
 from bundlegym.user_models.components.coupons import coupon_utility
 from bundlegym.user_models.components.marketing import NEW, ONCE, recency_bins
-from bundlegym.user_models.components.trip_effects import department_effect, mission_effect
+from bundlegym.user_models.components.trip_effects import trip_effect
 from bundlegym.user_models.numeric.ragged import expand_ranges
 from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws, normal
@@ -56,6 +56,11 @@ def week_of(p: ChoiceParameters, day: Tensor) -> Tensor:
     return (day // 7).clamp(0, len(p.prices.shelf_price) - 1)
 
 
+def tail_row(p: ChoiceParameters, shopper: Tensor, week: Tensor) -> Tensor:
+    """(N,) the row of tables of the tail for shoppers in a week: one for each class of answers to a price."""
+    return p.marketing.sensitivity_class[shopper] * len(p.marketing.price_effect) + week
+
+
 def door(p: ChoiceParameters, state: ChoiceState, offer: Offer, draws: Draws) -> Door:
     """Where N shoppers stand at the door, with an offer and luck, before anything is decided."""
     shopper = state.shopper
@@ -71,17 +76,14 @@ def door(p: ChoiceParameters, state: ChoiceState, offer: Offer, draws: Draws) ->
     offered = torch.where(offer.items >= 0, offered, -1)
     cell = week[:, None] * len(p.catalogue.category) + items
     size = torch.searchsorted(p.basket_size.size_cdf[shopper], draws.uniform(streams.SIZE)[:, None])[:, 0]
-    spread, level = p.exploration.explore_spread, p.exploration.explore_level
-    shock = normal(draws.uniform(streams.EXPLORATION))[:, None] * spread - spread.square() / 2
-    new = level[size.clamp(max=len(level) - 1), None] + shock
-    new = new + p.coefficients.recency_of_new[gap_of(state.days_since_visit), None]
+    new = explore_effect(p, state, size, draws)
     near, rest = (p.item_shocks.item_shocks[kind].ravel()[cell] for kind in (NEAR, REST))
     new_extra = new + (rest - near)[:, short.shape[1] :]
     rare, bought = _off_shortlist(p, state, extra, new_extra)
     familiar = torch.cat([p.shortlists.familiarity[shopper].long(), torch.where(bought, ONCE, NEW)], 1)
     sensitivity = p.coefficients.promotion_sensitivity[familiar]
-    utility = torch.cat([_known(p, state, short), rare], 1)
-    utility = utility + _marketing(p, shopper, cell, sensitivity) + near
+    utility = torch.cat([_known(p, state), rare], 1)
+    utility = utility + marketing_effect(p, shopper, cell, sensitivity)
     utility = utility + coupon_utility(p.coupons, shopper, week, items)
 
     rates = p.basket_size.log_size_rate
@@ -92,7 +94,7 @@ def door(p: ChoiceParameters, state: ChoiceState, offer: Offer, draws: Draws) ->
     planned = torch.from_numpy(LOG_GRID).to(shopper.device)[size] + factor
     trip = trip_class(p.basket_size, shopper, planned)
     of_department = p.department_trips, p.catalogue.department_of_category
-    effect = mission_effect(p.missions, draws, size) + department_effect(*of_department, draws, size)
+    effect = trip_effect(p.missions, *of_department, draws, size)
     constant = p.size_constants.size_constants[size]
     of_trip = effect.gather(1, p.catalogue.category[items])
     of_trip = of_trip + constant.gather(1, p.catalogue.subcategory[items])
@@ -107,14 +109,29 @@ def door(p: ChoiceParameters, state: ChoiceState, offer: Offer, draws: Draws) ->
     )  # fmt: skip
 
 
-def _known(p: ChoiceParameters, state: ChoiceState, items: Tensor) -> Tensor:
+def _known(p: ChoiceParameters, state: ChoiceState) -> Tensor:
     """(N, L) preference and time since last bought of the shortlist."""
+    return p.shortlists.log_preference[state.shopper] + recency_effect(p, state)
+
+
+def recency_effect(p: ChoiceParameters, state: ChoiceState) -> Tensor:
+    """(N, L) what the time since it was last bought adds to the log rate of each shortlisted item."""
     shopper = state.shopper
     bins = recency_bins(state.day, state.last_bought, p.shortlists.purchase_interval[shopper])
-    return (
-        p.shortlists.log_preference[shopper]
-        + p.coefficients.recency[p.shortlists.familiarity[shopper].long(), bins]
-    )
+    return p.coefficients.recency[p.shortlists.familiarity[shopper].long(), bins]
+
+
+def explore_effect(p: ChoiceParameters, state: ChoiceState, size: Tensor, draws: Draws) -> Tensor:
+    """(N, 1) what a trip of a `size` (N,), some days after the last, adds to log rates of what is new."""
+    spread, level = p.exploration.explore_spread, p.exploration.explore_level
+    shock = normal(draws.uniform(streams.EXPLORATION))[:, None] * spread - spread.square() / 2
+    new = level[size.clamp(max=len(level) - 1), None] + shock
+    return new + p.coefficients.recency_of_new[gap_of(state.days_since_visit), None]
+
+
+def pull_effect(pull: Tensor) -> Tensor:
+    """What a pull adds to log rates: no more than few baskets can tell."""
+    return pull.clamp(-MOST_PULL, MOST_PULL)
 
 
 def unbought(p: ChoiceParameters, shopper: Tensor, items: Tensor) -> Tensor:
@@ -148,7 +165,7 @@ def _off_shortlist(
     key = row * n_items + item
     asked = torch.arange(len(items), device=items.device)[:, None] * n_items + items
     place = torch.searchsorted(key, asked).clamp(max=max(len(key) - 1, 0))
-    again = of_items(p.trials, state.recent_trials, items)
+    again = of_item(p.trials, state.recent_trials, items)
     bought = again > 0
     if len(key):
         rate = torch.where(key[place] == asked, remembered[place], rate)
@@ -167,11 +184,12 @@ def _memory(p: ChoiceParameters, shopper: Tensor) -> tuple[Tensor, Tensor, Tenso
     return row, p.long_tail.memory_item[spot], share.float() * p.long_tail.memory_rate[shopper[row]]
 
 
-def _marketing(p: ChoiceParameters, shopper: Tensor, cell: Tensor, sensitivity: Tensor) -> Tensor:
-    """(N, M) what price, display and mailer add to the utility of the `cell`s (N, M) of a flat table, of
-    items with a `sensitivity` (N, M) to promotions."""
+def marketing_effect(p: ChoiceParameters, shopper: Tensor, cell: Tensor, sensitivity: Tensor) -> Tensor:
+    """(N, M) what price, display, mailer and shock of a week add to the utility of the `cell`s (N, M) of a
+    flat table, of items with a `sensitivity` (N, M) to promotions."""
     price = p.marketing.price_sensitivity[shopper, None] * p.marketing.price_effect.ravel()[cell]
-    return price + sensitivity * p.marketing.promotion_effect.ravel()[cell]
+    promotion = sensitivity * p.marketing.promotion_effect.ravel()[cell]
+    return price + promotion + p.item_shocks.item_shocks[NEAR].ravel()[cell]
 
 
 def log_share(p: ChoiceParameters, state: ChoiceState) -> Tensor:
@@ -199,7 +217,7 @@ def log_share(p: ChoiceParameters, state: ChoiceState) -> Tensor:
     push = price.gather(1, items) + sensitivity[p.shortlists.familiarity[shopper].long()] * promotion.gather(
         1, items
     )
-    known = (_known(p, state, items) + push + coupon_utility(p.coupons, shopper, week, items)).exp()
+    known = (_known(p, state) + push + coupon_utility(p.coupons, shopper, week, items)).exp()
     # An item is on a visit once at most, which costs favourites of their share in big trips.
     chance = torch.diff(
         p.basket_size.size_cdf[shopper], dim=1, prepend=torch.zeros(len(shopper), 1, device=shopper.device)

@@ -8,20 +8,14 @@ from torch import Tensor
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response
 from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice.assumptions import Assumptions
-from bundlegym.user_models.choice.config import MOST_PULL
 from bundlegym.user_models.choice.parameters import ChoiceParameters
-from bundlegym.user_models.choice.reference.exposure import remember, weeks_in_a_row
-from bundlegym.user_models.choice.reference.long_tail import (
-    arrivals,
-    bought_in_tail,
-    by_category,
-    tail_row,
-)
-from bundlegym.user_models.choice.reference.offers import Basket, beside_each_other
+from bundlegym.user_models.choice.reference.exposure import exposure_effect, remember, weeks_in_a_row
+from bundlegym.user_models.choice.reference.long_tail import arrivals, bought_in_tail, tail_rates
+from bundlegym.user_models.choice.reference.offers import Basket, beside_each_other, leaves_habit
 from bundlegym.user_models.choice.reference.offers import appraise as appraise_in
-from bundlegym.user_models.choice.reference.recent_trials import of_items, try_more, weights
+from bundlegym.user_models.choice.reference.recent_trials import of_item, try_more
 from bundlegym.user_models.choice.reference.substitution import still_bought
-from bundlegym.user_models.choice.reference.utility import Door, door
+from bundlegym.user_models.choice.reference.utility import Door, door, pull_effect
 from bundlegym.user_models.choice.state import ChoiceState
 from bundlegym.user_models.components.incidence import next_visit
 from bundlegym.user_models.components.quantity import draw_quantity
@@ -116,24 +110,16 @@ def _basket(
     """What is bought where the considered items have the `value` (N, L + B), those that the offer has `added`
     pull the others, and those that are `certain` stay; `decided` (N, B), -1 for none, come from nowhere
     else."""
-    shopper, synergy = state.shopper, p.complementarity.synergy
+    synergy = p.complementarity.synergy
     # What is bought on its own merits, and what the offer adds, pull or push all the others.
     category = p.catalogue.category[at.items]
     first = added | (value > 0)
     held = torch.zeros_like(at.effect).scatter_add_(1, category, first.float())
     pull = held @ synergy
     own = synergy.diagonal()[category] * first
-    value = value + (pull.gather(1, category) - own).clamp(-MOST_PULL, MOST_PULL)
+    value = value + pull_effect(pull.gather(1, category) - own)
     bought = still_bought(p, at.items, value, certain, certain | (value > 0))
-    weight = p.long_tail.tail_weight.index_select(0, shopper)
-    weight.mul_(p.long_tail.tail_attraction.index_select(0, tail_row(p, shopper, at.week)))
-    weight[:, :-1] *= torch.exp(at.of_new)
-    lift = torch.exp(at.effect + pull.clamp(-MOST_PULL, MOST_PULL))
-    memory = torch.ones(len(lift), 1, device=lift.device)  # what is remembered is of all categories
-    lift = torch.cat([lift, memory], 1)
-    weight[:, -1] += weights(p.trials, state.recent_trials).sum(1)
-    of_subcategory = lift.index_select(1, p.catalogue.category_of_subcategory)
-    total = weight.mul_(of_subcategory)[:, by_category(p)].cumsum(1)
+    total = tail_rates(p, state, at, pull)
     times = arrivals(total[:, -1] * torch.exp(at.size), draws, streams.TAIL)
     tail = times < 1
 
@@ -153,8 +139,7 @@ def _exposure(
     """(N, B) weeks in a row that each item is offered, and what being offered adds to its utility."""
     run = weeks_in_a_row(state, offered, at.week)
     sensitivity = at.sensitivity.gather(1, at.offered.clamp(min=0))
-    mailer = assumed.offer_exposure and assumed.offer_exposure * p.coefficients.mailer
-    return run, mailer * p.marketing.wear_out[run - 1] * sensitivity * (offered >= 0)
+    return run, exposure_effect(p, assumed.offer_exposure, offered, run, sensitivity)
 
 
 def _units(p: ChoiceParameters, shopper: Tensor, item: Tensor, week: Tensor, luck: Draws) -> Tensor:
@@ -201,9 +186,9 @@ def _remembered(
     known, or by the habit that a trial leaves."""
     n_short = state.last_bought.shape[1]
     extra = at.items[:, n_short:]
-    again = of_items(p.trials, state.recent_trials, extra)
+    again = of_item(p.trials, state.recent_trials, extra)
     unknown = torch.cat([state.last_bought < 0, again == 0], 1)
-    habit = draws.uniform(streams.HABIT, at.items) < p.state_dependence.habit_prob
+    habit = leaves_habit(p, at.items, draws)
     tried = _put(torch.zeros_like(bought), at.offered, new, new)
     remembered = bought & (~(tried & unknown) | habit)
     row, slot = remembered[:, n_short:].nonzero(as_tuple=True)
