@@ -23,7 +23,7 @@ from bundlegym.user_models.choice.compiled.incidence import next_visit
 from bundlegym.user_models.choice.compiled.layout import SHELF_PRICE, Tables
 from bundlegym.user_models.choice.compiled.long_tail import MOST_ITEMS, bought_in_tail, tail_rates
 from bundlegym.user_models.choice.compiled.offers import appraise, beside_each_other, leaves_habit
-from bundlegym.user_models.choice.compiled.parts import Array, compiled, key_of, multiply_by, part
+from bundlegym.user_models.choice.compiled.parts import Array, Key, compiled, key_of, multiply_by, part
 from bundlegym.user_models.choice.compiled.prefetch import prefetch
 from bundlegym.user_models.choice.compiled.quantity import draw_quantity
 from bundlegym.user_models.choice.compiled.recent_trials import of_item, trial_weight
@@ -96,6 +96,183 @@ def _known(p: Tables, last: Array, trials: Array, place: int, item: int, length:
 
 
 @part
+def _same_door(luck_of: tuple[Array, Array], at_door: tuple[Array, ...], one: int, other: int) -> bool:
+    """Whether two rows are at one door on one day, with the same luck and as long since the last trip."""
+    (episode, visit), (shopper, day, since, last_size_class) = luck_of, at_door
+    return (
+        shopper[one] == shopper[other] and day[one] == day[other] and since[one] == since[other]
+        and last_size_class[one] == last_size_class[other] and episode[one] == episode[other]
+        and visit[one] == visit[other]
+    )  # fmt: skip
+
+
+@part
+def _copy(p: Tables, bought: Columns, start: int, used: int, r: int, week: int) -> int:
+    """Append for a row what is bought from `start` up to `used`, at shelf prices: where it ends."""
+    row, item, units, price = bought
+    end = 2 * used - start
+    for q in range(used, end):
+        copied = q - used + start
+        row[q], item[q], units[q] = r, item[copied], units[copied]
+        price[q] = p.prices[week, item[q], SHELF_PRICE]
+    return end
+
+
+@part
+def _boost(slots: Array, gained: Array, boost: Array, length: int, rate: Array) -> None:
+    """Multiply the rates of what the offer adds to the basket."""
+    for b in range(len(slots)):
+        if gained[b]:
+            rate[slots[b]] = boost[b] * (rate[slots[b]] if slots[b] < length else _ONE)
+
+
+@part
+def _pull(
+    p: Tables,
+    need: Array,
+    added: Array,
+    category: Array,
+    lift: Array,
+    rate: Array,
+    room: tuple[Array, Array, Array, Array, Array],
+) -> None:
+    """Let what is bought on its own merits, and what is `added`, pull or push the rates of all the others;
+    and fill `pull`, `pulled` and `tail_lift`, of the `room`, see `pull_by`."""
+    pullers, kept, pull, pulled, tail_lift = room
+    n_pullers = _bought(rate, need, added, pullers)
+    pull[:] = 0
+    for q in range(n_pullers):
+        synergy = p.synergy[category[pullers[q]]]
+        for c in range(len(pull)):
+            pull[c] += synergy[c]
+    pull_by(pull, lift, pulled, tail_lift)
+    for q in range(n_pullers):
+        i, c = pullers[q], category[pullers[q]]
+        kept[q] = rate[i] * pull_effect(pull[c] - p.synergy[c, c])
+    multiply_by(pulled, category, rate)
+    for q in range(n_pullers):
+        rate[pullers[q]] = kept[q]
+
+
+@part
+def _arrivals(key: Key, tail_rate: float) -> tuple[int, float]:
+    """How many purchases of the tail come in time, and when the first one would."""
+    arrivals, count = key_of(key, streams.TAIL), 0
+    time = earliest = -log32(compiled_draw(arrivals, 0)) / tail_rate
+    while time < 1 and count < SLOTS:
+        count += 1
+        time -= log32(compiled_draw(arrivals, count)) / tail_rate
+    return count, earliest
+
+
+@part
+def _nearest(need: Array, rate: Array) -> int:
+    """Which item would be bought first."""
+    best = 0
+    for i in range(len(rate)):
+        if need[i] * rate[best] < need[best] * rate[i]:
+            best = i
+    return best
+
+
+@part
+def _expose(
+    slots: Array,
+    wanted: Array,
+    value: Array,
+    effect: Array,
+    exposed: Array,
+    bought_anyway: Array,
+    lacking: Array,
+) -> None:
+    """Fill which offered items are bought since they are shown, which are at the shelf price, and what the
+    others lack then."""
+    for b in range(len(slots)):
+        exposed[b] = slots[b] >= 0 and not wanted[b] and effect[b] > 0 and value[b] + effect[b] >= 0
+        bought_anyway[b] = wanted[b] or exposed[b]
+        lacking[b] = min(value[b] + effect[b], _F(0))
+
+
+@part
+def _decided(
+    p: Tables,
+    s: int,
+    length: int,
+    offer: tuple[Array, Array, float, bool],
+    appraised: tuple[Array, Array, Array],
+    gained: Array,
+    considered: tuple[Array, Array, Array, Array, Array],
+    boost: Array,
+) -> None:
+    """Fill in what is settled where the offer adds something to the basket: what is certain, what is added,
+    and how far the discount and the exposure bring it forward."""
+    (offered, slots, discount, whole), (value, wanted, effect) = offer, appraised
+    items, category, need, certain, added = considered
+    for b in range(len(slots)):
+        i = slots[b]
+        if i < 0:
+            continue
+        certain[i] = gained[b] or whole or (i >= length and wanted[b])
+        if gained[b]:
+            added[i] = True
+            slope = p.price_slope[offered[b]] * p.price_sensitivity[s]
+            boost[b] = exp32(effect[b] - (slope * log32(_ONE - discount) if whole else _F(0)))
+        if i >= length:
+            items[i], category[i] = offered[b], p.category[offered[b]]
+            if gained[b]:
+                need[i] = exp32(-value[b])
+
+
+@part
+def _write_down(
+    p: Tables,
+    key: Key,
+    s: int,
+    week: int,
+    day: int,
+    length: int,
+    before: tuple[Array, Array],
+    basket: tuple[Array, Array, int, Array, int],
+    offer: tuple[Array, Array, np.float32, bool, bool],
+    through_offer: tuple[Array, Array],
+    bought: Columns,
+    start: int,
+    after: tuple[Array, Array, Array],
+) -> tuple[int, bool]:
+    """Fill in the lines of a visit from `start` on, `after` it when each shortlisted item was last bought,
+    what was bought off the shortlist, and the units of what is offered; where the lines end, and whether one
+    is of an offered item."""
+    (last, trials), (held, chosen, n_chosen, found, n_found) = before, basket
+    (offered, slots, discount, whole, is_offer), (gained, exposed) = offer, through_offer
+    (_, item, units, price), (after_last, after_trials, offered_units) = bought, after
+    n_new, picked, end = 0, False, start
+    for q in range(n_chosen + n_found):
+        bought_here = held[q] if q < n_chosen else found[q - n_chosen]
+        item[end], units[end] = bought_here, draw_quantity(p, key, s, week, bought_here)
+        off, kept_in_mind = _F(0), True
+        if is_offer:
+            for b in range(len(offered)):
+                if offered[b] == bought_here:
+                    picked, offered_units[b] = True, units[end]
+                    if whole:
+                        off = discount
+                    if gained[b] and whole and not exposed[b]:  # one unit of what is new
+                        units[end] = 1
+                        kept_in_mind = _known(p, last, trials, slots[b], bought_here, length)
+                        kept_in_mind = kept_in_mind or leaves_habit(p, key, bought_here)
+        price[end] = p.prices[week, bought_here, SHELF_PRICE] * (_ONE - off / units[end])
+        if kept_in_mind:
+            if q < n_chosen and chosen[q] < length:
+                after_last[chosen[q]] = day
+            else:
+                n_new = _append(after_trials, n_new, bought_here)
+        end += 1
+    for j in range(len(trials) - n_new):
+        after_trials[n_new + j] = trials[j]
+    return end, picked
+
+
+@part
 def _equal(one: Array, other: Array) -> bool:
     for i in range(len(one)):
         if one[i] != other[i]:
@@ -162,11 +339,7 @@ def respond(
             continue
         s, key = shopper[r], (seed, episode[r], visit[r])
         week = min(max(day[r] // 7, 0), len(p.prices) - 1)
-        same_door = (
-            opened >= 0 and s == shopper[opened] and day[r] == day[opened] and since[r] == since[opened]
-            and last_size_class[r] == last_size_class[opened] and episode[r] == episode[opened]
-            and visit[r] == visit[opened]
-        )  # fmt: skip
+        same_door = opened >= 0 and _same_door(luck_of, state[:4], r, opened)
         if not same_door:
             if r + 1 < half:
                 own = (
@@ -188,11 +361,7 @@ def respond(
         memory_of_offers = shown[r], shown_week[r], shown_run[r]
         alike = same_door and unmoved and not is_offer
         if alike and _equal(last[r], last[previous]) and _equal(trials[r], trials[previous]):
-            start, end = used, 2 * used - start
-            for q in range(start, end):
-                copied = q - end + start
-                row[q], item[q], units[q] = r, item[copied], units[copied]
-                price[q] = p.prices[week, item[q], SHELF_PRICE]
+            start, end = used, _copy(p, bought, start, used, r, week)
             after[r], after_trials[r] = after[previous], after_trials[previous]
             remember(week, nobody, run, memory_of_offers, (to_shown[r], to_week[r], to_run[r]))
             used, choice[r], previous = end, IGNORE, r
@@ -206,45 +375,20 @@ def respond(
         for _ in range(2):
             rate[:length] = door_rate
             recency_effect(p, s, day[r], last[r], effect, bins, rate)
-            for b in range(n_offered):
-                if gained[b]:
-                    on_shortlist = slots[b] < length
-                    rate[slots[b]] = boost[b] * (rate[slots[b]] if on_shortlist else _ONE)
-
-            # What is bought on its own merits, and what the offer adds, pull or push all the others.
-            n_pullers = _bought(rate, need, added, pullers)
-            pull[:] = 0
-            for q in range(n_pullers):
-                synergy = p.synergy[category[pullers[q]]]
-                for c in range(n_categories):
-                    pull[c] += synergy[c]
-            pull_by(pull, lift, pulled, tail_lift)
-            for q in range(n_pullers):
-                i, c = pullers[q], category[pullers[q]]
-                kept[q] = rate[i] * pull_effect(pull[c] - p.synergy[c, c])
-            multiply_by(pulled, category, rate)
-            for q in range(n_pullers):
-                rate[pullers[q]] = kept[q]
+            _boost(slots, gained, boost, length, rate)
+            _pull(p, need, added, category, lift, rate, (pullers, kept, pull, pulled, tail_lift))
             n_chosen = _bought(rate, need, certain, chosen)
             n_chosen = still_bought(p, items, need, rate, certain, chosen, n_chosen, first_of)
             memory = tail[-1]
             for j in range(n_trials):
                 memory += trial_weight(p, trials[r], j)
             tail_rates(p, tail_by_category, tail_lift, memory, running)
-            arrivals = key_of(key, streams.TAIL)
             tail_rate = max(running[-1] * np.exp(log_size), _F(1e-9))
-            time = earliest = -log32(compiled_draw(arrivals, 0)) / tail_rate
-            count = 0
-            while time < 1 and count < SLOTS:
-                count += 1
-                time -= log32(compiled_draw(arrivals, count)) / tail_rate
+            count, earliest = _arrivals(key, tail_rate)
 
             # Whoever came buys something: of all that was not enough, what came nearest.
             if n_chosen == 0 and count == 0:
-                best = 0
-                for i in range(width):
-                    if need[i] * rate[best] < need[best] * rate[i]:
-                        best = i
+                best = _nearest(need, rate)
                 if earliest * rate[best] < need[best]:
                     count = 1
                 else:
@@ -274,15 +418,7 @@ def respond(
             exposure_effect(p, exposure, run, sensitivity, added_utility)
             if only_appraise:
                 break
-            for b in range(n_offered):
-                exposed[b] = (
-                    slots[b] >= 0
-                    and not wanted[b]
-                    and added_utility[b] > 0
-                    and value[b] + added_utility[b] >= 0
-                )
-                bought_anyway[b] = wanted[b] or exposed[b]
-                lacking[b] = min(value[b] + added_utility[b], _F(0))
+            _expose(slots, wanted, value, added_utility, exposed, bought_anyway, lacking)
             beside_each_other(p, offered, bought_anyway, lacking, beside)
             whole = takes_whole(p, s, week, offered, bought_anyway, beside, discount[r], bundle_pull)
             for b in range(n_offered):
@@ -290,62 +426,24 @@ def respond(
                 moved |= gained[b]
             if not moved:
                 break
-            for b in range(n_offered):
-                i = slots[b]
-                if i < 0:
-                    continue
-                certain[i] = gained[b] or whole or (i >= length and wanted[b])
-                if gained[b]:
-                    added[i] = True
-                    slope = p.price_slope[offered[b]] * p.price_sensitivity[s]
-                    boost[b] = exp32(
-                        added_utility[b] - (slope * log32(_ONE - discount[r]) if whole else _F(0))
-                    )
-                if i >= length:
-                    items[i], category[i] = offered[b], p.category[offered[b]]
-                    if gained[b]:
-                        need[i] = exp32(-value[b])
+            _decided(
+                p, s, length, (offered, slots, discount[r], whole), (value, wanted, added_utility), gained,
+                (items, category, need, certain, added), boost,
+            )  # fmt: skip
             for q in range(n_chosen):
                 first_of[p.subcategory[basket[q]]] = -1
 
         # What is written down.
-        n_new, picked, start, end = 0, False, used, used
-        for q in range(n_chosen + n_found):
-            bought_here = basket[q] if q < n_chosen else found[q - n_chosen]
-            item[end], units[end] = bought_here, draw_quantity(p, key, s, week, bought_here)
-            off, kept_in_mind = _F(0), True
-            if is_offer and not only_appraise:
-                for b in range(n_offered):
-                    if offered[b] == bought_here:
-                        picked = True
-                        if whole:
-                            off = discount[r]
-                        if gained[b] and whole and not exposed[b]:  # one unit of what is new
-                            units[end] = 1
-                            kept_in_mind = _known(p, last[r], trials[r], slots[b], bought_here, length)
-                            kept_in_mind = kept_in_mind or leaves_habit(p, key, bought_here)
-            elif is_offer:
-                for b in range(n_offered):
-                    if offered[b] == bought_here:
-                        every_units[r, b] = units[end]
-            price[end] = p.prices[week, bought_here, SHELF_PRICE] * (_ONE - off / units[end])
-            if kept_in_mind:
-                if q < n_chosen and chosen[q] < length:
-                    after[r, chosen[q]] = day[r]
-                else:
-                    n_new = _append(after_trials[r], n_new, bought_here)
-            end += 1
-        for j in range(len(trials[r]) - n_new):
-            after_trials[r, n_new + j] = trials[r, j]
+        start = used
+        end, picked = _write_down(
+            p, key, s, week, day[r], length, (last[r], trials[r]), (basket, chosen, n_chosen, found, n_found),
+            (offered, slots, discount[r], whole, is_offer), (gained, exposed), bought, start,
+            (after[r], after_trials[r], every_units[r]),
+        )  # fmt: skip
         for q in range(start, end):
             first_of[p.subcategory[item[q]]] = -1  # as the next visit must find it
-        remember(
-            week,
-            nobody if only_appraise else offered,
-            run,
-            memory_of_offers,
-            (to_shown[r], to_week[r], to_run[r]),
-        )
+        offer_seen = nobody if only_appraise else offered
+        remember(week, offer_seen, run, memory_of_offers, (to_shown[r], to_week[r], to_run[r]))
         row[start:end], used = r, end
         choice[r] = TAKE if whole else CHERRY_PICK if picked else IGNORE
         previous, unmoved = r, not moved
