@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -40,3 +42,23 @@ def make_core(dataset: Dataset, user_model: ChoiceShopper, market: Market):
         return core
 
     return make
+
+
+#: Folders whose tests hardly need anything that numba compiles.
+_NOTHING_COMPILED = ("data", "recommenders")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that need compiled code come first.
+
+    xdist's `worksteal` gives each process an even part of the list: on two cores the first compiles, while
+    the second goes through what needs nothing compiled, finds the compiled code on disk after that, and takes
+    over from the end of the other's part.
+    """
+    here = Path(__file__).parent
+
+    def needs_nothing_compiled(item: pytest.Item) -> bool:
+        folder = item.path.relative_to(here).parts[0]
+        return folder in _NOTHING_COMPILED or item.path.parent == here
+
+    items.sort(key=needs_nothing_compiled)
