@@ -63,13 +63,13 @@ def of_replay(cache, tmp_path_factory):
     return shown.getvalue(), json.loads(path.read_text(encoding="utf-8"))
 
 
-def test_what_limits_a_figure_is_told_beside_it(of_replay):
+def test_what_limits_a_figure_is_told_beside_it(of_replay, cache):
     _, figures = of_replay
     # Whoever replays the log is no further from it than one replay from another.
     assert set(figures["ks_complement_of_luck"].values()) == {1.0}
     assert figures["co_purchase_lift_items"]["worst_decile_of_luck"] == 0.0
 
-    dataset = prepare(DataConfig(log="synthetic"), progress=False)
+    dataset = prepare(DataConfig(log="synthetic", cache_dir=cache), progress=False)
     known = np.flatnonzero(~dataset.split.held_out)
     first, end = dataset.split.test_weeks
     weeks = (first, end), (2 * first - end, first)
