@@ -33,8 +33,8 @@ def test_halves_of_the_shoppers_give_different_models(dataset):
     rng = np.random.default_rng(0)
     half = rng.random(dataset.n_shoppers) < 0.5
     for name in ("choice", "sequence", "lookalike"):
-        one = FAMILIES[name].fit(dataset, shoppers=half, epochs=1, progress=lambda _: None)
-        two = FAMILIES[name].fit(dataset, shoppers=~half, epochs=1, progress=lambda _: None)
+        one = FAMILIES[name].fit(dataset, shoppers=half, epochs=3, progress=lambda _: None)
+        two = FAMILIES[name].fit(dataset, shoppers=~half, epochs=3, progress=lambda _: None)
         slopes = [dict(model.params.leaves())["price_slope"] for model in (one, two)]
         assert not torch.equal(*slopes)
     donors = one.params.donor[:, 1:].numpy()
