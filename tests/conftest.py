@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -40,3 +42,22 @@ def make_core(dataset: Dataset, user_model: ChoiceShopper, market: Market):
         return core
 
     return make
+
+
+#: Folders and files whose tests need nothing, or hardly anything, that numba compiles.
+_NOTHING_COMPILED = (
+    "data", "recommenders", "test_anywhere.py", "test_compiling.py", "test_imports.py", "test_packaging.py",
+    "evaluation/test_config.py", "evaluation/test_parallel.py", "user_models/choice/test_known_answers.py",
+    "user_models/choice/test_timed_promotions.py", "user_models/components/test_incidence.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that need nothing compiled come last; that is half of them.
+
+    xdist's `worksteal` gives each process an even part of the list: on two cores the first compiles, while
+    the second goes through what needs nothing compiled, finds the compiled code on disk after that, and takes
+    over from the end of the other's part.
+    """
+    without = [Path(__file__).parent / name for name in _NOTHING_COMPILED]
+    items.sort(key=lambda item: any(path in (item.path, *item.path.parents) for path in without))

@@ -21,7 +21,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
@@ -237,6 +236,8 @@ class LookalikeShopper(UserModel):
 
 def _donors(held: np.ndarray, count: np.ndarray, group: np.ndarray, known: np.ndarray) -> np.ndarray:
     """(S, 1 + _NEIGHBOURS) int64: oneself (or, without a visit, the nearest), then the nearest of `known`."""
+    from sklearn.neighbors import NearestNeighbors  # takes long to import, and only a fit needs it
+
     one_hot = np.zeros((len(group), group.max() + 1), dtype=np.float32)
     one_hot[np.arange(len(group)), group] = 1.0
     lines = held.astype(np.float32) @ one_hot

@@ -9,12 +9,7 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.special import expit
-from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 
 @dataclass(frozen=True)
@@ -58,6 +53,11 @@ class SessionBundles:
 
     def fit(self, vectors: np.ndarray, sessions: Sequence[Session]) -> Self:
         """Learn from sessions with bundles; `vectors` (n_items, E) are of unit length."""
+        from sklearn.decomposition import PCA  # takes long to import, and few ask for it
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
         self.vectors = np.asarray(vectors, dtype=np.float64)
         seen = [item for session in sessions for item in session.items]
         pca = PCA(self.components, svd_solver="full").fit(self.vectors[seen])
@@ -77,6 +77,8 @@ class SessionBundles:
 
     def recommend(self, items: Sequence[int]) -> list[frozenset[int]]:
         """The bundles found among the items of a session; items that belong to none are left out."""
+        from scipy.cluster.hierarchy import fcluster, linkage
+
         if len(items) < 2:
             return []
         merged = linkage(1.0 - self.score(items), method="average")

@@ -12,7 +12,7 @@ from tests.agents.conftest import TinyShop
 def test_no_action_breaks_a_mask_and_the_shop_is_learned() -> None:
     env = TinyShop(n=32)
     model = make_dqn(env, seed=1, learning_starts=320, batch_size=128, target_update_interval=320, gamma=0.9)
-    model.learn(16_000)  # 500 steps of 32 shoppers
+    model.learn(6_000)  # 188 steps of 32 shoppers
     assert env.violations == 0
     trained = np.mean(env.ended[-500:])
     assert trained > np.mean(env.ended[:200]) + 0.5

@@ -70,19 +70,17 @@ def test_a_changed_option_or_file_is_prepared_anew(own_config: DataConfig) -> No
 
 @pytest.mark.parametrize("name", ["dataset.json", "arrays.npz", "visits.parquet"])
 @pytest.mark.parametrize("damage", ["cut", "empty", "gone"])
-def test_a_damaged_cache_is_made_anew(
-    config: DataConfig, small: Dataset, monkeypatch: pytest.MonkeyPatch, name: str, damage: str
-) -> None:
-    first = prepare(config, progress=False)
-    file = entries(config)[0] / name
+def test_a_damaged_cache_is_made_anew(own_config: DataConfig, name: str, damage: str) -> None:
+    first = prepare(own_config, progress=False)
+    file = entries(own_config)[0] / name
     if damage == "gone":
         file.unlink()
     else:
         file.write_bytes(file.read_bytes()[: 60 if damage == "cut" else 0])
-    with pytest.raises(UserError, match=str(entries(config)[0])):
-        load_dataset(entries(config)[0])
-    assert_same(first, prepare(config, progress=False))
-    assert_same(first, load_dataset(entries(config)[0]))
+    with pytest.raises(UserError, match=str(entries(own_config)[0])):
+        load_dataset(entries(own_config)[0])
+    assert_same(first, prepare(own_config, progress=False))
+    assert_same(first, load_dataset(entries(own_config)[0]))
 
 
 def test_another_format_is_not_read(small: Dataset, tmp_path: Path) -> None:

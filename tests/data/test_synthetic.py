@@ -25,8 +25,8 @@ def test_it_is_a_sound_log_of_the_size_asked_for() -> None:
     assert 3 < len(data.purchases) / len(data.visits) < 15
 
 
-def test_promoted_items_sell_more() -> None:
-    data = synthetic_dataset(seed=0)
+def test_promoted_items_sell_more(dataset: Dataset) -> None:
+    data = dataset
     week = data.visits["week"].to_numpy()[data.purchases["visit"]]
     sold = np.zeros_like(data.list_price)
     np.add.at(sold, (data.purchases["item"], week), 1)
@@ -35,15 +35,15 @@ def test_promoted_items_sell_more() -> None:
     assert relative[promoted].mean() > 1.3 * relative[~promoted].mean()
 
 
-def test_mailers_come_in_runs_with_and_without_price_cuts() -> None:
-    data = synthetic_dataset(seed=0)
+def test_mailers_come_in_runs_with_and_without_price_cuts(dataset: Dataset) -> None:
+    data = dataset
     mailer, cut = data.mailer > 0, data.shelf_price < 0.99 * data.list_price
     assert 0.3 < (mailer[:, 1:] & mailer[:, :-1]).sum() / mailer.sum() < 0.8
     assert 0.02 < cut[mailer].mean() < 0.5
 
 
-def test_complements_are_bought_together_more_than_by_chance() -> None:
-    data = synthetic_dataset(seed=0)
+def test_complements_are_bought_together_more_than_by_chance(dataset: Dataset) -> None:
+    data = dataset
     bought = incidence(data)
     category = data.items["category"].to_numpy()
     pairs = complement_pairs(120)

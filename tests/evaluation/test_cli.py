@@ -15,7 +15,9 @@ from bundlegym.evaluation.cli import guarded, train
 ROOT = Path(__file__).parents[2]
 SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512", "--dqn-steps", "512",
          "--n-envs", "16", "--fit-epochs", "1", "--planner-episodes", "4", "--hindsight-episodes", "4",
-         "--greedy", "item-knn", "--episodes", "32", "--eval-every", "256", "--device", "cpu"]  # fmt: skip
+         "--greedy", "item-knn", "--episodes", "32", "--eval-every", "256", "--device", "cpu",
+         "--workers", "1"]  # fmt: skip
+# More workers would each import torch anew; the run that is resumed has two.
 
 
 def script(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -89,10 +91,9 @@ def test_best_offers_are_told_in_words_and_figures(run, tmp_path):
 
 def test_resume_continues_an_unfinished_run(run, tmp_path):
     config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    options = {"agents": ["ppo"], "steps": 768, "workers": 2, "judges": [], "planner_episodes": 0}
     (tmp_path / "half").mkdir()
-    (tmp_path / "half" / "config.json").write_text(
-        json.dumps({**config, "agents": ["ppo"], "steps": 768}), encoding="utf-8"
-    )
+    (tmp_path / "half" / "config.json").write_text(json.dumps({**config, **options}), encoding="utf-8")
     (tmp_path / "half" / "ppo-0-exposure-0").mkdir()
     checkpoint = "ppo-0-exposure-0/checkpoint.safetensors"
     (tmp_path / "half" / checkpoint).write_bytes((run / checkpoint).read_bytes())

@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.sparse import csr_matrix
-from scipy.stats import poisson
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
@@ -105,6 +104,8 @@ class BasketSize(Parameters):
 def fit_basket_size(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> BasketSize:
     """Sizes of everybody's trips in `weeks`; factors and averages come from `shoppers` (mask).
     `log_size_rate` is that of log rates which sum to 0."""
+    from scipy.stats import poisson  # takes long to import, and only a fit needs it
+
     rows = visit_rows(dataset, weeks)
     visits = dataset.visits.iloc[rows]
     lines = np.bincount(lines_of(dataset, rows)[1], minlength=len(rows))

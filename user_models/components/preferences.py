@@ -26,8 +26,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.decomposition import NMF
-from sklearn.exceptions import ConvergenceWarning
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.user_models.components.attribute_tastes import attributes, fit_attribute_tastes, log_total
@@ -185,6 +183,9 @@ def _nearer(share: np.ndarray, count: np.ndarray, level: np.ndarray, weight: flo
 
 def _low_rank(count: np.ndarray, shoppers: np.ndarray) -> np.ndarray:
     """(S, G) shares by a few factors learned from the rows in the mask `shoppers`."""
+    from sklearn.decomposition import NMF  # takes long to import, and only a fit needs it
+    from sklearn.exceptions import ConvergenceWarning
+
     rank = min(_FACTORS, *(n // 4 for n in count[shoppers].shape))
     model = NMF(
         max(rank, 1), init="nndsvda", solver="mu", beta_loss="kullback-leibler", max_iter=80, random_state=0

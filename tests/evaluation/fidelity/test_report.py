@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import sys
 
@@ -15,10 +17,15 @@ from bundlegym.evaluation.fidelity.distributions import RETAILSYNTH
 from bundlegym.user_models.panel import logged_panel
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def command(monkeypatch, tmp_path):
+def command(monkeypatch, cache):
     def run(*arguments: str) -> None:
-        monkeypatch.setenv("BUNDLEGYM_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setenv("BUNDLEGYM_CACHE", str(cache))
         monkeypatch.setattr(sys, "argv", ["evaluate.py", "--fidelity", "--log", "synthetic", *arguments])
         evaluate()
 
@@ -44,15 +51,25 @@ def test_the_figures_are_printed_kept_and_drawn(command, capsys, tmp_path):
     assert "fidelity.png" in (tmp_path / "page" / "fidelity.html").read_text(encoding="utf-8")
 
 
-def test_what_limits_a_figure_is_told_beside_it(command, tmp_path):
-    path = tmp_path / "fidelity.json"
-    command("--user-model", "replay", "--json", str(path))
-    figures = json.loads(path.read_text(encoding="utf-8"))
+@pytest.fixture(scope="module")
+def of_replay(cache, tmp_path_factory):
+    """What is printed of shoppers who replay the log, and the figures that are kept."""
+    path, shown = tmp_path_factory.mktemp("replay") / "fidelity.json", io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(shown):
+        patch.setenv("BUNDLEGYM_CACHE", str(cache))
+        arguments = ["--fidelity", "--log", "synthetic", "--user-model", "replay", "--json", str(path)]
+        patch.setattr(sys, "argv", ["evaluate.py", *arguments])
+        evaluate()
+    return shown.getvalue(), json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_what_limits_a_figure_is_told_beside_it(of_replay, cache):
+    _, figures = of_replay
     # Whoever replays the log is no further from it than one replay from another.
     assert set(figures["ks_complement_of_luck"].values()) == {1.0}
     assert figures["co_purchase_lift_items"]["worst_decile_of_luck"] == 0.0
 
-    dataset = prepare(DataConfig(log="synthetic"), progress=False)
+    dataset = prepare(DataConfig(log="synthetic", cache_dir=cache), progress=False)
     known = np.flatnonzero(~dataset.split.held_out)
     first, end = dataset.split.test_weeks
     weeks = (first, end), (2 * first - end, first)
@@ -65,9 +82,9 @@ def test_what_limits_a_figure_is_told_beside_it(command, tmp_path):
     assert all(0 < value < 1 for value in figures["ks_complement_of_drift"].values())
 
 
-def test_a_family_without_shares_has_no_likelihood(command, capsys):
-    command("--user-model", "replay")
-    line = next(part for part in capsys.readouterr().out.splitlines() if part.startswith("  replay"))
+def test_a_family_without_shares_has_no_likelihood(of_replay):
+    shown, _ = of_replay
+    line = next(part for part in shown.splitlines() if part.startswith("  replay"))
     assert line.split()[1:3] == ["-", "-"]
 
 
@@ -112,7 +129,7 @@ def test_shoppers_that_break_the_contract_are_not_judged(command, monkeypatch, t
 
 
 def test_any_log_is_read_as_train_reads_it(monkeypatch, tmp_path, capsys):
-    lines = synthetic_log(seed=3).transactions
+    lines = synthetic_log(seed=3, n_shoppers=100, n_items=60).transactions
     lines = lines.rename(columns={"shopper": "who", "item": "sku"}).drop(columns="week")
     lines.to_csv(tmp_path / "sales.csv", index=False)
     (tmp_path / "columns.toml").write_text('item = "sku"\n', encoding="utf-8")
