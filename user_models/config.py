@@ -71,7 +71,7 @@ def check(name: str, value: Any, kind: Any) -> None:
         return
     if issubclass(base, Config):
         if not isinstance(value, base):
-            raise UserError(f"{name}: must be a {base.__name__}, not {value!r}")
+            raise UserError(f"{name}: must be an instance of {base.__name__}, not {value!r}")
         return
     said = ranges[0].said if ranges else "a number"
     whole = "a whole number, " if base is int else ""

@@ -56,52 +56,52 @@ class ChoiceConfig(Config):
     """Passes over the visits when the coefficients are fitted."""
 
     coefficients: CoefficientsConfig = CoefficientsConfig()
-    """Those of the likelihood of baskets."""
+    """Hyper-parameters of the likelihood of baskets."""
 
     preferences: PreferencesConfig = PreferencesConfig()
-    """Those of preferences."""
+    """Hyper-parameters of preferences."""
 
     marketing: MarketingConfig = MarketingConfig()
-    """Those of prices and promotions."""
+    """Hyper-parameters of prices and promotions."""
 
     complementarity: ComplementarityConfig = ComplementarityConfig()
-    """Those of complementarity."""
+    """Hyper-parameters of complementarity."""
 
     missions: MissionsConfig = MissionsConfig()
-    """Those of missions."""
+    """Hyper-parameters of missions."""
 
     department_trips: DepartmentTripsConfig = DepartmentTripsConfig()
-    """Those of trips for a department."""
+    """Hyper-parameters of trips for a department."""
 
     substitution: SubstitutionConfig = SubstitutionConfig()
-    """Those of substitution."""
+    """Hyper-parameters of substitution."""
 
     size_constants: SizeConstantsConfig = SizeConstantsConfig()
-    """Those of size constants."""
+    """Hyper-parameters of size constants."""
 
     exploration: ExplorationConfig = ExplorationConfig()
-    """Those of exploration."""
+    """Hyper-parameters of exploration."""
 
     variants: VariantsConfig = VariantsConfig()
-    """Those of variants."""
+    """Hyper-parameters of variants."""
 
     item_shocks: ItemShocksConfig = ItemShocksConfig()
-    """Those of item shocks."""
+    """Hyper-parameters of item shocks."""
 
     coupons: CouponsConfig = CouponsConfig()
-    """Those of coupons."""
+    """Hyper-parameters of coupons."""
 
     wear_out: WearOutConfig = WearOutConfig()
-    """Those of wear-out."""
+    """Hyper-parameters of wear-out."""
 
     state_dependence: StateDependenceConfig = StateDependenceConfig()
-    """Those of state dependence."""
+    """Hyper-parameters of state dependence."""
 
     incidence: IncidenceConfig = IncidenceConfig()
-    """Those of incidence."""
+    """Hyper-parameters of incidence."""
 
     basket_size: BasketSizeConfig = BasketSizeConfig()
-    """Those of basket size."""
+    """Hyper-parameters of basket size."""
 
     quantity: QuantityConfig = QuantityConfig()
-    """Those of quantity."""
+    """Hyper-parameters of quantity."""

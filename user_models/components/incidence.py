@@ -63,7 +63,7 @@ class IncidenceConfig(Config):
     """Intervals: weight of the average shopper in how irregular one's own are."""
 
     ridge: Positive = 1.0
-    """Precision of a normal prior about 0 on each coefficient of the hazard: a weak one."""
+    """Precision of the normal prior, about 0, of each coefficient of the hazard: a weak one."""
 
 
 @dataclass(frozen=True)

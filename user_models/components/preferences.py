@@ -54,24 +54,27 @@ class PreferencesConfig(Config):
     likelihood."""
 
     recent_half_life: Positive = 8.0
-    """The same of the shop's shares of items; chosen on The Complete Journey by validation likelihood."""
+    """Weeks after which a line counts half in the shop's shares of items; chosen on The Complete Journey by
+    validation likelihood."""
 
     department_weight: Positive = 300.0
-    """a of departments, in lines: the weight of what a shopper's shares are before their own lines; chosen on
-    The Complete Journey by likelihood in the last training weeks."""
+    """Lines, a of departments: weight of the shares that were there before the shopper's own lines by
+    department; chosen on The Complete Journey by likelihood in the last training weeks."""
 
     category_weight: Positive = 1500.0
-    """a of categories, in lines; chosen on The Complete Journey by likelihood in the last training weeks."""
+    """Lines, a of categories, as of departments; chosen on The Complete Journey by likelihood in the last
+    training weeks."""
 
     subcategory_weight: Positive = 250.0
-    """a of subcategories, in lines; chosen on The Complete Journey by validation likelihood."""
+    """Lines, a of subcategories, as of departments; chosen on The Complete Journey by validation
+    likelihood."""
 
     item_weight: Positive = 1.0
-    """b, in lines: weight of the shop's shares within a subcategory; chosen on The Complete Journey by
+    """Lines, b: weight of the shop's shares within a subcategory; chosen on The Complete Journey by
     likelihood in the last training weeks."""
 
     discount: Part = 0.4
-    """d, in lines: what an item's lines lose to items that were never bought (Pitman-Yor); chosen on The
+    """Lines, d: what an item's lines lose to items that were never bought (Pitman-Yor); chosen on The
     Complete Journey by likelihood in the last training weeks."""
 
     factors: Count = 15
@@ -79,7 +82,7 @@ class PreferencesConfig(Config):
     chosen on The Complete Journey by validation likelihood."""
 
     factor_steps: Count = 80
-    """Steps of its factorisation at most; further ones hardly change the shares."""
+    """Steps of the factorisation at most; further ones hardly change the shares."""
 
     factor_share: Share = 0.85
     """Share of the low-rank model in what it mixes with the shop's shares; chosen on The Complete Journey by
@@ -89,11 +92,11 @@ class PreferencesConfig(Config):
     """Lines added to those of each item in the shop's shares, so that no item is impossible."""
 
     trend_lines: Positive = 30.0
-    """m, lines: weight of no trend in an item's; so shrunk, likelihood in the last training weeks of The
+    """Lines, m: weight of no trend in an item's; so shrunk, likelihood in the last training weeks of The
     Complete Journey takes a trend as it is."""
 
     attribute_tastes: AttributeTastesConfig = AttributeTastesConfig()
-    """Those of attribute tastes."""
+    """Hyper-parameters of attribute tastes."""
 
     def weight_of(self, level: str) -> float:
         """a of departments, categories or subcategories."""

@@ -64,7 +64,7 @@ class MissionsConfig(Config):
     """Factor on missions at least, by size of the trip."""
 
     most_scale: Positive = 2.5
-    """The same at most."""
+    """Factor on missions at most, by size of the trip."""
 
 
 @dataclass(frozen=True)

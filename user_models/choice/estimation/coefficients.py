@@ -47,7 +47,8 @@ class CoefficientsConfig(Config):
     days since the last visit, differ by: they differ by about a half."""
 
     week_spread: Positive = 0.3
-    """The same of items' own trends and of departments' weeks: they differ by about a third."""
+    """Standard deviation of the normal prior, about 0, of items' own trends and of departments' weeks: they
+    differ by about a third."""
 
 
 def fit_coefficients(

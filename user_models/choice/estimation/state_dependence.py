@@ -33,16 +33,16 @@ class StateDependenceConfig(Config):
     """Hyper-parameters of `state_dependence_share`, and of what it is shrunk by."""
 
     before: Count = 4
-    """One so-many-th of the weeks comes before the early weeks, without a purchase of the item."""
+    """Weeks of the fit over those before the first early week, in which the item was not bought."""
 
     early: Count = 6
-    """One so-many-th of the weeks are early ones, in which an item is tried."""
+    """Weeks of the fit over the early weeks of a window, in which an item is tried."""
 
     late: Count = 4
-    """One so-many-th of the weeks, at most, are later ones, in which it is bought again."""
+    """Weeks of the fit over the later weeks of a window, in which the item is bought again."""
 
     windows: Count = 3
-    """Such windows one after the other, each as many weeks later as there are early ones."""
+    """Windows of early and later weeks, each begun where the early weeks of the one before end."""
 
     margins: Count = 3
     """Alternating fits to the margins."""
