@@ -44,6 +44,7 @@ from bundlegym.evaluation.cli import guarded
 from bundlegym.evaluation.fidelity.likelihood import line_nll
 from bundlegym.threads import one_thread
 from bundlegym.user_models import ChoiceShopper
+from bundlegym.user_models.choice.config import ChoiceConfig
 from bundlegym.user_models.choice.estimation.assemble import assemble
 from bundlegym.user_models.choice.estimation.coefficients import fit_coefficients
 from bundlegym.user_models.components.marketing import steadily_sold
@@ -236,7 +237,7 @@ def real_log(config: Config) -> list[dict[str, Any]]:
                 weeks,
                 shoppers,
                 found,
-                shortlist_size=settings["shortlist_size"],
+                config=ChoiceConfig(shortlist_size=settings["shortlist_size"]),
                 seed=0,
                 cache=quiet,
             )

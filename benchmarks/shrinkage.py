@@ -32,17 +32,19 @@ from bundlegym.evaluation.cli import guarded
 from bundlegym.evaluation.fidelity.likelihood import line_nll
 from bundlegym.threads import one_thread
 from bundlegym.user_models import ChoiceShopper
+from bundlegym.user_models.choice.config import ChoiceConfig
 from bundlegym.user_models.choice.estimation.state_dependence import state_dependence_share
 from bundlegym.user_models.components.complementarity import synergy_share
 from bundlegym.user_models.components.coupons import coupon_effect, coupons_of, usual_effect
 from bundlegym.user_models.components.trip_effects import shares_by_category
-from bundlegym.user_models.numeric.shrink import COUPON_SPREAD, HABIT_SPREAD, SYNERGY_SPREAD, shrink
+from bundlegym.user_models.numeric.shrink import shrink
 
+_CONFIG = ChoiceConfig()
 #: Prior spread and range of each estimate.
 RULES = {
-    "synergy share": (SYNERGY_SPREAD, 0.0, 0.5),
-    "habit share": (HABIT_SPREAD, 0.0, 1.0),
-    "coupon effect": (COUPON_SPREAD, -np.inf, np.inf),
+    "synergy share": (_CONFIG.complementarity.spread, 0.0, 0.5),
+    "habit share": (_CONFIG.state_dependence.spread, 0.0, 1.0),
+    "coupon effect": (_CONFIG.coupons.spread, -np.inf, np.inf),
 }
 
 

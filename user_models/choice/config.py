@@ -1,16 +1,107 @@
-"""Bounds of a visit of a `ChoiceShopper` that both implementations share."""
+"""Every hyper-parameter of a `ChoiceShopper`; `python -m bundlegym.user_models.hyper_parameters` prints them.
+
+    config = ChoiceConfig(preferences=PreferencesConfig(half_life=26.0))
+    model = ChoiceShopper.fit(dataset, config=config)
+
+`ChoiceConfig` only puts together what each fit has in its own file. A hyper-parameter is a number that a fit
+takes as given and that moves what is fitted: weights of averages (shrinkage), half-lives, priors, parts of
+the weeks, most and least values, and steps of what does not run until it is done. Of weights and half-lives
+whose doc does not say how they were chosen, all that is known is that they are about right for such averages.
+
+What is no hyper-parameter is a constant of the module that needs it:
+
+- What the shape of parameters, or compiled code, rests on: `choice/bounds.py` (SLOTS, FOLLOWERS, TRIES,
+  THINNING, MOST_PULL), TRIALS and SHOWN in `recent_trials.py` and `exposure.py` of `choice/reference/`;
+  below `components/`, GRID and the edges of classes in `basket_size.py`, HORIZON, edges and knots in
+  `incidence.py`, GAP_EDGES and FAMILIAR_EDGES in `marketing.py`, the most units of a line in `quantity.py`,
+  RUN_WEEKS in `wear_out.py`, the cells in which `complementarity.py` takes means out; classes of items in
+  `choice/estimation/item_shocks.py`, and of shoppers in the long tail in `choice/estimation/assemble.py`.
+- Which weeks of a fit are for what: `components/windows.py`, by which `requirements.py` says what is lacking.
+- Where an optimiser begins: `_start` in `choice/estimation/coefficients.py`.
+- Guards of arithmetic, as 1e-9; the most steps of what runs until it is done; grids of integration and
+  search; how much is in memory at once.
+"""
 
 from __future__ import annotations
 
-#: At most so many purchases of the long tail a visit; reached once in thousands of visits.
-SLOTS = 64
-#: At most so many variants follow one purchase.
-FOLLOWERS = 6
-#: So many draws for a purchase of the tail may find no item to the shopper's attribute tastes; the last one
-#: is taken as it is.
-TRIES = 16
-#: Draws from memory are so many times too frequent, and as many too few are kept; a stronger promotion is cut
-#: to it.
-THINNING = 4.0
-#: Greatest pull of a basket on an item's log rate: few baskets tell how far it adds up.
-MOST_PULL = 2.0
+from dataclasses import dataclass
+
+from bundlegym.user_models.choice.estimation.coefficients import CoefficientsConfig
+from bundlegym.user_models.choice.estimation.exploration import ExplorationConfig
+from bundlegym.user_models.choice.estimation.item_shocks import ItemShocksConfig
+from bundlegym.user_models.choice.estimation.state_dependence import StateDependenceConfig
+from bundlegym.user_models.choice.estimation.substitution import SubstitutionConfig
+from bundlegym.user_models.choice.estimation.variants import VariantsConfig
+from bundlegym.user_models.components.basket_size import BasketSizeConfig
+from bundlegym.user_models.components.complementarity import ComplementarityConfig
+from bundlegym.user_models.components.coupons import CouponsConfig
+from bundlegym.user_models.components.incidence import IncidenceConfig
+from bundlegym.user_models.components.marketing import MarketingConfig
+from bundlegym.user_models.components.preferences import PreferencesConfig
+from bundlegym.user_models.components.quantity import QuantityConfig
+from bundlegym.user_models.components.size_constants import SizeConstantsConfig
+from bundlegym.user_models.components.trip_effects import DepartmentTripsConfig, MissionsConfig
+from bundlegym.user_models.components.wear_out import WearOutConfig
+from bundlegym.user_models.config import Config, Count
+
+
+@dataclass(frozen=True)
+class ChoiceConfig(Config):
+    """Hyper-parameters of `ChoiceShopper.fit`."""
+
+    shortlist_size: Count = 144
+    """Items of each shopper that are decided one by one; all others are the long tail."""
+
+    epochs: Count = 6
+    """Passes over the visits when the coefficients are fitted."""
+
+    coefficients: CoefficientsConfig = CoefficientsConfig()
+    """Hyper-parameters of the likelihood of baskets."""
+
+    preferences: PreferencesConfig = PreferencesConfig()
+    """Hyper-parameters of preferences."""
+
+    marketing: MarketingConfig = MarketingConfig()
+    """Hyper-parameters of prices and promotions."""
+
+    complementarity: ComplementarityConfig = ComplementarityConfig()
+    """Hyper-parameters of complementarity."""
+
+    missions: MissionsConfig = MissionsConfig()
+    """Hyper-parameters of missions."""
+
+    department_trips: DepartmentTripsConfig = DepartmentTripsConfig()
+    """Hyper-parameters of trips for a department."""
+
+    substitution: SubstitutionConfig = SubstitutionConfig()
+    """Hyper-parameters of substitution."""
+
+    size_constants: SizeConstantsConfig = SizeConstantsConfig()
+    """Hyper-parameters of size constants."""
+
+    exploration: ExplorationConfig = ExplorationConfig()
+    """Hyper-parameters of exploration."""
+
+    variants: VariantsConfig = VariantsConfig()
+    """Hyper-parameters of variants."""
+
+    item_shocks: ItemShocksConfig = ItemShocksConfig()
+    """Hyper-parameters of item shocks."""
+
+    coupons: CouponsConfig = CouponsConfig()
+    """Hyper-parameters of coupons."""
+
+    wear_out: WearOutConfig = WearOutConfig()
+    """Hyper-parameters of wear-out."""
+
+    state_dependence: StateDependenceConfig = StateDependenceConfig()
+    """Hyper-parameters of state dependence."""
+
+    incidence: IncidenceConfig = IncidenceConfig()
+    """Hyper-parameters of incidence."""
+
+    basket_size: BasketSizeConfig = BasketSizeConfig()
+    """Hyper-parameters of basket size."""
+
+    quantity: QuantityConfig = QuantityConfig()
+    """Hyper-parameters of quantity."""

@@ -21,6 +21,7 @@ them together.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +38,7 @@ from bundlegym.user_models.base import Appraisal, Offer, Response, State, UserMo
 from bundlegym.user_models.choice.assumptions import Assumptions
 from bundlegym.user_models.choice.compiled import visit as compiled
 from bundlegym.user_models.choice.compiled.layout import Tables, tables_of
+from bundlegym.user_models.choice.config import ChoiceConfig
 from bundlegym.user_models.choice.estimation.mechanisms import MECHANISMS, check_mechanisms
 from bundlegym.user_models.choice.estimation.pipeline import fit_parameters
 from bundlegym.user_models.choice.estimation.trial_tables import trials_at_visits
@@ -81,8 +83,8 @@ class ChoiceShopper(UserModel):
         *,
         weeks: tuple[int, int] | None = None,
         shoppers: np.ndarray | None = None,
-        shortlist_size: int = 144,
-        epochs: int = 6,
+        shortlist_size: int | None = None,
+        epochs: int | None = None,
         seed: int = 0,
         progress: Callable[[str], None] = print,
         offer_exposure: float = 0.0,
@@ -90,27 +92,41 @@ class ChoiceShopper(UserModel):
         cache: Path | None = None,
         device: torch.device | str = "cpu",
         without: Collection[str] = (),
+        config: ChoiceConfig = ChoiceConfig(),
     ) -> ChoiceShopper:
         """Fit on `weeks` (by default the training weeks). Coefficients and averages come from `shoppers`
         (mask (n_shoppers,), by default those who are not held out); anybody's own preferences, visits and
         basket sizes are counted from their own purchases in `weeks`. What is fitted is kept below the folder
         `cache`, stage by stage, and not fitted again for the same log, settings and code; without a folder
         nothing is kept. The fit itself is done on the CPU; the model is moved to `device`. Mechanisms
-        named in `without` (`estimation.mechanisms`) are left out.
+        named in `without` (`estimation.mechanisms`) are left out. `config` holds all hyper-parameters;
+        `shortlist_size` and `epochs`, where they are given, stand in place of its own.
 
         Raises:
             UserError: the log holds too little for a fit, the fit ends in numbers that are not finite, or
-                there is no mechanism of a name.
+                there is no mechanism of a name, or a hyper-parameter is out of its range.
         """
         check_mechanisms(without)
         weeks = weeks or dataset.split.train_weeks
         shoppers = ~dataset.split.held_out if shoppers is None else shoppers
-        settings: dict[str, Any] = {"shortlist_size": shortlist_size, "epochs": epochs, "seed": seed}
-        settings["without"] = sorted(without)
+        given = {"shortlist_size": shortlist_size, "epochs": epochs}
+        changed: dict[str, Any] = {name: n for name, n in given.items() if n is not None}
+        config = dataclasses.replace(config, **changed)
+        left_out = sorted(without)
+        settings = {"config": dataclasses.asdict(config), "seed": seed, "without": left_out}
         folder = cache and fit_folder(cache, dataset, weeks=weeks, shoppers=shoppers, **settings)
         offers_only = [name for name in without if MECHANISMS[name].offers_only]
         fit_cache = FitCache(folder, progress, skip=offers_only)
-        params = fit_parameters(ChoiceShopper, dataset, weeks, shoppers, cache=fit_cache, **settings)
+        params = fit_parameters(
+            ChoiceShopper,
+            dataset,
+            weeks,
+            shoppers,
+            cache=fit_cache,
+            config=config,
+            seed=seed,
+            without=left_out,
+        )
         return ChoiceShopper(params, offer_exposure=offer_exposure, bundle_pull=bundle_pull, device=device)
 
     @property

@@ -13,21 +13,40 @@ bought at all: to buy one of them again is a habit.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from bundlegym.data import Dataset
+from bundlegym.user_models.config import Config, Count, Positive, Share
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
 
-_MOST = 3.0  # standard deviations of an attribute, so that no odd item decides
-_LEAST_BRAND = 0.1  # share of the shop's lines from which on a brand is an attribute
-_VARIANCE, _STEPS = 0.02, 8  # of theta to begin with; steps of Newton, each with one of the variance
+
+@dataclass(frozen=True)
+class AttributeTastesConfig(Config):
+    """Hyper-parameters of `fit_attribute_tastes`, and of `attributes`."""
+
+    most: Positive = 3.0
+    """Standard deviations of an attribute at most, so that no odd item decides."""
+
+    least_brand: Share = 0.1
+    """Share of the shop's lines from which on a brand is an attribute."""
+
+    variance: Positive = 0.02
+    """Variance of tastes with which the fit begins."""
+
+    steps: Count = 8
+    """Steps of Newton's method, each with one of the variance."""
 
 
 def attributes(
-    dataset: Dataset, weeks: tuple[int, int], group: np.ndarray, popularity: np.ndarray
+    dataset: Dataset,
+    weeks: tuple[int, int],
+    group: np.ndarray,
+    popularity: np.ndarray,
+    config: AttributeTastesConfig = AttributeTastesConfig(),
 ) -> np.ndarray:
     """(I, K) float32 log list price in `weeks`, log popularity and brands of items, each less its mean in the
     subcategory and scaled; `group` (I,) codes of subcategories, `popularity` (I,) > 0 shares of the shop's
@@ -35,14 +54,14 @@ def attributes(
     brand = pd.get_dummies(dataset.items["brand"].astype(str)).to_numpy(dtype=np.float64)
     share = popularity @ brand
     # Beside all others, the greatest brand would say nothing new.
-    brands = np.flatnonzero((share >= _LEAST_BRAND) & (np.arange(len(share)) != share.argmax()))
+    brands = np.flatnonzero((share >= config.least_brand) & (np.arange(len(share)) != share.argmax()))
     price = np.log(dataset.list_price[:, slice(*weeks)]).mean(1)
     raw = np.column_stack([price, np.log(popularity), brand[:, brands]])
     one_hot = one_hot_csr(group)
     mean = (one_hot.T @ (popularity[:, None] * raw)) / (one_hot.T @ popularity)[:, None]
     apart = raw - mean[group]
     deviation = np.sqrt(popularity @ apart**2 / popularity.sum())
-    return (apart / np.maximum(deviation, 1e-6)).clip(-_MOST, _MOST).astype(np.float32)
+    return (apart / np.maximum(deviation, 1e-6)).clip(-config.most, config.most).astype(np.float32)
 
 
 class _Bought(NamedTuple):
@@ -59,14 +78,19 @@ class _Bought(NamedTuple):
 
 
 def fit_attribute_tastes(
-    attribute: np.ndarray, bought: np.ndarray, group: np.ndarray, within: np.ndarray, shoppers: np.ndarray
+    attribute: np.ndarray,
+    bought: np.ndarray,
+    group: np.ndarray,
+    within: np.ndarray,
+    shoppers: np.ndarray,
+    config: AttributeTastesConfig = AttributeTastesConfig(),
 ) -> np.ndarray:
     """(S, K) float32, the mode of theta; variances come from `shoppers` (mask). `attribute` (I, K), `bought`
     (S, I) bool, `group` (I,), and `within` (I,), p(i | g)."""
     theta = np.zeros((len(bought), attribute.shape[1]))
-    variance = np.full(attribute.shape[1], _VARIANCE)
+    variance = np.full(attribute.shape[1], config.variance)
     parts = _by_subcategory(attribute.astype(np.float64), bought, group, within)
-    for _ in range(_STEPS):
+    for _ in range(config.steps):
         score, information = _derivatives(theta, parts)
         curvature = np.linalg.inv(information + np.diag(1 / variance))
         theta += np.einsum("sij,sj->si", curvature, score - theta / variance)

@@ -20,6 +20,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.user_models.config import Config, Count, Positive
 from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 
 #: Days since the last visit at which the size of a trip changes; the last bin is also for a first visit.
@@ -33,21 +34,37 @@ _SOON = 3  # bins of days in which a simulated last trip is still felt as the lo
 #: Lines of a basket between classes that differ in what is bought, and the trip that stands for each class.
 SIZE_EDGES = (2, 4, 8, 13, 21)
 _SIZES = (0.8, 2.5, 6.0, 10.0, 16.0, 28.0)
-_PRIOR_VISITS, _STEPS = 8.0, 60
-_BIN_VISITS = 20.0
-_BIN_LINES = 50.0  # weight of the factor of all trips after so many days in that of a class of them
+
+
+@dataclass(frozen=True)
+class BasketSizeConfig(Config):
+    """Hyper-parameters of `fit_basket_size`."""
+
+    prior_visits: Positive = 8.0
+    """Visits: weight of all shoppers in one's own sizes of trips, mean lines, and days between visits."""
+
+    steps: Count = 60
+    """Steps of expectation maximisation."""
+
+    bin_visits: Positive = 20.0
+    """Visits: weight of no effect in that of the days since the last visit on simulated trips' lines."""
+
+    bin_lines: Positive = 50.0
+    """Lines: weight of the factor of all trips after so many days in that of a class of them."""
 
 
 def _gap_bins(gap: pd.Series) -> np.ndarray:
     return np.where(gap.isna(), len(GAP_EDGES), np.digitize(gap.fillna(0), GAP_EDGES))
 
 
-def size_factors(lines: np.ndarray, usual: np.ndarray, gap: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+def size_factors(
+    lines: np.ndarray, usual: np.ndarray, gap: pd.Series, config: BasketSizeConfig = BasketSizeConfig()
+) -> tuple[np.ndarray, np.ndarray]:
     """(6,) lines of visits, in order, over the log `usual` ones (V,) of their shoppers, by days since the
     last visit (NaN: not known); and (5, 6) what they are times that by class of the last visit, in the first
     days."""
     bins, own = _gap_bins(gap), np.exp(usual)
-    of_few = _BIN_VISITS * lines.mean()  # few visits say little
+    of_few = config.bin_visits * lines.mean()  # few visits say little
     average = lines.mean() / own.mean()
     by_gap = average * _ratios(bins, lines, own * average, len(GAP_EDGES) + 1, of_few)
     before, soon = np.roll(size_class(lines, usual), 1), bins < _SOON
@@ -101,7 +118,13 @@ class BasketSize(Parameters):
     )
 
 
-def fit_basket_size(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> BasketSize:
+def fit_basket_size(
+    dataset: Dataset,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    *,
+    config: BasketSizeConfig = BasketSizeConfig(),
+) -> BasketSize:
     """Sizes of everybody's trips in `weeks`; factors and averages come from `shoppers` (mask).
     `log_size_rate` is that of log rates which sum to 0."""
     from scipy.stats import poisson  # takes long to import, and only a fit needs it
@@ -111,7 +134,7 @@ def fit_basket_size(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarr
     lines = np.bincount(lines_of(dataset, rows)[1], minlength=len(rows))
     shopper = visits["shopper"].to_numpy()
     known = shoppers[shopper]
-    usual = usual_log_size(dataset, weeks, shoppers)
+    usual = usual_log_size(dataset, weeks, shoppers, config)
     shape = len(LAST_EDGES) + 1, len(GAP_EDGES) + 1
     by_days = _gap_bins(visits.groupby("shopper")["day"].diff())
     bins = np.ravel_multi_index((classes_before(dataset, usual)[rows], by_days), shape)
@@ -125,7 +148,7 @@ def fit_basket_size(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarr
     by_cell = csr_matrix((known.astype(np.float32), (back, np.arange(len(rows)))), (len(cell), len(rows)))
 
     share = np.full((dataset.n_shoppers, len(GRID)), 1 / len(GRID))
-    for _ in range(_STEPS):
+    for _ in range(config.steps):
         mean = GRID * factor.ravel()[bins[first]][:, None]
         none = np.where(size == 1, np.exp(-mean), 0.0)
         likelihood = none + poisson.pmf(size, mean) + 1e-300
@@ -133,15 +156,17 @@ def fit_basket_size(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarr
         responsibility /= responsibility.sum(1, keepdims=True)
         total = by_shopper @ responsibility
         prior = total[shoppers].sum(0) / total[shoppers].sum()
-        share = (total + _PRIOR_VISITS * prior) / (total.sum(1, keepdims=True) + _PRIOR_VISITS)
+        share = (total + config.prior_visits * prior) / (total.sum(1, keepdims=True) + config.prior_visits)
         # One line is no line in so many cases: a shopper who comes buys something.
         seen, held = by_cell @ responsibility, size - none / likelihood
         observed, expected = (
             np.bincount(bins[first], weights=(seen * w).sum(1), minlength=factor.size).reshape(shape)
             for w in (held, GRID)
         )
-        by_gap = (observed.sum(0) + _BIN_LINES) / (expected.sum(0) + _BIN_LINES)
-        factor = (observed + _BIN_LINES * by_gap) / (expected + _BIN_LINES)  # of few lines like that of all
+        by_gap = (observed.sum(0) + config.bin_lines) / (expected.sum(0) + config.bin_lines)
+        factor = (observed + config.bin_lines * by_gap) / (
+            expected + config.bin_lines
+        )  # of few lines like that of all
         factor /= by_gap[-2]  # sizes and factors have a scale in common: f is 1 after a week
     return BasketSize(
         size_cdf=as_tensor(share.astype(np.float32).cumsum(1)),
@@ -152,25 +177,35 @@ def fit_basket_size(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarr
     )
 
 
-def gap_shares(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> np.ndarray:
+def gap_shares(
+    dataset: Dataset,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    config: BasketSizeConfig = BasketSizeConfig(),
+) -> np.ndarray:
     """(S, 6) share of each shopper's visits that come so many days after the last one, shrunk to that of
     all."""
     visits = dataset.visits.iloc[visit_rows(dataset, weeks)]
     count = np.zeros((len(shoppers), len(GAP_EDGES) + 1))
     np.add.at(count, (visits["shopper"], _gap_bins(visits.groupby("shopper")["day"].diff())), 1.0)
     total = count[shoppers].sum(0) + 1.0
-    count += _PRIOR_VISITS * total / total.sum()
+    count += config.prior_visits * total / total.sum()
     return np.asarray(count / count.sum(1, keepdims=True))
 
 
-def usual_log_size(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> np.ndarray:
+def usual_log_size(
+    dataset: Dataset,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    config: BasketSizeConfig = BasketSizeConfig(),
+) -> np.ndarray:
     """(S,) float32 log mean lines of each shopper's visits, shrunk to that of all."""
     rows = visit_rows(dataset, weeks)
     lines = np.bincount(lines_of(dataset, rows)[1], minlength=len(rows))
     shopper = dataset.visits["shopper"].to_numpy()[rows]
     total, visits = (np.bincount(shopper, w, minlength=len(shoppers)) for w in (lines, None))
     mean = total[shoppers].sum() / max(visits[shoppers].sum(), 1)
-    return np.log((total + _PRIOR_VISITS * mean) / (visits + _PRIOR_VISITS)).astype(np.float32)
+    return np.log((total + config.prior_visits * mean) / (visits + config.prior_visits)).astype(np.float32)
 
 
 def trip_classes(dataset: Dataset, usual: np.ndarray) -> np.ndarray:

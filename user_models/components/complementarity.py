@@ -20,11 +20,23 @@ from torch import Tensor
 from bundlegym.data import Dataset, visit_rows
 from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.copurchase import category_baskets
+from bundlegym.user_models.config import Config, Positive
 from bundlegym.user_models.parameters import Parameters, parameter
 
 _SIZE_EDGES = (2, 4, 8, 14, 22, 35)  # lines of a basket
-#: Weight, in pairs of lines, of no lift: smaller than that of a recommender's features, which need no scale.
-LIFT_PSEUDO_COUNT = 5.0
+
+
+@dataclass(frozen=True)
+class ComplementarityConfig(Config):
+    """Hyper-parameters of `synergy_share`, and of the lift that is shared out."""
+
+    lift_pairs: Positive = 5.0
+    """Pairs of lines: weight of no lift in that of two categories; smaller than in a recommender's features,
+    which need no scale."""
+
+    spread: Positive = 0.25
+    """Standard deviation of the prior of the synergy share, 0 to 0.5, about 0: half of the range
+    (`numeric.shrink`)."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,8 @@ def synergy_share(
     weeks: tuple[int, int],
     shoppers: np.ndarray,
     seed: int = 0,
+    *,
+    config: ComplementarityConfig = ComplementarityConfig(),
 ) -> tuple[float, float]:
     """k and its standard error, clustered by shopper; `effect` (n_weeks, I) is what promotions add to
     utility. 0 and infinity where the halves' lifts have nothing in common.
@@ -63,7 +77,7 @@ def synergy_share(
     for mine in (codes[::2], codes[1::2]):
         half = np.isin(np.arange(dataset.n_shoppers), mine)
         lifts = [
-            category_synergy(dataset, frequency, weeks, LIFT_PSEUDO_COUNT, shoppers=mask)
+            category_synergy(dataset, frequency, weeks, config.lift_pairs, shoppers=mask)
             for mask in (shoppers & ~half, half)
         ]
         part, amount = _response_to(dataset, frequency, lifts, effect, weeks, half)

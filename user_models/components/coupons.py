@@ -19,12 +19,22 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Campaigns, Dataset, lines_of, visit_rows
-from bundlegym.user_models.components.preferences import decay
+from bundlegym.user_models.components.preferences import PreferencesConfig, decay
+from bundlegym.user_models.config import Config, Positive
 from bundlegym.user_models.numeric.two_way import demean, rake
 from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 
 _STEPS, _MARGINS = 12, 12  # of Newton's method; of alternating fits to the margins within each
 _SMALL = 1e-9
+
+
+@dataclass(frozen=True)
+class CouponsConfig(Config):
+    """Hyper-parameters of what a coupon is taken to do."""
+
+    spread: Positive = 0.25
+    """Standard deviation of the prior of a coupon's effect, a log rate, about 0: a mailer's effect on the
+    same item is about 0.2 to 0.3 (`numeric.shrink`)."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +103,18 @@ def coupons_of(dataset: Dataset, estimate: Tensor, effect: float) -> Coupons:
     return Coupons(estimate, *map(as_tensor, (member.astype(bool), week, utility)))
 
 
-def usual_effect(coupons: Coupons, shortlist: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
+def usual_effect(
+    coupons: Coupons,
+    shortlist: np.ndarray,
+    weeks: tuple[int, int],
+    preferences: PreferencesConfig = PreferencesConfig(),
+) -> np.ndarray:
     """(S, L) float32 what coupons added on average over `weeks` to the `shortlist` (S, L), which preferences
     counted in them hold already."""
     member, week, utility = (
         table.numpy() for table in (coupons.campaign_member, coupons.campaign_week, coupons.coupon_utility)
     )
-    usual = decay(weeks) @ week[slice(*weeks)]
+    usual = decay(weeks, preferences) @ week[slice(*weeks)]
     total = np.zeros(shortlist.shape, dtype=np.float32)
     for r in np.flatnonzero(usual):
         total += member[:, r, None] * usual[r] * utility[r][shortlist]

@@ -18,8 +18,14 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset, visit_rows
-from bundlegym.user_models.components.basket_size import LAST_EDGES, trip_classes, usual_log_size
+from bundlegym.user_models.components.basket_size import (
+    LAST_EDGES,
+    BasketSizeConfig,
+    trip_classes,
+    usual_log_size,
+)
 from bundlegym.user_models.components.windows import part_end
+from bundlegym.user_models.config import Config, Part, Positive
 from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws, normal
@@ -35,10 +41,29 @@ _RATE_KNOTS = (0.05, 0.1, 0.2, 0.3, 0.4)
 _DAYS, _RATIOS, _CLASSES = len(DAY_EDGES) + 1, len(RATIO_EDGES) + 1, len(LAST_EDGES) + 1
 #: How many coefficients each part of the hazard has, but for the last one, of weekdays.
 _PARTS = (_DAYS, len(_SIZE_EDGES) * _CLASSES, _RATIOS, _RATIOS, len(_RATE_KNOTS) + 1)
-_PATTERN_PART = 0.67  # of the weeks, in which rates are measured before coefficients are fitted on the rest
-_HALF_LIFE = 13.0  # weeks, of a past day's weight in a shopper's own rate
-_PRIOR_DAYS, _PRIOR_VISITS = 14.0, 15.0  # weight of the average shopper: in days of rate, in visits
-_PRIOR_INTERVALS = 8.0  # weight of the average shopper in how irregular one's own are
+
+
+@dataclass(frozen=True)
+class IncidenceConfig(Config):
+    """Hyper-parameters of `fit_incidence`."""
+
+    pattern_part: Part = 0.67
+    """Part of the weeks in which rates are measured before coefficients are fitted on the rest."""
+
+    half_life: Positive = 13.0
+    """Weeks after which a day counts half in a shopper's own rate."""
+
+    prior_days: Positive = 14.0
+    """Days: weight of the average shopper in one's own rate."""
+
+    prior_visits: Positive = 15.0
+    """Visits: weight of the average shopper in one's own weekdays and second visits on a day."""
+
+    prior_intervals: Positive = 8.0
+    """Intervals: weight of the average shopper in how irregular one's own are."""
+
+    ridge: Positive = 1.0
+    """Precision of the normal prior, about 0, of each coefficient of the hazard: a weak one."""
 
 
 @dataclass(frozen=True)
@@ -78,17 +103,25 @@ class Incidence(Parameters):
     )
 
 
-def fit_incidence(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> Incidence:
+def fit_incidence(
+    dataset: Dataset,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    *,
+    config: IncidenceConfig = IncidenceConfig(),
+    basket_size: BasketSizeConfig = BasketSizeConfig(),
+) -> Incidence:
     """Rates and weekdays are measured before the days on which the coefficients are fitted, and again on all
-    `weeks`; coefficients come from `shoppers` (mask)."""
-    cut = part_end(weeks, _PATTERN_PART)
+    `weeks`; coefficients come from `shoppers` (mask).
+    `basket_size` says what a shopper's usual trip is."""
+    cut = part_end(weeks, config.pattern_part)
     came = _visit_days(dataset)
-    early = _own_pattern(came, (weeks[0], cut), shoppers)
+    early = _own_pattern(came, (weeks[0], cut), shoppers, config)
     trip = np.zeros(came.shape, dtype=np.int8)
-    usual = usual_log_size(dataset, (weeks[0], cut), shoppers)
+    usual = usual_log_size(dataset, (weeks[0], cut), shoppers, basket_size)
     trip[dataset.visits["shopper"], dataset.visits["day"]] = trip_classes(dataset, usual)
     x, y, shopper = _days_at_risk(came, trip, early, (cut, weeks[1]), shoppers)
-    beta = _logistic(x, y)
+    beta = _logistic(x, y, config.ridge)
     day, size, ratio, irregular, own, weekday = np.split(beta, np.cumsum(_PARTS))
     by_size = np.append(size, np.zeros(_CLASSES)).reshape(-1, _CLASSES)
     size_of_day = by_size[np.digitize((1, *DAY_EDGES), _SIZE_EDGES)]
@@ -96,12 +129,12 @@ def fit_incidence(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray
     residual = np.bincount(shopper, weights=y - p, minlength=len(shoppers))
     spread = np.bincount(shopper, weights=p * (1 - p), minlength=len(shoppers))
     excess = (residual**2 - spread).sum() / max((spread**2).sum(), 1e-9)
-    pattern = _own_pattern(came, weeks, shoppers)
+    pattern = _own_pattern(came, weeks, shoppers, config)
     return Incidence(
         visit_rate=as_tensor(pattern.visit_rate),
         weekday=as_tensor(pattern.weekday),
         irregularity=as_tensor(pattern.irregularity),
-        same_day_prob=as_tensor(_same_day_prob(dataset, weeks, shoppers)),
+        same_day_prob=as_tensor(_same_day_prob(dataset, weeks, shoppers, config.prior_visits)),
         hazard_day=as_tensor((day + size_of_day.T).astype(np.float32)),
         hazard_ratio=as_tensor(ratio.astype(np.float32)),
         hazard_irregular=as_tensor(irregular.astype(np.float32)),
@@ -186,28 +219,31 @@ class _Pattern:
     irregularity: np.ndarray
 
 
-def _own_pattern(came: np.ndarray, weeks: tuple[int, int], shoppers: np.ndarray) -> _Pattern:
+def _own_pattern(
+    came: np.ndarray, weeks: tuple[int, int], shoppers: np.ndarray, config: IncidenceConfig
+) -> _Pattern:
     first, end = weeks[0] * 7, weeks[1] * 7
     span = came[:, first:end]
     joined = np.where(span.any(1), span.argmax(1), end - first)  # nothing is known of the days before
     day = np.arange(end - first)
-    weight = 0.5 ** ((end - first - day) / (7 * _HALF_LIFE))
+    weight = 0.5 ** ((end - first - day) / (7 * config.half_life))
     exposed = np.where(day > joined[:, None], weight, 0.0)
     visits, days = (span * exposed).sum(1), exposed.sum(1)
     # Where nobody comes again, half a visit: a rate has a logarithm.
     mean = max(visits[shoppers].sum(), 0.5) / max(days[shoppers].sum(), 1.0)
-    rate = (visits + _PRIOR_DAYS * mean) / (days + _PRIOR_DAYS)
+    rate = (visits + config.prior_days * mean) / (days + config.prior_days)
     by_weekday = span.reshape(len(span), -1, 7).sum(1)
     shares = by_weekday[shoppers].sum(0) / max(by_weekday[shoppers].sum(), 1)
-    own = (by_weekday + _PRIOR_VISITS * shares) / (by_weekday.sum(1, keepdims=True) + _PRIOR_VISITS)
+    prior = config.prior_visits
+    own = (by_weekday + prior * shares) / (by_weekday.sum(1, keepdims=True) + prior)
     return _Pattern(
         visit_rate=rate.astype(np.float32),
         weekday=np.log(7 * own + 1e-3).astype(np.float32),
-        irregularity=_irregularity(span, shoppers),
+        irregularity=_irregularity(span, shoppers, config.prior_intervals),
     )
 
 
-def _irregularity(came: np.ndarray, shoppers: np.ndarray) -> np.ndarray:
+def _irregularity(came: np.ndarray, shoppers: np.ndarray, prior: float) -> np.ndarray:
     """(S,) float32 log of the mean squared distance of a shopper's intervals, over their mean, from 1; shrunk
     to that of all, over which it is."""
     shopper, day = np.nonzero(came)
@@ -216,7 +252,7 @@ def _irregularity(came: np.ndarray, shoppers: np.ndarray) -> np.ndarray:
     n, total = (np.bincount(shopper, w, minlength=len(came)) for w in (None, interval))
     away = np.bincount(shopper, (interval * n[shopper] / total[shopper] - 1) ** 2, minlength=len(came))
     mean = away[shoppers].sum() / max(n[shoppers].sum(), 1)
-    variance = (away + _PRIOR_INTERVALS * mean) / (n + _PRIOR_INTERVALS)
+    variance = (away + prior * mean) / (n + prior)
     return np.log(variance / mean if mean > 0 else np.ones(len(came))).astype(np.float32)
 
 
@@ -254,7 +290,7 @@ def _bent(rate: np.ndarray) -> np.ndarray:
     return np.hstack([log_rate, (log_rate - np.log(_RATE_KNOTS)).clip(min=0)])
 
 
-def _logistic(x: np.ndarray, y: np.ndarray, ridge: float = 1.0) -> np.ndarray:
+def _logistic(x: np.ndarray, y: np.ndarray, ridge: float) -> np.ndarray:
     """(F,) coefficients of a logistic regression with a weak normal prior, by Newton's method."""
     beta = np.zeros(x.shape[1])
     for _ in range(30):
@@ -268,13 +304,15 @@ def _logistic(x: np.ndarray, y: np.ndarray, ridge: float = 1.0) -> np.ndarray:
     return beta
 
 
-def _same_day_prob(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> np.ndarray:
+def _same_day_prob(
+    dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, prior: float
+) -> np.ndarray:
     visits = dataset.visits.iloc[visit_rows(dataset, weeks)]
     follows = (visits["shopper"].diff() == 0) & (visits["day"].diff() == 0)
     by_shopper = pd.DataFrame({"again": follows, "shopper": visits["shopper"]}).groupby("shopper")["again"]
     totals = by_shopper.agg(["sum", "size"]).reindex(range(dataset.n_shoppers), fill_value=0)
     mean = totals["sum"][shoppers].sum() / max(totals["size"][shoppers].sum(), 1)
-    share = (totals["sum"] + _PRIOR_VISITS * mean) / (totals["size"] + _PRIOR_VISITS)
+    share = (totals["sum"] + prior * mean) / (totals["size"] + prior)
     return share.to_numpy(np.float32)
 
 

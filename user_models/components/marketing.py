@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.user_models.components.preferences import Preferences, decay
+from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig, decay
+from bundlegym.user_models.config import Config, Share
 
 #: Edges of (days since last bought) / (the shopper's own interval). Bin 0 is "never bought", 1 "today".
 GAP_EDGES = (1e-6, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
@@ -17,6 +18,15 @@ GAP_EDGES = (1e-6, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
 FAMILIAR_EDGES = (0.0, 1.0, 2.0, 4.0, 8.0)
 #: Classes of familiarity of what is off the shortlist: never bought, and bought all the same.
 NEW, ONCE = 0, 1
+
+
+@dataclass(frozen=True)
+class MarketingConfig(Config):
+    """Hyper-parameters of `Marketing`."""
+
+    steady_share: Share = 0.9
+    """Share of the weeks with a sale from which on an item is sold steadily: of other items the log shows
+    the price only when they sell."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +42,20 @@ class Marketing:
     competitor_discount: np.ndarray
 
     @staticmethod
-    def of(dataset: Dataset, weeks: tuple[int, int]) -> Marketing:
+    def of(
+        dataset: Dataset,
+        weeks: tuple[int, int],
+        *,
+        config: MarketingConfig = MarketingConfig(),
+        preferences: PreferencesConfig = PreferencesConfig(),
+    ) -> Marketing:
+        """By `weeks`, which count as much as in preferences."""
         log_discount = np.log(dataset.list_price / dataset.shelf_price)
         competitor_discount = mean_of_others(
-            log_discount, dataset.subcategory_code, steadily_sold(dataset, weeks)
+            log_discount, dataset.subcategory_code, steadily_sold(dataset, weeks, config)
         )
         tables = (log_discount, dataset.display, dataset.mailer, competitor_discount)
-        weight = decay(weeks)
+        weight = decay(weeks, preferences)
         return Marketing(*((t - (t[:, slice(*weeks)] @ weight)[:, None]).T.copy() for t in tables))
 
 
@@ -77,11 +94,13 @@ def experience_of(preferences: Preferences, shoppers: np.ndarray) -> np.ndarray:
     return np.asarray(log_lines - log_lines[shoppers].mean())
 
 
-def steadily_sold(dataset: Dataset, weeks: tuple[int, int]) -> np.ndarray:
-    """(n_items,) bool: sold in nine of ten `weeks` or more. Of other items the log shows the price only in
-    weeks with a sale; promotions that sold nothing are missing, and their price response looks too strong.
-    """
+def steadily_sold(
+    dataset: Dataset, weeks: tuple[int, int], config: MarketingConfig = MarketingConfig()
+) -> np.ndarray:
+    """(n_items,) bool: sold in a share `steady_share` of `weeks` or more. Of other items the log shows the
+    price only in weeks with a sale; promotions that sold nothing are missing, and their price response looks
+    too strong."""
     lines, place = lines_of(dataset, rows := visit_rows(dataset, weeks))
     sold = np.zeros((dataset.n_items, weeks[1]), dtype=bool)
     sold[dataset.purchases["item"].to_numpy()[lines], dataset.visits["week"].to_numpy()[rows][place]] = True
-    return sold[:, weeks[0] :].mean(1) >= 0.9
+    return sold[:, weeks[0] :].mean(1) >= config.steady_share

@@ -28,17 +28,80 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.user_models.components.attribute_tastes import attributes, fit_attribute_tastes, log_total
+from bundlegym.user_models.components.attribute_tastes import (
+    AttributeTastesConfig,
+    attributes,
+    fit_attribute_tastes,
+    log_total,
+)
+from bundlegym.user_models.config import Config, Count, Part, Positive, Share
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
 
-# Chosen on The Complete Journey, by likelihood of the shares alone: weights of departments and categories, b
-# and d in the last training weeks, all others in the validation weeks.
-_HALF_LIFE, _RECENT = 39.0, 8.0  # weeks after which a line counts half: for shoppers, for the shop's shares
-_LEVELS = {"department": 300.0, "category": 1500.0, "subcategory": 250.0}  # a, in lines
-_ITEM_WEIGHT, _DISCOUNT = 1.0, 0.4  # b and d, in lines
-_FACTORS, _FACTOR_SHARE = 15, 0.85
-_FLOOR = 0.5  # lines, so that no item is impossible
-_TREND_LINES = 30.0  # m; so shrunk, likelihood in the last training weeks takes a trend as it is
+
+@dataclass(frozen=True)
+class PreferencesConfig(Config):
+    """Hyper-parameters of `Preferences`.
+
+    Chosen on The Complete Journey, by likelihood of the shares alone: weights of departments and categories,
+    b and d in the last training weeks, half-lives, factors and the weight of subcategories in the validation
+    weeks.
+    """
+
+    half_life: Positive = 39.0
+    """Weeks after which a shopper's line counts half; chosen on The Complete Journey by validation
+    likelihood."""
+
+    recent_half_life: Positive = 8.0
+    """Weeks after which a line counts half in the shop's shares of items; chosen on The Complete Journey by
+    validation likelihood."""
+
+    department_weight: Positive = 300.0
+    """Lines, a of departments: weight of the shares that were there before the shopper's own lines by
+    department; chosen on The Complete Journey by likelihood in the last training weeks."""
+
+    category_weight: Positive = 1500.0
+    """Lines, a of categories, as of departments; chosen on The Complete Journey by likelihood in the last
+    training weeks."""
+
+    subcategory_weight: Positive = 250.0
+    """Lines, a of subcategories, as of departments; chosen on The Complete Journey by validation
+    likelihood."""
+
+    item_weight: Positive = 1.0
+    """Lines, b: weight of the shop's shares within a subcategory; chosen on The Complete Journey by
+    likelihood in the last training weeks."""
+
+    discount: Part = 0.4
+    """Lines, d: what an item's lines lose to items that were never bought (Pitman-Yor); chosen on The
+    Complete Journey by likelihood in the last training weeks."""
+
+    factors: Count = 15
+    """Factors of the low-rank model of subcategories, at most a quarter of shoppers and of subcategories;
+    chosen on The Complete Journey by validation likelihood."""
+
+    factor_steps: Count = 80
+    """Steps of the factorisation at most; further ones hardly change the shares."""
+
+    factor_share: Share = 0.85
+    """Share of the low-rank model in what it mixes with the shop's shares; chosen on The Complete Journey by
+    validation likelihood."""
+
+    floor: Positive = 0.5
+    """Lines added to those of each item in the shop's shares, so that no item is impossible."""
+
+    trend_lines: Positive = 30.0
+    """Lines, m: weight of no trend in an item's; so shrunk, likelihood in the last training weeks of The
+    Complete Journey takes a trend as it is."""
+
+    attribute_tastes: AttributeTastesConfig = AttributeTastesConfig()
+    """Hyper-parameters of attribute tastes."""
+
+    def weight_of(self, level: str) -> float:
+        """a of departments, categories or subcategories."""
+        return float(getattr(self, f"{level}_weight"))
+
+
+_LEVELS = ("department", "category", "subcategory")  # from the coarsest
 
 
 @dataclass(frozen=True)
@@ -55,6 +118,7 @@ class Preferences:
     attribute, attribute_taste: (I, K), (S, K) float32, by which p(i | g, s) departs from p(i | g).
     trend: (I,) float32, log of what the item's share is multiplied by.
     log_share: (S, I) float32, log p(i | s). Trends leave each one's sum near 1, and that over all shoppers.
+    half_life: weeks after which a line of `count` counts half.
     """
 
     count: np.ndarray
@@ -67,36 +131,47 @@ class Preferences:
     attribute_taste: np.ndarray
     trend: np.ndarray
     log_share: np.ndarray
+    half_life: float
 
     @staticmethod
     def fit(
-        dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, without: Collection[str] = ()
+        dataset: Dataset,
+        weeks: tuple[int, int],
+        shoppers: np.ndarray,
+        without: Collection[str] = (),
+        *,
+        config: PreferencesConfig = PreferencesConfig(),
     ) -> Preferences:
         """Count in `weeks`; averages and factors come from `shoppers` (mask), counts are each shopper's own.
         Of shopper_factors, attribute_tastes and trend those `without` are left out."""
         group = dataset.subcategory_code
-        count = _decayed_lines(dataset, weeks, _HALF_LIFE)
-        recent = _decayed_lines(dataset, weeks, _RECENT)[shoppers]
+        count = _decayed_lines(dataset, weeks, config.half_life)
+        recent = _decayed_lines(dataset, weeks, config.recent_half_life)[shoppers]
         sold = recent.sum(0, dtype=np.float64)
-        popularity = (sold + _FLOOR) / (sold + _FLOOR).sum()
+        popularity = (sold + config.floor) / (sold + config.floor).sum()
         one_hot = one_hot_csr(group)
         group_count, group_share = count @ one_hot, (popularity @ one_hot).astype(np.float32)
-        within, attribute = popularity / group_share[group], attributes(dataset, weeks, group, popularity)
+        within, tastes = popularity / group_share[group], config.attribute_tastes
+        attribute = attributes(dataset, weeks, group, popularity, tastes)
         if "shopper_factors" in without:
             share = np.broadcast_to(group_share, group_count.shape)
         else:
-            share = _FACTOR_SHARE * _low_rank(group_count, shoppers) + (1 - _FACTOR_SHARE) * group_share
-        for level, weight in _LEVELS.items():
-            share = _nearer(share, group_count, level_of_groups(dataset, group, level), weight)
-        new_lines = np.minimum(count, _DISCOUNT) @ one_hot + _ITEM_WEIGHT
-        log_unbought = np.log(share * new_lines / (group_count + _ITEM_WEIGHT)).astype(np.float32)
+            low_rank = _low_rank(group_count, shoppers, config)
+            share = config.factor_share * low_rank + (1 - config.factor_share) * group_share
+        for level in _LEVELS:
+            of_group = level_of_groups(dataset, group, level)
+            share = _nearer(share, group_count, of_group, config.weight_of(level))
+        new_lines = np.minimum(count, config.discount) @ one_hot + config.item_weight
+        log_unbought = np.log(share * new_lines / (group_count + config.item_weight)).astype(np.float32)
         log_within, new_lines = np.log(within).astype(np.float32), new_lines.astype(np.float32)
         attribute_taste = np.zeros((len(count), attribute.shape[1]), dtype=np.float32)
         if "attribute_tastes" not in without:
-            attribute_taste = fit_attribute_tastes(attribute, count > 0, group, within, shoppers)
-        log_share = _log_share(count, group, log_unbought, new_lines, log_within, attribute, attribute_taste)
+            attribute_taste = fit_attribute_tastes(attribute, count > 0, group, within, shoppers, tastes)
+        log_share = _log_share(
+            count, group, log_unbought, new_lines, log_within, attribute, attribute_taste, config.discount
+        )
         expected = recent.sum(1) @ np.exp(log_share[shoppers])
-        trend = np.log((sold + _TREND_LINES) / (expected + _TREND_LINES)).astype(np.float32)
+        trend = np.log((sold + config.trend_lines) / (expected + config.trend_lines)).astype(np.float32)
         trend *= "trend" not in without
         log_share += trend
         log_popularity = np.log(popularity * len(popularity)).astype(np.float32)
@@ -111,13 +186,14 @@ class Preferences:
             attribute_taste,
             trend,
             log_share,
+            config.half_life,
         )
 
     def interval(self, shortlist: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
         """(S, L) float32 days between a shopper's purchases of the items of `shortlist` (S, L), at least
         1."""
         age = np.arange(weeks[1] - weeks[0])
-        span = max(7.0 * (0.5 ** (age / _HALF_LIFE)).sum(), 28.0)
+        span = max(7.0 * (0.5 ** (age / self.half_life)).sum(), 28.0)
         return np.maximum(span / (np.take_along_axis(self.count, shortlist, 1) + 1.0), 1.0).astype(np.float32)
 
     def shortlist(self, size: int) -> np.ndarray:
@@ -126,9 +202,9 @@ class Preferences:
         return np.sort(np.argpartition(-self.log_share, size - 1, axis=1)[:, :size], axis=1).astype(np.int64)
 
 
-def decay(weeks: tuple[int, int]) -> np.ndarray:
+def decay(weeks: tuple[int, int], config: PreferencesConfig = PreferencesConfig()) -> np.ndarray:
     """(n_weeks,) float32 weight of each of `weeks` in preferences; they sum to 1."""
-    weight = 0.5 ** (np.arange(weeks[1] - weeks[0])[::-1] / _HALF_LIFE)
+    weight = 0.5 ** (np.arange(weeks[1] - weeks[0])[::-1] / config.half_life)
     return (weight / weight.sum()).astype(np.float32)
 
 
@@ -153,15 +229,16 @@ def _log_share(
     log_within: np.ndarray,
     attribute: np.ndarray,
     attribute_taste: np.ndarray,
+    discount: float,
 ) -> np.ndarray:
     """(S, I) float32, log p(i | s) but for trends; see `Preferences`."""
     within = attribute_taste @ attribute.T + log_within
     within -= log_total(attribute_taste, attribute, group, log_within)[:, group]
     log_share = log_unbought[:, group] + within
     # What having bought the item adds: few have bought any one.
-    row, item = np.nonzero(count > _DISCOUNT)
+    row, item = np.nonzero(count > discount)
     like = new_lines[row, group[item]] * np.exp(within[row, item])
-    log_share[row, item] += np.log1p((count[row, item] - _DISCOUNT) / like)
+    log_share[row, item] += np.log1p((count[row, item] - discount) / like)
     return log_share
 
 
@@ -181,15 +258,16 @@ def _nearer(share: np.ndarray, count: np.ndarray, level: np.ndarray, weight: flo
     return share * (after / before)[:, level]
 
 
-def _low_rank(count: np.ndarray, shoppers: np.ndarray) -> np.ndarray:
+def _low_rank(count: np.ndarray, shoppers: np.ndarray, config: PreferencesConfig) -> np.ndarray:
     """(S, G) shares by a few factors learned from the rows in the mask `shoppers`."""
     from sklearn.decomposition import NMF  # takes long to import, and only a fit needs it
     from sklearn.exceptions import ConvergenceWarning
 
-    rank = min(_FACTORS, *(n // 4 for n in count[shoppers].shape))
+    rank = min(config.factors, *(n // 4 for n in count[shoppers].shape))
     model = NMF(
-        max(rank, 1), init="nndsvda", solver="mu", beta_loss="kullback-leibler", max_iter=80, random_state=0
-    )
+        max(rank, 1), init="nndsvda", solver="mu", beta_loss="kullback-leibler",
+        max_iter=config.factor_steps, random_state=0,
+    )  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # further steps hardly change the shares
         model.fit(count[shoppers])

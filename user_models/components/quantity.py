@@ -18,15 +18,38 @@ from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.user_models.components.windows import part_end
+from bundlegym.user_models.config import Config, Count, Part, Positive
 from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws
 
-_ITEM_LINES, _SHOPPER_LINES = 20.0, 40.0  # weight of the averages
-_MEAN_PART = 0.8  # of the weeks, by which means are set before the spread about them is seen
-_CLASSES = 16
 _MOST = 24  # units of a line; what is more counts as so many
-_CLASS_LINES = 20.0  # of all lines, added to each class's
+
+
+@dataclass(frozen=True)
+class QuantityConfig(Config):
+    """Hyper-parameters of `fit_quantity`."""
+
+    item_lines: Positive = 20.0
+    """Lines: weight of the category's mean units in an item's, and of the shop's in a category's."""
+
+    shopper_lines: Positive = 40.0
+    """Lines: weight of the average shopper in one's own factor on units."""
+
+    mean_part: Part = 0.8
+    """Part of the weeks by which means are set before the spread about them is seen in the rest."""
+
+    classes: Count = 16
+    """Classes of lines of alike means, in each of which units are spread as in the log."""
+
+    class_lines: Positive = 20.0
+    """Lines of all classes, added to each one's."""
+
+    slope_precision: Positive = 1.0
+    """Information that is added to what the log tells of the slope in price, so that steps stay small."""
+
+    steps: Count = 10
+    """Steps between the shoppers' factors, the items' means and the slope."""
 
 
 @dataclass(frozen=True)
@@ -72,16 +95,22 @@ class Quantity(Parameters):
 
 
 def fit_quantity(
-    dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, log_discount: np.ndarray
+    dataset: Dataset,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    log_discount: np.ndarray,
+    *,
+    config: QuantityConfig = QuantityConfig(),
 ) -> Quantity:
     """From the lines of `weeks`; averages come from `shoppers` (mask). `log_discount` (n_weeks, I) is
     log(usual price / price)."""
-    cut = part_end(weeks, _MEAN_PART)
-    early = _fit_means(dataset, _Lines.of(dataset, (weeks[0], cut), shoppers), log_discount)
+    cut = part_end(weeks, config.mean_part)
+    early = _fit_means(dataset, _Lines.of(dataset, (weeks[0], cut), shoppers), log_discount, config)
     late = _Lines.of(dataset, (cut, weeks[1]), shoppers)
-    edges, cdf = _spread(_expected(early, late, log_discount)[late.known], late.extra[late.known])
+    expected = _expected(early, late, log_discount)
+    edges, cdf = _spread(expected[late.known], late.extra[late.known], config)
     lines = _Lines.of(dataset, weeks, shoppers)
-    means, known = _fit_means(dataset, lines, log_discount), lines.known
+    means, known = _fit_means(dataset, lines, log_discount, config), lines.known
     several = 1 - cdf[np.digitize(_expected(means, lines, log_discount)[known], edges), 0]
     group = lines.visit * (dataset.subcategory_code.max() + 1) + dataset.subcategory_code[lines.item]
     alike = _likeness(lines.extra[known] > 0, several, group[known])
@@ -98,31 +127,31 @@ class _Means:
     slope: float
 
 
-def _fit_means(dataset: Dataset, lines: _Lines, log_discount: np.ndarray) -> _Means:
+def _fit_means(dataset: Dataset, lines: _Lines, log_discount: np.ndarray, config: QuantityConfig) -> _Means:
     shopper, item, extra, known = lines.shopper, lines.item, lines.extra, lines.known
-    category = pd.factorize(dataset.items["category"])[0]
+    category, weight = pd.factorize(dataset.items["category"])[0], config.item_lines
 
     def shrunk(code: np.ndarray, of: np.ndarray, prior: np.ndarray | float) -> np.ndarray:
         count = np.bincount(code[known], minlength=len(of))
         total = np.bincount(code[known], weights=extra[known], minlength=len(of))
-        return (total + _ITEM_LINES * prior) / (count + _ITEM_LINES)
+        return (total + weight * prior) / (count + weight)
 
     by_category = shrunk(category[item], np.arange(category.max() + 1), extra[known].mean())
     mean = shrunk(item, category, by_category[category]) + 1e-4
     x = log_discount[lines.week, item]
     slope = 0.0
     factor = np.ones(dataset.n_shoppers)
-    for _ in range(10):  # alternate between the shoppers' factors, the items' means and the slope
+    for _ in range(config.steps):  # alternate between the shoppers' factors, the items' means and the slope
         expected = mean[item] * np.exp(slope * x)
         totals = [np.bincount(shopper, weights=w, minlength=len(factor)) for w in (extra, expected)]
-        pseudo = _SHOPPER_LINES * extra[known].mean()
+        pseudo = config.shopper_lines * extra[known].mean()
         factor = (totals[0] + pseudo) / (totals[1] + pseudo)
         expected = expected * factor[shopper]
         residual = (extra - expected)[known] / (1 + expected[known])
-        curvature = (expected[known] / (1 + expected[known]) * x[known] ** 2).sum() + 1.0
+        curvature = (expected[known] / (1 + expected[known]) * x[known] ** 2).sum() + config.slope_precision
         slope += float((residual * x[known]).sum() / curvature)
         ratio = [np.bincount(item[known], weights=w[known], minlength=len(mean)) for w in (extra, expected)]
-        mean *= (ratio[0] + _ITEM_LINES * mean) / (ratio[1] + _ITEM_LINES * mean)
+        mean *= (ratio[0] + weight * mean) / (ratio[1] + weight * mean)
     return _Means(mean, factor, np.float64(max(slope, 0.0)))  # in double precision wherever it is used
 
 
@@ -132,16 +161,16 @@ def _expected(means: _Means, lines: _Lines, log_discount: np.ndarray) -> np.ndar
     return np.asarray(level * np.exp(means.slope * log_discount[lines.week, lines.item]))
 
 
-def _spread(expected: np.ndarray, extra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _spread(expected: np.ndarray, extra: np.ndarray, config: QuantityConfig) -> tuple[np.ndarray, np.ndarray]:
     """(B - 1,) edges between classes of an equal sum of expected units beyond the first, (B, `_MOST`) chances
     of at most so many units in each."""
     order = np.argsort(expected, kind="stable")
     share = np.cumsum(expected[order]) / max(expected.sum(), 1e-9)
-    place = np.searchsorted(share, np.arange(1, _CLASSES) / _CLASSES)
+    place = np.searchsorted(share, np.arange(1, config.classes) / config.classes)
     edges = expected[order][place.clip(max=len(order) - 1)]
-    count = np.zeros((_CLASSES, _MOST))
+    count = np.zeros((config.classes, _MOST))
     np.add.at(count, (np.digitize(expected, edges), extra.astype(np.int64)), 1.0)
-    count += _CLASS_LINES * count.sum(0) / count.sum()
+    count += config.class_lines * count.sum(0) / count.sum()
     return edges, (count / count.sum(1, keepdims=True)).cumsum(1)
 
 

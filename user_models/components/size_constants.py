@@ -14,6 +14,7 @@ how much: each shopper's trips (`log_size_rate`) are made smaller by as much as 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,14 +24,32 @@ from torch import Tensor
 
 from bundlegym.data import Dataset
 from bundlegym.errors import UserError
-from bundlegym.user_models.components.basket_size import SIZE_EDGES, on_grid, size_factors
+from bundlegym.user_models.components.basket_size import (
+    SIZE_EDGES,
+    BasketSizeConfig,
+    on_grid,
+    size_factors,
+)
 from bundlegym.user_models.components.preferences import level_of_groups
 from bundlegym.user_models.components.simulated_moments import M, match
 from bundlegym.user_models.components.windows import last_fifth
+from bundlegym.user_models.config import Config, Count, Positive
 from bundlegym.user_models.panel import logged_panel
 
-_LINES = 20.0  # of all weeks: weight of no constant in a category's, and of that in its subcategories'
 _ROWS = 512  # shoppers whose shares of all items are in memory at once
+
+
+@dataclass(frozen=True)
+class SizeConstantsConfig(Config):
+    """Hyper-parameters of `match_sizes`."""
+
+    lines: Positive = 20.0
+    """Lines of all weeks: weight of no constant in a category's, and of that in its subcategories'."""
+
+    simulations: tuple[Count, ...] = (2, 2, 4, 12)
+    """How many simulations each step of simulated moments rests on. More steps follow the luck of the log;
+    all that is found rests on the last one, and a single simulation's visits and lines are out by a
+    hundredth each, for who is busy in it is so all along."""
 
 
 def match_sizes(
@@ -42,12 +61,15 @@ def match_sizes(
     *,
     by_category: bool = False,
     constants: bool = True,
+    config: SizeConstantsConfig = SizeConstantsConfig(),
+    basket_size: BasketSizeConfig = BasketSizeConfig(),
 ) -> M:
     """The model with `log_gap_factor`, `hazard_level`, `size_constants` and `log_size_rate`, or of a model
     without size constants `category_level`, with which a simulation of `shoppers` (mask) has as large a mean
     basket after each time since the last visit and, soon after it, by how large that was, as many visits, and
     as large a share of each subcategory, or category, in baskets of each size as the log. With `by_category`
-    subcategories of one category have one constant; without `constants` all are 0.
+    subcategories of one category have one constant; without `constants` all are 0. `basket_size` says what a
+    factor on lines is shrunk by.
 
     Raises:
         UserError: these weeks hold no purchases.
@@ -60,17 +82,12 @@ def match_sizes(
             "the last fifth of those of the fit; a longer or denser log is needed"
         )
     every = logged_panel(dataset, weeks, known)
-    return match(
-        model, _Sizes(model, dataset, every, late, 7 * span[0], by_category, constants), span, known, seed
-    )
+    moment = _Sizes(model, dataset, every, late, 7 * span[0], by_category, constants, config, basket_size)
+    return match(model, moment, span, known, seed)
 
 
 class _Sizes:
     """The moment of `match_sizes`."""
-
-    #: More steps follow the luck of the log; all that is found rests on the last one, and a single
-    #: simulation's visits and lines are out by a hundredth each, for who is busy in it is so all along.
-    simulations = (2, 2, 4, 12)
 
     def __init__(
         self,
@@ -81,8 +98,11 @@ class _Sizes:
         day: int,
         by_category: bool,
         constants: bool,
+        config: SizeConstantsConfig,
+        basket_size: BasketSizeConfig,
     ) -> None:
         params = model.params
+        self.config, self.basket_size, self.simulations = config, basket_size, config.simulations
         self.by_subcategory = hasattr(params, "size_constants")
         catalogue = params.catalogue
         self.code = (catalogue.subcategory if self.by_subcategory else catalogue.category).numpy()
@@ -90,9 +110,10 @@ class _Sizes:
         if self.by_subcategory:
             category = level_of_groups(dataset, self.code, "category")
             self.nested = [category] if by_category else [category, *self.nested]
-        self.lines = _lines_in_all(*(_lines_by_size(panel, self.code) for panel in (every, late)))
+        in_all, in_late = (_lines_by_size(panel, self.code) for panel in (every, late))
+        self.lines = _lines_in_all(in_all, in_late, config.lines)
         self.usual = params.basket_size.usual_log_size.numpy()
-        self.real = _visits(late, self.usual)
+        self.real = _visits(late, self.usual, basket_size)
         self.first, self.log_size_rate = self._constants(params), params.basket_size.log_size_rate
         self.constants, self.free = np.zeros_like(self.lines), constants
         self.share = _shares(model, params, day) if self.by_subcategory else None
@@ -111,7 +132,8 @@ class _Sizes:
         held = np.sum([_lines_by_size(panel, self.code) for panel in panels], 0)
         scale = lines.sum(1, keepdims=True) / held.sum(1, keepdims=True).clip(min=1)
         if self.free:
-            self.constants = _log_ratios(lines, held * scale / np.exp(self.constants), self.nested)
+            free = held * scale / np.exp(self.constants)
+            self.constants = _log_ratios(lines, free, self.nested, self.config.lines)
         change = torch.from_numpy(on_grid(self.constants)).float()
         name = "size_constants" if self.by_subcategory else "category_level"
         new = {name: self.first + change}
@@ -121,7 +143,7 @@ class _Sizes:
             "log_gap_factor": params.basket_size.log_gap_factor,
             "hazard_level": params.incidence.hazard_level,
         }
-        visits = [_visits(panel, self.usual) for panel in panels if not panel.empty]
+        visits = [_visits(panel, self.usual, self.basket_size) for panel in panels if not panel.empty]
         for figure, wanted in self.real.items():
             if not visits and figure != "hazard_level":
                 continue  # nobody came: more must come before the size of trips can be seen
@@ -130,7 +152,9 @@ class _Sizes:
         return params.changed(**new)
 
 
-def _visits(panel: pd.DataFrame, usual: np.ndarray) -> dict[str, np.ndarray]:
+def _visits(
+    panel: pd.DataFrame, usual: np.ndarray, config: BasketSizeConfig = BasketSizeConfig()
+) -> dict[str, np.ndarray]:
     """What these parameters are to bring about: lines by days since the last visit, and how large that was,
     over the shopper's own log mean ones, `usual` (S,), so that it does not show which shoppers come when;
     scaled to a mean of that of all visits, since a model's lie not quite as many days apart as the log's; and
@@ -140,7 +164,7 @@ def _visits(panel: pd.DataFrame, usual: np.ndarray) -> dict[str, np.ndarray]:
     )
     visits = visits.sort_values(["shopper", "day"], kind="stable")
     gap = visits.groupby("shopper")["day"].diff()
-    by_gap, by_class = size_factors(visits["n"].to_numpy(), usual[visits["shopper"]], gap)
+    by_gap, by_class = size_factors(visits["n"].to_numpy(), usual[visits["shopper"]], gap, config)
     return {
         "log_gap_factor": by_class * by_gap * (visits["n"].mean() / by_gap.mean()),
         "hazard_level": np.array([max(len(visits), 1.0)]),
@@ -155,22 +179,23 @@ def _lines_by_size(panel: pd.DataFrame, code: np.ndarray) -> np.ndarray:
     return lines
 
 
-def _lines_in_all(all_weeks: np.ndarray, late: np.ndarray) -> np.ndarray:
+def _lines_in_all(all_weeks: np.ndarray, late: np.ndarray, weight: float) -> np.ndarray:
     """Lines as they would be if all weeks were like the `late` ones: spread over sizes within a code as in
-    all, of each code and of each size as many as in these; all (6, n)."""
+    all, of each code and of each size as many as in these; all (6, n). The former is shrunk
+    to none by `weight` lines."""
     more = all_weeks.sum() / late.sum()
-    lines = all_weeks * (more * late.sum(0) + _LINES) / (all_weeks.sum(0) + _LINES)
+    lines = all_weeks * (more * late.sum(0) + weight) / (all_weeks.sum(0) + weight)
     return np.asarray(lines * (more * late.sum(1) / lines.sum(1).clip(min=1))[:, None])
 
 
-def _log_ratios(lines: np.ndarray, free: np.ndarray, nested: list[np.ndarray]) -> np.ndarray:
+def _log_ratios(lines: np.ndarray, free: np.ndarray, nested: list[np.ndarray], weight: float) -> np.ndarray:
     """(6, n) log ratio of `lines` to those without constants, `free`, by the last of `nested` codes (n,);
-    each shrunk to that by the code before, the first to 0."""
+    each shrunk by `weight` lines to that by the code before, the first to 0."""
     ratio = np.ones_like(lines)
     for code in nested:
         seen, expected, parents = (_sums(code, table) for table in (lines, free, ratio))
         parents /= np.bincount(code).clip(min=1)  # those of one code have one ratio so far
-        ratio = ((seen + _LINES * parents) / (expected + _LINES))[:, code]
+        ratio = ((seen + weight * parents) / (expected + weight))[:, code]
     return np.asarray(np.log(ratio))
 
 

@@ -29,31 +29,72 @@ from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.recommenders import PersonalFrequency
 from bundlegym.recommenders.copurchase import category_baskets
 from bundlegym.user_models.components.basket_size import GRID, SIZE_EDGES, on_grid
+from bundlegym.user_models.config import Config, Count, Positive, Share
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
 from bundlegym.user_models.numeric.row_stable import row_stable_matmul
 from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws, normal
 
-#: Share of lines from which a subcategory is a category of its own, unless it is nearly all of its category.
-_OWN_SHARE, _NEARLY_ALL = 0.005, 0.95
-#: One mission for so many categories, and at most so many.
-_CATEGORIES_A_MISSION, _MOST_MISSIONS = 5, 40
-_MOMENT_STEPS = 6
-_PSEUDO_PAIRS = 50.0  # weight of no variance
-_MOST_VARIANCE = 3.0  # variance; no log tells from pairs how far an effect goes beyond
-_LEAST_VARIANCE = 0.15  # of a category's log rate between visits, so that it can take part in a mission
+
+@dataclass(frozen=True)
+class MissionsConfig(Config):
+    """Hyper-parameters of `shares_by_category` and `fit_missions`."""
+
+    own_share: Share = 0.005
+    """Share of all lines from which a subcategory is a category of its own, unless it is nearly all of its
+    category."""
+
+    nearly_all: Share = 0.95
+    """Share of its category's lines from which a subcategory is nearly all of it."""
+
+    categories_a_mission: Count = 5
+    """Categories for each mission."""
+
+    most_missions: Count = 40
+    """Missions at most."""
+
+    least_variance: Positive = 0.15
+    """Variance of a category's log rate between visits at least, so that it can take part in a mission."""
+
+    pairs: Positive = 20.0
+    """Ordered pairs of lines: weight of no missions in how strong they are in baskets of each size."""
+
+    least_scale: Positive = 0.5
+    """Factor on missions at least, by size of the trip."""
+
+    most_scale: Positive = 2.5
+    """Factor on missions at most, by size of the trip."""
 
 
-def shares_by_category(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> PersonalFrequency:
+@dataclass(frozen=True)
+class DepartmentTripsConfig(Config):
+    """Hyper-parameters of `DepartmentMoment`."""
+
+    steps: Count = 6
+    """Steps of simulated moments."""
+
+    pairs: Positive = 50.0
+    """Ordered pairs of lines: weight of no variance."""
+
+    most_variance: Positive = 3.0
+    """Variance at most; no log tells from pairs how far an effect goes beyond."""
+
+
+def shares_by_category(
+    dataset: Dataset,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    config: MissionsConfig = MissionsConfig(),
+) -> PersonalFrequency:
     """Personal frequency with the categories that missions tell apart, by the lines of `shoppers` (mask)."""
     bought = lines_of(dataset, visit_rows(dataset, weeks, shoppers))[0]
     lines = np.bincount(dataset.purchases["item"].to_numpy()[bought], minlength=dataset.n_items)
     _, category = np.unique(dataset.items["category"].astype(str).to_numpy(), return_inverse=True)
     group = dataset.subcategory_code
     of_group, of_category = (lines @ one_hot_csr(code) for code in (group, category))
-    own = (of_group >= _OWN_SHARE * lines.sum())[group]
-    own &= of_group[group] < _NEARLY_ALL * of_category[category]
+    own = (of_group >= config.own_share * lines.sum())[group]
+    own &= of_group[group] < config.nearly_all * of_category[category]
     _, code = np.unique(np.where(own, category.max() + 1 + group, category), return_inverse=True)
     return PersonalFrequency.fit(dataset, weeks, shoppers=shoppers, category=code)
 
@@ -97,10 +138,13 @@ def fit_missions(
     lift: np.ndarray,
     weeks: tuple[int, int],
     shoppers: np.ndarray,
+    *,
+    config: MissionsConfig = MissionsConfig(),
 ) -> Missions:
     """Missions that explain a log lift (C, C)."""
-    loading, spread = mission_loadings(lift, frequency.category_share[shoppers].mean(0))
-    scale = on_grid(mission_scale(dataset, frequency, visit_rows(dataset, weeks, shoppers)))
+    loading, spread = mission_loadings(lift, frequency.category_share[shoppers].mean(0), config)
+    rows = visit_rows(dataset, weeks, shoppers)
+    scale = on_grid(mission_scale(dataset, frequency, rows, config))
     variance = (loading**2).sum(1) + spread**2
     level = -(scale[:, None] ** 2) * variance / 2
     return Missions(
@@ -141,14 +185,16 @@ def trip_effect(
     return mission_effect(missions, draws, size) + of_department
 
 
-def mission_loadings(lift: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def mission_loadings(
+    lift: np.ndarray, share: np.ndarray, config: MissionsConfig = MissionsConfig()
+) -> tuple[np.ndarray, np.ndarray]:
     """(C, R) loadings L such that L L' is near a log lift (C, C) that missions explain, each category
     weighted by a root of its share of lines (C,), and (C,) the spread d that a category has beyond. What a
     category's items add to each other bounds the variance it can have."""
-    rank = min(_MOST_MISSIONS, len(lift) // _CATEGORIES_A_MISSION)
+    rank = min(config.most_missions, len(lift) // config.categories_a_mission)
     weight = (share / share.sum()) ** 0.25 + 0.03
     target = (lift + lift.T) / 2
-    np.fill_diagonal(target, np.diag(lift).clip(min=_LEAST_VARIANCE))
+    np.fill_diagonal(target, np.diag(lift).clip(min=config.least_variance))
     values, vectors = np.linalg.eigh(target * weight[:, None] * weight)
     lead = slice(len(lift) - rank, None)
     loading = vectors[:, lead] * np.sqrt(values[lead].clip(min=0)) / weight[:, None]
@@ -156,7 +202,12 @@ def mission_loadings(lift: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, n
     return np.asarray(loading, dtype=np.float32), np.asarray(spread, dtype=np.float32)
 
 
-def mission_scale(dataset: Dataset, frequency: PersonalFrequency, rows: np.ndarray) -> np.ndarray:
+def mission_scale(
+    dataset: Dataset,
+    frequency: PersonalFrequency,
+    rows: np.ndarray,
+    config: MissionsConfig = MissionsConfig(),
+) -> np.ndarray:
     """(6,) how strong missions are in baskets of each class of `SIZE_EDGES`, as a factor on the loadings:
     small baskets are bought on one mission. From the lift of two lines of one category."""
     lines = category_baskets(dataset, frequency.category, rows)
@@ -165,9 +216,10 @@ def mission_scale(dataset: Dataset, frequency: PersonalFrequency, rows: np.ndarr
     chance = (frequency.category_share**2).sum(1)[shopper] * size * (size - 1)
     bins, n = np.digitize(size, SIZE_EDGES), len(SIZE_EDGES) + 1
     observed, expected = (np.bincount(bins, weights=w, minlength=n) for w in (alike, chance))
-    lift = np.log((observed + 20) / (expected + 20)).clip(min=0)
-    overall = np.log((observed.sum() + 20) / (expected.sum() + 20)).clip(min=0.05)
-    return np.sqrt(lift / overall).clip(0.5, 2.5).astype(np.float32)
+    pairs = config.pairs
+    lift = np.log((observed + pairs) / (expected + pairs)).clip(min=0)
+    overall = np.log((observed.sum() + pairs) / (expected.sum() + pairs)).clip(min=0.05)
+    return np.sqrt(lift / overall).clip(config.least_scale, config.most_scale).astype(np.float32)
 
 
 def department_pairs(panel: pd.DataFrame, department: np.ndarray, n: int) -> np.ndarray:
@@ -191,10 +243,15 @@ class DepartmentMoment:
     """`department_spread` with which simulated baskets of each size hold as many pairs of lines of one
     department, as a multiple of what shares of lines say, as a `panel` of the log's."""
 
-    simulations = (1,) * _MOMENT_STEPS
-
-    def __init__(self, panel: pd.DataFrame, department: np.ndarray, n: int) -> None:
-        self.department, self.n = department, n
+    def __init__(
+        self,
+        panel: pd.DataFrame,
+        department: np.ndarray,
+        n: int,
+        config: DepartmentTripsConfig = DepartmentTripsConfig(),
+    ) -> None:
+        self.department, self.n, self.config = department, n, config
+        self.simulations = (1,) * config.steps
         self.real = department_pairs(panel, department, n)
         self.variance = np.zeros(self.real.shape[1:])
 
@@ -203,12 +260,13 @@ class DepartmentMoment:
 
     def update(self, params: Any, panels: list[pd.DataFrame], step: int) -> Any:
         simulated = department_pairs(panels[0], self.department, self.n)
+        pairs = self.config.pairs
         free = (
-            self.real[1] * (simulated[0] + _PSEUDO_PAIRS) / (simulated[1] + _PSEUDO_PAIRS)
+            self.real[1] * (simulated[0] + pairs) / (simulated[1] + pairs)
             / np.exp(self.variance)
         )  # fmt: skip
-        ratio = (self.real[0] + _PSEUDO_PAIRS) / (free + _PSEUDO_PAIRS)
-        self.variance = np.log(ratio).clip(0.0, _MOST_VARIANCE)
+        ratio = (self.real[0] + pairs) / (free + pairs)
+        self.variance = np.log(ratio).clip(0.0, self.config.most_variance)
         # Baskets of one line hold no pairs: what brings them is taken to be as in those of the next class.
         self.variance[0] = self.variance[1]
         spread = on_grid(np.sqrt(self.variance)).astype(np.float32)

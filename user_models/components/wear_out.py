@@ -20,7 +20,7 @@ says, and those whom the mailer brought do not, so that conditioning on it makes
 
 **Shrinkage.** The ratio of two estimates is wild where the first is small. Each factor is drawn toward 1, no
 wear-out, by its own standard error s: 1 + (m_k / m_1 - 1) t^2 / (t^2 + s^2), where t is how far factors may
-lie from 1, `WEAR_OUT_SPREAD` (`numeric_shrink`).
+lie from 1, `WearOutConfig.spread` (`numeric.shrink`).
 """
 
 from __future__ import annotations
@@ -32,15 +32,27 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.user_models.config import Config, Count, Part, Positive
 from bundlegym.user_models.numeric.poisson_fixed_effects import poisson_fixed_effects
-from bundlegym.user_models.numeric.shrink import WEAR_OUT_SPREAD, shrink
+from bundlegym.user_models.numeric.shrink import shrink
 
 #: Weeks of a run that are told apart: the first, the second, the third and all later ones.
 RUN_WEEKS = 3
-#: Share of stores whose mailer holds the item, from which on it counts as a week of a run.
-IN_MAILER = 0.5
-#: Fewest item-weeks in the first and in a later week of a run, below which nothing is estimated.
-LEAST_ITEM_WEEKS = 30
+
+
+@dataclass(frozen=True)
+class WearOutConfig(Config):
+    """Hyper-parameters of `fit_wear_out`."""
+
+    in_mailer: Part = 0.5
+    """Share of stores whose mailer holds the item, from which on it counts as a week of a run."""
+
+    least_item_weeks: Count = 30
+    """Item-weeks in the first and in a later week of a run below which nothing is estimated."""
+
+    spread: Positive = 0.5
+    """Standard deviation of the prior of a factor, mostly 0 to 1, about 1: half of the range
+    (`numeric.shrink`)."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,8 @@ def fit_wear_out(
     items: np.ndarray,
     known_buyers: bool = True,
     groups: np.ndarray | None = None,
+    *,
+    config: WearOutConfig = WearOutConfig(),
 ) -> WearOut:
     """Estimate it from `weeks`.
 
@@ -95,13 +109,14 @@ def fit_wear_out(
             visits as exposure.
         groups: (n_items,) codes of the groups that have an effect in each week; by default departments.
     """
-    run = run_weeks(dataset.mailer)[items][:, slice(*weeks)]
+    run = run_weeks(dataset.mailer, config)[items][:, slice(*weeks)]
     item_weeks = np.array([(run == k).sum() for k in (1, 2)] + [(run > 2).sum()])
-    if item_weeks[0] < LEAST_ITEM_WEEKS or item_weeks[1:].sum() < LEAST_ITEM_WEEKS:
+    least = config.least_item_weeks
+    if item_weeks[0] < least or item_weeks[1:].sum() < least:
         return _neutral(
             item_weeks,
             f"the log's mailers hold {item_weeks[0]} first weeks of a run and {item_weeks[1:].sum()} later "
-            f"ones; wear-out needs {LEAST_ITEM_WEEKS} of each, so none is assumed",
+            f"ones; wear-out needs {least} of each, so none is assumed",
         )
     if groups is None:
         groups = pd.factorize(dataset.items["department"].astype(str), sort=True)[0]
@@ -110,21 +125,23 @@ def fit_wear_out(
         return _neutral(item_weeks, "the weeks are too few to know who buys what, so no wear-out is assumed")
     beta, covariance = poisson_fixed_effects(
         count,
-        np.tile(columns_of(dataset, weeks)[items], (len(count) // items.sum(), 1, 1)),
+        np.tile(columns_of(dataset, weeks, config)[items], (len(count) // items.sum(), 1, 1)),
         exposure,
         np.resize(groups[items], len(count)),
         np.resize(np.arange(items.sum()), len(count)),
     )
     who = "known buyers" if known_buyers else "all shoppers"
-    return wear_out_of(beta, covariance, item_weeks, f"{count.sum():.0f} lines of {who}")
+    return wear_out_of(beta, covariance, item_weeks, f"{count.sum():.0f} lines of {who}", config)
 
 
-def columns_of(dataset: Dataset, weeks: tuple[int, int]) -> np.ndarray:
+def columns_of(
+    dataset: Dataset, weeks: tuple[int, int], config: WearOutConfig = WearOutConfig()
+) -> np.ndarray:
     """(I, T, F) log(shelf / list price), display, the columns of `run_columns`, and log list price."""
     span = slice(*weeks)
     listed = np.log(dataset.list_price[:, span])
     price = np.log(dataset.shelf_price[:, span]) - listed
-    columns = (price, dataset.display[:, span], *run_columns(dataset.mailer, weeks), listed)
+    columns = (price, dataset.display[:, span], *run_columns(dataset.mailer, weeks, config), listed)
     return np.stack(columns, 2).astype(np.float64)
 
 
@@ -138,7 +155,13 @@ def lines_and_exposure(
     return count, exposure
 
 
-def wear_out_of(beta: np.ndarray, covariance: np.ndarray, item_weeks: np.ndarray, source: str) -> WearOut:
+def wear_out_of(
+    beta: np.ndarray,
+    covariance: np.ndarray,
+    item_weeks: np.ndarray,
+    source: str,
+    config: WearOutConfig = WearOutConfig(),
+) -> WearOut:
     """What coefficients of [price, display, *`run_columns`, ...] say, shrunk as above; `source` is told in
     the note."""
     error = np.sqrt(np.diag(covariance))
@@ -152,7 +175,7 @@ def wear_out_of(beta: np.ndarray, covariance: np.ndarray, item_weeks: np.ndarray
     empty = item_weeks == 0
     measured[empty], standard_error[empty] = np.nan, np.inf
     return WearOut(
-        factor=shrink(measured, standard_error, WEAR_OUT_SPREAD, neutral=1.0),
+        factor=shrink(measured, standard_error, config.spread, neutral=1.0),
         measured=measured,
         standard_error=standard_error,
         item_weeks=item_weeks,
@@ -168,11 +191,11 @@ def wear_out_of(beta: np.ndarray, covariance: np.ndarray, item_weeks: np.ndarray
     )
 
 
-def run_weeks(mailer: np.ndarray) -> np.ndarray:
-    """(I, W) int64 which week in a row the item is in `mailer` (I, W), by `IN_MAILER`: 1, 2, ...; 0 where it
+def run_weeks(mailer: np.ndarray, config: WearOutConfig = WearOutConfig()) -> np.ndarray:
+    """(I, W) int64 which week in a row the item is in `mailer` (I, W), by `in_mailer`: 1, 2, ...; 0 where it
     is not, and -1 where that is not known: in a run that began before the log, where `mailer` is NaN, and in
     a run that goes on after such a week."""
-    on, unknown = mailer >= IN_MAILER, np.isnan(mailer)
+    on, unknown = mailer >= config.in_mailer, np.isnan(mailer)
     run = np.zeros(mailer.shape, dtype=np.int64)
     before = np.full(len(mailer), -1)
     for week in range(mailer.shape[1]):
@@ -181,11 +204,13 @@ def run_weeks(mailer: np.ndarray) -> np.ndarray:
     return run
 
 
-def run_columns(mailer: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
+def run_columns(
+    mailer: np.ndarray, weeks: tuple[int, int], config: WearOutConfig = WearOutConfig()
+) -> np.ndarray:
     """(RUN_WEEKS + 2, I, T) share of stores with the item in the mailer: in the first, second, third or later
     week of a run; in a run of unknown length, or in few stores; and that of the week before where a run has
     just ended."""
-    run, share = run_weeks(mailer), np.nan_to_num(mailer)
+    run, share = run_weeks(mailer, config), np.nan_to_num(mailer)
     place = [run == k for k in range(1, RUN_WEEKS)] + [run >= RUN_WEEKS, run <= 0]
     after = np.zeros_like(share)
     after[:, 1:] = np.where((run[:, 1:] == 0) & (run[:, :-1] != 0), share[:, :-1], 0.0)

@@ -10,7 +10,7 @@ between. A cut at two standard errors has one: what lies just below counts for n
 above counts whole, the more by luck the larger s is.
 
 m is no effect. t is an assumption, made before looking at any log: about how far a shop's true number may be
-from no effect.
+from no effect. It is the field `spread` of the estimate's configuration; by default
 
 | estimate | unit | m | t | why |
 |---|---|---|---|---|
@@ -24,12 +24,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-
-#: Standard deviations t of the priors, see the module's doc.
-SYNERGY_SPREAD = 0.25
-HABIT_SPREAD = 0.5
-WEAR_OUT_SPREAD = 0.5
-COUPON_SPREAD = 0.25
 
 
 def shrink(estimate: ArrayLike, standard_error: ArrayLike, spread: float, neutral: float = 0.0) -> np.ndarray:

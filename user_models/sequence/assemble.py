@@ -11,7 +11,7 @@ from bundlegym.recommenders import category_synergy
 from bundlegym.recommenders.dirichlet_shares import line_counts
 from bundlegym.recommenders.recency import last_bought_by_week
 from bundlegym.user_models.components.basket_size import fit_basket_size
-from bundlegym.user_models.components.complementarity import LIFT_PSEUDO_COUNT
+from bundlegym.user_models.components.complementarity import ComplementarityConfig
 from bundlegym.user_models.components.incidence import fit_incidence
 from bundlegym.user_models.components.marketing import Marketing, recency_bins
 from bundlegym.user_models.components.quantity import fit_quantity
@@ -46,7 +46,7 @@ def assemble(
     joined[torch.unique_consecutive(everything.shopper)] = everything.day[everything.bounds()[:-1]]
     preference, shortlist = _preference(net, dataset, weeks, joined, shortlist_size)
     frequency = shares_by_category(dataset, weeks, shoppers)
-    lift = category_synergy(dataset, frequency, weeks, LIFT_PSEUDO_COUNT, shoppers=shoppers)
+    lift = category_synergy(dataset, frequency, weeks, ComplementarityConfig().lift_pairs, shoppers=shoppers)
     cell = {f"cell_{name.removesuffix('_l0')}": p for name, p in net.cell.named_parameters()}
     network = {
         "log_preference": preference,

@@ -15,13 +15,14 @@ from bundlegym.evaluation.sensitivity import like_a_coupon
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.parameters import ChoiceParameters
 from bundlegym.user_models.components.coupons import (
+    CouponsConfig,
     coupon_effect,
     coupon_utility,
     coupons_of,
     take_up,
     usual_effect,
 )
-from bundlegym.user_models.numeric.shrink import COUPON_SPREAD, shrink
+from bundlegym.user_models.numeric.shrink import shrink
 from bundlegym.user_models.panel import logged_panel
 from tests.user_models.logs import START, weekly_lines
 from tests.user_models.some import some
@@ -135,7 +136,7 @@ def test_a_fit_takes_the_effect_as_shrunk_by_its_error() -> None:
         estimate, error = fitted.params.coupons.coupon_effect.tolist()
         utility = fitted.params.coupons.coupon_utility
         assert float(utility[utility != 0].mean()) == pytest.approx(
-            float(shrink(estimate, error, COUPON_SPREAD))
+            float(shrink(estimate, error, CouponsConfig().spread))
         )
         assert error > 0 and abs(float(utility[utility != 0].mean())) < abs(estimate)
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from bundlegym.user_models import ChoiceShopper
-from bundlegym.user_models.components import size_constants
 from bundlegym.user_models.components.basket_size import GRID, SIZE_EDGES
 from bundlegym.user_models.components.size_constants import (
+    SizeConstantsConfig,
     _lines_by_size,
     _lines_in_all,
     _log_ratios,
@@ -37,7 +37,7 @@ def test_sizes_come_from_all_weeks_and_how_much_from_the_last():
     everywhere[0], everywhere[5] = [8_000, 1_000], [2_000, 9_000]
     late = np.zeros((6, 2))
     late[0], late[5] = [500, 500], [500, 500]  # as much of either by now, of no size more than of another
-    lines = _lines_in_all(everywhere, late)
+    lines = _lines_in_all(everywhere, late, weight=20.0)
     assert lines.sum(1)[[0, 5]] == pytest.approx([10_000, 10_000])
     assert lines[0, 0] / lines[0, 1] == pytest.approx(8, rel=0.02)
 
@@ -46,7 +46,7 @@ def test_a_subcategory_of_which_little_is_known_is_like_its_category():
     free = np.tile([1_000.0, 1_000.0, 0.1, 1_000.0], (6, 1))
     lines = free.copy()
     lines[0, :3] *= 2
-    constants = _log_ratios(lines, free, nested=[np.array([0, 0, 0, 1]), np.arange(4)])
+    constants = _log_ratios(lines, free, nested=[np.array([0, 0, 0, 1]), np.arange(4)], weight=20.0)
     assert constants[0] == pytest.approx(np.log([2, 2, 2, 1]), abs=0.03)
     assert constants[1:] == pytest.approx(0.0, abs=1e-6)
 
@@ -78,10 +78,9 @@ def test_sizes_that_are_far_off_are_found(dataset, user_model):
     assert found == pytest.approx(real, rel=0.05)
 
 
-def test_what_small_trips_are_for_is_found(dataset, user_model, monkeypatch):
+def test_what_small_trips_are_for_is_found(dataset, user_model):
     """A fit starts from constants that make every other subcategory one for small trips, which the log knows
     nothing of. Hardly shrunk, since shrinkage alone leaves a third of it in so small a log."""
-    monkeypatch.setattr(size_constants, "_LINES", 1.0)
     params, constants = user_model.params, user_model.params.size_constants.size_constants
     side = torch.tensor([1.0, -1.0]).repeat(constants.shape[1] // 2)
     tilted = constants + torch.linspace(3.0, -3.0, len(GRID))[:, None] * side
@@ -99,5 +98,6 @@ def test_what_small_trips_are_for_is_found(dataset, user_model, monkeypatch):
         return float(np.mean([tilt(simulated_panel(model, last, known, 99 + i)) for i in range(12)]))
 
     real, before = tilt(logged_panel(dataset, weeks, known)), simulated(model)
-    after = simulated(match_sizes(model, dataset, weeks, ~dataset.split.held_out, seed=0))
+    config = SizeConstantsConfig(lines=1.0)
+    after = simulated(match_sizes(model, dataset, weeks, ~dataset.split.held_out, seed=0, config=config))
     assert abs(before - real) > 0.2 and abs(after - real) < 0.3 * abs(before - real)

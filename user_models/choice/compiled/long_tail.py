@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bundlegym.user_models.choice.bounds import FOLLOWERS, SLOTS, THINNING, TRIES
 from bundlegym.user_models.choice.compiled.layout import Tables
 from bundlegym.user_models.choice.compiled.parts import (
     Array,
@@ -16,7 +17,6 @@ from bundlegym.user_models.choice.compiled.parts import (
 from bundlegym.user_models.choice.compiled.recent_trials import trial_weight
 from bundlegym.user_models.choice.compiled.substitution import still_wanted
 from bundlegym.user_models.choice.compiled.utility import marketing_effect, tail_row
-from bundlegym.user_models.choice.config import FOLLOWERS, SLOTS, THINNING, TRIES
 from bundlegym.user_models.components.marketing import ONCE
 from bundlegym.user_models.numeric.fast_math import exp32
 from bundlegym.user_models.rng import streams

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bundlegym.user_models.choice.bounds import THINNING
 from bundlegym.user_models.choice.compiled.layout import Tables
 from bundlegym.user_models.choice.compiled.parts import (
     Array,
@@ -16,7 +17,6 @@ from bundlegym.user_models.choice.compiled.parts import (
 )
 from bundlegym.user_models.choice.compiled.recent_trials import of_item
 from bundlegym.user_models.choice.compiled.utility import marketing_effect, needed, unbought
-from bundlegym.user_models.choice.config import THINNING
 from bundlegym.user_models.components.marketing import NEW, ONCE
 from bundlegym.user_models.numeric.fast_math import exp32, log32
 from bundlegym.user_models.rng import streams

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bundlegym.user_models.choice.bounds import MOST_PULL
 from bundlegym.user_models.choice.compiled.layout import PRICE_EFFECT, PROMOTION_EFFECT, SHOCK, Tables
 from bundlegym.user_models.choice.compiled.parts import (
     Array,
@@ -14,7 +15,6 @@ from bundlegym.user_models.choice.compiled.parts import (
     part,
 )
 from bundlegym.user_models.choice.compiled.trip_effects import trip_effect
-from bundlegym.user_models.choice.config import MOST_PULL
 from bundlegym.user_models.components.basket_size import GAP_EDGES as SIZE_GAP_EDGES
 from bundlegym.user_models.components.basket_size import LAST_EDGES, LOG_GRID
 from bundlegym.user_models.components.marketing import GAP_EDGES

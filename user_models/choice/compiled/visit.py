@@ -17,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE
+from bundlegym.user_models.choice.bounds import SLOTS
 from bundlegym.user_models.choice.compiled.bundling import takes_whole
 from bundlegym.user_models.choice.compiled.exposure import exposure_effect, remember, weeks_in_a_row
 from bundlegym.user_models.choice.compiled.incidence import next_visit
@@ -29,7 +30,6 @@ from bundlegym.user_models.choice.compiled.quantity import draw_quantity
 from bundlegym.user_models.choice.compiled.recent_trials import of_item, trial_weight
 from bundlegym.user_models.choice.compiled.substitution import still_bought
 from bundlegym.user_models.choice.compiled.utility import door, pull_by, pull_effect, recency_effect
-from bundlegym.user_models.choice.config import SLOTS
 from bundlegym.user_models.numeric.fast_math import exp32, log32
 from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import compiled_draw

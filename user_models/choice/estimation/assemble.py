@@ -16,7 +16,8 @@ from bundlegym.data import Dataset
 from bundlegym.recommenders import PersonalFrequency, category_synergy
 from bundlegym.recommenders.profile import deal_share
 from bundlegym.recommenders.recency import last_bought_by_week
-from bundlegym.user_models.choice.config import THINNING
+from bundlegym.user_models.choice.bounds import THINNING
+from bundlegym.user_models.choice.config import ChoiceConfig
 from bundlegym.user_models.choice.estimation.item_shocks import no_shocks
 from bundlegym.user_models.choice.estimation.mechanisms import left_out
 from bundlegym.user_models.choice.estimation.state_dependence import state_dependence_share
@@ -42,11 +43,7 @@ from bundlegym.user_models.choice.reference.recent_trials import fading
 from bundlegym.user_models.choice.reference.utility import tail_row, unbought
 from bundlegym.user_models.components.attribute_tastes import attribute_range, log_total
 from bundlegym.user_models.components.basket_size import GRID, BasketSize, fit_basket_size, gap_shares
-from bundlegym.user_models.components.complementarity import (
-    LIFT_PSEUDO_COUNT,
-    Complementarity,
-    synergy_share,
-)
+from bundlegym.user_models.components.complementarity import Complementarity, synergy_share
 from bundlegym.user_models.components.coupons import coupon_effect, coupons_of, usual_effect
 from bundlegym.user_models.components.incidence import Incidence, fit_incidence
 from bundlegym.user_models.components.marketing import (
@@ -65,10 +62,10 @@ from bundlegym.user_models.components.trip_effects import (
     fit_missions,
     shares_by_category,
 )
-from bundlegym.user_models.components.wear_out import RUN_WEEKS, fit_wear_out
+from bundlegym.user_models.components.wear_out import RUN_WEEKS, WearOutConfig, fit_wear_out
 from bundlegym.user_models.fit_cache import FitCache
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
-from bundlegym.user_models.numeric.shrink import COUPON_SPREAD, HABIT_SPREAD, SYNERGY_SPREAD, shrink
+from bundlegym.user_models.numeric.shrink import shrink
 from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 
 #: Of shoppers, by price sensitivity, in the long tail, whose tables are of all items and weeks.
@@ -112,13 +109,12 @@ class _Choice:
         shoppers: np.ndarray,
         coefficients: Coefficients,
         without: Collection[str],
+        config: ChoiceConfig,
     ) -> _Choice:
-        preferences, marketing = (
-            Preferences.fit(dataset, weeks, shoppers, without),
-            Marketing.of(dataset, weeks),
-        )
+        preferences = Preferences.fit(dataset, weeks, shoppers, without, config=config.preferences)
+        marketing = Marketing.of(dataset, weeks, config=config.marketing, preferences=config.preferences)
         c = {name: value.numpy() for name, value in coefficients.leaves()}
-        slope, steady = c["price"][dataset.department_code], steadily_sold(dataset, weeks)
+        slope, steady = c["price"][dataset.department_code], steadily_sold(dataset, weeks, config.marketing)
         promotion = np.where(steady, c["display"], c["display_unsteady"]) * marketing.display
         promotion = promotion + np.where(steady, c["mailer"], c["mailer_unsteady"]) * marketing.mailer
         promotion = promotion + c["competitor_discount"] * marketing.competitor_discount
@@ -150,24 +146,24 @@ def assemble(
     shoppers: np.ndarray,
     coefficients: Coefficients,
     *,
-    shortlist_size: int,
     seed: int,
     cache: FitCache,
     without: Collection[str] = (),
+    config: ChoiceConfig = ChoiceConfig(),
 ) -> ChoiceParameters:
     """All parameters from the lines of `weeks`, with averages from `shoppers` (mask) and `coefficients` that
     were fitted before; `without` some mechanisms (`mechanisms`)."""
     progress = cache.progress
     progress("user model: preferences, missions, incidence, quantity, basket size")
-    choice = _Choice.of(dataset, weeks, shoppers, coefficients, without)
+    choice = _Choice.of(dataset, weeks, shoppers, coefficients, without, config)
     preferences, marketing = choice.preferences, choice.marketing
-    shortlist = preferences.shortlist(shortlist_size)
-    frequency = shares_by_category(dataset, weeks, shoppers)
+    shortlist = preferences.shortlist(config.shortlist_size)
+    frequency = shares_by_category(dataset, weeks, shoppers, config.missions)
     trips = cache(
         "missions",
         _TripEffects,
         lambda: _trip_effects(
-            dataset, frequency, choice.effect, weeks, shoppers, seed, "complementarity" not in without
+            dataset, frequency, choice.effect, weeks, shoppers, seed, config, "complementarity" not in without
         ),
     )
     share, error = trips.complementarity.synergy_share.tolist()
@@ -175,7 +171,17 @@ def assemble(
         f"user model: synergy is {share:.2f} (standard error {error:.2g}) of the log lift after preferences"
     )
     variants = cache(
-        "variants", FittedVariants, lambda: fit_variants(dataset, weeks, shoppers, shortlist_size, without)
+        "variants",
+        FittedVariants,
+        lambda: fit_variants(
+            dataset,
+            weeks,
+            shoppers,
+            config.shortlist_size,
+            without,
+            config=config.variants,
+            preferences=config.preferences,
+        ),
     )
     estimate = cache(
         "coupons", _Estimate, lambda: _Estimate(as_tensor(np.array(coupon_effect(dataset, weeks, shoppers))))
@@ -184,21 +190,18 @@ def assemble(
     if np.isfinite(error):
         told = "user model: a coupon adds {:.2f} (standard error {:.2g}) to an item's log rate"
         progress(told.format(effect, error))
-    coupons = coupons_of(
-        dataset, estimate, 0.0 if "coupons" in without else float(shrink(effect, error, COUPON_SPREAD))
-    )
+    taken = 0.0 if "coupons" in without else float(shrink(effect, error, config.coupons.spread))
+    coupons = coupons_of(dataset, estimate, taken)
     wear_out = cache(
         "wear_out",
         _WearOut,
-        lambda: _wear_out(dataset, weeks, shoppers, choice.steady, progress),
+        lambda: _wear_out(dataset, weeks, shoppers, choice.steady, progress, config.wear_out),
         neutral=lambda: _WearOut(torch.ones(RUN_WEEKS)),
     )
     habit = cache(
         "state_dependence",
         _Estimate,
-        lambda: _Estimate(
-            as_tensor(np.array(state_dependence_share(dataset, weeks, shoppers, choice.effect)))
-        ),
+        lambda: _state_dependence(dataset, weeks, shoppers, choice.effect, config),
         neutral=lambda: _Estimate(torch.tensor([0.0, torch.inf], dtype=torch.float64)),
     )
     share, error = habit.estimate.tolist()
@@ -214,7 +217,8 @@ def assemble(
         shortlists=Shortlists(
             shortlist=as_tensor(shortlist),
             log_preference=as_tensor(
-                np.take_along_axis(choice.log_share, shortlist, 1) - usual_effect(coupons, shortlist, weeks)
+                np.take_along_axis(choice.log_share, shortlist, 1)
+                - usual_effect(coupons, shortlist, weeks, config.preferences)
             ),
             familiarity=as_tensor(familiarity(preferences.count, shortlist)),
             purchase_interval=as_tensor(preferences.interval(shortlist, weeks)),
@@ -253,19 +257,35 @@ def assemble(
         ),
         state_dependence=StateDependence(
             habit.estimate,
-            torch.tensor([np.clip(shrink(share, error, HABIT_SPREAD), 0.0, 1.0)], dtype=torch.float32),
+            torch.tensor(
+                [np.clip(shrink(share, error, config.state_dependence.spread), 0.0, 1.0)], dtype=torch.float32
+            ),
         ),
         item_shocks=no_shocks(*marketing.log_discount.shape),
         coupons=coupons,
-        incidence=cache("incidence", Incidence, lambda: fit_incidence(dataset, weeks, shoppers)),
-        basket_size=cache("basket_size", BasketSize, lambda: fit_basket_size(dataset, weeks, shoppers)),
+        incidence=cache(
+            "incidence",
+            Incidence,
+            lambda: fit_incidence(
+                dataset, weeks, shoppers, config=config.incidence, basket_size=config.basket_size
+            ),
+        ),
+        basket_size=cache(
+            "basket_size",
+            BasketSize,
+            lambda: fit_basket_size(dataset, weeks, shoppers, config=config.basket_size),
+        ),
         quantity=cache(
-            "quantity", Quantity, lambda: fit_quantity(dataset, weeks, shoppers, marketing.log_discount)
+            "quantity",
+            Quantity,
+            lambda: fit_quantity(dataset, weeks, shoppers, marketing.log_discount, config=config.quantity),
         ),
     )
     parameters = left_out(parameters, without)
     outside = torch.from_numpy(choice.attraction @ one_hot_csr(preferences.subcategory)).float()
-    new = gap_shares(dataset, weeks, shoppers) @ np.exp(coefficients.recency_of_new.numpy())
+    new = gap_shares(dataset, weeks, shoppers, config.basket_size) @ np.exp(
+        coefficients.recency_of_new.numpy()
+    )
     rates = _log_size_rates(parameters, outside, torch.from_numpy(new).float(), weeks)
     return parameters.changed(log_size_rate=rates)
 
@@ -328,10 +348,11 @@ def _wear_out(
     shoppers: np.ndarray,
     steady: np.ndarray,
     progress: Callable[[str], None],
+    config: WearOutConfig,
 ) -> _WearOut:
     """What the mailer's coefficient, which is of the mean week in the mailer, is multiplied by in the first,
     second and later weeks of a run."""
-    found = fit_wear_out(dataset, weeks, shoppers, steady)
+    found = fit_wear_out(dataset, weeks, shoppers, steady, config=config)
     told = ", ".join(
         f"{factor:.2f} ({error:.2f})"
         for factor, error in zip(found.factor, found.standard_error, strict=True)
@@ -339,6 +360,19 @@ def _wear_out(
     progress(f"user model: {found.note}; of a mailer's effect is left, week by week in a row, {told}")
     mean = np.average(found.factor, weights=np.maximum(found.item_weeks, 1))
     return _WearOut(as_tensor((found.factor / mean).astype(np.float32)))
+
+
+def _state_dependence(
+    dataset: Dataset,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    effect: np.ndarray,
+    config: ChoiceConfig,
+) -> _Estimate:
+    found = state_dependence_share(
+        dataset, weeks, shoppers, effect, config=config.state_dependence, preferences=config.preferences
+    )
+    return _Estimate(as_tensor(np.array(found)))
 
 
 def _classes(factor: np.ndarray) -> np.ndarray:
@@ -355,18 +389,20 @@ def _trip_effects(
     weeks: tuple[int, int],
     shoppers: np.ndarray,
     seed: int,
+    config: ChoiceConfig,
     complementary: bool,
 ) -> _TripEffects:
     """Complementarity, if there is to be any, and missions that explain the rest of the log lift."""
-    lift = category_synergy(dataset, frequency, weeks, LIFT_PSEUDO_COUNT, shoppers=shoppers)
-    measured, error = synergy_share(dataset, frequency, effect, weeks, shoppers, seed)
+    own = config.complementarity
+    lift = category_synergy(dataset, frequency, weeks, own.lift_pairs, shoppers=shoppers)
+    measured, error = synergy_share(dataset, frequency, effect, weeks, shoppers, seed, config=own)
     # At a half it explains all of the lift of either on the other.
-    share = float(np.clip(shrink(measured, error, SYNERGY_SPREAD), 0.0, 0.5)) * complementary
+    share = float(np.clip(shrink(measured, error, own.spread), 0.0, 0.5)) * complementary
     synergy = share * np.where(np.eye(len(lift)) > 0, lift.clip(max=0), lift)
     # Each of two may have pulled the other, so synergy accounts for twice its size in their lift.
     common = lift - 2 * share * (lift - np.diag(np.diag(lift)))
     return _TripEffects(
-        fit_missions(dataset, frequency, common, weeks, shoppers),
+        fit_missions(dataset, frequency, common, weeks, shoppers, config=config.missions),
         Complementarity(as_tensor(synergy.astype(np.float32)), as_tensor(np.array([measured, error]))),
     )
 

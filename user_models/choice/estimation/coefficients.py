@@ -8,7 +8,7 @@ what is maximised.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -26,10 +26,29 @@ from bundlegym.user_models.choice.estimation.likelihood import (
 )
 from bundlegym.user_models.choice.parameters import Coefficients
 from bundlegym.user_models.components.basket_size import GAP_EDGES as SIZE_GAP_EDGES
-from bundlegym.user_models.components.marketing import FAMILIAR_EDGES, GAP_EDGES
+from bundlegym.user_models.components.marketing import FAMILIAR_EDGES, GAP_EDGES, MarketingConfig
+from bundlegym.user_models.components.preferences import PreferencesConfig
 from bundlegym.user_models.components.windows import preference_end
+from bundlegym.user_models.config import Config, Count, Positive
 
-_BATCH, _LEARNING_RATE = 512, 0.05
+
+@dataclass(frozen=True)
+class CoefficientsConfig(Config):
+    """Hyper-parameters of `fit_coefficients`."""
+
+    batch: Count = 512
+    """Visits of a step."""
+
+    learning_rate: Positive = 0.05
+    """Greatest learning rate of Adam in its one cycle."""
+
+    class_spread: Positive = 0.5
+    """Standard deviation of the normal prior, about 0, of what departments, and classes of familiarity and of
+    days since the last visit, differ by: they differ by about a half."""
+
+    week_spread: Positive = 0.3
+    """Standard deviation of the normal prior, about 0, of items' own trends and of departments' weeks: they
+    differ by about a third."""
 
 
 def fit_coefficients(
@@ -44,6 +63,9 @@ def fit_coefficients(
     without: Collection[str] = (),
     fixed: Mapping[str, float] = MappingProxyType({}),
     season: np.ndarray | None = None,
+    config: CoefficientsConfig = CoefficientsConfig(),
+    preferences: PreferencesConfig = PreferencesConfig(),
+    marketing: MarketingConfig = MarketingConfig(),
 ) -> Coefficients:
     """The coefficients from visits of `shoppers` (mask) in `weeks`; `requirements.check_requirements` says
     whether these hold enough for it. Preferences are counted `without` some mechanisms; coefficients of the
@@ -52,7 +74,16 @@ def fit_coefficients(
     All items of a group of `season` (n_items,), by default of a department, have an effect in each week, so
     that a season in which a shop discounts what is in demand anyway is not taken for an answer to prices;
     see docs/price_response.md."""
-    data = ChoiceData.of(dataset, weeks, preference_end(weeks), shoppers, shortlist_size, without)
+    data = ChoiceData.of(
+        dataset,
+        weeks,
+        preference_end(weeks),
+        shoppers,
+        shortlist_size,
+        without,
+        preferences=preferences,
+        marketing=marketing,
+    )
     if season is not None:
         data = replace(data, season=torch.from_numpy(season))
     params = _start(data)
@@ -62,18 +93,18 @@ def fit_coefficients(
     for value in free:
         value.requires_grad_()
     visits = len(data.shopper)
-    optimiser = torch.optim.Adam(free, lr=_LEARNING_RATE)
+    optimiser = torch.optim.Adam(free, lr=config.learning_rate)
     generator = torch.Generator().manual_seed(seed)
-    batches = -(-visits // _BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _LEARNING_RATE, epochs * batches)
+    batches = -(-visits // config.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, epochs * batches)
     nll = torch.tensor(0.0)
     for epoch in range(epochs):
         total, count = 0.0, 0
-        for batch in torch.randperm(visits, generator=generator).split(_BATCH):
+        for batch in torch.randperm(visits, generator=generator).split(config.batch):
             row, item = data.lines(batch)
             loss = negative_log_likelihood(log_rates(data, params, batch), row, item)
             optimiser.zero_grad()
-            ((loss + _prior(params) / batches) / len(row)).backward()
+            ((loss + _prior(params, config) / batches) / len(row)).backward()
             optimiser.step()
             schedule.step()
             total, count = total + loss.item(), count + len(row)
@@ -111,11 +142,12 @@ def _start(data: ChoiceData) -> Free:
     )
 
 
-def _prior(params: Free) -> Tensor:
-    """() departments, and classes, differ by about a half, own trends and weeks by about a third."""
-    halves = torch.cat([params.price_department, params.promotion_sensitivity, params.recency_of_new])
-    thirds = torch.cat([params.own_trend, params.season.flatten()])
-    return 0.5 * ((halves / 0.5).square().sum() + (thirds / 0.3).square().sum())
+def _prior(params: Free, config: CoefficientsConfig) -> Tensor:
+    """() minus its log."""
+    classes = torch.cat([params.price_department, params.promotion_sensitivity, params.recency_of_new])
+    weeks = torch.cat([params.own_trend, params.season.flatten()])
+    apart = (classes / config.class_spread).square().sum(), (weeks / config.week_spread).square().sum()
+    return 0.5 * (apart[0] + apart[1])
 
 
 def _coefficients(params: Free, data: ChoiceData, nll: Tensor) -> Coefficients:

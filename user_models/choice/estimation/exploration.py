@@ -13,16 +13,30 @@ both new, or both known, as often as in the log.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import torch
 
 from bundlegym.user_models.choice.parameters import ChoiceParameters
 from bundlegym.user_models.components.basket_size import SIZE_EDGES, on_grid
+from bundlegym.user_models.config import Config, Count, Positive
 
-_STEPS = 5
-_MOST_SPREAD = 1.5  # what a small log has by luck goes no further
-_LINES = 100.0  # like all, added to those in baskets of each size
+
+@dataclass(frozen=True)
+class ExplorationConfig(Config):
+    """Hyper-parameters of `ExplorationMoment`."""
+
+    steps: Count = 5
+    """Steps of simulated moments."""
+
+    most_spread: Positive = 1.5
+    """Standard deviation between trips at most, in log rates; what a small log has by luck goes no
+    further."""
+
+    lines: Positive = 100.0
+    """Lines like all, added to those in baskets of each size."""
 
 
 class ExplorationMoment:
@@ -30,22 +44,24 @@ class ExplorationMoment:
     baskets of each size, beside that in all, and as many pairs of lines alike, as a `panel` of the log;
     `bought` (S, I) says what each shopper had bought before."""
 
-    simulations = (1,) * _STEPS
-
-    def __init__(self, panel: pd.DataFrame, bought: np.ndarray) -> None:
-        self.bought, self.variance = bought, 0.0
-        self.real, self.alike = _new_odds(panel, bought), _alike(panel, bought)
+    def __init__(
+        self, panel: pd.DataFrame, bought: np.ndarray, config: ExplorationConfig = ExplorationConfig()
+    ) -> None:
+        self.bought, self.variance, self.config = bought, 0.0, config
+        self.simulations = (1,) * config.steps
+        self.real, self.alike = _new_odds(panel, bought, config), _alike(panel, bought)
 
     def start(self, params: ChoiceParameters) -> ChoiceParameters:
         return params
 
     def update(self, params: ChoiceParameters, panels: list[pd.DataFrame], step: int) -> ChoiceParameters:
         (panel,) = panels
-        change = on_grid(self.real - _new_odds(panel, self.bought)).astype(np.float32) / (step + 1)
+        apart = self.real - _new_odds(panel, self.bought, self.config)
+        change = on_grid(apart).astype(np.float32) / (step + 1)
         # A share p near a half moves by p (1 - p) of the log odds, and pairs alike by twice its variance.
-        apart = np.nan_to_num(self.alike - _alike(panel, self.bought))  # no pairs say nothing
-        self.variance += apart / (2 * 0.25**2) / (step + 1)
-        self.variance = float(np.clip(self.variance, 0.0, _MOST_SPREAD**2))
+        alike = np.nan_to_num(self.alike - _alike(panel, self.bought))  # no pairs say nothing
+        self.variance += alike / (2 * 0.25**2) / (step + 1)
+        self.variance = float(np.clip(self.variance, 0.0, self.config.most_spread**2))
         return params.changed(
             explore_level=params.exploration.explore_level + torch.from_numpy(change),
             explore_spread=torch.tensor([np.sqrt(self.variance)], dtype=torch.float32),
@@ -62,11 +78,13 @@ def _alike(panel: pd.DataFrame, bought: np.ndarray) -> float:
     return float(pairs.mean()) if len(pairs) else float("nan")
 
 
-def _new_odds(panel: pd.DataFrame, bought: np.ndarray) -> np.ndarray:
+def _new_odds(
+    panel: pd.DataFrame, bought: np.ndarray, config: ExplorationConfig = ExplorationConfig()
+) -> np.ndarray:
     """(6,) log odds that a line of a basket of each size is new, less those of any line."""
     size = np.digitize(panel.groupby("visit")["item"].transform("size"), SIZE_EDGES)
     known = bought[panel["shopper"], panel["item"]]
     count = np.stack([np.bincount(size[known == k], minlength=len(SIZE_EDGES) + 1) for k in (False, True)])
     overall = count.sum(1, keepdims=True) + 1.0
-    new, old = count + _LINES * overall / overall.sum()
+    new, old = count + config.lines * overall / overall.sum()
     return np.asarray(np.log(new / old) - np.log(overall[0] / overall[1]))

@@ -15,6 +15,8 @@ buys it again, is left out. Shocks move purchases between items of a kind and ma
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import torch
@@ -24,14 +26,29 @@ from torch import Tensor
 from bundlegym.data import Dataset, lines_of
 from bundlegym.user_models.base import UserModel
 from bundlegym.user_models.choice.parameters import NEAR, REST, ChoiceParameters, ItemShocks
+from bundlegym.user_models.config import Config, Count, Positive, Several
 
 #: Edges between classes of items: lines expected of an item as a multiple of those of the mean item.
 _EDGES = 2.0 ** np.arange(-2, 4)
 _VARIANCES = np.geomspace(1e-3, 8.0, 80)
-_ITEMS = 20.0  # like all, added to those of each class
 _LITTLE = 1e-9  # of a line
 _LEAST = 1e-3  # a factor; of an item that is gone
 _CHUNK = 512  # visits whose shares of all items are in memory at once
+
+
+@dataclass(frozen=True)
+class ItemShocksConfig(Config):
+    """Hyper-parameters of `fit_item_shocks`, and of what it is given."""
+
+    items: Positive = 20.0
+    """Items like all, added to those of each class."""
+
+    simulations: Several = 4
+    """Simulations that say what all parts make of classes of items, two or more: they differ from each other
+    by chance alone."""
+
+    visits: Count = 2_048
+    """Visits, about, that say how much is expected of an item beside others in the weeks after the fit."""
 
 
 def no_shocks(n_weeks: int, n_items: int) -> ItemShocks:
@@ -41,7 +58,10 @@ def no_shocks(n_weeks: int, n_items: int) -> ItemShocks:
 
 
 def fit_item_shocks(
-    expected: np.ndarray, simulated: np.ndarray, lines: np.ndarray
+    expected: np.ndarray,
+    simulated: np.ndarray,
+    lines: np.ndarray,
+    config: ItemShocksConfig = ItemShocksConfig(),
 ) -> tuple[np.ndarray, np.ndarray]:
     """`shock_mean` and `shock_variance` (2, E) float32 by kind and class, from the lines of each item (2, I)
     that are `expected` as in `expected_lines`, in any unit, those of some that were `simulated` (N, 2, I),
@@ -50,35 +70,38 @@ def fit_item_shocks(
     The mean is that of a class in the log beside simulations, in which trip effects, constants and the like
     make of it what no forecast says; the variance about it is found by likelihood, which the few items that
     are suddenly in season do not rule."""
-    code, n = _classes(expected), len(_EDGES) + 1
+    code, n, items = _classes(expected), len(_EDGES) + 1, config.items
     size = np.bincount(code, minlength=n).clip(min=1)
     mean, variance = np.empty((2, 2, n))
     for kind in (NEAR, REST):
         seen, wanted, free = (
             np.bincount(code, table[kind], minlength=n) for table in (lines, expected, simulated.sum(0))
         )
-        mean[kind] = _ratios(seen, free * (seen.sum() / free.sum().clip(min=1.0)), size)
-        likelihood = _log_likelihood(lines[kind], _ratios(seen, wanted, size)[code] * expected[kind])
+        mean[kind] = _ratios(seen, free * (seen.sum() / free.sum().clip(min=1.0)), size, items)
+        usual = _ratios(seen, wanted, size, items)[code] * expected[kind]
+        likelihood = _log_likelihood(lines[kind], usual)
         by_class = np.stack([np.bincount(code, row, minlength=n) for row in likelihood])
-        by_class += _ITEMS * likelihood.mean(1, keepdims=True)
-        whole, own = _VARIANCES[by_class.argmax(0)], _own_variance(simulated[:, kind], code, size)
+        by_class += items * likelihood.mean(1, keepdims=True)
+        whole = _VARIANCES[by_class.argmax(0)]
+        own = _own_variance(simulated[:, kind], code, size, items)
         variance[kind] = ((whole - own) / (1 + own)).clip(min=_VARIANCES[0])
     return mean.astype(np.float32), variance.astype(np.float32)
 
 
-def _ratios(lines: np.ndarray, expected: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """(C,) of `lines` to those `expected` in each class of `size` items; all (C,)."""
+def _ratios(lines: np.ndarray, expected: np.ndarray, size: np.ndarray, items: float) -> np.ndarray:
+    """(C,) of `lines` to those `expected` in each class of `size` items, with so many `items` like all added;
+    all (C,)."""
     overall = (lines.sum() + 1.0) / (expected.sum() + 1.0)
-    more = _ITEMS * (expected / size).clip(min=1e-6)
+    more = items * (expected / size).clip(min=1e-6)
     return np.asarray((lines + more * overall) / (expected + more))
 
 
-def _own_variance(simulated: np.ndarray, code: np.ndarray, size: np.ndarray) -> np.ndarray:
+def _own_variance(simulated: np.ndarray, code: np.ndarray, size: np.ndarray, items: float) -> np.ndarray:
     """(C,) variance, as a share of the squared mean and beyond that of a Poisson law, between simulations of
-    the lines (N, I) of an item of each class, of `size` items."""
+    the lines (N, I) of an item of each class, of `size` items and so many `items` like all."""
     mean, variance = simulated.mean(0), simulated.var(0, ddof=1)
     beyond, square = (
-        np.bincount(code, x, minlength=len(size)) + _ITEMS * x.mean()
+        np.bincount(code, x, minlength=len(size)) + items * x.mean()
         for x in (variance - mean, mean**2 - variance / len(simulated))
     )
     return np.asarray((beyond / square.clip(min=_LITTLE)).clip(min=0.0))

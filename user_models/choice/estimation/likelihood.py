@@ -27,12 +27,13 @@ from bundlegym.user_models.components.marketing import (
     NEW,
     ONCE,
     Marketing,
+    MarketingConfig,
     experience_of,
     familiarity,
     recency_bins,
     steadily_sold,
 )
-from bundlegym.user_models.components.preferences import Preferences
+from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig
 from bundlegym.user_models.numeric.ragged import expand_ranges
 
 
@@ -122,26 +123,29 @@ class ChoiceData:
         shoppers: np.ndarray,
         shortlist_size: int,
         without: Collection[str] = (),
+        *,
+        preferences: PreferencesConfig = PreferencesConfig(),
+        marketing: MarketingConfig = MarketingConfig(),
     ) -> ChoiceData:
         """Visits of `shoppers` (mask) in `weeks` from `cut` on, by preferences counted before; `requirements`
         says how many there must be."""
         before, end = (weeks[0], cut), weeks[1]
         rows = visit_rows(dataset, (cut, end), shoppers)
-        preferences = Preferences.fit(dataset, before, shoppers, without)
-        shortlist = preferences.shortlist(shortlist_size)
+        liking = Preferences.fit(dataset, before, shoppers, without, config=preferences)
+        shortlist = liking.shortlist(shortlist_size)
         since = dataset.visits.groupby("shopper")["day"].diff().fillna(SIZE_GAP_EDGES[-1]).to_numpy()[rows]
         shopper, week, day = (
             dataset.visits[name].to_numpy()[rows].astype(np.int64) for name in ("shopper", "week", "day")
         )
         lines, place = lines_of(dataset, rows)
         item = dataset.purchases["item"].to_numpy()[lines].astype(np.int64)
-        remembered = preferences.count > 0
+        remembered = liking.count > 0
         np.put_along_axis(remembered, shortlist, False, axis=1)
-        marketing = Marketing.of(dataset, before)
+        tables = Marketing.of(dataset, before, config=marketing, preferences=preferences)
         bins = recency_bins(
             torch.from_numpy(day),
             torch.from_numpy(last_bought_at_visits(dataset, shortlist, rows)),
-            torch.from_numpy(preferences.interval(shortlist, before)[shopper]),
+            torch.from_numpy(liking.interval(shortlist, before)[shopper]),
         )
         arrays = {
             "shopper": shopper,
@@ -149,22 +153,22 @@ class ChoiceData:
             "gap": np.digitize(since, SIZE_GAP_EDGES),
             "line": np.searchsorted(place, np.arange(len(rows) + 1)),
             "line_item": item,
-            "line_class": np.searchsorted(FAMILIAR_EDGES, preferences.count[shopper[place], item]),
+            "line_class": np.searchsorted(FAMILIAR_EDGES, liking.count[shopper[place], item]),
             "shortlist": shortlist,
-            "familiar": familiarity(preferences.count, shortlist).astype(np.int64),
+            "familiar": familiarity(liking.count, shortlist).astype(np.int64),
             "recency_bin": bins.to(torch.uint8).numpy(),
-            "known": preferences.count > 0,
+            "known": liking.count > 0,
             "remembered": np.concatenate([[0], remembered.sum(1).cumsum()]),
             "remembered_item": np.nonzero(remembered)[1],
             "recent_trials": trials_at_visits(dataset, shortlist, rows, cut),
-            "experience": experience_of(preferences, shoppers),
+            "experience": experience_of(liking, shoppers),
             "deal": deal_share(dataset, before, shoppers),
-            "log_share": preferences.log_share,
-            "log_popularity": preferences.log_popularity,
+            "log_share": liking.log_share,
+            "log_popularity": liking.log_popularity,
             "department": dataset.department_code,
             "season": dataset.department_code,
-            "steady": steadily_sold(dataset, weeks),
-            **{name: table[cut:end] for name, table in vars(marketing).items()},
+            "steady": steadily_sold(dataset, weeks, marketing),
+            **{name: table[cut:end] for name, table in vars(tables).items()},
         }
         return ChoiceData(**{name: torch.from_numpy(value) for name, value in arrays.items()})
 

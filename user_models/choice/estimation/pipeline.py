@@ -11,6 +11,7 @@ import torch
 
 from bundlegym.data import Dataset, visit_rows
 from bundlegym.recommenders.dirichlet_shares import line_counts
+from bundlegym.user_models.choice.config import ChoiceConfig
 from bundlegym.user_models.choice.estimation.assemble import assemble
 from bundlegym.user_models.choice.estimation.coefficients import fit_coefficients
 from bundlegym.user_models.choice.estimation.exploration import ExplorationMoment
@@ -44,8 +45,6 @@ from bundlegym.user_models.parameters import Parameters, parameter
 from bundlegym.user_models.requirements import cannot_learn, check_requirements
 
 _LEAST_WEEKS = 3  # of a fit: units, for one, are counted in some and seen in others
-_SIMULATIONS = 4  # that say what all parts make of classes of items
-_VISITS = 2_048  # so many say how much is expected of an item beside others
 
 
 @dataclass(frozen=True)
@@ -74,8 +73,7 @@ def fit_parameters(
     weeks: tuple[int, int],
     shoppers: np.ndarray,
     *,
-    shortlist_size: int,
-    epochs: int,
+    config: ChoiceConfig,
     seed: int,
     cache: FitCache,
     without: Collection[str] = (),
@@ -95,12 +93,15 @@ def fit_parameters(
             dataset,
             weeks,
             shoppers,
-            shortlist_size,
-            epochs=epochs,
+            config.shortlist_size,
+            epochs=config.epochs,
             seed=seed,
             progress=cache.progress,
             without=without,
             fixed=fixed_coefficients(without),
+            config=config.coefficients,
+            preferences=config.preferences,
+            marketing=config.marketing,
         ),  # fmt: skip
     )
 
@@ -112,10 +113,10 @@ def fit_parameters(
             weeks,
             shoppers,
             coefficients,
-            shortlist_size=shortlist_size,
             seed=seed,
             cache=cache,
             without=without,
+            config=config,
         ).changed(**dict(unseen.leaves()))
 
         def sizes() -> _Sizes:
@@ -127,6 +128,8 @@ def fit_parameters(
                 seed,
                 by_category=by_category,
                 constants="size_constants" not in without,
+                config=config.size_constants,
+                basket_size=config.basket_size,
             ).params
             return _Sizes(found.basket_size, found.incidence, found.size_constants.size_constants)
 
@@ -135,14 +138,14 @@ def fit_parameters(
     unseen = cache(
         "unseen",
         Unseen,
-        lambda: _find_unseen(model_of, fit, dataset, weeks, shoppers, seed, cache.progress, without),
+        lambda: _find_unseen(model_of, fit, dataset, weeks, shoppers, seed, cache.progress, without, config),
     )
     rest = float(np.exp(unseen.substitution.substitution.numpy()).mean())
     cache.progress(f"user model: beside an item its substitutes are bought {rest:.2f} times as often")
     params = fit(weeks, unseen, cache)
     near = near_items(params, line_counts(dataset, weeks) > 0)
     rows = visit_rows(dataset, last_fifth(weeks), shoppers)
-    some = rows[:: max(1, len(rows) // _VISITS)]
+    some = rows[:: max(1, len(rows) // config.item_shocks.visits)]
     if "item_shocks" in without:
         return check_finite("tables", params)
     shocks = draw_item_shocks(params, expected_lines(model_of(params), dataset, some, near), seed)
@@ -158,6 +161,7 @@ def _find_unseen(
     seed: int,
     progress: Callable[[str], None],
     without: Collection[str],
+    config: ChoiceConfig,
 ) -> Unseen:
     """By a model of the first four fifths of the weeks, whose preferences have not seen the last fifth; no
     effect where these are too few for a model, or nobody bought anything in the last fifth. A constant of
@@ -185,20 +189,25 @@ def _find_unseen(
     every = logged_panel(dataset, weeks, known)
     bought = line_counts(dataset, first) > 0
     moments: tuple[tuple[str, Callable[[ChoiceParameters], Moment[Any]]], ...] = (
-        ("substitution", lambda params: SubstitutionMoment(params, panel)),
-        ("department_trips", lambda params: DepartmentMoment(every, department, n_departments)),
+        ("substitution", lambda params: SubstitutionMoment(params, panel, config.substitution)),
+        (
+            "department_trips",
+            lambda params: DepartmentMoment(every, department, n_departments, config.department_trips),
+        ),
         # Trips for a department make more substitutes meet than met when g was found without them.
-        ("substitution", lambda params: SubstitutionMoment(params, panel)),
-        ("exploration", lambda params: ExplorationMoment(panel, bought)),
+        ("substitution", lambda params: SubstitutionMoment(params, panel, config.substitution)),
+        ("exploration", lambda params: ExplorationMoment(panel, bought, config.exploration)),
     )
     for name, moment in moments:
         if name not in without:
             model = match(model, moment(model.params), *on_panel)
     near = near_items(model.params, bought)
-    panels = [panel] + [simulated_panel(model, later, known, seed + i) for i in range(_SIMULATIONS)]
+    shocks = config.item_shocks
+    panels = [panel] + [simulated_panel(model, later, known, seed + i) for i in range(shocks.simulations)]
     lines, *simulated = (lines_by_kind(one, near) for one in panels)
     rows = visit_rows(dataset, later, shoppers)
-    mean, variance = fit_item_shocks(expected_lines(model, dataset, rows, near), np.stack(simulated), lines)
+    expected = expected_lines(model, dataset, rows, near)
+    mean, variance = fit_item_shocks(expected, np.stack(simulated), lines, shocks)
     params = model.params
     return Unseen(
         params.substitution,

@@ -16,34 +16,66 @@ one.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.user_models.components.preferences import Preferences
+from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig
+from bundlegym.user_models.config import Config, Count, Positive
 from bundlegym.user_models.numeric.two_way import demean, rake
 
-_BEFORE, _EARLY, _LATE, _WINDOWS = 4, 6, 4, 3  # parts of the weeks: 1/4, 1/6 and 1/4 of them; windows in turn
-_MARGINS = 3  # alternating fits to the margins
 _LITTLE = 0.01  # lines, so that a margin without any has a factor
 
 
+@dataclass(frozen=True)
+class StateDependenceConfig(Config):
+    """Hyper-parameters of `state_dependence_share`, and of what it is shrunk by."""
+
+    before: Count = 4
+    """Weeks of the fit over those before the first early week, in which the item was not bought."""
+
+    early: Count = 6
+    """Weeks of the fit over the early weeks of a window, in which an item is tried."""
+
+    late: Count = 4
+    """Weeks of the fit over the later weeks of a window, in which the item is bought again."""
+
+    windows: Count = 3
+    """Windows of early and later weeks, each begun where the early weeks of the one before end."""
+
+    margins: Count = 3
+    """Alternating fits to the margins."""
+
+    spread: Positive = 0.5
+    """Standard deviation of the prior of the share, 0 to 1, about 0: half of the range (`numeric.shrink`)."""
+
+
 def state_dependence_share(
-    dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, effect: np.ndarray
+    dataset: Dataset,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    effect: np.ndarray,
+    *,
+    config: StateDependenceConfig = StateDependenceConfig(),
+    preferences: PreferencesConfig = PreferencesConfig(),
 ) -> tuple[float, float]:
     """Share of the repeats seen after a first purchase that it brought about, and its standard error,
     clustered by shopper; `effect` (n_weeks, I) is what price and promotions add to utility. 0 and infinity
     where too few items are tried to tell."""
     span = weeks[1] - weeks[0]
-    early, first = max(span // _EARLY, 1), weeks[0] + max(span // _BEFORE, 1)
-    share = np.exp(Preferences.fit(dataset, (weeks[0], first), shoppers).log_share[shoppers])
+    early, first = max(span // config.early, 1), weeks[0] + max(span // config.before, 1)
+    liking = Preferences.fit(dataset, (weeks[0], first), shoppers, config=preferences)
+    share = np.exp(liking.log_share[shoppers])
     later, tried = (np.zeros(int(shoppers.sum())) for _ in range(2))
     seen = trials = 0.0
-    for window in range(_WINDOWS):
+    for window in range(config.windows):
         start = first + window * early
-        end = min(start + early + max(span // _LATE, 1), weeks[1])
+        end = min(start + early + max(span // config.late, 1), weeks[1])
         if start + early >= end:
             continue
-        parts = _window(dataset, (weeks[0], start, start + early, end), shoppers, effect, share)
+        edges = weeks[0], start, start + early, end
+        parts = _window(dataset, edges, shoppers, effect, share, config.margins)
         later, tried = later + parts[0], tried + parts[1]
         seen, trials = seen + parts[2], trials + parts[3]
     if seen <= 0 or tried.sum() <= 0:
@@ -60,6 +92,7 @@ def _window(
     shoppers: np.ndarray,
     effect: np.ndarray,
     share: np.ndarray,
+    margins: int,
 ) -> tuple[np.ndarray, np.ndarray, float, float]:
     """(S,) sums of Z (Y - E Y) and of Z (T - E T) by shopper; Y - E Y of all who tried, and how many they
     are. `edges` are the first weeks before, of the early weeks, of the later ones, and the end; `share` (S,
@@ -76,12 +109,12 @@ def _window(
     tried = (_lines_by_item(dataset, (start, middle), shoppers) > 0) * untried.astype(np.float32)
     later = _lines_by_item(dataset, (middle, end), shoppers) * untried
 
-    residual = later - rake(share * (second @ lift[middle:end]), later, _MARGINS, _LITTLE)
+    residual = later - rake(share * (second @ lift[middle:end]), later, margins, _LITTLE)
     seen = float((tried * residual).sum(dtype=np.float64))
     instrument = first @ timing - _lines_by_item(dataset, (start, middle), shoppers, timing)
-    instrument = demean(instrument, share * second.sum(1, keepdims=True), _MARGINS)
+    instrument = demean(instrument, share * second.sum(1, keepdims=True), margins)
     residual *= instrument
-    instrument *= tried - rake(share * first.sum(1, keepdims=True), tried, _MARGINS, _LITTLE)
+    instrument *= tried - rake(share * first.sum(1, keepdims=True), tried, margins, _LITTLE)
     return (
         residual.sum(1, dtype=np.float64),
         instrument.sum(1, dtype=np.float64),

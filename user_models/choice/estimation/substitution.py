@@ -10,15 +10,28 @@ meet, so it hides a part of g and adds none.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import torch
 
 from bundlegym.user_models.choice.parameters import ChoiceParameters
+from bundlegym.user_models.config import Config, Count, Negative, Positive
 
-_STEPS = 5
-_PAIRS = 10.0  # weight of all subcategories' share in that of each, and of no effect in that of all
-_LEAST = -3.0  # a twentieth: fewer than that no count of pairs tells apart
+
+@dataclass(frozen=True)
+class SubstitutionConfig(Config):
+    """Hyper-parameters of `SubstitutionMoment`."""
+
+    steps: Count = 5
+    """Steps of simulated moments."""
+
+    pairs: Positive = 10.0
+    """Pairs of lines: weight of all subcategories' share in that of each, and of no effect in that of all."""
+
+    least: Negative = -3.0
+    """g at least, a log rate: a twentieth, for fewer than that no count of pairs tells apart."""
 
 
 class SubstitutionMoment:
@@ -26,9 +39,13 @@ class SubstitutionMoment:
     log in weeks that preferences have not seen; with few pairs to go by, as many as all subcategories
     together say."""
 
-    simulations = (1,) * _STEPS
-
-    def __init__(self, params: ChoiceParameters, panel: pd.DataFrame) -> None:
+    def __init__(
+        self,
+        params: ChoiceParameters,
+        panel: pd.DataFrame,
+        config: SubstitutionConfig = SubstitutionConfig(),
+    ) -> None:
+        self.config, self.simulations = config, (1,) * config.steps
         self.real, self.usual = _pairs(panel, params)
         self.simulated, self.kept = np.zeros_like(self.real), np.zeros_like(self.real)
         self.g = np.zeros(len(self.real), dtype=np.float32)
@@ -42,8 +59,9 @@ class SubstitutionMoment:
         self.simulated += weight * pairs * self.usual / by_chance
         self.kept += weight * np.exp(self.g)
         free = self.simulated / self.kept  # what one simulation would hold without g
-        overall = (self.real.sum() + _PAIRS) / (free.sum() + _PAIRS)
-        g = np.log((self.real + _PAIRS * overall) / (free + _PAIRS)).clip(_LEAST, 0.0)
+        prior = self.config.pairs
+        overall = (self.real.sum() + prior) / (free.sum() + prior)
+        g = np.log((self.real + prior * overall) / (free + prior)).clip(self.config.least, 0.0)
         self.g = g.astype(np.float32)
         return params.changed(substitution=torch.from_numpy(self.g))
 

@@ -19,14 +19,25 @@ from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.user_models.choice.parameters import Variants
-from bundlegym.user_models.components.preferences import Preferences
+from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig
 from bundlegym.user_models.components.windows import part_end
+from bundlegym.user_models.config import Config, Part, Positive
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
 from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 
-_PREFERENCE_PART = 0.5  # of the weeks, by which is said what is on a shortlist in the others
-_LINES = 50.0  # weight of the subcategory's average, and of the shop's
-_MOST = 0.9  # chance of a further variant
+
+@dataclass(frozen=True)
+class VariantsConfig(Config):
+    """Hyper-parameters of `fit_variants`."""
+
+    preference_part: Part = 0.5
+    """Part of the weeks by which is said what is on a shortlist in the others."""
+
+    lines: Positive = 50.0
+    """Lines: weight of the subcategory's pairs in a product line's, and of the shop's in a subcategory's."""
+
+    most: Part = 0.9
+    """Chance of a further variant at most."""
 
 
 def product_lines(dataset: Dataset) -> np.ndarray:
@@ -55,24 +66,27 @@ def fit_variants(
     shoppers: np.ndarray,
     shortlist_size: int,
     without: Collection[str] = (),
+    *,
+    config: VariantsConfig = VariantsConfig(),
+    preferences: PreferencesConfig = PreferencesConfig(),
 ) -> FittedVariants:
     """From the baskets of `shoppers` (mask) in `weeks`. `follow_prob` is the chance that a further variant is
     drawn, which may be one that is in the basket already."""
-    cut = part_end(weeks, _PREFERENCE_PART)
-    preferences, line = Preferences.fit(dataset, (weeks[0], cut), shoppers, without), product_lines(dataset)
+    cut, line = part_end(weeks, config.preference_part), product_lines(dataset)
+    liking = Preferences.fit(dataset, (weeks[0], cut), shoppers, without, config=preferences)
     group = np.zeros(line.max() + 1, dtype=np.int64)
-    group[line] = preferences.subcategory
-    pairs, lines = _pairs(dataset, (cut, weeks[1]), shoppers, preferences, shortlist_size, line)
+    group[line] = liking.subcategory
+    pairs, lines = _pairs(dataset, (cut, weeks[1]), shoppers, liking, shortlist_size, line)
     ratio = pairs.sum() / max(lines.sum(), 1.0)
     for code in (group, np.arange(len(group))):  # shrunk to the subcategory's, that to the shop's
         more, of = (np.bincount(code, w) for w in (pairs, lines))
-        ratio = ((more + _LINES * ratio) / (of + _LINES))[code]
+        ratio = ((more + config.lines * ratio) / (of + config.lines))[code]
     # A geometric cluster of continuation r has 2 r / (1 - r) ordered pairs a line.
-    share = np.exp(preferences.log_within)
+    share = np.exp(liking.log_within)
     total = np.bincount(line, share)
     another = 1 - np.bincount(line, share**2) / total**2
     followers = np.where(another > 1e-6, ratio / (2 + ratio), 0.0).clip(min=0)
-    follow = (followers / np.maximum(another, 1e-6)).clip(max=_MOST)
+    follow = (followers / np.maximum(another, 1e-6)).clip(max=config.most)
     return FittedVariants(
         Variants(
             product_line=as_tensor(line),

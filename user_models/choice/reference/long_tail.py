@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bundlegym.user_models.choice.config import FOLLOWERS, SLOTS, THINNING, TRIES
+from bundlegym.user_models.choice.bounds import FOLLOWERS, SLOTS, THINNING, TRIES
 from bundlegym.user_models.choice.parameters import ChoiceParameters
 from bundlegym.user_models.choice.reference.recent_trials import trial_weight
 from bundlegym.user_models.choice.reference.substitution import still_wanted

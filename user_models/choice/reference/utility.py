@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.user_models.base import Offer
-from bundlegym.user_models.choice.config import MOST_PULL, THINNING
+from bundlegym.user_models.choice.bounds import MOST_PULL, THINNING
 from bundlegym.user_models.choice.parameters import NEAR, REST, ChoiceParameters
 from bundlegym.user_models.choice.reference.recent_trials import by_item_of, of_item
 from bundlegym.user_models.choice.state import ChoiceState
