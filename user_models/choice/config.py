@@ -5,8 +5,8 @@
 
 `ChoiceConfig` only puts together what each fit has in its own file. A hyper-parameter is a number that a fit
 takes as given and that moves what is fitted: weights of averages (shrinkage), half-lives, priors, parts of
-the weeks, most and least values, and steps of what does not run until it is done. Of weights and half-lives
-whose doc does not say how they were chosen, all that is known is that they are about right for such averages.
+the weeks, most and least values, and steps of what does not run until it is done. Where the doc of a field
+does not say how its value was chosen, no record of that was kept.
 
 What is no hyper-parameter is a constant of the module that needs it:
 

@@ -10,7 +10,7 @@ between. A cut at two standard errors has one: what lies just below counts for n
 above counts whole, the more by luck the larger s is.
 
 m is no effect. t is an assumption, made before looking at any log: about how far a shop's true number may be
-from no effect. It is the field `spread` of the estimate's configuration; by default
+from no effect. It is the field `spread` of the estimate's configuration. By default:
 
 | estimate | unit | m | t | why |
 |---|---|---|---|---|
