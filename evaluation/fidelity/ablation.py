@@ -82,8 +82,8 @@ def _row(dataset: Dataset, without: str, seed: int, progress: Callable[[str], No
 
 
 def as_text(rows: list[dict[str, Any]]) -> str:
-    """The rows as a table: the whole model's mean and spread, then what each mechanism's absence adds; a star
-    where that is beyond two standard deviations of the seeds."""
+    """The rows as a table: the whole model's mean and spread, then what each mechanism's absence adds to
+    the figures of the same seed; a star where that is beyond two standard deviations of the seeds."""
     whole = [row for row in rows if not row["without"]]
     figures = [name for name in rows[0] if name not in ("without", "seed", "lines")]
     mean = {name: float(np.mean([row[name] for row in whole])) for name in figures}
@@ -94,16 +94,17 @@ def as_text(rows: list[dict[str, Any]]) -> str:
     lowest = min(mean[name] for name in figures if name.startswith("ks "))
     heads = ["nats an item", "mean KS", "lift", "lift of items", "AUC", "rates", "CPU s"]
     lines = [
-        f"{'':24}" + "".join(f"{head:>15}" for head in heads) + f"{'lines':>8}",
+        f"{'':32}" + "".join(f"{head:>15}" for head in heads) + f"{'lines':>8}",
         _line("whole model", _summary(mean), "{:.4f}"),
         _line("  spread of seeds", _spreads(whole, spread), "{:.4f}"),
     ]
-    base, noise = _summary(mean), _spreads(whole, spread)
+    noise, same_seed = _spreads(whole, spread), {row["seed"]: _summary(row) for row in whole}
     for row in rows:
         if row["without"]:
+            base = same_seed[row["seed"]]
             apart = [one - two for one, two in zip(_summary(row), base, strict=True)]
             beyond = [abs(a) > 2 * s for a, s in zip(apart, noise, strict=True)]
-            text = _line(f"without {row['without']}"[:24], apart, "{:+.4f}", beyond)
+            text = _line(f"without {row['without']}", apart, "{:+.4f}", beyond)
             lines.append(f"{text}{row['lines']:>8}")
     lines.append(
         f"AUC: the larger of baskets and shopper-weeks. Rates: mean distance of the log ratios of "
@@ -134,4 +135,4 @@ def _spreads(whole: list[dict[str, Any]], spread: dict[str, float]) -> list[floa
 def _line(label: str, values: list[float], form: str, marked: Sequence[bool] = ()) -> str:
     flags = list(marked) or [False] * len(values)
     cells = (f"{form.format(v) + ('*' if m else ' '):>15}" for v, m in zip(values, flags, strict=True))
-    return f"{label:24}" + "".join(cells)
+    return f"{label:32}" + "".join(cells)
