@@ -17,6 +17,7 @@ import numpy as np
 
 from bundlegym.data import Dataset
 from bundlegym.data.files import write_json
+from bundlegym.errors import UserError
 from bundlegym.evaluation.fidelity.distributions import RETAILSYNTH
 from bundlegym.evaluation.fidelity.measure import measure
 from bundlegym.evaluation.fidelity.rates import RATES
@@ -38,9 +39,12 @@ def ablate(
         names: of `MECHANISMS`; by default all that do something where nobody is made an offer.
         seeds: of the whole model.
         kept: JSON file of rows, which are not made again.
+
+    Raises:
+        UserError: the file holds something else.
     """
     names = names or [name for name, mechanism in MECHANISMS.items() if not mechanism.offers_only]
-    rows: list[dict[str, Any]] = _read(kept)
+    rows = _read(kept, dataset.name)
     done = {(row["without"], row["seed"]) for row in rows}
     for without, seed in [("", seed) for seed in range(seeds)] + [(name, 0) for name in names]:
         if (without, seed) in done:
@@ -48,12 +52,17 @@ def ablate(
         progress(f"ablation: {f'without {without}' if without else 'whole model'}, seed {seed}")
         rows.append(_row(dataset, without, seed, progress))
         if kept is not None:
-            write_json(kept, rows)
+            write_json(kept, {"ablation_of": dataset.name, "rows": rows})
     return rows
 
 
-def _read(kept: Path | None) -> list[dict[str, Any]]:
-    return json.loads(kept.read_text(encoding="utf-8")) if kept is not None and kept.exists() else []
+def _read(kept: Path | None, log: str) -> list[dict[str, Any]]:
+    if kept is None or not kept.exists():
+        return []
+    content = json.loads(kept.read_text(encoding="utf-8"))
+    if not isinstance(content, dict) or content.get("ablation_of") != log:
+        raise UserError(f"{kept}: holds no ablation of {log}; give --json another file")
+    return content["rows"]
 
 
 def _row(dataset: Dataset, without: str, seed: int, progress: Callable[[str], None]) -> dict[str, Any]:
@@ -87,18 +96,14 @@ def as_text(rows: list[dict[str, Any]]) -> str:
     whole = [row for row in rows if not row["without"]]
     figures = [name for name in rows[0] if name not in ("without", "seed", "lines")]
     mean = {name: float(np.mean([row[name] for row in whole])) for name in figures}
-    spread = {
-        name: float(np.std([row[name] for row in whole], ddof=1)) if len(whole) > 1 else 0.0
-        for name in figures
-    }
     lowest = min(mean[name] for name in figures if name.startswith("ks "))
     heads = ["nats an item", "mean KS", "lift", "lift of items", "AUC", "rates", "CPU s"]
     lines = [
         f"{'':32}" + "".join(f"{head:>15}" for head in heads) + f"{'lines':>8}",
         _line("whole model", _summary(mean), "{:.4f}"),
-        _line("  spread of seeds", _spreads(whole, spread), "{:.4f}"),
+        _line("  spread of seeds", _spreads(whole), "{:.4f}"),
     ]
-    noise, same_seed = _spreads(whole, spread), {row["seed"]: _summary(row) for row in whole}
+    noise, same_seed = _spreads(whole), {row["seed"]: _summary(row) for row in whole}
     for row in rows:
         if row["without"]:
             base = same_seed[row["seed"]]
@@ -126,9 +131,9 @@ def _summary(row: dict[str, Any]) -> list[float]:
     ]  # fmt: skip
 
 
-def _spreads(whole: list[dict[str, Any]], spread: dict[str, float]) -> list[float]:
+def _spreads(whole: list[dict[str, Any]]) -> list[float]:
     if len(whole) < 2:
-        return [0.0] * 7
+        return [0.0] * len(_summary(whole[0]))
     return [float(value) for value in np.std([_summary(row) for row in whole], axis=0, ddof=1)]
 
 

@@ -67,6 +67,12 @@ class FidelityConfig:
             raise UserError(f"--user-model-args: {self.user_model} takes none; they are for module:Class")
         if self.ablate is not None:
             check_mechanisms(self.ablate, "--ablate")
+            for option, given in (
+                ("--check", self.check), ("--sweep", self.sweep), ("--page", self.page),
+                ("--seed", self.seed), ("--user-model", self.user_model != "choice"),
+            ):  # fmt: skip
+                if given:
+                    raise UserError(f"--ablate fits choice with seeds of its own and takes no {option}")
         if self.sweep and self.user_model != "choice":
             raise UserError(f"--sweep: {self.user_model} makes no assumptions to vary; choice does")
 

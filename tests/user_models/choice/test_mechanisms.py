@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bundlegym.errors import UserError
-from bundlegym.evaluation.fidelity.ablation import as_text
+from bundlegym.evaluation.fidelity.ablation import ablate, as_text
+from bundlegym.evaluation.fidelity.command import FidelityConfig
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.estimation.mechanisms import MECHANISMS
 
@@ -37,3 +38,16 @@ def test_what_absence_costs_is_told_beside_the_same_seed() -> None:
     text = as_text([row("", 0, 7.0), row("", 1, 7.2), row("recency", 0, 7.5), row("trend", 0, 7.1)])
     lines = {line.split("  ")[0]: line for line in text.splitlines()}
     assert "+0.5000*" in lines["without recency"] and "+0.1000 " in lines["without trend"]
+
+
+def test_a_file_of_something_else_is_left_alone(dataset, tmp_path) -> None:
+    file = tmp_path / "figures.json"
+    file.write_text('{"log": "another"}', encoding="utf-8")
+    with pytest.raises(UserError, match="figures.json: holds no ablation of synthetic"):
+        ablate(dataset, kept=file)
+
+
+@pytest.mark.parametrize("option", [{"check": True}, {"sweep": True}, {"seed": 1}, {"user_model": "replay"}])
+def test_what_an_ablation_does_not_do_is_refused(option) -> None:
+    with pytest.raises(UserError, match="--ablate fits choice with seeds of its own and takes no --"):
+        FidelityConfig(ablate=(), **option)

@@ -76,11 +76,11 @@ _CLASSES = 2
 class _Choice:
     """What the coefficients make of a log: S shoppers, I items, W weeks.
 
-    preferences, coefficients, marketing; weeks of the fit. slope: (I,) in minus log price; promotion: (W, I)
-    what promotions add to the utility of the mean line; sensitivity: (S,) of the shopper to prices;
-    sensitivity_class: (S,). log_share: (S, I) theta log of the share of lines, with experience. within:
-    (I,) log share within the subcategory, with its trend; attribute_taste: (S, A); log_total: (S, G) what
-    those add to the log total of a subcategory. attraction: (Q, I) of the items in the long tail.
+    preferences, coefficients, marketing. steady: (I,) bool, sold steadily; slope: (I,) in minus log price;
+    promotion: (W, I) what promotions add to the utility of the mean line; sensitivity: (S,) of the shopper to
+    prices; sensitivity_class: (S,). log_share: (S, I) theta log of the share of lines, with experience.
+    within: (I,) log share within the subcategory, with its trend; attribute_taste: (S, A); log_total: (S, G)
+    what those add to the log total of a subcategory. attraction: (Q, I) of the items in the long tail.
     """
 
     preferences: Preferences

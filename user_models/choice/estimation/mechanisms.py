@@ -58,10 +58,6 @@ class Mechanism:
         return sum(len(inspect.getsource(part).splitlines()) for part in self.code)
 
 
-def _no_trials(params: ChoiceParameters) -> ChoiceParameters:
-    return params.changed(trial_weight=torch.zeros_like(params.trials.trial_weight))
-
-
 #: By name. Those without `fixed` and `zero` are left out where they are fitted.
 MECHANISMS: dict[str, Mechanism] = {
     "shopper_factors": Mechanism("low-rank shares of subcategories", (preferences._low_rank,)),
@@ -72,7 +68,8 @@ MECHANISMS: dict[str, Mechanism] = {
     "seasons": Mechanism("departments differ by week in the fit", fixed={"season": 0.0}),
     "experience": Mechanism("how much the shopper bought before", fixed={"experience": 0.0}),
     "recent_trials": Mechanism(
-        "trial and repeat off the shortlist", (recent_trials, trial_tables), {"trial": -20.0}
+        "trial and repeat off the shortlist", (recent_trials, trial_tables), {"trial": -20.0},
+        ("trial_weight",),
     ),
     "price_sensitivity": Mechanism("shoppers differ in it", fixed={"price_by_deal_share": 0.0}),
     "promotion_sensitivity": Mechanism("by familiarity", fixed={"promotion_sensitivity": 0.0}),
@@ -118,5 +115,4 @@ def left_out(params: ChoiceParameters, without: Collection[str]) -> ChoiceParame
     """Parameters without the effect of some mechanisms."""
     leaves = dict(params.leaves())
     zero = {name: torch.zeros_like(leaves[name]) for each in without for name in MECHANISMS[each].zero}
-    params = params.changed(**zero)
-    return _no_trials(params) if "recent_trials" in without else params
+    return params.changed(**zero)

@@ -143,11 +143,11 @@ def fit_parameters(
     rest = float(np.exp(unseen.substitution.substitution.numpy()).mean())
     cache.progress(f"user model: beside an item its substitutes are bought {rest:.2f} times as often")
     params = fit(weeks, unseen, cache)
+    if "item_shocks" in without:
+        return check_finite("tables", params)
     near = near_items(params, line_counts(dataset, weeks) > 0)
     rows = visit_rows(dataset, last_fifth(weeks), shoppers)
     some = rows[:: max(1, len(rows) // config.item_shocks.visits)]
-    if "item_shocks" in without:
-        return check_finite("tables", params)
     shocks = draw_item_shocks(params, expected_lines(model_of(params), dataset, some, near), seed)
     return check_finite("tables", with_shocks(params.changed(item_shocks=shocks), shocks[REST]))
 
