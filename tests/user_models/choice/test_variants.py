@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -59,6 +61,12 @@ def test_variants_of_a_product_line_share_subcategory_brand_and_price(dataset):
     drawn = dataset.items["item"].to_numpy() // VARIANTS
     assert len(np.unique(code)) == LINES
     assert len(pd.DataFrame({"code": code, "drawn": drawn}).drop_duplicates()) == LINES
+
+
+def test_the_unit_of_money_changes_no_product_line(dataset):
+    prices = dataset.items["list_price"]
+    scaled = dataclasses.replace(dataset, items=dataset.items.assign(list_price=prices * 1e-5))
+    assert (product_lines(scaled) == product_lines(dataset)).all()
 
 
 def test_the_chance_of_a_further_variant_is_found(dataset):
