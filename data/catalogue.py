@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bundlegym.data.regular_price import asked_price
 from bundlegym.errors import UserError
 
 ITEM_TEXT_COLUMNS = ("name", "department", "category", "subcategory", "brand")
@@ -50,8 +51,11 @@ def called(items: pd.DataFrame, item: int) -> str:
 
 def price_lines(items: pd.DataFrame) -> np.ndarray:
     """(n_items,) int64 code of the price line of each item: those of one subcategory, brand and list price,
-    such as the flavours of a yogurt, which a shop prices and promotes together."""
-    keys = items[["category", "subcategory", "brand", "list_price"]].astype(str)
+    such as the flavours of a yogurt, which a shop prices and promotes together. An item of which the log says
+    nothing but a price is a line of its own."""
+    texts = items[["category", "subcategory", "brand"]].astype(str)
+    keys = texts.assign(list_price=items["list_price"].astype(str))
+    keys["alone"] = np.where((texts == "").all(axis=1), np.arange(len(items)), -1)
     return pd.MultiIndex.from_frame(keys).factorize()[0]
 
 
@@ -61,23 +65,22 @@ def price_tables(
     """List and shelf prices by item and week, and where they were seen.
 
     List price: the median over the item's lines in that week, and in weeks without a sale that of the last
-    week before with one, or else of the first after. Shelf price: the median of the price paid plus coupon
-    discount, at most the list price. In weeks without a sale it is as much below the list price as the mean
+    week before with one, or else of the first after. Shelf price: the median of the price asked for
+    a piece, at most the list price. In weeks without a sale it is as much below the list price as the mean
     of the item's price line; where none of that was sold either, as in the weeks with a sale before and
     after, whichever was less below. To take such weeks as not promoted would make promotions look as if only
     they sold.
 
     Args:
-        lines: `item` and `week` (codes from 0), `list_price`, `price_paid`, optionally `coupon_discount`.
-            Every item has at least one line.
+        lines: `item` and `week` (codes from 0), `list_price`, `price_paid`, optionally `coupon_discount`
+            and `quantity_discount`. Every item has at least one line.
         price_line: (n_items,) codes as of `price_lines`.
 
     Returns:
         list_price, shelf_price: (n_items, n_weeks) float32. sold: (n_items, n_weeks) bool.
     """
-    asked = lines["price_paid"] + lines.get("coupon_discount", 0.0)
-    cells = lines[["item", "week", "list_price"]].assign(shelf_price=asked).groupby(["item", "week"])
-    medians = cells.median()
+    cells = lines[["item", "week", "list_price"]].assign(shelf_price=asked_price(lines))
+    medians = cells.groupby(["item", "week"]).median()
     where = (medians.index.get_level_values("item"), medians.index.get_level_values("week"))
     listed, shelf = (np.full((len(price_line), n_weeks), np.nan) for _ in range(2))
     listed[where] = medians["list_price"]

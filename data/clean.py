@@ -10,7 +10,9 @@ import pandas as pd
 
 from bundlegym.data.base import Log
 from bundlegym.data.config import ReadOptions
+from bundlegym.data.regular_price import asked_price
 from bundlegym.data.returns import match_returns
+from bundlegym.data.schema import NON_NEGATIVE_COLUMNS
 from bundlegym.errors import UserError
 
 #: Names of items that are no goods: postage, fees, corrections.
@@ -81,7 +83,7 @@ def clean(log: Log, options: ReadOptions | None = None) -> tuple[Log, dict]:
 def _reasons(log: Log, options: ReadOptions, notes: dict[str, str]) -> Iterator[tuple[str, np.ndarray]]:
     """Yield each reason with (n_lines,) bool, True where it holds; add to `notes` what is only told."""
     lines = log.transactions
-    asked = lines["price_paid"] + lines.get("coupon_discount", 0.0)
+    asked = asked_price(lines)
     yield "unknown item", _unknown_items(log)
     for rule in ITEM_RULES.get(log.name, ()):
         yield rule.reason, _matches(log, rule)
@@ -157,7 +159,7 @@ def _whole_pieces(lines: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     fractional = (quantity % 1 != 0).to_numpy()
     if fractional.any():
         scale = quantity.where(fractional, 1.0)
-        prices = [c for c in ("price_paid", "list_price", "coupon_discount") if c in lines]
+        prices = [c for c in NON_NEGATIVE_COLUMNS if c in lines]
         lines = lines.assign(**{column: lines[column] * scale for column in prices})
         quantity = quantity.where(~fractional, 1)
     return lines.assign(quantity=quantity.astype("int64")), int(fractional.sum())

@@ -5,12 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bundlegym.data.weeks import first_monday, week_of
-
 #: Where a log has no dates its first week begins here, a Monday; the date itself means nothing.
 ORIGIN = pd.Timestamp("2001-01-01")
-#: Weeks either side in which a list price is looked for.
-LIST_PRICE_REACH = 4
 #: Days between two visits of a shopper where the log knows only their order.
 VISIT_INTERVAL = 7
 
@@ -61,20 +57,3 @@ def derive_basket(lines: pd.DataFrame) -> tuple[pd.Series, str]:
     """A number for each shopper and calendar day."""
     basket = lines.groupby(["shopper", lines["time"].dt.normalize()]).ngroup()
     return basket, "the log has no baskets; what a shopper bought on one day is taken as one basket"
-
-
-def derive_list_price(lines: pd.DataFrame) -> tuple[pd.Series, str]:
-    """Highest weekly median price paid for the item within `LIST_PRICE_REACH` weeks; at least the line's."""
-    week = week_of(lines["time"], first_monday(lines["time"]))
-    keys = pd.DataFrame({"item": lines["item"], "week": week})
-    medians = lines["price_paid"].groupby([keys["item"], keys["week"]]).median().rename("price").reset_index()
-    shifts = range(-LIST_PRICE_REACH, LIST_PRICE_REACH + 1)
-    around = pd.concat([medians.assign(week=medians["week"] + shift) for shift in shifts])
-    highest = around.groupby(["item", "week"])["price"].max().reset_index()
-    found = keys.merge(highest, on=["item", "week"], how="left")["price"].to_numpy()
-    listed = pd.Series(np.maximum(found, lines["price_paid"].to_numpy()), index=lines.index)
-    return listed, (
-        "the log has no list prices; taken as the highest weekly median price paid for the item within "
-        f"{LIST_PRICE_REACH} weeks before or after, so that a lasting price cut looks like a promotion "
-        "at first"
-    )

@@ -18,7 +18,7 @@ from bundlegym.data.calendar import calendar_of
 from bundlegym.data.columns import Column, understand
 from bundlegym.data.columns_file import ColumnsFile, read_columns_file, with_file_options
 from bundlegym.data.config import ReadOptions
-from bundlegym.data.fill import derive_basket, derive_list_price, derive_time
+from bundlegym.data.fill import derive_basket, derive_time
 from bundlegym.data.lines import (
     EVENT_NAMES,
     Sieve,
@@ -40,6 +40,7 @@ from bundlegym.data.mapping import (
     located,
 )
 from bundlegym.data.records import read_records
+from bundlegym.data.regular_price import derive_list_price
 from bundlegym.data.schema import check_log
 from bundlegym.data.side_tables import TableSource, file_options, with_pairs
 from bundlegym.data.tables import Table, distinct, open_table
@@ -296,7 +297,8 @@ def _fill(lines: pd.DataFrame, notes: dict[str, str], options: ReadOptions) -> N
     else:
         lines["basket"], notes["basket"] = derive_basket(lines)
     if "list_price" not in lines:
-        lines["list_price"], notes["list_price"] = derive_list_price(lines)
+        found, notes["list_price"] = derive_list_price(lines)
+        lines[list(found)] = found
 
 
 def _require(where: Mapping[str, str], table: Table) -> None:

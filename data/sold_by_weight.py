@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.data.catalogue import called
+from bundlegym.data.regular_price import asked_price
 
 #: An item is sold by weight where quantity is 1 on this share of its lines or more (meat is often bought as
 #: two packs), and the price asked moves by more than `MOVE` from one line to the next on `MOVING_SHARE`.
@@ -27,9 +28,9 @@ def weighed_items(lines: pd.DataFrame) -> np.ndarray:
 
     Args:
         lines: `item` (codes from 0, each with a line), `time`, `quantity`, `price_paid`, optionally
-            `coupon_discount`; of one item in order of time.
+            `coupon_discount` and `quantity_discount`; of one item in order of time.
     """
-    asked = np.log((lines["price_paid"] + lines.get("coupon_discount", 0.0)).clip(lower=0.01))
+    asked = np.log(asked_price(lines).clip(lower=np.finfo(float).tiny))
     ordered = pd.DataFrame(
         {"item": lines["item"], "time": lines["time"], "asked": asked, "single": lines["quantity"] == 1}
     ).sort_values(["item", "time"], kind="stable")

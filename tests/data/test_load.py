@@ -37,15 +37,6 @@ def test_toml_and_pairs_agree_and_pairs_win(csv: Path, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(loaded.transactions, load_log(csv, OWN_NAMES).transactions)
 
 
-def test_list_price_is_found_around_promotions_but_not_far_away(tmp_path: Path) -> None:
-    weeks = pd.date_range("2024-01-01", periods=12, freq="7D")
-    prices = [2.0, 2.0, 1.0, 2.0] + [1.0] * 8
-    path = tmp_path / "sales.csv"
-    pd.DataFrame({"shopper": 1, "item": "a", "time": weeks, "price": prices}).to_csv(path, index=False)
-    listed = load_log(path).transactions["list_price"]
-    assert listed.tolist() == [2.0] * 8 + [1.0] * 4
-
-
 def test_baskets_without_dates_are_visits_a_week_apart(tmp_path: Path) -> None:
     text = "shopper,basket,item,price\na,1,x,1\na,1,y,1\na,2,x,1\na,3,x,1\nb,9,x,1\n"
     loaded = load_log(write(tmp_path / "sales.csv", text))

@@ -1,0 +1,139 @@
+"""Regular prices for a log that has none, and quantity discounts, which are no promotions.
+
+A promotion is a price cut that is taken back within weeks (the V-shaped sale of Nakamura and Steinsson 2008,
+"Five facts about prices", Quarterly Journal of Economics 123). Two other things look like it in prices paid:
+a cut that stays, which is a new regular price, and a lower price from a number of pieces on, which the shelf
+asks every week. So prices of large quantities are put back to what one piece cost; then the regular price is
+the level that closes over a dip. A level is a price that recurs (Kehoe and Midrigan 2015, "Prices are sticky
+after all", Journal of Monetary Economics 75, ask for as large a share of the weeks around): prices that move
+all the time, as of what is sold by weight, have no promotions that could be told.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bundlegym.data.weeks import first_monday, week_of
+
+#: A promotion is over within so many weeks; and so far around is a price looked for that recurs.
+REACH = 5
+#: A price recurs if it was asked in two weeks or more, and in this share of the weeks around with a sale.
+LEAST_SHARE = 1 / 3
+#: Prices that differ by less, in proportion, are the same.
+SAME = 0.005
+#: An item has a quantity discount where this share of the lines from a quantity on, and no more than that
+#: share of the others, paid at least `LEAST_DISCOUNT` less than what is usual for few pieces.
+SHARE_ABOVE, SHARE_BELOW, LEAST_DISCOUNT = 0.5, 0.15, 0.01
+#: Least number of lines on either side.
+LEAST_LINES = 10
+#: Weeks in which prices of few and of many pieces are compared.
+BLOCK = 4
+_ITEMS_AT_ONCE = 20_000
+
+
+def asked_price(lines: pd.DataFrame) -> pd.Series:
+    """What the shelf asked for one piece: the price paid, and what coupons and quantity took off it."""
+    return lines["price_paid"] + lines.get("coupon_discount", 0.0) + lines.get("quantity_discount", 0.0)
+
+
+def derive_list_price(lines: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """`list_price` and `quantity_discount` (money off one piece, 0 for most) of each line, and what is
+    assumed. A list price is the item's regular price that week, or what the line paid if that is more."""
+    week = week_of(lines["time"], first_monday(lines["time"])).to_numpy(np.int64)
+    item = pd.factorize(lines["item"])[0]
+    asked = asked_price(lines).to_numpy(np.float64)
+    quantity = lines["quantity"].to_numpy(np.float64)
+    sale = (asked > 0) & (quantity > 0)
+    off, discounted = np.zeros(len(lines)), 0
+    off[sale], discounted = quantity_discounts(item[sale], week[sale], quantity[sale], asked[sale])
+    asked = asked + off
+    cells = pd.DataFrame({"item": item[sale], "week": week[sale], "price": asked[sale]})
+    cells = cells.groupby(["item", "week"])["price"].median().reset_index()
+    regular = np.full(len(lines), np.nan)
+    for first in range(0, int(item.max()) + 1, _ITEMS_AT_ONCE):
+        part = cells[cells["item"].between(first, first + _ITEMS_AT_ONCE - 1)]
+        price = np.full((_ITEMS_AT_ONCE, int(week.max()) + 1), np.nan)
+        price[part["item"] - first, part["week"]] = part["price"]
+        here = (item >= first) & (item < first + _ITEMS_AT_ONCE)
+        regular[here] = regular_prices(price)[item[here] - first, week[here]]
+    found = pd.DataFrame({"list_price": np.fmax(regular, asked), "quantity_discount": off}, index=lines.index)
+    cheaper = f"; {discounted:,} items cost less a piece from a quantity on, which is no promotion"
+    return found, (
+        "the log has no list prices; taken as what an item cost before and after, where it was cheaper for "
+        f"{REACH} weeks or less, and as what was paid elsewhere" + (cheaper if discounted else "")
+    )
+
+
+def regular_prices(price: np.ndarray) -> np.ndarray:
+    """(I, W) regular price of each item and week; NaN where the item was not sold in that week.
+
+    A price that recurs around is a level. Levels close over dips of up to `REACH` weeks (a morphological
+    closing in time, which leaves steps where they are).
+
+    Args:
+        price: (I, W) the shelf's, NaN where nothing was sold.
+    """
+    n_weeks = price.shape[1]
+    alike, around = np.zeros(price.shape), np.zeros(price.shape)
+    for shift in range(-min(REACH, n_weeks - 1), min(REACH, n_weeks - 1) + 1):
+        here = slice(max(0, -shift), n_weeks - max(0, shift))
+        there = slice(max(0, shift), n_weeks - max(0, -shift))
+        alike[:, here] += np.abs(price[:, there] / price[:, here] - 1) < SAME
+        around[:, here] += ~np.isnan(price[:, there])
+    recurs = (alike >= 2) & (alike >= LEAST_SHARE * around)
+    return np.where(np.isnan(price), np.nan, np.fmax(_closing(np.where(recurs, price, np.nan)), price))
+
+
+def _closing(level: np.ndarray) -> np.ndarray:
+    """(I, W) least of the maxima of all spans of `REACH` + 1 weeks that hold a week, NaN without any."""
+    n_weeks = level.shape[1]
+    size = min(REACH + 1, n_weeks)
+    spans = n_weeks - size + 1
+    highest = np.full((len(level), spans), np.nan)
+    for shift in range(size):
+        highest = np.fmax(highest, level[:, shift : shift + spans])
+    closed = np.full(level.shape, np.nan)
+    for shift in range(size):
+        closed[:, shift : shift + spans] = np.fmin(closed[:, shift : shift + spans], highest)
+    return closed
+
+
+def quantity_discounts(
+    item: np.ndarray, week: np.ndarray, quantity: np.ndarray, price: np.ndarray
+) -> tuple[np.ndarray, int]:
+    """Money off one piece for the quantity of each line (n,), and how many items have such a discount.
+
+    Of each item, the quantity that parts its lines best by price (least squares) is taken for where the
+    discount begins, if lines from there on are cheaper and the others are not, by the rule above. Prices are
+    compared with the usual one of few pieces (up to the item's median quantity) in the same weeks.
+    """
+    lines = pd.DataFrame({"item": item, "block": week // BLOCK, "quantity": quantity, "price": price})
+    few = lines["quantity"] <= lines.groupby("item")["quantity"].transform("median")
+    usual = lines[few].groupby(["item", "block"])["price"].median().rename("usual").reset_index()
+    usual = lines[["item", "block"]].merge(usual, how="left")["usual"].fillna(lines["price"]).to_numpy()
+    lines = lines.assign(usual=usual, ratio=np.log(price / usual).clip(-1.0, 0.25))
+    lines["cheaper"] = lines["ratio"] < np.log1p(-LEAST_DISCOUNT)
+    by_quantity = lines.groupby(["item", "quantity"])[["ratio", "cheaper"]].agg(["size", "sum"])
+    steps = pd.DataFrame(
+        {
+            "count": by_quantity["ratio", "size"],
+            "ratio": by_quantity["ratio", "sum"],
+            "cheaper": by_quantity["cheaper", "sum"].astype(float),
+        }
+    )
+    below = steps.groupby(level="item").cumsum() - steps
+    above = steps.groupby(level="item").transform("sum") - below
+    means = [side["ratio"] / side["count"] for side in (below, above)]
+    explained = above["count"] * below["count"] * (means[0] - means[1]) ** 2
+    explained = explained.where(means[0] > means[1]).fillna(-1.0)
+    best = explained.groupby(level="item").idxmax()
+    below, above = below.loc[best], above.loc[best]
+    found = (
+        (np.minimum(below["count"], above["count"]) >= LEAST_LINES)
+        & (above["cheaper"] >= SHARE_ABOVE * above["count"])
+        & (below["cheaper"] <= SHARE_BELOW * below["count"])
+    )
+    breaks = pd.Series(dict(found.index[found]), dtype=np.float64)
+    many = quantity >= breaks.reindex(item).fillna(np.inf).to_numpy()
+    return np.where(many, (usual - price).clip(min=0.0), 0.0), len(breaks)

@@ -1,0 +1,78 @@
+"""Regular prices are found beneath promotions, lasting changes, noise and quantity discounts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bundlegym.data.catalogue import price_lines
+from bundlegym.data.regular_price import REACH, derive_list_price, quantity_discounts, regular_prices
+
+NO_SALE = np.nan
+
+
+@pytest.mark.parametrize(
+    ("price", "regular"),
+    [
+        pytest.param([2.0] * 5 + [1.0] * 2 + [2.0] * 5, [2.0] * 12, id="a promotion of two weeks"),
+        pytest.param([2.0] * 8 + [1.0] * 8, [2.0] * 8 + [1.0] * 8, id="a cut that stays"),
+        pytest.param([1.0] * 8 + [2.0] * 8, [1.0] * 8 + [2.0] * 8, id="a rise that stays"),
+        pytest.param([2, 2, 1, 2] + [1.0] * 8, [2.0] * 4 + [1.0] * 8, id="a promotion before a cut"),
+        pytest.param([2.0, 1.5] * 8, [2.0] * 16, id="a promotion every other week"),
+        pytest.param(
+            [2.0, 2.0, NO_SALE, 1.0, NO_SALE, 2.0, 2.0], [2, 2, NO_SALE, 2, NO_SALE, 2, 2], id="gaps"
+        ),
+        pytest.param([2.0] * 6 + [1.0] * REACH, [2.0] * (6 + REACH), id="a promotion at the end"),
+        pytest.param([3.0] + [2.0] * 9, [3.0] + [2.0] * 9, id="one dear week"),
+        pytest.param([2.0, 1.9, 2.1, 2.2, 1.8, 1.7, 2.3], [2, 1.9, 2.1, 2.2, 1.8, 1.7, 2.3], id="weighed"),
+        pytest.param([1.0], [1.0], id="one week"),
+        pytest.param([2.0] * 4 + [1.0] * (REACH + 1) + [2.0] * 4, None, id="too long for a promotion"),
+    ],
+)
+def test_regular_prices(price: list[float], regular: list[float] | None) -> None:
+    expected = price if regular is None else regular
+    for unit in (1.0, 1e-6, 1e6):
+        found = regular_prices(unit * np.array([price, price]))
+        np.testing.assert_allclose(found, unit * np.array([expected, expected], dtype=float))
+
+
+def lines_of(quantity: np.ndarray, price: np.ndarray, weeks: int = 12) -> pd.DataFrame:
+    n = len(quantity)
+    time = pd.Timestamp("2024-01-01") + pd.to_timedelta(7 * (np.arange(n) % weeks), unit="D")
+    return pd.DataFrame({"item": "a", "time": time, "quantity": quantity, "price_paid": price})
+
+
+def test_a_lower_price_from_a_dozen_on_is_a_quantity_discount_and_no_promotion() -> None:
+    quantity = np.random.default_rng(0).choice([1, 2, 6, 12, 24, 48], 600)
+    lines = lines_of(quantity, np.where(quantity >= 12, 2.55, 2.95))
+    found, sentence = derive_list_price(lines)
+    assert found["list_price"].tolist() == [2.95] * 600
+    np.testing.assert_allclose(found["quantity_discount"], np.where(quantity >= 12, 0.40, 0.0))
+    assert "1 items cost less a piece" in sentence
+
+
+def test_a_promotion_is_no_quantity_discount() -> None:
+    rng = np.random.default_rng(1)
+    quantity = rng.choice([1, 2, 6, 12, 24, 48], 600)
+    week = np.arange(600) % 12
+    lines = lines_of(quantity, np.where(week == 5, 2.0, 2.95))
+    found, _ = derive_list_price(lines)
+    assert (found["quantity_discount"] == 0).all()
+    assert found["list_price"].tolist() == [2.95] * 600
+
+
+def test_prices_that_have_nothing_to_do_with_quantity_have_no_discount() -> None:
+    rng = np.random.default_rng(2)
+    n = 4000
+    item, week, quantity = rng.integers(20, size=n), rng.integers(12, size=n), rng.integers(1, 30, n)
+    off, items = quantity_discounts(item, week, quantity.astype(float), np.exp(rng.normal(0, 0.1, n)))
+    assert items == 0
+    assert (off == 0).all()
+
+
+def test_items_of_which_only_the_price_is_known_are_not_priced_together() -> None:
+    texts = {"category": ["", "", "tea", "tea"], "subcategory": "", "brand": "", "list_price": 1.0}
+    line = price_lines(pd.DataFrame(texts))
+    assert len({*line[:2].tolist(), line[2]}) == 3
+    assert line[2] == line[3]
