@@ -298,7 +298,8 @@ def _fill(lines: pd.DataFrame, notes: dict[str, str], options: ReadOptions) -> N
         lines["basket"], notes["basket"] = derive_basket(lines)
     if "list_price" not in lines:
         found, notes["list_price"] = derive_list_price(lines)
-        lines[list(found)] = found
+        for name in ("list_price", "quantity_discount"):
+            lines[name] = found[name]
 
 
 def _require(where: Mapping[str, str], table: Table) -> None:

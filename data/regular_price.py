@@ -110,8 +110,8 @@ def quantity_discounts(
     """
     lines = pd.DataFrame({"item": item, "block": week // BLOCK, "quantity": quantity, "price": price})
     few = lines["quantity"] <= lines.groupby("item")["quantity"].transform("median")
-    usual = lines[few].groupby(["item", "block"])["price"].median().rename("usual").reset_index()
-    usual = lines[["item", "block"]].merge(usual, how="left")["usual"].fillna(lines["price"]).to_numpy()
+    prices = lines[few].groupby(["item", "block"])["price"].median().rename("usual").reset_index()
+    usual = lines[["item", "block"]].merge(prices, how="left")["usual"].fillna(lines["price"]).to_numpy()
     lines = lines.assign(usual=usual, ratio=np.log(price / usual).clip(-1.0, 0.25))
     lines["cheaper"] = lines["ratio"] < np.log1p(-LEAST_DISCOUNT)
     by_quantity = lines.groupby(["item", "quantity"])[["ratio", "cheaper"]].agg(["size", "sum"])
@@ -134,6 +134,6 @@ def quantity_discounts(
         & (above["cheaper"] >= SHARE_ABOVE * above["count"])
         & (below["cheaper"] <= SHARE_BELOW * below["count"])
     )
-    breaks = pd.Series(dict(found.index[found]), dtype=np.float64)
+    breaks = pd.Series(dict(above.index[found.to_numpy()]), dtype=np.float64)
     many = quantity >= breaks.reindex(item).fillna(np.inf).to_numpy()
     return np.where(many, (usual - price).clip(min=0.0), 0.0), len(breaks)
