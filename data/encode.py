@@ -13,6 +13,7 @@ from bundlegym.data.catalogue import describe_items, price_lines, price_tables, 
 from bundlegym.data.clean import clean
 from bundlegym.data.config import DataConfig
 from bundlegym.data.costs import margin_errors, unit_costs, weekly_costs
+from bundlegym.data.name_categories import categories_of_names
 from bundlegym.data.sold_by_weight import weighed_items, weighed_report
 from bundlegym.data.split import check_size, split
 from bundlegym.data.weeks import days_since, first_monday, week_of
@@ -42,7 +43,7 @@ def build_dataset(log: Log, config: DataConfig) -> Dataset:
     lines, visits = _number_visits(lines, origin)
     check_size(log.name, weeks=n_weeks, shoppers=len(shopper_ids), items=len(item_ids), visits=len(visits))
 
-    items = describe_items(item_ids, log.items)
+    items, made = categories_of_names(describe_items(item_ids, log.items))
     items["list_price"] = lines.groupby("item")["list_price"].median().to_numpy()
     list_price, shelf_price, sold = price_tables(lines, price_lines(items), n_weeks)
     logged = None if log.costs is None else weekly_costs(log.costs, item_ids, origin, n_weeks)
@@ -60,6 +61,7 @@ def build_dataset(log: Log, config: DataConfig) -> Dataset:
         "assumptions": {
             **log.assumptions,
             **cost_assumption,
+            **({"categories": made} if made else {}),
             **_table_assumptions(sold, promotions is not None),
             **_visit_assumptions(visits),
         },

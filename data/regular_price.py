@@ -134,6 +134,6 @@ def quantity_discounts(
         & (above["cheaper"] >= SHARE_ABOVE * above["count"])
         & (below["cheaper"] <= SHARE_BELOW * below["count"])
     )
-    breaks = pd.Series(dict(above.index[found.to_numpy()]), dtype=np.float64)
+    breaks = pd.Series(dict(above.index[np.asarray(found)]), dtype=np.float64)
     many = quantity >= breaks.reindex(item).fillna(np.inf).to_numpy()
     return np.where(many, (usual - price).clip(min=0.0), 0.0), len(breaks)

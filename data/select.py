@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from bundlegym.data.base import Dataset
@@ -24,3 +26,19 @@ def lines_of(dataset: Dataset, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray
     where = place[dataset.purchases["visit"].to_numpy()]
     lines = np.flatnonzero(where >= 0)
     return lines, where[lines]
+
+
+def part_of(dataset: Dataset, shoppers: np.ndarray) -> Dataset:
+    """The log of `shoppers` (sorted codes) alone, numbered from 0; without campaigns."""
+    rows = np.flatnonzero(np.isin(dataset.visits["shopper"], shoppers))
+    lines, place = lines_of(dataset, rows)
+    visits = dataset.visits.iloc[rows].reset_index(drop=True)
+    purchases = dataset.purchases.iloc[lines].reset_index(drop=True)
+    return dataclasses.replace(
+        dataset,
+        shoppers=dataset.shoppers.iloc[shoppers].reset_index(drop=True),
+        visits=visits.assign(shopper=np.searchsorted(shoppers, visits["shopper"])),
+        purchases=purchases.assign(visit=place),
+        split=dataclasses.replace(dataset.split, held_out=dataset.split.held_out[shoppers]),
+        campaigns=None,
+    )

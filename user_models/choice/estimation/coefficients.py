@@ -37,7 +37,13 @@ class CoefficientsConfig(Config):
     """Hyper-parameters of `fit_coefficients`."""
 
     batch: Count = 512
-    """Visits of a step."""
+    """Visits of a step at most."""
+
+    least_batch: Count = 32
+    """Visits of a step at least."""
+
+    steps: Count = 400
+    """Steps at least: a log of few visits has smaller batches, and if need be more epochs."""
 
     learning_rate: Positive = 0.05
     """Greatest learning rate of Adam in its one cycle."""
@@ -92,17 +98,17 @@ def fit_coefficients(
     free = [value for name, value in vars(params).items() if name not in fixed]
     for value in free:
         value.requires_grad_()
-    visits = len(data.shopper)
+    batch, epochs = _batches(len(data.shopper), epochs, config)
     optimiser = torch.optim.Adam(free, lr=config.learning_rate)
     generator = torch.Generator().manual_seed(seed)
-    batches = -(-visits // config.batch)
+    batches = -(-len(data.shopper) // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, epochs * batches)
     nll = torch.tensor(0.0)
     for epoch in range(epochs):
         total, count = 0.0, 0
-        for batch in torch.randperm(visits, generator=generator).split(config.batch):
-            row, item = data.lines(batch)
-            loss = negative_log_likelihood(log_rates(data, params, batch), row, item)
+        for some in torch.randperm(len(data.shopper), generator=generator).split(batch):
+            row, item = data.lines(some)
+            loss = negative_log_likelihood(log_rates(data, params, some), row, item)
             optimiser.zero_grad()
             ((loss + _prior(params, config) / batches) / len(row)).backward()
             optimiser.step()
@@ -111,6 +117,12 @@ def fit_coefficients(
         nll = torch.tensor(total / count)
         progress(f"user model: epoch {epoch + 1} of {epochs}, {nll:.4f} nats a line")
     return _coefficients(params, data, nll)
+
+
+def _batches(visits: int, epochs: int, config: CoefficientsConfig) -> tuple[int, int]:
+    """Visits of a step, and epochs: at least those asked for, and as many as make `steps` steps."""
+    batch = min(max(epochs * visits // config.steps, config.least_batch), config.batch)
+    return batch, max(epochs, -(-config.steps * batch // visits))
 
 
 def _start(data: ChoiceData) -> Free:

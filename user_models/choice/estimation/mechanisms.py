@@ -28,6 +28,7 @@ from bundlegym.user_models.components import (
     attribute_tastes,
     complementarity,
     coupons,
+    preference_selection,
     preferences,
     trip_effects,
     wear_out,
@@ -60,6 +61,7 @@ class Mechanism:
 
 #: By name. Those without `fixed` and `zero` are left out where they are fitted.
 MECHANISMS: dict[str, Mechanism] = {
+    "preference_selection": Mechanism("weights of preferences by evidence", (preference_selection,)),
     "shopper_factors": Mechanism("low-rank shares of subcategories", (preferences._low_rank,)),
     "trend": Mechanism("items' sales of late"),
     "attribute_tastes": Mechanism("tastes for price levels and brands", (attribute_tastes,)),

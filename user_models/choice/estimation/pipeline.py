@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,7 @@ from bundlegym.user_models.choice.parameters import (
 )
 from bundlegym.user_models.components.basket_size import GRID, BasketSize
 from bundlegym.user_models.components.incidence import Incidence
+from bundlegym.user_models.components.preference_selection import ChosenPreferences, choose_preferences
 from bundlegym.user_models.components.simulated_moments import Moment, match
 from bundlegym.user_models.components.size_constants import match_sizes
 from bundlegym.user_models.components.trip_effects import DepartmentMoment, DepartmentTrips
@@ -86,6 +88,21 @@ def fit_parameters(
     check_requirements("choice", dataset, weeks, shoppers)
     for sentence in cannot_learn(dataset, weeks, shoppers):
         cache.progress(sentence)
+    if "preference_selection" not in without:
+        chosen = cache(
+            "preferences",
+            ChosenPreferences,
+            lambda: choose_preferences(
+                dataset,
+                weeks,
+                shoppers,
+                seed,
+                without,
+                config=config.preferences,
+                progress=cache.progress,
+            ),
+        )
+        config = dataclasses.replace(config, preferences=chosen.applied_to(config.preferences))
     coefficients = cache(
         "coefficients",
         Coefficients,
