@@ -28,7 +28,7 @@ class Log:
     Attributes:
         name: what to call this log in reports.
         transactions: columns `TRANSACTION_COLUMNS`, optionally `week` (int, from 1), `coupon_discount` and
-            `quantity_discount` (per unit, contained in list price less price paid) and `store`.
+            `line_discount` (per unit, contained in list price less price paid) and `store`.
         items: `item`, and where known `name`, `department`, `category`, `subcategory`, `brand`, `unit_cost`.
         shoppers: `shopper` and any demographic columns, or None.
         promotions: `item`, `week`, `display`, `mailer` (share of stores in 0..1 that week), or None.

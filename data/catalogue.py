@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bundlegym.data.regular_price import asked_price
+from bundlegym.data.regular_price import REACH, asked_price
 from bundlegym.errors import UserError
 
 ITEM_TEXT_COLUMNS = ("name", "department", "category", "subcategory", "brand")
@@ -65,15 +65,15 @@ def price_tables(
     """List and shelf prices by item and week, and where they were seen.
 
     List price: the median over the item's lines in that week, and in weeks without a sale that of the last
-    week before with one, or else of the first after. Shelf price: the median of the price asked for
-    a piece, at most the list price. In weeks without a sale it is as much below the list price as the mean
-    of the item's price line; where none of that was sold either, as in the weeks with a sale before and
-    after, whichever was less below. To take such weeks as not promoted would make promotions look as if only
-    they sold.
+    week before with one, or else of the first after. Shelf price: the median of the price asked for a piece,
+    at most the list price. In weeks without a sale it is as much below the list price as the mean of the
+    item's price line; where none of that was sold either, as in the weeks with a sale before and after,
+    whichever was less below, if both are near enough for one promotion (`REACH` weeks). To take such weeks as
+    not promoted would make promotions look as if only they sold.
 
     Args:
         lines: `item` and `week` (codes from 0), `list_price`, `price_paid`, optionally `coupon_discount`
-            and `quantity_discount`. Every item has at least one line.
+            and `line_discount`. Every item has at least one line.
         price_line: (n_items,) codes as of `price_lines`.
 
     Returns:
@@ -89,8 +89,10 @@ def price_tables(
     listed = pd.DataFrame(listed).ffill(axis=1).bfill(axis=1).to_numpy()
     ratio = np.where(sold, np.minimum(shelf / listed, 1.0), np.nan)
     ratio = np.where(sold, ratio, _line_ratio(ratio, price_line))
-    before, after = pd.DataFrame(ratio).ffill(axis=1), pd.DataFrame(ratio).bfill(axis=1)
-    ratio = np.fmax(before.to_numpy(), after.to_numpy())
+    before, after = (
+        getattr(pd.DataFrame(ratio), fill)(axis=1, limit=REACH).fillna(1.0) for fill in ("ffill", "bfill")
+    )
+    ratio = np.maximum(before.to_numpy(), after.to_numpy())
     shelf = np.where(sold, np.minimum(shelf, listed), np.minimum(listed * ratio, listed))
     return listed.astype(np.float32), shelf.astype(np.float32), sold
 

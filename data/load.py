@@ -57,6 +57,7 @@ _KEPT = (
     "price_paid",
     "list_price",
     "coupon_discount",
+    "line_discount",
 )
 
 
@@ -298,7 +299,7 @@ def _fill(lines: pd.DataFrame, notes: dict[str, str], options: ReadOptions) -> N
         lines["basket"], notes["basket"] = derive_basket(lines)
     if "list_price" not in lines:
         found, notes["list_price"] = derive_list_price(lines)
-        for name in ("list_price", "quantity_discount"):
+        for name in ("list_price", "line_discount"):
             lines[name] = found[name]
 
 

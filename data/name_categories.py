@@ -1,8 +1,8 @@
 """Departments, categories and subcategories from the items' names, for a catalogue that has none.
 
 Items whose names share rare words go together: word weights are TF-IDF, their leading directions (latent
-semantic analysis, Deerwester et al. 1990) are cut into clusters by k-means, and these into fewer ones by Ward's
-method. A cluster is called by the words that weigh most in it.
+semantic analysis, Deerwester et al. 1990) are cut into clusters by k-means, and these into fewer ones by
+Ward's method. A cluster is called by the words that weigh most in it.
 """
 
 from __future__ import annotations

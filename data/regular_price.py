@@ -33,13 +33,17 @@ _ITEMS_AT_ONCE = 20_000
 
 
 def asked_price(lines: pd.DataFrame) -> pd.Series:
-    """What the shelf asked for one piece: the price paid, and what coupons and quantity took off it."""
-    return lines["price_paid"] + lines.get("coupon_discount", 0.0) + lines.get("quantity_discount", 0.0)
+    """What the shelf asked for one piece: the price paid, what a coupon took off it, and what the line had
+    off that others had not."""
+    return lines["price_paid"] + lines.get("coupon_discount", 0.0) + lines.get("line_discount", 0.0)
 
 
 def derive_list_price(lines: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """`list_price` and `quantity_discount` (money off one piece, 0 for most) of each line, and what is
-    assumed. A list price is the item's regular price that week, or what the line paid if that is more."""
+    """`list_price` and `line_discount` of each line, and what is assumed.
+
+    What the shelf asks in a week is the upper median of prices of few pieces. A line that paid less had a
+    `line_discount`, money off one piece: for its quantity, or because of who bought. A list price is the
+    item's regular price that week, or what the line paid if that is more."""
     week = week_of(lines["time"], first_monday(lines["time"])).to_numpy(np.int64)
     item = pd.factorize(lines["item"])[0]
     asked = asked_price(lines).to_numpy(np.float64)
@@ -47,9 +51,11 @@ def derive_list_price(lines: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     sale = (asked > 0) & (quantity > 0)
     off, discounted = np.zeros(len(lines)), 0
     off[sale], discounted = quantity_discounts(item[sale], week[sale], quantity[sale], asked[sale])
+    shelf = pd.DataFrame({"item": item, "week": week, "price": (asked + off)})[sale]
+    cells = shelf.groupby(["item", "week"])["price"].quantile(0.5, interpolation="higher").reset_index()
+    usual = shelf[["item", "week"]].merge(cells, how="left")["price"].to_numpy()
+    off[sale] = np.maximum(usual - asked[sale], 0.0)
     asked = asked + off
-    cells = pd.DataFrame({"item": item[sale], "week": week[sale], "price": asked[sale]})
-    cells = cells.groupby(["item", "week"])["price"].median().reset_index()
     regular = np.full(len(lines), np.nan)
     for first in range(0, int(item.max()) + 1, _ITEMS_AT_ONCE):
         part = cells[cells["item"].between(first, first + _ITEMS_AT_ONCE - 1)]
@@ -57,7 +63,7 @@ def derive_list_price(lines: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         price[part["item"] - first, part["week"]] = part["price"]
         here = (item >= first) & (item < first + _ITEMS_AT_ONCE)
         regular[here] = regular_prices(price)[item[here] - first, week[here]]
-    found = pd.DataFrame({"list_price": np.fmax(regular, asked), "quantity_discount": off}, index=lines.index)
+    found = pd.DataFrame({"list_price": np.fmax(regular, asked), "line_discount": off}, index=lines.index)
     cheaper = f"; {discounted:,} items cost less a piece from a quantity on, which is no promotion"
     return found, (
         "the log has no list prices; taken as what an item cost before and after, where it was cheaper for "

@@ -9,8 +9,8 @@ from bundlegym.data.base import REQUIRED_COLUMNS, Log
 from bundlegym.data.campaigns import CampaignRecords
 from bundlegym.errors import UserError
 
-NUMERIC_COLUMNS = ("price_paid", "list_price", "quantity", "coupon_discount", "quantity_discount", "week")
-NON_NEGATIVE_COLUMNS = ("price_paid", "list_price", "coupon_discount", "quantity_discount")
+NUMERIC_COLUMNS = ("price_paid", "list_price", "quantity", "coupon_discount", "line_discount", "week")
+NON_NEGATIVE_COLUMNS = ("price_paid", "list_price", "coupon_discount", "line_discount")
 #: What each side table must hold to be of any use.
 TABLE_COLUMNS = {
     "items": ("item",),

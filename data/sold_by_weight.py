@@ -28,7 +28,7 @@ def weighed_items(lines: pd.DataFrame) -> np.ndarray:
 
     Args:
         lines: `item` (codes from 0, each with a line), `time`, `quantity`, `price_paid`, optionally
-            `coupon_discount` and `quantity_discount`; of one item in order of time.
+            `coupon_discount` and `line_discount`; of one item in order of time.
     """
     asked = np.log(asked_price(lines).clip(lower=np.finfo(float).tiny))
     ordered = pd.DataFrame(

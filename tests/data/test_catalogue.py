@@ -41,8 +41,9 @@ def test_price_tables_follow_their_rules() -> None:
     listed, shelf, sold = price_tables(lines, np.array([0, 1]), n_weeks=5)
     # Medians where sold; forward, then backward, from the nearest week elsewhere.
     np.testing.assert_allclose(listed[0], [2, 2, 2, 3, 3])
-    # Coupons are not the shelf's doing; weeks without a sale are as far off as the lesser neighbour.
-    np.testing.assert_allclose(shelf[0], [1.5, 1.5, 2 / 3 * 2.5, 2.5, 2.5], rtol=1e-6)
+    # Coupons are not the shelf's doing; weeks without a sale are as far off as the lesser neighbour, and not
+    # at all at an end.
+    np.testing.assert_allclose(shelf[0], [2.0, 1.5, 2 / 3 * 2.5, 2.5, 3.0], rtol=1e-6)
     # More paid than listed: the shelf price never lies above the list price.
     np.testing.assert_allclose(shelf[1], 5)
     assert sold.sum() == 3 and listed.dtype == shelf.dtype == np.float32

@@ -48,7 +48,7 @@ def test_a_lower_price_from_a_dozen_on_is_a_quantity_discount_and_no_promotion()
     lines = lines_of(quantity, np.where(quantity >= 12, 2.55, 2.95))
     found, sentence = derive_list_price(lines)
     assert found["list_price"].tolist() == [2.95] * 600
-    np.testing.assert_allclose(found["quantity_discount"], np.where(quantity >= 12, 0.40, 0.0))
+    np.testing.assert_allclose(found["line_discount"], np.where(quantity >= 12, 0.40, 0.0))
     assert "1 items cost less a piece" in sentence
 
 
@@ -58,7 +58,7 @@ def test_a_promotion_is_no_quantity_discount() -> None:
     week = np.arange(600) % 12
     lines = lines_of(quantity, np.where(week == 5, 2.0, 2.95))
     found, _ = derive_list_price(lines)
-    assert (found["quantity_discount"] == 0).all()
+    assert (found["line_discount"] == 0).all()
     assert found["list_price"].tolist() == [2.95] * 600
 
 

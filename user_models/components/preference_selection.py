@@ -1,11 +1,11 @@
-"""How much the shop's averages weigh beside a shopper's own purchases, and old lines beside new ones: chosen on
-the log at hand.
+"""How much the shop's averages weigh beside a shopper's own purchases, and old lines beside new ones: chosen
+on the log at hand.
 
 A grocer's customers are known by their habits, those of a gift shop by what is new there; one set of weights
-cannot be right for both. So the hyper-parameters of `Preferences` are empirical Bayes estimates: those by which
-a fit on the first four fifths of the weeks forecasts the lines of the last fifth best. Each climbs its ladder
-by one rung at a time, and only where the mean gain a line is more than two of its standard errors (of paired
-differences, clustered by shopper), so that a small log keeps the defaults.
+cannot be right for both. So the hyper-parameters of `Preferences` are empirical Bayes estimates: those by
+which a fit on the first four fifths of the weeks forecasts the lines of the last fifth best. Each climbs its
+ladder by one rung at a time, and only where the mean gain a line is more than two of its standard errors (of
+paired differences, clustered by shopper), so that a small log keeps the defaults.
 """
 
 from __future__ import annotations
@@ -110,7 +110,8 @@ def _next(ladder: tuple[float, ...], value: float, direction: int) -> float | No
 
 
 def _better(difference: np.ndarray, size: np.ndarray) -> bool:
-    """Whether the sum of `difference` (S,) over lines is below 0 by more than its error; `size` (S,) lines."""
+    """Whether the sum of `difference` (S,) over lines is below 0 by more than its error; `size` (S,)
+    lines."""
     mean = difference.sum() / size.sum()
     error = np.sqrt(((difference - mean * size) ** 2).sum()) / size.sum()
     return bool(mean < -_LEAST_GAIN * error)

@@ -2,7 +2,8 @@
 
 The mean of the units beyond the first is the item's own, shrunk to its category's and the shop's, times the
 shopper's, times (price / usual price)^-g: whoever buys on a deal buys more. Lines of alike means form a
-class, in which units are spread as in the log: pairs, fours and sixes are likelier than any smooth law says.
+class, in which units are spread as in the log: pairs, fours and sixes are likelier than any smooth law says,
+and so are, with a wholesaler, dozens and cases.
 Whoever takes two of one yogurt takes two of the other: with the chance `same_units_prob` a line's luck is
 that of its subcategory at the visit, else its own.
 """
@@ -23,7 +24,7 @@ from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws
 
-_MOST = 24  # units of a line; what is more counts as so many
+_EXACT = 24  # units up to which every number is one that a line can hold
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ class QuantityConfig(Config):
     steps: Count = 10
     """Steps between the shoppers' factors, the items' means and the slope."""
 
+    large: Count = 40
+    """Numbers of units beyond 24 that a line can hold, the log's most frequent: by the dozen or the case."""
+
 
 @dataclass(frozen=True)
 class _Lines:
@@ -71,7 +75,7 @@ class _Lines:
         visits = dataset.visits.iloc[rows]
         shopper, week = (visits[name].to_numpy()[place] for name in ("shopper", "week"))
         item = dataset.purchases["item"].to_numpy()[lines]
-        extra = dataset.purchases["quantity"].to_numpy()[lines].clip(max=_MOST) - 1.0
+        extra = dataset.purchases["quantity"].to_numpy()[lines] - 1.0
         return _Lines(place, shopper, week, item, extra, shoppers[shopper])
 
 
@@ -86,9 +90,8 @@ class Quantity(Parameters):
         "1", "minus the price elasticity of units beyond the first, at least 0", r"\beta^E"
     )
     units_edges: Tensor = parameter("B", "expected units beyond the first, between classes of lines")
-    units_cdf: Tensor = parameter(
-        f"B+1 {_MOST}", "chance of at most 1, 2, ... units in each class of lines", "U_{bn}"
-    )
+    units_support: Tensor = parameter("U", "numbers of units that a line can hold", "n", rising=1)
+    units_cdf: Tensor = parameter("B+1 U", "chance of at most so many units in each class of lines", "U_{bn}")
     same_units_prob: Tensor = parameter(
         "1", "chance that a line's units follow the luck of its subcategory at the visit", r"\rho^E"
     )
@@ -108,14 +111,25 @@ def fit_quantity(
     early = _fit_means(dataset, _Lines.of(dataset, (weeks[0], cut), shoppers), log_discount, config)
     late = _Lines.of(dataset, (cut, weeks[1]), shoppers)
     expected = _expected(early, late, log_discount)
-    edges, cdf = _spread(expected[late.known], late.extra[late.known], config)
     lines = _Lines.of(dataset, weeks, shoppers)
+    support = _support(1 + lines.extra[lines.known].astype(np.int64), config.large)
+    edges, cdf = _spread(expected[late.known], late.extra[late.known], support, config)
     means, known = _fit_means(dataset, lines, log_discount, config), lines.known
     several = 1 - cdf[np.digitize(_expected(means, lines, log_discount)[known], edges), 0]
     group = lines.visit * (dataset.subcategory_code.max() + 1) + dataset.subcategory_code[lines.item]
     alike = _likeness(lines.extra[known] > 0, several, group[known])
-    arrays = (means.item, means.shopper, means.slope, edges, cdf, np.sqrt(alike))
-    return Quantity(*(as_tensor(np.array(value, dtype=np.float32)) for value in arrays))
+    arrays = [means.item, means.shopper, means.slope, edges, support, cdf, np.sqrt(alike)]
+    tensors = [as_tensor(np.array(value, dtype=np.float32)) for value in arrays]
+    tensors[4] = as_tensor(support)
+    return Quantity(*tensors)
+
+
+def _support(units: np.ndarray, large: int) -> np.ndarray:
+    """(U,) int64, ascending: 1 to 24, and of what else the `units` of lines (P,) are the most frequent."""
+    more, count = np.unique(units[units > _EXACT], return_counts=True)
+    return np.concatenate(
+        [np.arange(1, _EXACT + 1), np.sort(more[np.argsort(-count, kind="stable")[:large]])]
+    )
 
 
 @dataclass(frozen=True)
@@ -161,15 +175,18 @@ def _expected(means: _Means, lines: _Lines, log_discount: np.ndarray) -> np.ndar
     return np.asarray(level * np.exp(means.slope * log_discount[lines.week, lines.item]))
 
 
-def _spread(expected: np.ndarray, extra: np.ndarray, config: QuantityConfig) -> tuple[np.ndarray, np.ndarray]:
-    """(B - 1,) edges between classes of an equal sum of expected units beyond the first, (B, `_MOST`) chances
-    of at most so many units in each."""
+def _spread(
+    expected: np.ndarray, extra: np.ndarray, support: np.ndarray, config: QuantityConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """(B - 1,) edges between classes of an equal sum of expected units beyond the first, (B, U) chances of at
+    most so many units of `support` (U,) in each; what is not in it counts as the nearest."""
     order = np.argsort(expected, kind="stable")
     share = np.cumsum(expected[order]) / max(expected.sum(), 1e-9)
     place = np.searchsorted(share, np.arange(1, config.classes) / config.classes)
     edges = expected[order][place.clip(max=len(order) - 1)]
-    count = np.zeros((config.classes, _MOST))
-    np.add.at(count, (np.digitize(expected, edges), extra.astype(np.int64)), 1.0)
+    count = np.zeros((config.classes, len(support)))
+    nearest = np.digitize(extra + 1, (support[1:] + support[:-1]) / 2)
+    np.add.at(count, (np.digitize(expected, edges), nearest), 1.0)
     count += config.class_lines * count.sum(0) / count.sum()
     return edges, (count / count.sum(1, keepdims=True)).cumsum(1)
 
@@ -186,7 +203,7 @@ def draw_quantity(
     common = luck.uniform(streams.SUBCATEGORY_UNITS, subcategory[:, None])[:, 0]
     cdf = p.units_cdf[torch.searchsorted(p.units_edges, extra, right=True)]
     fewer = torch.where(alike, common, own)[:, None] > cdf[:, :-1]
-    return 1 + fewer.sum(1)
+    return p.units_support[fewer.sum(1)]
 
 
 def _likeness(happened: np.ndarray, chance: np.ndarray, group: np.ndarray) -> float:

@@ -106,6 +106,7 @@ def world_of(params: ChoiceParameters) -> ChoiceParameters:
         extra_units_factor=between(units.extra_units_factor, 0.5, 2.0),
         extra_units_slope=torch.tensor([2.0]),
         units_edges=torch.linspace(0.1, 3.0, len(units.units_edges)),
+        units_support=units.units_support + 1,
         units_cdf=cumulative(units.units_cdf.shape, generator),
         same_units_prob=torch.tensor([0.4]),
     )
@@ -291,6 +292,7 @@ _CHANGES: dict[str, Callable[[ChoiceParameters, torch.Generator], Tensor | dict[
     "substitution": lambda p, _: p.substitution.substitution.flip(0) / 2,
     "size_cdf": lambda p, generator: cumulative(p.basket_size.size_cdf.shape, generator),
     "units_cdf": lambda p, generator: cumulative(p.quantity.units_cdf.shape, generator),
+    "units_support": lambda p, _: p.quantity.units_support * 2,
     "units_edges": lambda p, _: p.quantity.units_edges * 1.5,
     **{
         name: _contrary(name)

@@ -75,6 +75,7 @@ class Tables(NamedTuple):
     extra_units: Any
     same_units_prob: Any
     units_edges: Any
+    units_support: Any
     units_cdf: Any
     extra_units_factor: Any
     extra_units_slope: Any

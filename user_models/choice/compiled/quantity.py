@@ -21,7 +21,7 @@ def draw_quantity(p: Tables, key: Key, s: int, week: int, item: int) -> int:
     luck = compiled_draw(key_of(key, streams.QUANTITY), item)
     if compiled_draw(key_of(key, streams.SAME_UNITS), item) < p.same_units_prob[0]:
         luck = compiled_draw(key_of(key, streams.SUBCATEGORY_UNITS), p.subcategory[item])
-    units = 1
-    while units < len(cdf) and luck > cdf[units - 1]:
-        units += 1
-    return units
+    place = 0
+    while place < len(cdf) - 1 and luck > cdf[place]:
+        place += 1
+    return p.units_support[place]
