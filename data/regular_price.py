@@ -27,6 +27,8 @@ SAME = 0.005
 SHARE_ABOVE, SHARE_BELOW, LEAST_DISCOUNT = 0.5, 0.15, 0.01
 #: Least number of lines on either side.
 LEAST_LINES = 10
+#: Shoppers of an item and week who show what is the shelf's price and what a shopper's own.
+SEVERAL = 3
 #: Weeks in which prices of few and of many pieces are compared.
 BLOCK = 4
 _ITEMS_AT_ONCE = 20_000
@@ -41,9 +43,10 @@ def asked_price(lines: pd.DataFrame) -> pd.Series:
 def derive_list_price(lines: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """`list_price` and `line_discount` of each line, and what is assumed.
 
-    What the shelf asks in a week is the upper median of prices of few pieces. A line that paid less had a
-    `line_discount`, money off one piece: for its quantity, or because of who bought. A list price is the
-    item's regular price that week, or what the line paid if that is more."""
+    What the shelf asks in a week is the upper median of prices of few pieces (`_shelf_prices`). A line that
+    paid less had a `line_discount`, money off one piece: for its quantity, or because of who bought. A list
+    price is the item's regular price that week, or what the line paid if that is more.
+    """
     week = week_of(lines["time"], first_monday(lines["time"])).to_numpy(np.int64)
     item = pd.factorize(lines["item"])[0]
     asked = asked_price(lines).to_numpy(np.float64)
@@ -51,24 +54,51 @@ def derive_list_price(lines: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     sale = (asked > 0) & (quantity > 0)
     off, discounted = np.zeros(len(lines)), 0
     off[sale], discounted = quantity_discounts(item[sale], week[sale], quantity[sale], asked[sale])
-    shelf = pd.DataFrame({"item": item, "week": week, "price": (asked + off)})[sale]
-    cells = shelf.groupby(["item", "week"])["price"].quantile(0.5, interpolation="higher").reset_index()
-    usual = shelf[["item", "week"]].merge(cells, how="left")["price"].to_numpy()
-    off[sale] = np.maximum(usual - asked[sale], 0.0)
-    asked = asked + off
-    regular = np.full(len(lines), np.nan)
-    for first in range(0, int(item.max()) + 1, _ITEMS_AT_ONCE):
-        part = cells[cells["item"].between(first, first + _ITEMS_AT_ONCE - 1)]
-        price = np.full((_ITEMS_AT_ONCE, int(week.max()) + 1), np.nan)
-        price[part["item"] - first, part["week"]] = part["price"]
-        here = (item >= first) & (item < first + _ITEMS_AT_ONCE)
-        regular[here] = regular_prices(price)[item[here] - first, week[here]]
-    found = pd.DataFrame({"list_price": np.fmax(regular, asked), "line_discount": off}, index=lines.index)
+    few = pd.DataFrame(
+        {"item": item, "week": week, "shopper": lines["shopper"].to_numpy(), "price": asked + off}
+    )
+    cells = _shelf_prices(few[sale])
+    found = few[["item", "week"]].merge(cells, on=["item", "week"], how="left")
+    off[sale] = np.maximum(found["shelf"].to_numpy()[sale] - asked[sale], 0.0)
+    found = pd.DataFrame(
+        {"list_price": np.fmax(found["regular"].to_numpy(), asked + off), "line_discount": off},
+        index=lines.index,
+    )
     cheaper = f"; {discounted:,} items cost less a piece from a quantity on, which is no promotion"
     return found, (
         "the log has no list prices; taken as what an item cost before and after, where it was cheaper for "
         f"{REACH} weeks or less, and as what was paid elsewhere" + (cheaper if discounted else "")
     )
+
+
+def _shelf_prices(lines: pd.DataFrame) -> pd.DataFrame:
+    """A row an `item` and `week` of the `lines`, with its `shelf` price and its `regular` one.
+
+    Where prices of a shopper's own are more frequent than promotions, a low price that only few shoppers paid
+    is no promotion: r^n is the chance that n shoppers have one each. r is seen where several shoppers bought
+    an item in a week, and so is how frequent promotions are.
+    """
+    groups = lines.groupby(["item", "week"])
+    cells = groups.agg(shoppers=("shopper", "nunique"))
+    cells["price"] = groups["price"].quantile(0.5, interpolation="higher")
+    cells = cells.reset_index()
+    parts = []
+    for first in range(0, int(cells["item"].max()) + 1, _ITEMS_AT_ONCE):
+        part = cells[cells["item"].between(first, first + _ITEMS_AT_ONCE - 1)]
+        price = np.full((_ITEMS_AT_ONCE, int(cells["week"].max()) + 1), np.nan)
+        price[part["item"] - first, part["week"]] = part["price"]
+        parts.append(regular_prices(price)[part["item"] - first, part["week"]])
+    cells["regular"] = np.concatenate(parts)
+    promoted = cells["price"] < (1 - LEAST_DISCOUNT) * cells["regular"]
+    several = cells["shoppers"] >= SEVERAL
+    of_line = (
+        lines[["item", "week"]].merge(cells[several], on=["item", "week"], how="left")["price"].to_numpy()
+    )
+    known = ~np.isnan(of_line)
+    if known.any():
+        own = (lines["price"].to_numpy()[known] < (1 - LEAST_DISCOUNT) * of_line[known]).mean()
+        promoted &= own ** cells["shoppers"] < promoted[several].mean()
+    return cells.assign(shelf=cells["price"].where(promoted, np.fmax(cells["price"], cells["regular"])))
 
 
 def regular_prices(price: np.ndarray) -> np.ndarray:

@@ -40,7 +40,9 @@ def test_regular_prices(price: list[float], regular: list[float] | None) -> None
 def lines_of(quantity: np.ndarray, price: np.ndarray, weeks: int = 12) -> pd.DataFrame:
     n = len(quantity)
     time = pd.Timestamp("2024-01-01") + pd.to_timedelta(7 * (np.arange(n) % weeks), unit="D")
-    return pd.DataFrame({"item": "a", "time": time, "quantity": quantity, "price_paid": price})
+    return pd.DataFrame(
+        {"shopper": np.arange(n), "item": "a", "time": time, "quantity": quantity, "price_paid": price}
+    )
 
 
 def test_a_lower_price_from_a_dozen_on_is_a_quantity_discount_and_no_promotion() -> None:
@@ -76,3 +78,23 @@ def test_items_of_which_only_the_price_is_known_are_not_priced_together() -> Non
     line = price_lines(pd.DataFrame(texts))
     assert len({*line[:2].tolist(), line[2]}) == 3
     assert line[2] == line[3]
+
+
+@pytest.mark.parametrize("own_prices", [0.0, 0.3])
+def test_one_shoppers_low_price_is_a_promotion_where_shoppers_have_no_prices_of_their_own(
+    own_prices: float,
+) -> None:
+    rng = np.random.default_rng(3)
+    n, weeks = 3000, 12
+    lines = lines_of(np.ones(n), np.where(rng.random(n) < own_prices, 1.5, 2.0), weeks)
+    lines["item"] = rng.integers(20, size=n).astype(str)
+    week, item = np.arange(n) % weeks, lines["item"].astype(int).to_numpy()
+    promoted = (item == 0) & (week == 5)
+    lines.loc[promoted, "price_paid"] = 1.0
+    alone = lines[(item == 1)].drop_duplicates("time").assign(item="alone", price_paid=2.0)
+    alone.loc[alone.index[6], "price_paid"] = 1.5
+    found, _ = derive_list_price(pd.concat([lines, alone], ignore_index=True))
+    off = found["line_discount"].to_numpy()
+    assert (found["list_price"] == 2.0).all()
+    assert (off[:n][promoted] == 0).all()  # many paid it: a promotion
+    assert off[n + 6] == (0.5 if own_prices else 0.0)
