@@ -34,6 +34,11 @@ class FidelityConfig:
     seed: int = 0
     """Seed of the fit and of the simulations."""
 
+    suite: Path | None = None
+    """Instead, measure on each log in this folder, and print one table; NAME.toml is the columns file of the
+    log NAME, an empty file stands for a built-in log; with --json, logs that are in the file are not measured
+    again."""
+
     check: bool = False
     """Exit with 1, and name the rows, where a measure misses its bound (docs/fidelity.md)."""
 
@@ -65,6 +70,13 @@ class FidelityConfig:
             )
         if self.user_model_args and ":" not in self.user_model:
             raise UserError(f"--user-model-args: {self.user_model} takes none; they are for module:Class")
+        if self.suite is not None:
+            for option, given in (
+                ("--ablate", self.ablate is not None), ("--sweep", self.sweep), ("--page", self.page),
+                ("--log", self.data.log != DataConfig.log), ("--user-model", ":" in self.user_model),
+            ):  # fmt: skip
+                if given:
+                    raise UserError(f"--suite takes no {option}, and no class of your own")
         if self.ablate is not None:
             check_mechanisms(self.ablate, "--ablate")
             for option, given in (
@@ -84,11 +96,17 @@ def run(config: FidelityConfig) -> list[str]:
         UserError: the log is too small, or the user's own shoppers do not keep the contract.
     """
     # Plots and classifiers are loaded by those who ask for them.
-    from bundlegym.evaluation.fidelity import ablation
+    from bundlegym.evaluation.fidelity import ablation, suite
     from bundlegym.evaluation.fidelity.bounds import failures
     from bundlegym.evaluation.fidelity.page import write_page
     from bundlegym.evaluation.fidelity.report import as_json, as_text, check_comparable, fidelity
 
+    if config.suite is not None:
+        found = suite.run_suite(
+            config.suite, config.user_model, config.data, seed=config.seed, kept=config.json, progress=_say
+        )
+        print(suite.as_table(found))
+        return [f"{name}: {text}" for name, one in found.items() for text in one.get("failures", [])]
     dataset = prepare(config.data)
     if config.ablate is not None:
         rows = ablation.ablate(dataset, config.ablate, kept=config.json, progress=_say)

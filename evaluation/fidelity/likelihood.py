@@ -13,11 +13,15 @@ import torch
 from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 
-from bundlegym.data import Dataset, lines_of
+from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.recommenders.dirichlet_shares import line_counts
 from bundlegym.user_models.base import UserModel
+from bundlegym.user_models.components.windows import last_fifth
 
-_PERSONAL_WEIGHT = 400.0  # of the popularity prior of personal frequency, in purchase lines
+#: Simple rivals of a user model, by what `rival_nll` calls them.
+BASELINES = ("popularity", "personal_frequency", "matrix_factorisation")
+#: Weights that popularity may have in personal frequency, in purchase lines.
+_PERSONAL_WEIGHTS = (25.0, 100.0, 400.0, 1600.0)
 _FACTORS, _FACTOR_WEIGHT = 60, 200.0
 _BATCH = 256
 
@@ -50,7 +54,8 @@ def rival_nll(
 ) -> dict[str, float]:
     """Nats a line of popularity, personal frequency and matrix factorisation at the visits `rows`.
 
-    Averages and factors are learned from `fit_shoppers`; a shopper's own counts are that shopper's own.
+    Averages and factors are learned from `fit_shoppers`; a shopper's own counts are that shopper's own. How
+    much popularity weighs in personal frequency is chosen by the last fifth of `fit_weeks`.
     """
     counts = line_counts(dataset, fit_weeks)
     popularity = counts[fit_shoppers].sum(0, dtype=np.float64) + 0.5
@@ -63,7 +68,8 @@ def rival_nll(
         return float(-np.log(share).mean(dtype=np.float64))
 
     total = counts.sum(1)
-    personal = counts[shopper, item] + _PERSONAL_WEIGHT * popularity[item]
+    weight = _personal_weight(dataset, fit_weeks, fit_shoppers)
+    personal = counts[shopper, item] + weight * popularity[item]
     rank = min(_FACTORS, int(fit_shoppers.sum()), dataset.n_items)
     factors = NMF(
         rank, init="nndsvda", solver="mu", beta_loss="kullback-leibler", max_iter=60, random_state=0
@@ -76,6 +82,27 @@ def rival_nll(
     low_rank = np.einsum("pk,kp->p", weights[shopper], factors.components_[:, item])
     return {
         "popularity": score(popularity[item]),
-        "personal_frequency": score(personal / (total[shopper] + _PERSONAL_WEIGHT)),
+        "personal_frequency": score(personal / (total[shopper] + weight)),
         "matrix_factorisation": score((low_rank + _FACTOR_WEIGHT * popularity[item]) / norm[shopper]),
     }
+
+
+def _personal_weight(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> float:
+    """The weight of popularity by which counts of the first weeks forecast the lines of the last fifth
+    best."""
+    later = last_fifth(weeks)
+    counts = line_counts(dataset, (weeks[0], later[0]))
+    popularity = counts[shoppers].sum(0, dtype=np.float64) + 0.5
+    popularity /= popularity.sum()
+    rows = visit_rows(dataset, later, shoppers)
+    lines, place = lines_of(dataset, rows)
+    item, shopper = (
+        dataset.purchases["item"].to_numpy()[lines],
+        dataset.visits["shopper"].to_numpy()[rows][place],
+    )
+    own, total = counts[shopper, item], counts.sum(1)[shopper]
+
+    def loss(weight: float) -> float:
+        return float(-np.log((own + weight * popularity[item]) / (total + weight)).sum())
+
+    return min(_PERSONAL_WEIGHTS, key=loss)

@@ -18,6 +18,7 @@ from bundlegym.data import Dataset
 from bundlegym.recommenders.dirichlet_shares import line_counts
 
 _FOLDS, _RESAMPLES, _MOST_ROWS = 5, 200, 40_000
+_DEPARTMENTS = 6
 
 
 def basket_features(panel: pd.DataFrame, dataset: Dataset, first_week: int) -> pd.DataFrame:
@@ -43,7 +44,7 @@ def basket_features(panel: pd.DataFrame, dataset: Dataset, first_week: int) -> p
     )
     day = grouped["day"].first()
     out["gap"] = day.groupby(out["shopper"]).diff()
-    return out.join(_department_lines(lines, "visit"))
+    return out.join(_department_lines(lines, "visit", dataset, first_week))
 
 
 def week_features(panel: pd.DataFrame, dataset: Dataset, first_week: int) -> pd.DataFrame:
@@ -69,7 +70,9 @@ def week_features(panel: pd.DataFrame, dataset: Dataset, first_week: int) -> pd.
     )
     before = out[["visits", "lines", "value"]].copy()
     before.index = before.index + 1
-    return out.join(before.add_suffix("_last_week")).join(_department_lines(lines, "cell"))
+    return out.join(before.add_suffix("_last_week")).join(
+        _department_lines(lines, "cell", dataset, first_week)
+    )
 
 
 FEATURES = {"baskets": basket_features, "shopper_weeks": week_features}
@@ -89,12 +92,14 @@ def _line_features(panel: pd.DataFrame, dataset: Dataset, first_week: int) -> pd
     )
 
 
-def _department_lines(lines: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Lines of the six largest departments."""
-    count = lines["department"].value_counts().sort_index()
-    kept = lines[lines["department"].isin(count.sort_values(ascending=False, kind="stable").index[:6])]
-    table = kept.groupby([by, "department"]).size().unstack(fill_value=0)
-    return table.rename(columns=lambda code: f"department_{code}").reindex(lines[by].unique(), fill_value=0)
+def _department_lines(lines: pd.DataFrame, by: str, dataset: Dataset, first_week: int) -> pd.DataFrame:
+    """Lines of the departments that were the largest before `first_week`, whatever `lines` hold."""
+    bought = line_counts(dataset, (0, first_week)).sum(0)
+    size = np.bincount(dataset.department_code, bought)
+    columns = np.argsort(-size, kind="stable")[:_DEPARTMENTS]
+    department = dataset.department_code[lines["item"].to_numpy()]
+    table = pd.crosstab(lines[by], department).reindex(columns=columns, fill_value=0)
+    return table.rename(columns=lambda code: f"department_{code}")
 
 
 def two_sample_auc(real: pd.DataFrame, simulated: pd.DataFrame, seed: int = 0) -> dict[str, Any]:

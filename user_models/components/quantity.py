@@ -24,6 +24,7 @@ from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws
 
+_HALVINGS, _HALF_LINES = 6, 5.0  # of the lowest class; least lines below, as a multiple of `class_lines`
 _EXACT = 24  # units up to which every number is one that a line can hold
 
 
@@ -44,7 +45,7 @@ class QuantityConfig(Config):
     """Classes of lines of alike means, in each of which units are spread as in the log."""
 
     class_lines: Positive = 20.0
-    """Lines of all classes, added to each one's."""
+    """Lines like those of the classes beside it, added to each one's."""
 
     slope_precision: Positive = 1.0
     """Information that is added to what the log tells of the slope in price, so that steps stay small."""
@@ -178,16 +179,22 @@ def _expected(means: _Means, lines: _Lines, log_discount: np.ndarray) -> np.ndar
 def _spread(
     expected: np.ndarray, extra: np.ndarray, support: np.ndarray, config: QuantityConfig
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(B - 1,) edges between classes of an equal sum of expected units beyond the first, (B, U) chances of at
-    most so many units of `support` (U,) in each; what is not in it counts as the nearest."""
+    """(B - 1,) edges between classes of an equal sum of expected units beyond the first, the lowest of which
+    is halved as long as it holds lines enough, since most of what is bought one by one is in it; (B, U)
+    chances of at most so many units of `support` (U,) in each; what is not in it counts as the nearest."""
     order = np.argsort(expected, kind="stable")
     share = np.cumsum(expected[order]) / max(expected.sum(), 1e-9)
     place = np.searchsorted(share, np.arange(1, config.classes) / config.classes)
     edges = expected[order][place.clip(max=len(order) - 1)]
-    count = np.zeros((config.classes, len(support)))
+    halves = edges[0] * 0.5 ** np.arange(_HALVINGS, 0, -1)
+    enough = np.searchsorted(expected[order], halves) >= _HALF_LINES * config.class_lines
+    edges = np.concatenate([halves[enough], edges])
+    count = np.zeros((len(edges) + 1, len(support)))
     nearest = np.digitize(extra + 1, (support[1:] + support[:-1]) / 2)
     np.add.at(count, (np.digitize(expected, edges), nearest), 1.0)
-    count += config.class_lines * count.sum(0) / count.sum()
+    padded = np.pad(count, ((1, 1), (0, 0)), mode="edge")
+    beside = padded[:-2] + padded[2:]
+    count += config.class_lines * (beside + 1e-9) / (beside + 1e-9).sum(1, keepdims=True)
     return edges, (count / count.sum(1, keepdims=True)).cumsum(1)
 
 

@@ -79,6 +79,18 @@ def test_what_misses_its_bound_is_named(
         assert missed(where, **excused) == []
 
 
+def test_the_weeks_before_excuse_what_no_fit_on_them_could_know() -> None:
+    rate = {"ratio": 0.7, "low": 0.65, "high": 0.75}
+    assert missed(("base_rates", "lines_per_visit"), **rate, ratio_of_drift=0.69) == []
+    assert missed(("base_rates", "lines_per_visit"), **rate, ratio_of_drift=0.8)
+    assert missed(("two_sample", "baskets"), auc=0.7, low=0.68, auc_of_drift=0.69) == []
+    assert missed(("two_sample", "baskets"), auc=0.7, low=0.68, auc_of_drift=0.65)
+    part = copy.deepcopy(GOOD)
+    part["ks_complement"]["quantity"] = 0.9
+    assert failures({**part, "ks_complement_of_drift": {"quantity": 0.89}, "held_out": GOOD}) == []
+    assert failures({**part, "ks_complement_of_drift": {"quantity": 0.91}, "held_out": GOOD})
+
+
 def test_luck_excuses_a_distribution() -> None:
     assert missed(("ks_complement_of_luck",), quantity=0.9) == []
     part = copy.deepcopy(GOOD)

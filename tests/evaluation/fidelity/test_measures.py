@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,28 @@ def test_a_classifier_finds_a_difference_and_finds_none(dataset, panel):
     assert same["low"] - 0.05 < 0.5 < same["high"] + 0.05
     dearer = features.assign(value=features["value"] * 3)
     assert two_sample.two_sample_auc(features, dearer)["auc"] > 0.8
+
+
+@pytest.mark.parametrize("departments", [1, 2, 9])
+@pytest.mark.parametrize("features", two_sample.FEATURES)
+def test_two_halves_of_one_log_cannot_be_told_apart(dataset, panel, departments: int, features: str):
+    kinds = np.array([f"d{code}" if departments > 1 else "" for code in range(departments)])
+    items = dataset.items.assign(department=kinds[np.arange(dataset.n_items) % departments])
+    few, first = dataclasses.replace(dataset, items=items), dataset.split.test_weeks[0]
+    cell = panel["shopper"] * 1000 + panel["week"]
+    chosen = np.random.default_rng(1).permutation(cell.unique())[::2]
+    halves = [panel[cell.isin(chosen)], panel[~cell.isin(chosen)]]
+    told = two_sample.two_sample_auc(*(two_sample.FEATURES[features](half, few, first) for half in halves))
+    assert told["low"] < 0.5 < told["auc"] + 0.1
+
+
+def test_a_department_from_which_a_side_bought_nothing_is_no_missing_column(dataset, panel):
+    items = dataset.items.assign(department=np.array(["a", "b", "c"])[np.arange(dataset.n_items) % 3])
+    three, first = dataclasses.replace(dataset, items=items), dataset.split.test_weeks[0]
+    without_b = panel[three.department_code[panel["item"]] != 1]
+    tables = [two_sample.basket_features(one, three, first) for one in (panel, without_b)]
+    assert list(tables[0].columns) == list(tables[1].columns)
+    assert (tables[1]["department_1"] == 0).all()
 
 
 def test_a_classifier_bears_a_column_of_which_nothing_is_known(dataset, panel):
