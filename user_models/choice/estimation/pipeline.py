@@ -46,6 +46,7 @@ from bundlegym.user_models.panel import logged_panel, simulated_panel
 from bundlegym.user_models.parameters import Parameters, parameter
 from bundlegym.user_models.requirements import cannot_learn, check_requirements
 
+_MOST_SHOPPERS = 4000  # by whom is found what is unseen: means over so many are sure enough
 _LEAST_WEEKS = 3  # of a fit: units, for one, are counted in some and seen in others
 
 
@@ -183,14 +184,16 @@ def _find_unseen(
     """By a model of the first four fifths of the weeks, whose preferences have not seen the last fifth; no
     effect where these are too few for a model, or nobody bought anything in the last fifth. A constant of
     each subcategory would take from big baskets what is the effect's to take, so there is none here."""
-    later, known = last_fifth(weeks), np.flatnonzero(shoppers)
+    later, everyone = last_fifth(weeks), np.flatnonzero(shoppers)
+    known = np.sort(np.random.default_rng(seed).permutation(everyone)[:_MOST_SHOPPERS])
+    some = np.isin(np.arange(len(shoppers)), known)
     first, before = (weeks[0], later[0]), last_fifth((weeks[0], later[0]))
     none = _nothing(dataset)
     panel = logged_panel(dataset, later, known)
     if (
         later[0] - weeks[0] < _LEAST_WEEKS
         or panel.empty
-        or not len(visit_rows(dataset, before, shoppers))  # by which that model's sizes would be set
+        or not len(visit_rows(dataset, before, some))  # by which that model's sizes would be set
     ):
         progress(
             "user model: too little to tell what a model of the first weeks misses in the last fifth of "
@@ -222,8 +225,7 @@ def _find_unseen(
     shocks = config.item_shocks
     panels = [panel] + [simulated_panel(model, later, known, seed + i) for i in range(shocks.simulations)]
     lines, *simulated = (lines_by_kind(one, near) for one in panels)
-    rows = visit_rows(dataset, later, shoppers)
-    expected = expected_lines(model, dataset, rows, near)
+    expected = expected_lines(model, dataset, visit_rows(dataset, later, some), near)
     mean, variance = fit_item_shocks(expected, np.stack(simulated), lines, shocks)
     params = model.params
     return Unseen(
