@@ -33,12 +33,15 @@ def select_items(lines: pd.DataFrame, min_purchases: int) -> np.ndarray:
 
 
 def describe_items(item_ids: np.ndarray, items: pd.DataFrame | None) -> pd.DataFrame:
-    """A row an item in code order: `item`, `ITEM_TEXT_COLUMNS` ("" if unknown), `unit_cost` (NaN if so)."""
+    """A row an item in code order: `item`, `ITEM_TEXT_COLUMNS` ("" if unknown), `unit_cost` (NaN if so). In a
+    log without categories, subcategories are taken for them."""
     table = pd.DataFrame({"item": item_ids})
     if items is not None:
         table = table.merge(items, on="item", how="left")
     for column in ITEM_TEXT_COLUMNS:
         table[column] = table[column].fillna("").astype("str") if column in table else ""
+    if (table["category"] == "").all():
+        table["category"] = table["subcategory"]
     table["unit_cost"] = table["unit_cost"].astype(np.float64) if "unit_cost" in table else np.nan
     return table[["item", *ITEM_TEXT_COLUMNS, "unit_cost"]]
 

@@ -68,6 +68,10 @@ class TrainConfig:
     trained, and all are judged, under each. By default 0 (an offer is only its discount) and 1 (it works like
     a mailer); for user models that make no such assumption 0 alone."""
 
+    beyond_support: bool = False
+    """Also offer discounts deeper than any promotion that the log knows well: what shoppers would do then is
+    an extrapolation."""
+
     bundle_pull: float = 0.0
     """Assumption: utility of taking a bundle as such."""
 

@@ -77,8 +77,10 @@ class Experiment:
             check_installed(name)
         reward_of(config.env.reward)
         blocks_of(config.env.observation)
+        #: The offers that agents may make.
+        self.env, beyond = population.supported(config, self.dataset)
         #: What cannot be learned or judged, in sentences; known before any fit.
-        self.limits = population.limits(config, self.dataset)
+        self.limits = [*population.limits(config, self.dataset), *beyond]
         plugged = population.plugged(config, self.dataset, self.device, check=check)
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "config.json").exists():
@@ -118,7 +120,7 @@ class Experiment:
     ) -> BundleCore:
         """A simulator of n held-out or training shoppers in some weeks, who react as `user_model` says."""
         shoppers = np.flatnonzero(self.dataset.split.held_out == held_out)
-        env = dataclasses.replace(self.config.env, reward_draws=reward_draws)
+        env = dataclasses.replace(self.env, reward_draws=reward_draws)
         return BundleCore(self.market, user_model, env, n=n, shoppers=shoppers, weeks=weeks, seed=seed)
 
     def judging_core(self, n: int, user_model: UserModel) -> BundleCore:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from bundlegym.data import Dataset
+from bundlegym.data.support import deepest_discount
+from bundlegym.envs import EnvConfig
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.user_models import ChoiceShopper, UserModel, build_user_model
@@ -35,6 +38,29 @@ def limits(config: TrainConfig, dataset: Dataset) -> list[str]:
         if sentence := judge_lacks(family, dataset):
             told.append(f"no judge {family!r} in the tables: {sentence}")
     return told
+
+
+def supported(config: TrainConfig, dataset: Dataset) -> tuple[EnvConfig, list[str]]:
+    """The offers that agents may make, without discounts deeper than those that the training weeks know well
+    unless they are asked for; and a sentence on what is left out, or extrapolated.
+
+    Raises:
+        UserError: no discount is left.
+    """
+    deepest = deepest_discount(dataset, dataset.split.train_weeks)
+    beyond = [level for level in config.env.discounts if level > deepest]
+    if not beyond:
+        return config.env, []
+    levels = ", ".join(f"{level:.0%}" for level in beyond)
+    knows = f"promotions of {deepest:.0%} at most" if deepest else "no promotions"
+    about = f"{dataset.name} knows {knows} well enough to tell what shoppers do then"
+    if config.beyond_support:
+        return config.env, [f"{about}; offers at {levels} off are an extrapolation"]
+    left = tuple(level for level in config.env.discounts if level not in beyond)
+    if not left:
+        raise UserError(f"--discounts: {about}; give smaller ones, or --beyond-support")
+    sentence = f"{about}; no offers at {levels} off, which --beyond-support would allow"
+    return dataclasses.replace(config.env, discounts=left), [sentence]
 
 
 def judge_lacks(family: str, dataset: Dataset) -> str:

@@ -71,11 +71,11 @@ class FidelityConfig:
         if self.user_model_args and ":" not in self.user_model:
             raise UserError(f"--user-model-args: {self.user_model} takes none; they are for module:Class")
         if self.suite is not None:
-            for option, given in (
+            for option, asked in (
                 ("--ablate", self.ablate is not None), ("--sweep", self.sweep), ("--page", self.page),
                 ("--log", self.data.log != DataConfig.log), ("--user-model", ":" in self.user_model),
             ):  # fmt: skip
-                if given:
+                if asked:
                     raise UserError(f"--suite takes no {option}, and no class of your own")
         if self.ablate is not None:
             check_mechanisms(self.ablate, "--ablate")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection
+from typing import Any
 
 import numpy as np
 import torch
@@ -86,7 +87,8 @@ def choose_preferences(
         for name, ladder in LADDERS.items():
             for direction in (1, -1):
                 while (value := _next(ladder, getattr(config, name), direction)) is not None:
-                    tried = dataclasses.replace(config, **{name: value})
+                    change: dict[str, Any] = {name: value}
+                    tried = dataclasses.replace(config, **change)
                     new = loss(tried)
                     if not _better(new - best, size):
                         break
@@ -100,7 +102,9 @@ def choose_preferences(
 
 
 def _values(config: PreferencesConfig) -> ChosenPreferences:
-    return ChosenPreferences(torch.tensor([float(getattr(config, name)) for name in LADDERS]).double())
+    return ChosenPreferences(
+        torch.tensor([float(getattr(config, name)) for name in LADDERS], dtype=torch.float64)
+    )
 
 
 def _next(ladder: tuple[float, ...], value: float, direction: int) -> float | None:
