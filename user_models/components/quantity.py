@@ -1,9 +1,9 @@
 """Quantity, how many units a line holds: a mean of its own, and the log's spread about such a mean.
 
-The mean of the units beyond the first is the item's own, shrunk to its category's and the shop's, times the
-shopper's, times (price / usual price)^-g: whoever buys on a deal buys more. Lines of alike means form a
-class, in which units are spread as in the log: pairs, fours and sixes are likelier than any smooth law says,
-and so are, with a wholesaler, dozens and cases.
+The mean of the log of units is the item's own, shrunk to its category's and the shop's, times the shopper's,
+times (price / usual price)^-g: whoever buys on a deal buys more. It is of the log, since a few lines of
+hundreds would else decide it. Lines of alike means form a class, in which units are spread as in the log:
+pairs, fours and sixes are likelier than any smooth law says, and so are, with a wholesaler, dozens and cases.
 Whoever takes two of one yogurt takes two of the other: with the chance `same_units_prob` a line's luck is
 that of its subcategory at the visit, else its own.
 """
@@ -32,11 +32,11 @@ _EXACT = 24  # units up to which every number is one that a line can hold
 class QuantityConfig(Config):
     """Hyper-parameters of `fit_quantity`."""
 
-    item_lines: Positive = 20.0
-    """Lines: weight of the category's mean units in an item's, and of the shop's in a category's."""
+    item_lines: Positive = 80.0
+    """Lines: weight of the category's mean in an item's, and of the shop's in a category's."""
 
-    shopper_lines: Positive = 40.0
-    """Lines: weight of the average shopper in one's own factor on units."""
+    shopper_lines: Positive = 10.0
+    """Lines: weight of the average shopper in one's own factor."""
 
     mean_part: Part = 0.8
     """Part of the weeks by which means are set before the spread about them is seen in the rest."""
@@ -59,14 +59,15 @@ class QuantityConfig(Config):
 
 @dataclass(frozen=True)
 class _Lines:
-    """Columns of the lines of some weeks: who bought what when, the units beyond the first, and whether the
+    """Columns of the lines of some weeks: who bought what when, how many units and their log, and whether the
     averages are learned from the shopper."""
 
     visit: np.ndarray
     shopper: np.ndarray
     week: np.ndarray
     item: np.ndarray
-    extra: np.ndarray
+    units: np.ndarray
+    log_units: np.ndarray
     known: np.ndarray
 
     @staticmethod
@@ -76,8 +77,8 @@ class _Lines:
         visits = dataset.visits.iloc[rows]
         shopper, week = (visits[name].to_numpy()[place] for name in ("shopper", "week"))
         item = dataset.purchases["item"].to_numpy()[lines]
-        extra = dataset.purchases["quantity"].to_numpy()[lines] - 1.0
-        return _Lines(place, shopper, week, item, extra, shoppers[shopper])
+        units = dataset.purchases["quantity"].to_numpy(np.int64)[lines]
+        return _Lines(place, shopper, week, item, units, np.log(units), shoppers[shopper])
 
 
 @dataclass(frozen=True)
@@ -85,12 +86,12 @@ class Quantity(Parameters):
     """How many units a line holds (Gupta 1988): see the module's docstring. S shoppers, I items, B + 1
     classes of lines."""
 
-    extra_units: Tensor = parameter("I", "mean units beyond the first of the item's lines", "E_i")
-    extra_units_factor: Tensor = parameter("S", "factor of the shopper on units beyond the first", "E_s")
-    extra_units_slope: Tensor = parameter(
-        "1", "minus the price elasticity of units beyond the first, at least 0", r"\beta^E"
+    log_units: Tensor = parameter("I", "mean log of the units of the item's lines", "E_i")
+    log_units_factor: Tensor = parameter("S", "factor of the shopper on the log of units", "E_s")
+    log_units_slope: Tensor = parameter(
+        "1", "minus the price elasticity of the log of units, at least 0", r"\beta^E"
     )
-    units_edges: Tensor = parameter("B", "expected units beyond the first, between classes of lines")
+    units_edges: Tensor = parameter("B", "expected log of units, between classes of lines")
     units_support: Tensor = parameter("U", "numbers of units that a line can hold", "n", rising=1)
     units_cdf: Tensor = parameter("B+1 U", "chance of at most so many units in each class of lines", "U_{bn}")
     same_units_prob: Tensor = parameter(
@@ -113,12 +114,12 @@ def fit_quantity(
     late = _Lines.of(dataset, (cut, weeks[1]), shoppers)
     expected = _expected(early, late, log_discount)
     lines = _Lines.of(dataset, weeks, shoppers)
-    support = _support(1 + lines.extra[lines.known].astype(np.int64), config.large)
-    edges, cdf = _spread(expected[late.known], late.extra[late.known], support, config)
+    support = _support(lines.units[lines.known], config.large)
+    edges, cdf = _spread(expected[late.known], late.units[late.known], support, config)
     means, known = _fit_means(dataset, lines, log_discount, config), lines.known
     several = 1 - cdf[np.digitize(_expected(means, lines, log_discount)[known], edges), 0]
     group = lines.visit * (dataset.subcategory_code.max() + 1) + dataset.subcategory_code[lines.item]
-    alike = _likeness(lines.extra[known] > 0, several, group[known])
+    alike = _likeness(lines.units[known] > 1, several, group[known])
     arrays = [means.item, means.shopper, means.slope, edges, support, cdf, np.sqrt(alike)]
     tensors = [as_tensor(np.array(value, dtype=np.float32)) for value in arrays]
     tensors[4] = as_tensor(support)
@@ -135,7 +136,7 @@ def _support(units: np.ndarray, large: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Means:
-    """Units beyond the first: `item` (I,), factor of the `shopper` (S,), `slope` in log price."""
+    """Log of units: `item` (I,), factor of the `shopper` (S,), `slope` in log price."""
 
     item: np.ndarray
     shopper: np.ndarray
@@ -143,44 +144,46 @@ class _Means:
 
 
 def _fit_means(dataset: Dataset, lines: _Lines, log_discount: np.ndarray, config: QuantityConfig) -> _Means:
-    shopper, item, extra, known = lines.shopper, lines.item, lines.extra, lines.known
+    shopper, item, log_units, known = lines.shopper, lines.item, lines.log_units, lines.known
     category, weight = pd.factorize(dataset.items["category"])[0], config.item_lines
 
     def shrunk(code: np.ndarray, of: np.ndarray, prior: np.ndarray | float) -> np.ndarray:
         count = np.bincount(code[known], minlength=len(of))
-        total = np.bincount(code[known], weights=extra[known], minlength=len(of))
+        total = np.bincount(code[known], weights=log_units[known], minlength=len(of))
         return (total + weight * prior) / (count + weight)
 
-    by_category = shrunk(category[item], np.arange(category.max() + 1), extra[known].mean())
+    by_category = shrunk(category[item], np.arange(category.max() + 1), log_units[known].mean())
     mean = shrunk(item, category, by_category[category]) + 1e-4
     x = log_discount[lines.week, item]
     slope = 0.0
     factor = np.ones(dataset.n_shoppers)
     for _ in range(config.steps):  # alternate between the shoppers' factors, the items' means and the slope
         expected = mean[item] * np.exp(slope * x)
-        totals = [np.bincount(shopper, weights=w, minlength=len(factor)) for w in (extra, expected)]
-        pseudo = config.shopper_lines * extra[known].mean()
+        totals = [np.bincount(shopper, weights=w, minlength=len(factor)) for w in (log_units, expected)]
+        pseudo = config.shopper_lines * log_units[known].mean()
         factor = (totals[0] + pseudo) / (totals[1] + pseudo)
         expected = expected * factor[shopper]
-        residual = (extra - expected)[known] / (1 + expected[known])
+        residual = (log_units - expected)[known] / (1 + expected[known])
         curvature = (expected[known] / (1 + expected[known]) * x[known] ** 2).sum() + config.slope_precision
         slope += float((residual * x[known]).sum() / curvature)
-        ratio = [np.bincount(item[known], weights=w[known], minlength=len(mean)) for w in (extra, expected)]
+        ratio = [
+            np.bincount(item[known], weights=w[known], minlength=len(mean)) for w in (log_units, expected)
+        ]
         mean *= (ratio[0] + weight * mean) / (ratio[1] + weight * mean)
     return _Means(mean, factor, np.float64(max(slope, 0.0)))  # in double precision wherever it is used
 
 
 def _expected(means: _Means, lines: _Lines, log_discount: np.ndarray) -> np.ndarray:
-    """(P,) mean units beyond the first of each line."""
+    """(P,) expected log of the units of each line."""
     level = means.item[lines.item] * means.shopper[lines.shopper]
     return np.asarray(level * np.exp(means.slope * log_discount[lines.week, lines.item]))
 
 
 def _spread(
-    expected: np.ndarray, extra: np.ndarray, support: np.ndarray, config: QuantityConfig
+    expected: np.ndarray, units: np.ndarray, support: np.ndarray, config: QuantityConfig
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(B - 1,) edges between classes of an equal sum of expected units beyond the first, the lowest of which
-    is halved as long as it holds lines enough, since most of what is bought one by one is in it; (B, U)
+    """(B - 1,) edges between classes of an equal sum of what is `expected` of the log of units, the lowest of
+    which is halved as long as it holds lines enough, since most of what is bought one by one is in it; (B, U)
     chances of at most so many units of `support` (U,) in each; what is not in it counts as the nearest."""
     order = np.argsort(expected, kind="stable")
     share = np.cumsum(expected[order]) / max(expected.sum(), 1e-9)
@@ -190,7 +193,7 @@ def _spread(
     enough = np.searchsorted(expected[order], halves) >= _HALF_LINES * config.class_lines
     edges = np.concatenate([halves[enough], edges])
     count = np.zeros((len(edges) + 1, len(support)))
-    nearest = np.digitize(extra + 1, (support[1:] + support[:-1]) / 2)
+    nearest = np.digitize(units, (support[1:] + support[:-1]) / 2)
     np.add.at(count, (np.digitize(expected, edges), nearest), 1.0)
     padded = np.pad(count, ((1, 1), (0, 0)), mode="edge")
     beside = padded[:-2] + padded[2:]
@@ -203,12 +206,12 @@ def draw_quantity(
 ) -> Tensor:
     """(P,) int64 units of lines of a `shopper`, an `item`, its `log_discount` and its `subcategory` (P,)
     each, with the luck of each one's visit."""
-    extra = p.extra_units[item] * p.extra_units_factor[shopper]
-    extra = extra * torch.exp(p.extra_units_slope * log_discount)
+    level = p.log_units[item] * p.log_units_factor[shopper]
+    level = level * torch.exp(p.log_units_slope * log_discount)
     alike = luck.uniform(streams.SAME_UNITS, item[:, None])[:, 0] < p.same_units_prob
     own = luck.uniform(streams.QUANTITY, item[:, None])[:, 0]
     common = luck.uniform(streams.SUBCATEGORY_UNITS, subcategory[:, None])[:, 0]
-    cdf = p.units_cdf[torch.searchsorted(p.units_edges, extra, right=True)]
+    cdf = p.units_cdf[torch.searchsorted(p.units_edges, level, right=True)]
     fewer = torch.where(alike, common, own)[:, None] > cdf[:, :-1]
     return p.units_support[fewer.sum(1)]
 

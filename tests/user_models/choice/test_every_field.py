@@ -102,9 +102,9 @@ def world_of(params: ChoiceParameters) -> ChoiceParameters:
         frailty=torch.tensor([0.6]),
         log_gap_factor=noise(p.basket_size.log_gap_factor, 0.3),
         log_size_rate=p.basket_size.log_size_rate + noise(p.basket_size.log_size_rate, 0.2),
-        extra_units=between(units.extra_units, 0.1, 2.0),
-        extra_units_factor=between(units.extra_units_factor, 0.5, 2.0),
-        extra_units_slope=torch.tensor([2.0]),
+        log_units=between(units.log_units, 0.1, 2.0),
+        log_units_factor=between(units.log_units_factor, 0.5, 2.0),
+        log_units_slope=torch.tensor([2.0]),
         units_edges=torch.linspace(0.1, 3.0, len(units.units_edges)),
         units_support=units.units_support + 1,
         units_cdf=cumulative(units.units_cdf.shape, generator),
@@ -133,7 +133,7 @@ def changed(p: ChoiceParameters, name: str) -> ChoiceParameters:
 _POSITIVE = {
     "shelf_price", "price_slope", "price_sensitivity", "purchase_interval", "mission_scale", "mission_spread",
     "department_spread", "explore_spread", "tail_weight", "memory_rate", "trial_weight", "trial_fading",
-    "visit_rate", "frailty", "extra_units", "extra_units_factor", "extra_units_slope", "campaign_week",
+    "visit_rate", "frailty", "log_units", "log_units_factor", "log_units_slope", "campaign_week",
 }  # fmt: skip
 
 

@@ -72,13 +72,13 @@ class Tables(NamedTuple):
     hazard_weekday: Any
     hazard_level: Any
     frailty: Any
-    extra_units: Any
+    log_units: Any
     same_units_prob: Any
     units_edges: Any
     units_support: Any
     units_cdf: Any
-    extra_units_factor: Any
-    extra_units_slope: Any
+    log_units_factor: Any
+    log_units_slope: Any
     habit_prob: Any
     wear_out: Any
     substitution: Any

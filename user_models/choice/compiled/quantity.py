@@ -12,12 +12,12 @@ from bundlegym.user_models.rng.counter import compiled_draw
 @part
 def draw_quantity(p: Tables, key: Key, s: int, week: int, item: int) -> int:
     """Units of an item that is bought."""
-    extra = (
-        p.extra_units[item]
-        * p.extra_units_factor[s]
-        * exp32(p.extra_units_slope[0] * p.prices[week, item, LOG_DISCOUNT])
+    level = (
+        p.log_units[item]
+        * p.log_units_factor[s]
+        * exp32(p.log_units_slope[0] * p.prices[week, item, LOG_DISCOUNT])
     )
-    cdf = p.units_cdf[first_above(p.units_edges, extra, 0, len(p.units_edges))]
+    cdf = p.units_cdf[first_above(p.units_edges, level, 0, len(p.units_edges))]
     luck = compiled_draw(key_of(key, streams.QUANTITY), item)
     if compiled_draw(key_of(key, streams.SAME_UNITS), item) < p.same_units_prob[0]:
         luck = compiled_draw(key_of(key, streams.SUBCATEGORY_UNITS), p.subcategory[item])
