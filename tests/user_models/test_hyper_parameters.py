@@ -36,7 +36,6 @@ BEFORE: dict[str, tuple[Any, ...]] = {
     "marketing": (0.9,),
     "complementarity": (5.0, 0.25),
     "missions": (0.005, 0.95, 5, 40, 0.15, 20.0, 0.5, 2.5),
-    "department_trips": (6, 50.0, 3.0),
     "substitution": (5, 10.0, -3.0),
     "size_constants": (20.0, (2, 2, 4, 12)),
     "exploration": (5, 1.5, 100.0),

@@ -40,7 +40,7 @@ from bundlegym.user_models.components.marketing import MarketingConfig
 from bundlegym.user_models.components.preferences import PreferencesConfig
 from bundlegym.user_models.components.quantity import QuantityConfig
 from bundlegym.user_models.components.size_constants import SizeConstantsConfig
-from bundlegym.user_models.components.trip_effects import DepartmentTripsConfig, MissionsConfig
+from bundlegym.user_models.components.trip_effects import MissionsConfig
 from bundlegym.user_models.components.wear_out import WearOutConfig
 from bundlegym.user_models.config import Config, Count
 
@@ -69,9 +69,6 @@ class ChoiceConfig(Config):
 
     missions: MissionsConfig = MissionsConfig()
     """Hyper-parameters of missions."""
-
-    department_trips: DepartmentTripsConfig = DepartmentTripsConfig()
-    """Hyper-parameters of trips for a department."""
 
     substitution: SubstitutionConfig = SubstitutionConfig()
     """Hyper-parameters of substitution."""

@@ -25,7 +25,7 @@ from bundlegym.user_models.components.coupons import Coupons
 from bundlegym.user_models.components.incidence import Incidence
 from bundlegym.user_models.components.marketing import FAMILIAR_EDGES, GAP_EDGES
 from bundlegym.user_models.components.quantity import Quantity
-from bundlegym.user_models.components.trip_effects import DepartmentTrips, Missions
+from bundlegym.user_models.components.trip_effects import Missions
 from bundlegym.user_models.components.wear_out import RUN_WEEKS
 from bundlegym.user_models.parameters import Parameters, parameter
 
@@ -48,7 +48,6 @@ class Catalogue(Parameters):
     category_of_subcategory: Tensor = parameter(
         "G+1", "category of each subcategory; last a code for remembered items", "c(g)", codes=(0, "C+1")
     )
-    department_of_category: Tensor = parameter("C", "department of each category", "d(c)", codes=(0, "D"))
 
 
 @dataclass(frozen=True)
@@ -308,7 +307,6 @@ class ChoiceParameters(Parameters):
     coefficients: Coefficients
     marketing: MarketingEffects
     missions: Missions
-    department_trips: DepartmentTrips
     complementarity: Complementarity
     substitution: Substitution
     size_constants: SizeConstants

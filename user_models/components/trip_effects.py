@@ -1,4 +1,4 @@
-"""Trip effects: what all items of a category, or of a department, gain or lose together on one trip.
+"""Trip effects: what all items of a category gain or lose together on one trip.
 
 *Missions* are shopping missions (a party, a baby, baking) that lift some categories at once: category c's log
 rate at a visit gains s (sum_r L_cr z_r + d_c e_c) with z and e standard normal, stronger (s) on small trips.
@@ -6,22 +6,13 @@ They explain what is left of R, the log lift of two categories after preferences
 complementarity (`complementarity`) is taken out: a common cause, so that selling one does not sell the other.
 A subcategory that holds many of all lines counts as a category of its own: single bottles of a soft drink and
 packs of twelve, or eggs of two sizes, are not bought on one mission.
-
-*Department trips*: small trips are often for one department, as fruit and vegetables, meat, the deli.
-Missions are found from categories that meet in baskets of all sizes, so they know little of it. The log rates
-of all of a department gain a normal number, less half its variance, whose standard deviation is of the
-department and of the size of the trip. It is found by simulated moments: pairs of lines of one department, as
-a multiple of what its share of lines says (a lift), are as many in simulated baskets of each size as in the
-log's. The variance of a common log-normal factor adds to the log of this lift.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -67,20 +58,6 @@ class MissionsConfig(Config):
     """Factor on missions at most, by size of the trip."""
 
 
-@dataclass(frozen=True)
-class DepartmentTripsConfig(Config):
-    """Hyper-parameters of `DepartmentMoment`."""
-
-    steps: Count = 6
-    """Steps of simulated moments."""
-
-    pairs: Positive = 50.0
-    """Ordered pairs of lines: weight of no variance."""
-
-    most_variance: Positive = 3.0
-    """Variance at most; no log tells from pairs how far an effect goes beyond."""
-
-
 def shares_by_category(
     dataset: Dataset,
     weeks: tuple[int, int],
@@ -121,17 +98,6 @@ class Missions(Parameters):
     )
 
 
-@dataclass(frozen=True)
-class DepartmentTrips(Parameters):
-    """Trips for one department: see the module's docstring. D departments."""
-
-    department_spread: Tensor = parameter(
-        f"{len(GRID)} D",
-        "standard deviation between trips of a department's effect by the size of the trip",
-        r"\sigma_{kd}",
-    )
-
-
 def fit_missions(
     dataset: Dataset,
     frequency: PersonalFrequency,
@@ -159,30 +125,6 @@ def mission_effect(p: Missions, draws: Draws, size: Tensor) -> Tensor:
     effect = row_stable_matmul(normal(draws.uniform(streams.MISSION, missions)), p.mission_loading)
     effect = effect + normal(draws.uniform(streams.CATEGORY, categories)) * p.mission_spread
     return p.mission_scale[size, None] * effect + p.category_level[size]
-
-
-def department_effect(
-    p: DepartmentTrips, department_of_category: Tensor, draws: Draws, size: Tensor
-) -> Tensor:
-    """(N, C) what a trip for one department adds to log rates by category on a trip of `size` (N,) in the
-    grid; `department_of_category` (C,) codes."""
-    spread = p.department_spread[size]
-    departments = torch.arange(spread.shape[1], device=size.device)
-    effect = normal(draws.uniform(streams.DEPARTMENT, departments)) * spread - spread.square() / 2
-    return effect.index_select(1, department_of_category)
-
-
-def trip_effect(
-    missions: Missions,
-    departments: DepartmentTrips,
-    department_of_category: Tensor,
-    draws: Draws,
-    size: Tensor,
-) -> Tensor:
-    """(N, C) what missions and departments of a trip of `size` (N,) in the grid add to log rates by
-    category."""
-    of_department = department_effect(departments, department_of_category, draws, size)
-    return mission_effect(missions, draws, size) + of_department
 
 
 def mission_loadings(
@@ -220,54 +162,3 @@ def mission_scale(
     lift = np.log((observed + pairs) / (expected + pairs)).clip(min=0)
     overall = np.log((observed.sum() + pairs) / (expected.sum() + pairs)).clip(min=0.05)
     return np.sqrt(lift / overall).clip(config.least_scale, config.most_scale).astype(np.float32)
-
-
-def department_pairs(panel: pd.DataFrame, department: np.ndarray, n: int) -> np.ndarray:
-    """(2, 6, n) ordered pairs of lines of one department (I,) of `n` in baskets of each class of
-    `SIZE_EDGES`, and how many there would be by the departments' shares of lines in it."""
-    visit = pd.factorize(panel["visit"])[0]
-    lines = np.zeros((visit.max(initial=-1) + 1, n))
-    np.add.at(lines, (visit, department[panel["item"]]), 1.0)
-    size = lines.sum(1)
-    pairs = np.zeros((2, len(SIZE_EDGES) + 1, lines.shape[1]))
-    class_ = np.digitize(size, SIZE_EDGES)
-    for k in np.unique(class_):
-        here = lines[class_ == k]
-        share = here.sum(0) / here.sum()
-        possible = size[class_ == k] @ (size[class_ == k] - 1)
-        pairs[:, k] = (here * (here - 1)).sum(0), possible * share**2
-    return pairs
-
-
-class DepartmentMoment:
-    """`department_spread` with which simulated baskets of each size hold as many pairs of lines of one
-    department, as a multiple of what shares of lines say, as a `panel` of the log's."""
-
-    def __init__(
-        self,
-        panel: pd.DataFrame,
-        department: np.ndarray,
-        n: int,
-        config: DepartmentTripsConfig = DepartmentTripsConfig(),
-    ) -> None:
-        self.department, self.n, self.config = department, n, config
-        self.simulations = (1,) * config.steps
-        self.real = department_pairs(panel, department, n)
-        self.variance = np.zeros(self.real.shape[1:])
-
-    def start(self, params: Any) -> Any:
-        return params.changed(department_spread=torch.zeros(len(GRID), self.n))
-
-    def update(self, params: Any, panels: list[pd.DataFrame], step: int) -> Any:
-        simulated = department_pairs(panels[0], self.department, self.n)
-        pairs = self.config.pairs
-        free = (
-            self.real[1] * (simulated[0] + pairs) / (simulated[1] + pairs)
-            / np.exp(self.variance)
-        )  # fmt: skip
-        ratio = (self.real[0] + pairs) / (free + pairs)
-        self.variance = np.log(ratio).clip(0.0, self.config.most_variance)
-        # Baskets of one line hold no pairs: what brings them is taken to be as in those of the next class.
-        self.variance[0] = self.variance[1]
-        spread = on_grid(np.sqrt(self.variance)).astype(np.float32)
-        return params.changed(department_spread=torch.from_numpy(spread))

@@ -11,9 +11,8 @@ SIZE, NOISE, MISSION, QUANTITY, SAME_DAY, WAIT, FRAILTY = range(7)
 TAIL, TAIL_SUBCATEGORY, TAIL_ITEM, TAIL_KEPT = range(7, 11)
 #: Effect of a category on a trip; whether lines of a subcategory share their units, and these; variants.
 CATEGORY, SAME_UNITS, SUBCATEGORY_UNITS, VARIANT = range(11, 15)
-#: Whether a trial leaves a habit; whether a substitute is still wanted; effects of a trip on what is new, and
-#: on a department.
-HABIT, SUBSTITUTION, EXPLORATION, DEPARTMENT = range(15, 19)
+#: Whether a trial leaves a habit; whether a substitute is still wanted; effects of a trip on what is new.
+HABIT, SUBSTITUTION, EXPLORATION = range(15, 18)
 
 #: `LookalikeShopper`: whose visit, which of these, and the noise of an item's utility.
 DONOR, DONOR_VISIT, DONOR_VALUE = range(3)

@@ -84,7 +84,6 @@ def world_of(params: ChoiceParameters) -> ChoiceParameters:
         mission_spread=between(missions.mission_spread, 0.2, 0.6),
         mission_scale=torch.linspace(1.2, 0.4, len(missions.mission_scale)),
         category_level=noise(missions.category_level, 0.3),
-        department_spread=between(p.department_trips.department_spread, 0.2, 0.8),
         habit_prob=torch.tensor([0.2]),
         substitution=between(p.substitution.substitution, -2.0, -0.3),
         explore_level=torch.linspace(0.0, 1.0, len(p.exploration.explore_level)),
@@ -132,7 +131,7 @@ def changed(p: ChoiceParameters, name: str) -> ChoiceParameters:
 
 _POSITIVE = {
     "shelf_price", "price_slope", "price_sensitivity", "purchase_interval", "mission_scale", "mission_spread",
-    "department_spread", "explore_spread", "tail_weight", "memory_rate", "trial_weight", "trial_fading",
+    "explore_spread", "tail_weight", "memory_rate", "trial_weight", "trial_fading",
     "visit_rate", "frailty", "log_units", "log_units_factor", "log_units_slope", "campaign_week",
 }  # fmt: skip
 

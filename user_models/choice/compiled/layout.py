@@ -51,8 +51,6 @@ class Tables(NamedTuple):
     trial_fading: Any
     promotion_sensitivity: Any
     recency_of_new: Any
-    department_of_category: Any
-    department_spread: Any
     mission_spread: Any
     category_level: Any
     mission_scale: Any

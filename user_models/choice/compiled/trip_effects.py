@@ -14,9 +14,8 @@ _F = np.float32
 
 
 @part
-def trip_effect(p: Tables, key: Key, size: int, lift: Array, normal: Array) -> None:
-    """Fill `lift` (C,): what missions and departments of a trip of a size multiply rates by in each
-    category."""
+def mission_effect(p: Tables, key: Key, size: int, lift: Array, normal: Array) -> None:
+    """Fill `lift` (C,): what the mission of a trip of a size multiplies rates by in each category."""
     of_mission, of_category = key_of(key, streams.MISSION), key_of(key, streams.CATEGORY)
     missions, own = len(p.missions), len(p.spread_category)
     for r in range(missions):
@@ -34,12 +33,6 @@ def trip_effect(p: Tables, key: Key, size: int, lift: Array, normal: Array) -> N
     for i in range(own):
         c = p.spread_category[i]
         lift[c] += normal[missions + i] * p.mission_spread[c]
-    of_department, spread = key_of(key, streams.DEPARTMENT), p.department_spread[size]
-    for d in range(len(spread)):
-        normal[d] = spread[d] * normal32(compiled_draw(of_department, d)) - spread[d] * spread[d] / _F(2)
     level, scale = p.category_level[size], p.mission_scale[size]
-    # Apart from the exponentials, since no vector code is made of a loop that looks up.
     for c in range(len(lift)):
-        lift[c] = scale * lift[c] + normal[p.department_of_category[c]]
-    for c in range(len(lift)):
-        lift[c] = exp32(lift[c] + level[c])
+        lift[c] = exp32(scale * lift[c] + level[c])

@@ -14,7 +14,7 @@ from bundlegym.user_models.choice.compiled.parts import (
     multiply_by,
     part,
 )
-from bundlegym.user_models.choice.compiled.trip_effects import trip_effect
+from bundlegym.user_models.choice.compiled.trip_effects import mission_effect
 from bundlegym.user_models.components.basket_size import GAP_EDGES as SIZE_GAP_EDGES
 from bundlegym.user_models.components.basket_size import LAST_EDGES, LOG_GRID
 from bundlegym.user_models.components.marketing import GAP_EDGES
@@ -82,7 +82,7 @@ def door(
     log_size += factor
     over_mean = max(LOG_GRID[size] + factor, _F(0)) - p.usual_log_size[s]
     trip = first_above(LAST_EDGES, over_mean, 0, len(LAST_EDGES))
-    trip_effect(p, key, size, lift, normal)
+    mission_effect(p, key, size, lift, normal)
     # Each loop touches few arrays: the compiler makes vector code where it can tell that they do not overlap.
     shortlist, taste, effects, price_sensitivity = (
         p.shortlist[s],

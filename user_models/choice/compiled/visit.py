@@ -320,8 +320,8 @@ def respond(
     kept = np.empty(width, np.float32)
     lift, pull = np.empty(n_categories, np.float32), np.empty(n_categories, np.float32)
     pulled, tail_lift = np.empty(n_categories, np.float32), np.empty(n_categories, np.float32)
-    bins, n_departments = np.empty(length, np.int32), p.department_spread.shape[1]
-    normal = np.empty(max(len(p.missions) + len(p.spread_category), n_departments), np.float32)
+    bins = np.empty(length, np.int32)
+    normal = np.empty(len(p.missions) + len(p.spread_category), np.float32)
     first_of = np.full(len(p.substitution), -1)
     tail, tail_by_category = np.empty(p.tail_weight.shape[1], np.float32), np.empty(n_categories, np.float32)
     running = np.empty(n_categories + 1, np.float32)

@@ -56,12 +56,7 @@ from bundlegym.user_models.components.marketing import (
 )
 from bundlegym.user_models.components.preferences import Preferences
 from bundlegym.user_models.components.quantity import Quantity, fit_quantity
-from bundlegym.user_models.components.trip_effects import (
-    DepartmentTrips,
-    Missions,
-    fit_missions,
-    shares_by_category,
-)
+from bundlegym.user_models.components.trip_effects import Missions, fit_missions, shares_by_category
 from bundlegym.user_models.components.wear_out import RUN_WEEKS, WearOutConfig, fit_wear_out
 from bundlegym.user_models.fit_cache import FitCache
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
@@ -212,7 +207,7 @@ def assemble(
         coefficients.trial.numpy() + coefficients.trial_popularity.numpy() * preferences.log_popularity
     )
     none = torch.zeros(len(GRID), int(preferences.subcategory.max()) + 1)
-    catalogue = _catalogue(dataset, preferences, frequency)
+    catalogue = _catalogue(preferences, frequency)
     parameters = ChoiceParameters(
         shortlists=Shortlists(
             shortlist=as_tensor(shortlist),
@@ -236,7 +231,6 @@ def assemble(
             wear_out=wear_out.factor,
         ),
         missions=trips.missions,
-        department_trips=DepartmentTrips(torch.zeros(len(GRID), int(dataset.department_code.max()) + 1)),
         complementarity=trips.complementarity,
         substitution=Substitution(none[0].clone()),
         size_constants=SizeConstants(none),
@@ -312,16 +306,13 @@ class _WearOut(Parameters):
     factor: Tensor = parameter(str(RUN_WEEKS), "factor on the mailer's effect by week in a row")
 
 
-def _catalogue(dataset: Dataset, preferences: Preferences, frequency: PersonalFrequency) -> Catalogue:
+def _catalogue(preferences: Preferences, frequency: PersonalFrequency) -> Catalogue:
     of_subcategory = np.zeros(preferences.subcategory.max() + 1, dtype=np.int64)
     of_subcategory[preferences.subcategory] = frequency.category
-    department = np.zeros(frequency.category.max() + 1, dtype=np.int64)
-    department[frequency.category] = dataset.department_code
     return Catalogue(
         category=as_tensor(frequency.category),
         subcategory=as_tensor(preferences.subcategory),
         category_of_subcategory=as_tensor(np.append(of_subcategory, frequency.category.max() + 1)),
-        department_of_category=as_tensor(department),
     )
 
 

@@ -83,10 +83,6 @@ MECHANISMS: dict[str, Mechanism] = {
          trip_effects.mission_effect),
         zero=("mission_loading", "mission_spread", "category_level"),
     ),
-    "department_trips": Mechanism(
-        "trips for one department",
-        (trip_effects.DepartmentMoment, trip_effects.department_pairs, trip_effects.department_effect),
-    ),
     "substitution": Mechanism("satiation within a subcategory", (substitution, substitution_fit)),
     "size_constants": Mechanism("what small and big trips hold"),
     "exploration": Mechanism("how much of a trip is new, by size", (exploration,)),

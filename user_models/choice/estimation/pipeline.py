@@ -39,7 +39,6 @@ from bundlegym.user_models.components.incidence import Incidence
 from bundlegym.user_models.components.preference_selection import ChosenPreferences, choose_preferences
 from bundlegym.user_models.components.simulated_moments import Moment, match
 from bundlegym.user_models.components.size_constants import match_sizes
-from bundlegym.user_models.components.trip_effects import DepartmentMoment, DepartmentTrips
 from bundlegym.user_models.components.windows import last_fifth
 from bundlegym.user_models.fit_cache import FitCache, check_finite
 from bundlegym.user_models.panel import logged_panel, simulated_panel
@@ -55,7 +54,6 @@ class Unseen(Parameters):
     """What is found in weeks that preferences have not seen."""
 
     substitution: Substitution
-    department_trips: DepartmentTrips
     exploration: Exploration
     shock_mean: torch.Tensor = parameter("2 E", "as in `ItemShocks`")
     shock_variance: torch.Tensor = parameter("2 E", "as in `ItemShocks`")
@@ -197,24 +195,15 @@ def _find_unseen(
     ):
         progress(
             "user model: too little to tell what a model of the first weeks misses in the last fifth of "
-            "them; substitution, trips for a department, exploration and item shocks do nothing"
+            "them; substitution, exploration and item shocks do nothing"
         )
         return none
     # Nobody is made an offer, so neither state dependence nor wear-out is looked for.
     unkept = FitCache(None, lambda _: None, skip=("state_dependence", "wear_out"))
     model = model_of(fit(first, none, unkept, by_category=True))
     on_panel = later, known, seed
-    department = model.params.catalogue.department_of_category[model.params.catalogue.category].numpy()
-    n_departments = model.params.department_trips.department_spread.shape[1]
-    every = logged_panel(dataset, weeks, known)
     bought = line_counts(dataset, first) > 0
     moments: tuple[tuple[str, Callable[[ChoiceParameters], Moment[Any]]], ...] = (
-        ("substitution", lambda params: SubstitutionMoment(params, panel, config.substitution)),
-        (
-            "department_trips",
-            lambda params: DepartmentMoment(every, department, n_departments, config.department_trips),
-        ),
-        # Trips for a department make more substitutes meet than met when g was found without them.
         ("substitution", lambda params: SubstitutionMoment(params, panel, config.substitution)),
         ("exploration", lambda params: ExplorationMoment(panel, bought, config.exploration)),
     )
@@ -230,7 +219,6 @@ def _find_unseen(
     params = model.params
     return Unseen(
         params.substitution,
-        params.department_trips,
         params.exploration,
         torch.from_numpy(mean),
         torch.from_numpy(variance),
@@ -242,7 +230,6 @@ def _nothing(dataset: Dataset) -> Unseen:
     sizes, neutral = len(GRID), no_shocks(1, 1)
     return Unseen(
         Substitution(torch.zeros(dataset.subcategory_code.max() + 1)),
-        DepartmentTrips(torch.zeros(sizes, int(dataset.department_code.max()) + 1)),
         Exploration(torch.zeros(sizes), torch.zeros(1)),
         neutral.shock_mean,
         neutral.shock_variance,

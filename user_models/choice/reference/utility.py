@@ -19,7 +19,7 @@ from bundlegym.user_models.choice.state import ChoiceState
 from bundlegym.user_models.components.basket_size import LOG_GRID, gap_factor, gap_of, trip_class
 from bundlegym.user_models.components.coupons import coupon_utility
 from bundlegym.user_models.components.marketing import NEW, ONCE, recency_bins
-from bundlegym.user_models.components.trip_effects import trip_effect
+from bundlegym.user_models.components.trip_effects import mission_effect
 from bundlegym.user_models.numeric.ragged import expand_ranges
 from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws, normal
@@ -93,8 +93,7 @@ def door(p: ChoiceParameters, state: ChoiceState, offer: Offer, draws: Draws) ->
     size = size.clamp(max=len(p.missions.mission_scale) - 1)
     planned = torch.from_numpy(LOG_GRID).to(shopper.device)[size] + factor
     trip = trip_class(p.basket_size, shopper, planned)
-    of_department = p.department_trips, p.catalogue.department_of_category
-    effect = trip_effect(p.missions, *of_department, draws, size)
+    effect = mission_effect(p.missions, draws, size)
     constant = p.size_constants.size_constants[size]
     of_trip = effect.gather(1, p.catalogue.category[items])
     of_trip = of_trip + constant.gather(1, p.catalogue.subcategory[items])
