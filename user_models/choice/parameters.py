@@ -3,9 +3,9 @@
 S shoppers, I items, W weeks, L shortlisted items, C categories, D departments, G subcategories, P product
 lines, A attributes, F classes of familiarity, E classes of items by expected sales, Q rows of the long tail
 (classes of price sensitivity times weeks), M remembered items, R missions, N campaigns, H recent trials, Y
-weeks after the fit and one more, B edges between classes of lines by their units.
+weeks after the fit and one more, B edges between classes of lines by their units, U numbers of units.
 
-Numbers: 24 sizes of a trip (`GRID` of `components.basket_size`) and 24 units; 6 spans of days since the last
+Numbers: 24 sizes of a trip (`GRID` of `components.basket_size`); 6 spans of days since the last
 visit and 5 size classes of it; 11 spans of time since an item was bought; 14 spans of days and 10 of days
 over the own interval in the hazard of a visit; 3 weeks in a row of being offered.
 
@@ -69,9 +69,6 @@ class Coefficients(Parameters):
     memory: Tensor = parameter(
         "1", "added to the log rate of items bought before that are not on the shortlist", r"\mu"
     )
-    experience: Tensor = parameter(
-        "1", "log rate of items bought before, by the log of the shopper's lines", r"\zeta"
-    )
     recency: Tensor = parameter(
         f"F {_BINS}",
         "log rate by familiarity and by days since last bought over the purchase interval; 0 for never",
@@ -117,7 +114,7 @@ class Shortlists(Parameters):
     )
     log_preference: Tensor = parameter(
         "S L",
-        "log of the preference share times theta, with experience, less what coupons added on average",
+        "log of the preference share times theta, less what coupons added on average",
         "a_{si}",
     )
     familiarity: Tensor = parameter(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig, decay
+from bundlegym.user_models.components.preferences import PreferencesConfig, decay
 from bundlegym.user_models.config import Config, Share
 
 #: Edges of (days since last bought) / (the shopper's own interval). Bin 0 is "never bought", 1 "today".
@@ -85,13 +85,6 @@ def familiarity(count: np.ndarray, shortlist: np.ndarray) -> np.ndarray:
     promotions, which tell most to shoppers who do not know the item.
     """
     return np.searchsorted(FAMILIAR_EDGES, np.take_along_axis(count, shortlist, 1)).astype(np.int8)
-
-
-def experience_of(preferences: Preferences, shoppers: np.ndarray) -> np.ndarray:
-    """(S,) float32 log of the lines that each one's preferences count, less its mean over `shoppers`
-    (mask)."""
-    log_lines = np.log1p(preferences.count.sum(1))
-    return np.asarray(log_lines - log_lines[shoppers].mean())
 
 
 def steadily_sold(

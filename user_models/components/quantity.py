@@ -92,7 +92,7 @@ class Quantity(Parameters):
         "1", "minus the price elasticity of the log of units, at least 0", r"\beta^E"
     )
     units_edges: Tensor = parameter("B", "expected log of units, between classes of lines")
-    units_support: Tensor = parameter("U", "numbers of units that a line can hold", "n", rising=1)
+    units_support: Tensor = parameter("U", "numbers of units that a line can hold", "", rising=1)
     units_cdf: Tensor = parameter("B+1 U", "chance of at most so many units in each class of lines", "U_{bn}")
     same_units_prob: Tensor = parameter(
         "1", "chance that a line's units follow the luck of its subcategory at the visit", r"\rho^E"

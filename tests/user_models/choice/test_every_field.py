@@ -35,7 +35,7 @@ ONLY_TOLD = {
     "shock_mean", "shock_variance",
     # Coefficients that are in `log_preference`, `memory_rate`, `tail_weight`, `trial_weight`, `trial_fading`,
     # `price_slope`, `price_sensitivity` and `promotion_effect`; and how likely the log is under them.
-    "preference", "experience", "memory", "trial", "trial_popularity", "trial_fade", "price",
+    "preference", "memory", "trial", "trial_popularity", "trial_fade", "price",
     "price_by_deal_share", "competitor_discount", "display", "mailer_unsteady", "display_unsteady", "nll",
 }  # fmt: skip
 #: What a visit begins with: `reset` reads it, or `arrive`, and what follows is in the state.

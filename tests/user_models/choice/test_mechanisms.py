@@ -17,7 +17,7 @@ def test_a_model_without_any_mechanism_has_no_effect_of_one(dataset) -> None:
         "attribute_taste", "mission_loading", "mission_spread", "synergy",
         "substitution", "size_constants", "explore_level", "explore_spread", "follow_prob", "item_shocks",
         "frailty", "hazard_irregular", "same_units_prob", "trial_weight", "coupon_utility", "habit_prob",
-        "competitor_discount", "experience", "recency_of_new", "price_by_deal_share",
+        "competitor_discount", "recency_of_new", "price_by_deal_share",
     )  # fmt: skip
     leaves = dict(params.leaves())
     assert [name for name in none if leaves[name].any()] == []
@@ -26,7 +26,7 @@ def test_a_model_without_any_mechanism_has_no_effect_of_one(dataset) -> None:
 
 
 def test_an_unknown_mechanism_is_named(dataset) -> None:
-    with pytest.raises(UserError, match="unknown mechanism 'magic'; known are shopper_factors"):
+    with pytest.raises(UserError, match="unknown mechanism 'magic'; known are preference_selection"):
         ChoiceShopper.fit(dataset, without=("magic",))
 
 

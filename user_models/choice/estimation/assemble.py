@@ -49,7 +49,6 @@ from bundlegym.user_models.components.incidence import Incidence, fit_incidence
 from bundlegym.user_models.components.marketing import (
     NEW,
     Marketing,
-    experience_of,
     familiarity,
     recency_bins,
     steadily_sold,
@@ -73,7 +72,7 @@ class _Choice:
 
     preferences, coefficients, marketing. steady: (I,) bool, sold steadily; slope: (I,) in minus log price;
     promotion: (W, I) what promotions add to the utility of the mean line; sensitivity: (S,) of the shopper to
-    prices; sensitivity_class: (S,). log_share: (S, I) theta log of the share of lines, with experience.
+    prices; sensitivity_class: (S,). log_share: (S, I) theta log of the share of lines.
     within: (I,) log share within the subcategory, with its trend; attribute_taste: (S, A); log_total: (S, G)
     what those add to the log total of a subcategory. attraction: (Q, I) of the items in the long tail.
     """
@@ -115,8 +114,6 @@ class _Choice:
         promotion = promotion + c["competitor_discount"] * marketing.competitor_discount
         power = float(c["preference"][0])
         log_share = power * preferences.log_share
-        experience = float(c["experience"][0]) * experience_of(preferences, shoppers)
-        log_share += experience[:, None] * (preferences.count > 0)
         within = power * (preferences.log_within + preferences.trend)
         own = power * preferences.attribute_taste
         # A subcategory is bought as often, whatever the attribute tastes.

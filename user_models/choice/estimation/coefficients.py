@@ -135,7 +135,6 @@ def _start(data: ChoiceData) -> Free:
         trial=torch.tensor(-4.0),
         trial_popularity=torch.tensor(0.3),
         trial_fade=torch.tensor(-4.0),
-        experience=torch.tensor(0.0),
         price=torch.tensor(2.0),
         price_department=torch.zeros(int(data.department.max()) + 1),
         price_by_deal_share=torch.tensor(0.0),
@@ -167,7 +166,7 @@ def _coefficients(params: Free, data: ChoiceData, nll: Tensor) -> Coefficients:
     sensitivity = torch.exp(params.promotion_sensitivity)
     usual = sensitivity[data.line_class].mean()
     as_fitted = (
-        "preference", "memory", "experience", "recency_of_new", "trial", "trial_popularity",
+        "preference", "memory", "recency_of_new", "trial", "trial_popularity",
         "price_by_deal_share",
     )  # fmt: skip
     promotions = ("competitor_discount", "display", "mailer", "display_unsteady", "mailer_unsteady")

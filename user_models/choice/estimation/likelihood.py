@@ -28,7 +28,6 @@ from bundlegym.user_models.components.marketing import (
     ONCE,
     Marketing,
     MarketingConfig,
-    experience_of,
     familiarity,
     recency_bins,
     steadily_sold,
@@ -55,7 +54,6 @@ class Free:
     trial: Tensor
     trial_popularity: Tensor
     trial_fade: Tensor
-    experience: Tensor
     price: Tensor
     price_department: Tensor
     price_by_deal_share: Tensor
@@ -83,7 +81,7 @@ class ChoiceData:
     known: (S, I) bool, bought in the weeks of preferences.
     remembered, remembered_item: (S + 1,), (M,) int64 what of this is off the shortlist, as `line`.
     recent_trials: (V, TRIALS) as in `trials_at_visits`.
-    experience, deal: (S,) as in `experience_of` and `deal_share`.
+    deal: (S,) as in `deal_share`.
     log_share: (S, I) of preferences; log_popularity: (I,).
     department, season: (I,) int64, the second the group of items with which an item's demand moves by week;
     steady: (I,) bool, sold steadily.
@@ -103,7 +101,6 @@ class ChoiceData:
     remembered: Tensor
     remembered_item: Tensor
     recent_trials: Tensor
-    experience: Tensor
     deal: Tensor
     log_share: Tensor
     log_popularity: Tensor
@@ -161,7 +158,6 @@ class ChoiceData:
             "remembered": np.concatenate([[0], remembered.sum(1).cumsum()]),
             "remembered_item": np.nonzero(remembered)[1],
             "recent_trials": trials_at_visits(dataset, shortlist, rows, cut),
-            "experience": experience_of(liking, shoppers),
             "deal": deal_share(dataset, before, shoppers),
             "log_share": liking.log_share,
             "log_popularity": liking.log_popularity,
@@ -237,18 +233,15 @@ def _own(data: ChoiceData, params: Free, batch: Tensor, promotion: Tensor) -> tu
         effect = _at(promotion, week[row], item) * beside.index_select(0, class_)
         return effect - less.index_select(0, row)
 
-    before = params.experience * data.experience[shopper]
     short, class_ = data.shortlist[shopper], data.familiar[shopper].flatten()
     short_row = torch.repeat_interleave(torch.arange(len(batch)), short.shape[1])
     short_item = short.flatten()
     own = _at(recency_table(params), class_, data.recency_bin[batch].flatten())
-    own = own + before.index_select(0, short_row) * (class_ != NEW)
     own = own + not_new(short_row, short_item, class_)
 
-    before = before + params.memory
     row, place = _lists(data.remembered, shopper)
     item = data.remembered_item[place]
-    again = before.index_select(0, row) + not_new(row, item, torch.full_like(row, ONCE))
+    again = params.memory + not_new(row, item, torch.full_like(row, ONCE))
 
     each = torch.exp(params.trial + params.trial_popularity * data.log_popularity)
     tried_row, tried_item, more = by_item(
@@ -257,7 +250,7 @@ def _own(data: ChoiceData, params: Free, batch: Tensor, promotion: Tensor) -> tu
     who = shopper[tried_row]
     # What is remembered is told above.
     known = data.known[who, tried_item]
-    alone = params.preference * data.log_share[who, tried_item] + before[tried_row] * known
+    alone = params.preference * data.log_share[who, tried_item] + params.memory * known
     gained = softplus(torch.log(more) - alone)  # to `alone`, when rates are added
     gained = gained + not_new(tried_row, tried_item, torch.full_like(tried_row, ONCE)) * ~known
     return (

@@ -68,7 +68,6 @@ MECHANISMS: dict[str, Mechanism] = {
     "recency": Mechanism("time since an item was bought", fixed={"recency": 0.0}),
     "recency_of_new": Mechanism("time since the last visit, on new items", fixed={"recency_of_new": 0.0}),
     "seasons": Mechanism("departments differ by week in the fit", fixed={"season": 0.0}),
-    "experience": Mechanism("how much the shopper bought before", fixed={"experience": 0.0}),
     "recent_trials": Mechanism(
         "trial and repeat off the shortlist", (recent_trials, trial_tables), {"trial": -20.0},
         ("trial_weight",),
