@@ -105,12 +105,15 @@ def world() -> World:
 
 
 def test_price_and_display_come_out(world: World):
+    """On average over logs: one tells the price response to about five per cent."""
     everyone = np.ones(SHOPPERS, dtype=bool)
-    found = fit_coefficients(
-        world.dataset, world.weeks, everyone, 60, epochs=8, seed=0, progress=lambda _: None
-    )
-    assert float(found.price[0]) == pytest.approx(PRICE, rel=0.1)
-    assert float(found.display) == pytest.approx(DISPLAY, rel=0.1)
+    logs = (world, draw({}, seed=5), draw({}, seed=6))
+    found = [
+        fit_coefficients(one.dataset, one.weeks, everyone, 60, epochs=8, seed=0, progress=lambda _: None)
+        for one in logs
+    ]
+    assert np.mean([float(one.price[0]) for one in found]) == pytest.approx(PRICE, rel=0.05)
+    assert np.mean([float(one.display) for one in found]) == pytest.approx(DISPLAY, rel=0.1)
 
 
 @pytest.mark.parametrize("competitor_discount", [-1.0, 0.0])
