@@ -21,6 +21,7 @@ from bundlegym.data.files import sources
 from bundlegym.data.load import load_log
 from bundlegym.data.mapping import full_mapping, header_words, in_names, parse_pairs
 from bundlegym.data.propose import Proposal, propose
+from bundlegym.data.regular_price import asked_price
 from bundlegym.data.side_tables import TableSource, parse_files, with_pairs
 from bundlegym.data.tables import Table, open_table
 from bundlegym.data.weeks import first_monday, week_of
@@ -270,17 +271,18 @@ def _support(log: Log, weeks: int, visits: int, config: DataConfig) -> list[str]
     counts = lines["item"].value_counts()
     kept = int((counts >= config.min_purchases).sum())
     several = float((sizes > 1).mean())
-    spread = lines.groupby("item")["price_paid"].agg(["min", "max"])
+    asked = asked_price(lines)
+    spread = asked.groupby(lines["item"]).agg(["min", "max"])
     moved = float((spread["max"] > 1.01 * spread["min"]).mean())
-    cut = float((lines["price_paid"] < 0.99 * lines["list_price"]).mean())
+    cut = float((asked < 0.99 * lines["list_price"]).mean())
     return [
         f"catalogue: {kept:,} of {len(counts):,} items have {config.min_purchases} purchases or more",
         f"repeat visits: {repeats:.1f} visits a shopper"
         + ("" if repeats >= 2 else "; too few to learn when shoppers come back"),
         f"synergy: {several:.0%} of the visits hold several items"
         + ("" if several >= 0.2 else "; too few to learn what goes together"),
-        f"prices: {moved:.0%} of the items change their price, {cut:.0%} of the lines are below list price"
-        + ("" if moved >= 0.1 else "; too few to learn answers to prices"),
+        f"prices: {moved:.0%} of the items change their price, {cut:.1%} of the lines are promoted"
+        + ("" if moved >= 0.1 and cut >= 0.01 else "; too few to learn answers to prices well"),
         _promotions(log),
         _campaigns(log),
         "costs: " + ("given" if _has_costs(log) else "none, so margins are taken by department"),
