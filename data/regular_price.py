@@ -55,7 +55,7 @@ def derive_list_price(lines: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     off, discounted = np.zeros(len(lines)), 0
     off[sale], discounted = quantity_discounts(item[sale], week[sale], quantity[sale], asked[sale])
     few = pd.DataFrame(
-        {"item": item, "week": week, "shopper": lines["shopper"].to_numpy(), "price": asked + off}
+        {"item": item, "week": week, "shopper": pd.factorize(lines["shopper"])[0], "price": asked + off}
     )
     cells = _shelf_prices(few[sale])
     found = few[["item", "week"]].merge(cells, on=["item", "week"], how="left")
