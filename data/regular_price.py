@@ -105,11 +105,25 @@ def regular_prices(price: np.ndarray) -> np.ndarray:
     """(I, W) regular price of each item and week; NaN where the item was not sold in that week.
 
     A price that recurs around is a level. Levels close over dips of up to `REACH` weeks (a morphological
-    closing in time, which leaves steps where they are).
+    closing in time, which leaves steps where they are). Whether a cut in the last weeks will be taken back
+    is not known yet: it is a promotion if most cuts were that looked so `REACH` weeks before.
 
     Args:
         price: (I, W) the shelf's, NaN where nothing was sold.
     """
+    level = _levels(price)
+    before = level[:, : max(level.shape[1] - REACH, 0)]
+    looked = (
+        _closing(before, open_end=True)[:, -REACH:] > (1 + SAME) * price[:, : before.shape[1]][:, -REACH:]
+    )
+    known = _closing(level, open_end=False)[:, : before.shape[1]][:, -REACH:]
+    taken_back = (known > (1 + SAME) * price[:, : before.shape[1]][:, -REACH:]) & looked
+    closed = _closing(level, open_end=bool(2 * taken_back.sum() >= looked.sum()))
+    return np.where(np.isnan(price), np.nan, np.fmax(closed, price))
+
+
+def _levels(price: np.ndarray) -> np.ndarray:
+    """(I, W) `price` where it recurs around, NaN elsewhere."""
     n_weeks = price.shape[1]
     alike, around = np.zeros(price.shape), np.zeros(price.shape)
     for shift in range(-min(REACH, n_weeks - 1), min(REACH, n_weeks - 1) + 1):
@@ -117,12 +131,14 @@ def regular_prices(price: np.ndarray) -> np.ndarray:
         there = slice(max(0, shift), n_weeks - max(0, -shift))
         alike[:, here] += np.abs(price[:, there] / price[:, here] - 1) < SAME
         around[:, here] += ~np.isnan(price[:, there])
-    recurs = (alike >= 2) & (alike >= LEAST_SHARE * around)
-    return np.where(np.isnan(price), np.nan, np.fmax(_closing(np.where(recurs, price, np.nan)), price))
+    return np.where((alike >= 2) & (alike >= LEAST_SHARE * around), price, np.nan)
 
 
-def _closing(level: np.ndarray) -> np.ndarray:
-    """(I, W) least of the maxima of all spans of `REACH` + 1 weeks that hold a week, NaN without any."""
+def _closing(level: np.ndarray, open_end: bool) -> np.ndarray:
+    """(I, W) least of the maxima of all spans of `REACH` + 1 weeks that hold a week, NaN without any. With
+    `open_end` spans lie within the log, so that a dip at its end is closed; else they may reach beyond."""
+    beyond = 0 if open_end else REACH
+    level = np.pad(level, ((0, 0), (0, beyond)), constant_values=np.nan)
     n_weeks = level.shape[1]
     size = min(REACH + 1, n_weeks)
     spans = n_weeks - size + 1
@@ -132,7 +148,7 @@ def _closing(level: np.ndarray) -> np.ndarray:
     closed = np.full(level.shape, np.nan)
     for shift in range(size):
         closed[:, shift : shift + spans] = np.fmin(closed[:, shift : shift + spans], highest)
-    return closed
+    return closed[:, : n_weeks - beyond]
 
 
 def quantity_discounts(

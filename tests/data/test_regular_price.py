@@ -23,7 +23,7 @@ NO_SALE = np.nan
         pytest.param(
             [2.0, 2.0, NO_SALE, 1.0, NO_SALE, 2.0, 2.0], [2, 2, NO_SALE, 2, NO_SALE, 2, 2], id="gaps"
         ),
-        pytest.param([2.0] * 6 + [1.0] * REACH, [2.0] * (6 + REACH), id="a promotion at the end"),
+        pytest.param([2.0] * 9 + [1.0] * 3, [2.0] * 12, id="a cut at the end"),
         pytest.param([3.0] + [2.0] * 9, [3.0] + [2.0] * 9, id="one dear week"),
         pytest.param([2.0, 1.9, 2.1, 2.2, 1.8, 1.7, 2.3], [2, 1.9, 2.1, 2.2, 1.8, 1.7, 2.3], id="weighed"),
         pytest.param([1.0], [1.0], id="one week"),
@@ -35,6 +35,18 @@ def test_regular_prices(price: list[float], regular: list[float] | None) -> None
     for unit in (1.0, 1e-6, 1e6):
         found = regular_prices(unit * np.array([price, price]))
         np.testing.assert_allclose(found, unit * np.array([expected, expected], dtype=float))
+
+
+@pytest.mark.parametrize("taken_back", [True, False])
+def test_a_cut_at_the_end_is_a_promotion_where_cuts_were_taken_back(taken_back: bool) -> None:
+    n = 40
+    ends = [1.0] * 2 + [2.0] * 8 if taken_back else [1.0] * 10
+    earlier = np.array(
+        [[2.0] * 10 + ends] * n
+    )  # a cut that REACH weeks before the end looks like a promotion
+    late = np.array([[2.0] * 17 + [1.0] * 3])
+    found = regular_prices(np.concatenate([np.roll(earlier, 3, axis=1), late]))
+    assert found[-1].tolist() == ([2.0] * 20 if taken_back else [2.0] * 17 + [1.0] * 3)
 
 
 def lines_of(quantity: np.ndarray, price: np.ndarray, weeks: int = 12) -> pd.DataFrame:
