@@ -71,10 +71,11 @@ class _Choice:
     """What the coefficients make of a log: S shoppers, I items, W weeks.
 
     preferences, coefficients, marketing. steady: (I,) bool, sold steadily; slope: (I,) in minus log price;
-    promotion: (W, I) what promotions add to the utility of the mean line; sensitivity: (S,) of the shopper to
-    prices; sensitivity_class: (S,). log_share: (S, I) theta log of the share of lines.
-    within: (I,) log share within the subcategory, with its trend; attribute_taste: (S, A); log_total: (S, G)
-    what those add to the log total of a subcategory. attraction: (Q, I) of the items in the long tail.
+    price, promotion: (W, I) what prices and promotions add to the utility of the mean line, beyond what they
+    add to the shop's mean item that week; sensitivity: (S,) of the shopper to prices; sensitivity_class:
+    (S,). log_share: (S, I) theta log of the share of lines. within: (I,) log share within the subcategory,
+    with its trend; attribute_taste: (S, A); log_total: (S, G) what those add to the log total of a
+    subcategory. attraction: (Q, I) of the items in the long tail.
     """
 
     preferences: Preferences
@@ -82,6 +83,7 @@ class _Choice:
     marketing: Marketing
     steady: np.ndarray
     slope: np.ndarray
+    price: np.ndarray
     promotion: np.ndarray
     sensitivity: np.ndarray
     sensitivity_class: np.ndarray
@@ -94,7 +96,7 @@ class _Choice:
     @property
     def effect(self) -> np.ndarray:
         """(W, I) what price and promotions add to the utility of the mean line."""
-        return np.asarray(self.slope * self.marketing.log_discount + self.promotion)
+        return self.price + self.promotion
 
     @staticmethod
     def of(
@@ -112,6 +114,12 @@ class _Choice:
         promotion = np.where(steady, c["display"], c["display_unsteady"]) * marketing.display
         promotion = promotion + np.where(steady, c["mailer"], c["mailer_unsteady"]) * marketing.mailer
         promotion = promotion + c["competitor_discount"] * marketing.competitor_discount
+        # The likelihood is of items given how many lines a visit has. What moves the whole shop cancels out
+        # in it, so nothing is known of what that does.
+        popularity = np.exp(preferences.log_popularity) / dataset.n_items
+        price, promotion = (
+            effect - (effect @ popularity)[:, None] for effect in (slope * marketing.log_discount, promotion)
+        )
         power = float(c["preference"][0])
         log_share = power * preferences.log_share
         within = power * (preferences.log_within + preferences.trend)
@@ -123,12 +131,12 @@ class _Choice:
         sensitivity = np.exp(float(c["price_by_deal_share"][0]) * deal_share(dataset, weeks, shoppers))
         class_ = _classes(sensitivity)
         of_class = np.bincount(class_, sensitivity) / np.bincount(class_)
-        effect = of_class[:, None, None] * (slope * marketing.log_discount)
+        effect = of_class[:, None, None] * price
         effect = effect + c["promotion_sensitivity"][NEW] * promotion
         attraction = np.exp(within + effect.reshape(-1, dataset.n_items), dtype=np.float64)
         return _Choice(
-            preferences, coefficients, marketing, steady, slope, promotion, sensitivity, class_, log_share,
-            within, own, total, attraction,
+            preferences, coefficients, marketing, steady, slope, price, promotion, sensitivity, class_,
+            log_share, within, own, total, attraction,
         )  # fmt: skip
 
 
@@ -223,8 +231,8 @@ def assemble(
             price_slope=as_tensor(choice.slope.astype(np.float32)),
             price_sensitivity=as_tensor(choice.sensitivity),
             sensitivity_class=as_tensor(choice.sensitivity_class),
-            price_effect=as_tensor(choice.slope * marketing.log_discount),
-            promotion_effect=as_tensor(choice.promotion),
+            price_effect=as_tensor(choice.price.astype(np.float32)),
+            promotion_effect=as_tensor(choice.promotion.astype(np.float32)),
             wear_out=wear_out.factor,
         ),
         missions=trips.missions,
