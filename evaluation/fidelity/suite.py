@@ -93,8 +93,8 @@ def as_table(results: dict[str, dict[str, Any]]) -> str:
     if columns:
         rows = list(next(iter(columns.values())))
         width = max(24, *(len(cell) for column in columns.values() for cell in column.values())) + 2
-        lines.append(f"{'':30}" + "".join(f"{name:>{width}}" for name in columns))
-        lines += [f"{row:30}" + "".join(f"{columns[n][row]:>{width}}" for n in columns) for row in rows]
+        lines.append(f"{'':34}" + "".join(f"{name:>{width}}" for name in columns))
+        lines += [f"{row:34}" + "".join(f"{columns[n][row]:>{width}}" for n in columns) for row in rows]
         lines += [
             "",
             "Known shoppers / held-out ones; in brackets, what as many real weeks before reach against the "
