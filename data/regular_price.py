@@ -52,6 +52,9 @@ def derive_list_price(lines: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     asked = asked_price(lines).to_numpy(np.float64)
     quantity = lines["quantity"].to_numpy(np.float64)
     sale = (asked > 0) & (quantity > 0)
+    if not sale.any():  # returns and gifts alone, which cleaning leaves out
+        none = pd.DataFrame({"list_price": asked, "line_discount": 0.0}, index=lines.index)
+        return none, "the log has no list prices, and no sale to tell any from"
     off, discounted = np.zeros(len(lines)), 0
     off[sale], discounted = quantity_discounts(item[sale], week[sale], quantity[sale], asked[sale])
     few = pd.DataFrame(

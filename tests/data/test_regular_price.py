@@ -110,3 +110,10 @@ def test_one_shoppers_low_price_is_a_promotion_where_shoppers_have_no_prices_of_
     assert (found["list_price"] == 2.0).all()
     assert (off[:n][promoted] == 0).all()  # many paid it: a promotion
     assert off[n + 6] == (0.5 if own_prices else 0.0)
+
+
+def test_returns_alone_have_no_regular_price() -> None:
+    lines = lines_of(np.array([-1.0, -2.0]), np.array([1.0, 2.0]))
+    found, sentence = derive_list_price(lines)
+    assert found["list_price"].tolist() == [1.0, 2.0]
+    assert "no sale" in sentence
