@@ -1,6 +1,6 @@
 """What `choice` finds of a shop whose causes are known: price sensitivity and complements of grocery-sim.
 
-python benchmarks/grocery_truth.py --data DIR [--json FILE]
+    python benchmarks/grocery_truth.py --data DIR [--json FILE]
 
 DIR holds tables of the package grocery-sim: receipts.parquet, and the answers hidden_customers.parquet, which
 no fit reads. Estimates of each household's price sensitivity are ranked against the true one: how cheap,
