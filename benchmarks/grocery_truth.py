@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ COLUMNS = (
 
 def read(folder: Path) -> Dataset:
     """The log, with categories from the codes of its items (MP-PRM-008 is a product of line PRM of MP)."""
-    log, items = folder / "receipts.parquet", Path("grocery_items.csv").resolve()
+    log = folder / "receipts.parquet"
     codes = pd.Series(pd.read_parquet(log, columns=["uid"])["uid"].dropna().unique()).sort_values()
     table = {
         "uid": codes,
@@ -42,8 +43,10 @@ def read(folder: Path) -> Dataset:
         "category": codes.str[:2],
         "subcategory": codes.str[:6],
     }
-    pd.DataFrame(table).to_csv(items, index=False)
-    return prepare(DataConfig(log=str(log), map=COLUMNS, items_file=items))
+    with tempfile.TemporaryDirectory() as scratch:
+        items = Path(scratch) / "items.csv"
+        pd.DataFrame(table).to_csv(items, index=False)
+        return prepare(DataConfig(log=str(log), map=COLUMNS, items_file=items))
 
 
 def ceiling(dataset: Dataset) -> np.ndarray:
