@@ -365,18 +365,25 @@ def _items_of(
     columns, found = understand(table.read(set(where.values()))[0], where, options, table.label)
     notes |= {f"items, {key}": text for key, text in found.items() if not key.startswith("item,")}
     item = columns["item"]
-    # The first row of each item, found by code, so that long logs are not expanded for their items.
+    # One row an item, found by code, so that long logs are not expanded for their items.
     keep = np.zeros(len(item.codes), dtype=bool)
     known = np.flatnonzero(~item.missing[item.codes])
+    ids = pd.Index(item.values).factorize()[0][item.codes]
     if "name" in columns:
-        # A row with a name comes before one without.
-        name = columns["name"]
-        known = known[np.argsort(name.missing[name.codes[known]], kind="stable")]
-    ids = pd.Index(item.values).factorize()[0][item.codes[known]]
-    keep[known[pd.Series(ids).drop_duplicates().index]] = True
+        known = known[_by_name(ids[known], columns["name"], known)]
+    keep[known[pd.Series(ids[known]).drop_duplicates().index]] = True
     if "unit_cost" in columns:
         _check_costs(columns["unit_cost"], keep, table)
     return pd.DataFrame({ours: column.rows(keep) for ours, column in columns.items()})
+
+
+def _by_name(ids: np.ndarray, name: Column, rows: np.ndarray) -> np.ndarray:
+    """(R,) order of `rows` in which an item's most frequent name comes first: what a clerk wrote instead on
+    single lines ("damaged", "mailout") is no name. Rows without a name come last, equals as they stand."""
+    codes = name.codes[rows]
+    pair = pd.factorize(ids * len(name.values) + codes)[0]
+    count = np.where(name.missing[codes], 0, np.bincount(pair)[pair])
+    return np.argsort(-count, kind="stable")
 
 
 def _check_costs(column: Column, keep: np.ndarray, table: Table) -> None:

@@ -20,7 +20,7 @@ from bundlegym.data.campaigns import Campaigns
 from bundlegym.errors import UserError
 
 #: Raise it whenever prepared data changes in content or layout, so that older folders are not read.
-FORMAT_VERSION = 12
+FORMAT_VERSION = 13
 TABLES = ("items", "shoppers", "visits", "purchases")
 ARRAYS = ("list_price", "shelf_price", "unit_cost", "display", "mailer")
 

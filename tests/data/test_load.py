@@ -109,6 +109,13 @@ def test_items_come_from_their_own_file_or_from_the_log(csv: Path, tmp_path: Pat
     assert items is not None and items.to_dict("records") == [{"item": "x", "name": "Soup"}]
 
 
+def test_an_item_has_its_most_frequent_name(tmp_path: Path) -> None:
+    lines = ["a,2024-01-01,x,1,mailout", "a,2024-01-02,x,1,Soup", "b,2024-01-03,x,1,Soup", "b,2024-01-03,y,1,"]
+    text = "\n".join(["shopper,time,item,price,name", *lines, "a,2024-01-04,y,1,Bread", ""])
+    items = load_log(write(tmp_path / "named.csv", text)).items
+    assert items is not None and items.set_index("item")["name"].to_dict() == {"x": "Soup", "y": "Bread"}
+
+
 def test_time_zones_are_cut_off_not_converted(tmp_path: Path) -> None:
     text = "shopper,time,item,price\na,2024-01-31T23:30:00-05:00,x,1\n"
     loaded = load_log(write(tmp_path / "sales.csv", text))
