@@ -110,8 +110,9 @@ def test_items_come_from_their_own_file_or_from_the_log(csv: Path, tmp_path: Pat
 
 
 def test_an_item_has_its_most_frequent_name(tmp_path: Path) -> None:
-    lines = ["a,2024-01-01,x,1,mailout", "a,2024-01-02,x,1,Soup", "b,2024-01-03,x,1,Soup", "b,2024-01-03,y,1,"]
-    text = "\n".join(["shopper,time,item,price,name", *lines, "a,2024-01-04,y,1,Bread", ""])
+    named = {"x": ["mailout", "Soup", "Soup"], "y": ["", "Bread"]}
+    lines = [f"a,2024-01-0{day},{item},1,{name}" for item in named for day, name in enumerate(named[item], 1)]
+    text = "\n".join(["shopper,time,item,price,name", *lines, ""])
     items = load_log(write(tmp_path / "named.csv", text)).items
     assert items is not None and items.set_index("item")["name"].to_dict() == {"x": "Soup", "y": "Bread"}
 
