@@ -180,7 +180,7 @@ class BundlePolicy:
             asked, unknown = self.ask_new(history, name)
         else:
             asked = self.ask([str(history)])
-        excluded = self.excluded(exclude_items)[None].copy()
+        excluded = (self.excluded(exclude_items) | self.never(limits, when))[None]
         offers: list[MadeOffer] = []
         while len(offers) < k:
             core = self.open(asked, when, excluded)
@@ -260,6 +260,16 @@ class BundlePolicy:
             mask |= within
         return mask
 
+    def prices(self, day: int) -> tuple[np.ndarray, np.ndarray]:
+        """(I,) each: shelf price and unit cost on a day, those of the log's last week for later days."""
+        week = min(max(day // 7, 0), self.dataset.n_weeks - 1)
+        return self.dataset.shelf_price[:, week], self.dataset.unit_cost[:, week]
+
+    def never(self, limits: Limits, day: int) -> np.ndarray:
+        """(I,) bool, items that the limits forbid at any discount, since they sell below cost as it is."""
+        price, cost = self.prices(day)
+        return np.zeros(len(price), dtype=bool) if limits.below_cost else price < cost
+
     # --- what is offered ----------------------------------------------------------------------------------
 
     def open(self, asked: Asked, day: int, excluded: np.ndarray) -> BundleCore:
@@ -296,7 +306,7 @@ class BundlePolicy:
         shopper, today = torch.from_numpy(asked.code), torch.full((n,), day, dtype=torch.int64)
         known = Records(*(t.to(core.device) for t in (shopper, today, torch.from_numpy(last[place]))))
         state = states_at_door(self.user_model, self.dataset, asked.model_code, day)
-        core.place(_luck(asked.names, day).to(core.device), known, state)
+        core.place(luck_of(asked.names, day).to(core.device), known, state)
         return core
 
     def pick(self, core: BundleCore, limits: Limits) -> Picked:
@@ -328,13 +338,12 @@ class BundlePolicy:
 
     def told(self, items: Sequence[int], discount: float, day: int) -> MadeOffer:
         """An offer of item codes in the log's own ids and names."""
-        week = min(max(day // 7, 0), self.dataset.n_weeks - 1)
-        ids, prices = self.dataset.items["item"], self.market.shelf_price[week].tolist()
-        told = (OfferedItem(str(ids.iloc[i]), self.market.names[i], round(prices[i], 4)) for i in items)
+        ids, (price, _) = self.dataset.items["item"], self.prices(day)
+        told = (OfferedItem(str(ids.iloc[i]), self.market.names[i], round(float(price[i]), 4)) for i in items)
         return MadeOffer(tuple(told), round(discount, 6))
 
 
-def _luck(names: Sequence[str], day: int) -> Tensor:
+def luck_of(names: Sequence[str], day: int) -> Tensor:
     """(N,) int64, the episodes whose luck shoppers of these names have on a day."""
     digests = (hashlib.sha256(f"{day} {name}".encode()).digest()[:8] for name in names)
     return torch.tensor([int.from_bytes(d, "big", signed=True) for d in digests], dtype=torch.int64)
