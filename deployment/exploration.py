@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-import torch
 
 from bundlegym.deployment.limits import Limits
 
@@ -74,10 +73,7 @@ class Exploration:
         """
         few = [int(i) for i in candidates[: max(EXPLORED_ITEMS, self.size)] if self.enough[i]]
         bundles = np.array(list(combinations(few, self.size)), dtype=np.int64).reshape(-1, self.size)
-        price, cost = (torch.from_numpy(of[bundles]) for of in (self.price, self.cost))
-        legal = self.limits.legal(
-            price, cost, torch.ones(price.shape, dtype=torch.bool), torch.from_numpy(self.discounts)
-        ).numpy()
+        legal = self.limits.legal(bundles, self.price, self.cost, self.discounts)
         legal &= self.discounts * self.price[bundles].sum(1)[:, None] <= most
         found = (Offered(tuple(bundles[b].tolist()), int(d)) for b, d in zip(*legal.nonzero(), strict=True))
         return [NOTHING, *found]

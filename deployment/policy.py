@@ -16,6 +16,7 @@ from torch import Tensor
 from bundlegym.agents.base import Policy
 from bundlegym.agents.planner import Planner
 from bundlegym.deployment.at_door import states_at_door
+from bundlegym.deployment.core_visits import CoreVisits
 from bundlegym.deployment.histories import codes_of, day_after, day_of, read_history
 from bundlegym.deployment.limits import Limits
 from bundlegym.deployment.picking import Picked, pick
@@ -180,15 +181,15 @@ class BundlePolicy:
             asked, unknown = self.ask_new(history, name)
         else:
             asked = self.ask([str(history)])
-        excluded = (self.excluded(exclude_items) | self.never(limits, when))[None]
+        excluded = (self.excluded(exclude_items) | limits.never(*self.prices(when)))[None]
         offers: list[MadeOffer] = []
         while len(offers) < k:
             core = self.open(asked, when, excluded)
-            picked = pick(core, self._policy, limits)
+            picked = self.pick(core, when, limits)
             items = picked.items[0][picked.items[0] >= 0].tolist()
             if not items:
                 break
-            offers.append(self.told(items, float(core.discounts[picked.level[0]]), when))
+            offers.append(self.told(items, self.config.discounts[picked.level[0]], when))
             excluded[0, items] = True
         return Answer(tuple(offers), unknown)
 
@@ -265,11 +266,6 @@ class BundlePolicy:
         week = min(max(day // 7, 0), self.dataset.n_weeks - 1)
         return self.dataset.shelf_price[:, week], self.dataset.unit_cost[:, week]
 
-    def never(self, limits: Limits, day: int) -> np.ndarray:
-        """(I,) bool, items that the limits forbid at any discount, since they sell below cost as it is."""
-        price, cost = self.prices(day)
-        return np.zeros(len(price), dtype=bool) if limits.below_cost else price < cost
-
     # --- what is offered ----------------------------------------------------------------------------------
 
     def open(self, asked: Asked, day: int, excluded: np.ndarray) -> BundleCore:
@@ -309,9 +305,9 @@ class BundlePolicy:
         core.place(luck_of(asked.names, day).to(core.device), known, state)
         return core
 
-    def pick(self, core: BundleCore, limits: Limits) -> Picked:
-        """The policy's offers at the visits that are open in the core."""
-        return pick(core, self._policy, limits)
+    def pick(self, core: BundleCore, day: int, limits: Limits) -> Picked:
+        """The policy's offers at the visits that are open in the core on `day`."""
+        return pick(CoreVisits(core, self._policy, *self.prices(day)), limits)
 
     def _joined(self, more: Purchases) -> Purchases:
         parts = zip(vars(self._bought).values(), vars(more).values(), strict=True)

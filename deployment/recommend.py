@@ -165,7 +165,7 @@ class _Maker:
             excluded |= found
         if rules.stock is not None:
             excluded |= self.units < 1
-        return excluded | policy.never(rules.limits, self.day)
+        return excluded | rules.limits.never(self.price, self.cost)
 
     # --- who is offered what ------------------------------------------------------------------------------
 
@@ -196,7 +196,7 @@ class _Maker:
         candidates = []
         for first in range(0, len(rows), _BATCH):
             core = self.policy.open(self.asked.of(rows[first : first + _BATCH]), self.day, excluded)
-            picked = self.policy.pick(core, self.rules.limits)
+            picked = self.policy.pick(core, self.day, self.rules.limits)
             for items, level in zip(picked.items.tolist(), picked.level.tolist(), strict=True):
                 offers.append(Offered(tuple(i for i in items if i >= 0), level))
             candidates.append(core.candidates.cpu().numpy().copy())
