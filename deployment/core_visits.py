@@ -21,6 +21,8 @@ class CoreVisits:
     def __init__(self, core: BundleCore, policy: Policy, price: np.ndarray, cost: np.ndarray) -> None:
         self._core, self._policy = core, _planned(core, policy) if isinstance(policy, Planner) else policy
         self.k, self.discounts, self.price, self.cost = core.k, core.discounts.cpu().numpy(), price, cost
+        #: (N, K) int64 item codes, the likeliest first.
+        self.candidates = core.candidates.cpu().numpy().copy()
         self._read()
 
     def act(self) -> np.ndarray:

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from bundlegym.deployment.allocation import of_most_gain, within_budget, within_stock
+from bundlegym.deployment.answers import luck_of
 from bundlegym.deployment.estimates import (
     FIRST_TO_CHOOSE,
     FIRST_TO_REPORT,
@@ -21,13 +22,14 @@ from bundlegym.deployment.estimates import (
     expected_gains,
 )
 from bundlegym.deployment.exploration import NOTHING, POLICY, Exploration, Offered
-from bundlegym.deployment.histories import codes_of, day_after, day_of, ids_of
+from bundlegym.deployment.histories import codes_of, ids_of
+from bundlegym.deployment.ledger import Asked
 from bundlegym.deployment.limits import Limits
-from bundlegym.deployment.policy import Asked, BundlePolicy, luck_of
+from bundlegym.deployment.picking import pick
+from bundlegym.deployment.policy import BundlePolicy
 from bundlegym.deployment.reasons import reasons_of
 from bundlegym.deployment.restricted import restricted_items
 from bundlegym.errors import UserError
-from bundlegym.recommenders.shopper_tables import Purchases
 from bundlegym.threads import one_thread
 
 #: Shoppers whose offers are picked at once, so that memory does not grow with the log.
@@ -119,13 +121,14 @@ class _Maker:
         if draws < 2:
             raise UserError(f"--draws {draws}: must be at least 2")
         self.policy, self.rules, self.draws, self.progress = policy, rules, draws, progress
-        dataset = policy.dataset
+        self.ledger = policy.ledger
         if shoppers is not None:
             shoppers = list(dict.fromkeys(ids_of(shoppers)))
-        self.asked: Asked = policy.ask(shoppers)
-        self.day = day_after(dataset) if day is None else day_of(day, dataset.start)
-        self.luck = luck_of(self.asked.names, self.day)
-        self.price, self.cost = policy.prices(self.day)
+        self.asked: Asked = self.ledger.ask(shoppers)
+        self.day = self.ledger.day(day)
+        self.luck = torch.from_numpy(luck_of(self.asked.names, self.day))
+        self.model_codes = policy.model_codes(self.asked)
+        self.price, self.cost = self.ledger.prices(self.day)
         self.discounts = np.array(policy.config.discounts)
         self.notes: list[str] = []
         self.units = self._units()
@@ -144,9 +147,9 @@ class _Maker:
 
     def _units(self) -> np.ndarray:
         """(I,) float, units in stock; infinite where it is not said."""
-        units = np.full(self.policy.dataset.n_items, np.inf)
+        units = np.full(self.ledger.n_items, np.inf)
         if self.rules.stock is not None:
-            codes = codes_of(self.rules.stock.index, self.policy.dataset.items["item"])
+            codes = codes_of(self.rules.stock.index, self.ledger.items)
             units[codes[codes >= 0]] = self.rules.stock.to_numpy(dtype=float)[codes >= 0]
             if (codes < 0).any():
                 self.notes.append(
@@ -156,7 +159,7 @@ class _Maker:
 
     def _excluded(self) -> np.ndarray:
         rules, policy = self.rules, self.policy
-        excluded = policy.excluded(rules.exclude_items, rules.exclude_categories)
+        excluded = self.ledger.excluded(rules.exclude_items, rules.exclude_categories)
         for preset in rules.exclude_presets:
             found = restricted_items(policy.dataset.items, preset)
             names = ", ".join(policy.market.names[i] for i in np.flatnonzero(found)[:3])
@@ -195,11 +198,11 @@ class _Maker:
         offers: list[Offered] = []
         candidates = []
         for first in range(0, len(rows), _BATCH):
-            core = self.policy.open(self.asked.of(rows[first : first + _BATCH]), self.day, excluded)
-            picked = self.policy.pick(core, self.day, self.rules.limits)
+            visits = self.policy.open(self.asked.of(rows[first : first + _BATCH]), self.day, excluded)
+            picked = pick(visits, self.rules.limits)
             for items, level in zip(picked.items.tolist(), picked.level.tolist(), strict=True):
                 offers.append(Offered(tuple(i for i in items if i >= 0), level))
-            candidates.append(core.candidates.cpu().numpy().copy())
+            candidates.append(visits.candidates)
         return offers, np.concatenate(candidates)
 
     def _granted(self, own: list[Offered]) -> np.ndarray:
@@ -256,7 +259,7 @@ class _Maker:
         found = expected_gains(
             self.policy.experiment,
             who.model,
-            self.asked.model_code[rows[at]],
+            self.model_codes[rows[at]],
             self.luck[torch.from_numpy(rows[at])],
             self.day,
             torch.from_numpy(_items(some)),
@@ -269,12 +272,9 @@ class _Maker:
 
     def _table(self, offers: list[Offered], rows: np.ndarray) -> pd.DataFrame:
         """Of the asked shoppers `rows`."""
-        policy, date = (
-            self.policy,
-            (self.policy.dataset.start + pd.Timedelta(days=self.day)).date().isoformat(),
-        )
-        ids = policy.dataset.items["item"].astype(str).to_numpy()
-        why = reasons_of(policy.dataset, policy.market, Purchases.of(policy.dataset), self.day)
+        policy, date = self.policy, self.ledger.date(self.day)
+        ids = self.ledger.item_ids
+        why = reasons_of(policy.dataset, policy.market, self.ledger.bought, self.day)
         names = [self.asked.names[row] for row in rows]
         price = [round(float(self.price[list(offer.items)].sum()), 2) for offer in offers]
         off = [round(float(self.discounts[offer.level]), 6) if offer.items else 0.0 for offer in offers]
@@ -283,7 +283,7 @@ class _Maker:
             "offer_id": [f"{date}-{name}" for name in names],
             "shopper": names,
             "time": date,
-            "items": [_as_json([ids[i] for i in offer.items]) for offer in offers],
+            "items": [_as_json(ids[list(offer.items)].tolist()) for offer in offers],
             "names": [" + ".join(policy.market.names[i] for i in offer.items) for offer in offers],
             "discount": off,
             "shelf_price": price,
