@@ -1,4 +1,4 @@
-"""`bundlegym train ...`, `evaluate`, `fidelity`, `inspect`; also `python -m bundlegym ...`."""
+"""`bundlegym train ...` and the other commands by name; also `python -m bundlegym ...`."""
 
 import importlib
 import sys
@@ -8,6 +8,8 @@ COMMANDS = {
     "train": "bundlegym.evaluation.cli:train",
     "evaluate": "bundlegym.evaluation.cli:evaluate",
     "fidelity": "bundlegym.evaluation.cli:fidelity",
+    "report": "bundlegym.evaluation.report.command:report",
+    "compare": "bundlegym.evaluation.compare:compare",
     "inspect": "bundlegym.data.inspect_cli:inspect",
 }
 

@@ -1,4 +1,4 @@
-"""Hashes of a prepared log: two that are equal hold the same shoppers, visits, purchases, items and prices."""
+"""Hashes of a prepared log: equal ones mean the same shoppers, visits, purchases, items and prices."""
 
 from __future__ import annotations
 

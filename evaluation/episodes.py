@@ -1,8 +1,8 @@
-"""What each policy of a run earned in each episode, kept with the run so that other runs can be paired with it.
+"""What each policy of a run earned in each episode, kept with the run so that other runs can be paired.
 
-`episodes.parquet` holds a row a policy, user model, assumption, seed and episode. Episode i of two runs is the
-same shopper with the same visits and the same luck where the log, the visits in an episode and the user model
-are the same: the file's own `Ground` says whether they are.
+`episodes.parquet` holds a row a policy, user model, assumption, seed and episode. Episode i of two runs is
+the same shopper with the same visits and the same luck where the log, the visits in an episode and the user
+model are the same: the file's own `Ground` says whether they are.
 """
 
 from __future__ import annotations
