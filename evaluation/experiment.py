@@ -45,6 +45,7 @@ from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.parallel import train_in_parallel
 from bundlegym.evaluation.rollout import check_figures, estimate, play
 from bundlegym.evaluation.table import example_offers
+from bundlegym.evaluation.versions import versions
 from bundlegym.recommenders import (
     Interactions,
     Recommender,
@@ -89,6 +90,7 @@ class Experiment:
         if not (self.folder / "config.json").exists():
             write_json(self.folder / "config.json", to_json(config))
             (self.folder / "command.txt").write_text(shlex.join(sys.argv) + "\n", encoding="utf-8")
+            write_json(self.folder / "versions.json", versions())
         write_json(self.folder / "data_report.json", self.dataset.report)
         model = plugged or population.trained_on(self.folder, config, self.dataset, self.device)
         #: Whom agents train on, under each assumption on what being offered does by itself.
