@@ -8,16 +8,11 @@ from bundlegym.agents.base import Policy
 from bundlegym.envs import BundleCore
 from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.report.document import Heading, Paragraph, Part, Section, Table
-from bundlegym.evaluation.report.results import GAIN, Results, margins_part
-from bundlegym.evaluation.report.words import PER, many, share
+from bundlegym.evaluation.report.results import GAIN, Results, margins_parts
+from bundlegym.evaluation.report.words import PER, assumed, many
 from bundlegym.evaluation.rollout import estimate, play
 from bundlegym.evaluation.sensitivity import KNOBS
 from bundlegym.user_models import ChoiceShopper, UserModel
-
-_KNOBS = {
-    "offer_exposure": "Being offered works like the shop's own mailer, to this share",
-    "bundle_pull": "Pull of a bundle as such, in units of utility",
-}
 
 
 def assumptions_section(
@@ -31,7 +26,7 @@ def assumptions_section(
 ) -> Section:
     """Other margins, from the tables of the run; and the policies, as they are, before shoppers about whom
     something else is assumed: one assumption at a time."""
-    parts = margins_part(results)
+    parts = margins_parts(results)
     parts += [Heading("What an offer does")]
     if isinstance(judge, ChoiceShopper):
         parts += _knobs(experiment, policies, judge, judged_by, episodes, seed, results.money.unit)
@@ -58,14 +53,14 @@ def _knobs(
     for knob, values in KNOBS.items():
         for value in values:
             core = experiment.judging_core(episodes, judge.under(**(given | {knob: value})))
-            shown = share(value) if knob == "offer_exposure" else f"{value:g}"
-            rows.append([f"{_KNOBS[knob]}: {shown}", *_gains(core, policies, seed)])
+            rows.append([_setting(knob, value), *_gains(core, policies, seed)])
     return [
         Paragraph(
             "No public log holds offers that were made by chance, so what being offered does by itself is"
-            " assumed. Here the agents stay as they are, and the shoppers change, one assumption at a time:"
-            f" {judged_by}, {episodes:,} histories. Where an assumption carries the result, only an"
-            " experiment in the shop can tell."
+            " assumed. Here the agents stay as they are, and the shoppers change, one assumption at a time,"
+            f" {judged_by}, in {episodes:,} histories. Where an assumption carries the result, only an"
+            " experiment in the shop can tell. A pull of 1 is great: the odds that a bundle is taken are up"
+            " to 2.7 times as high."
         ),
         Table(
             ["Assumption", *(name for name, _ in policies)],
@@ -73,6 +68,13 @@ def _knobs(
             f"Gain, {unit} in {PER:,} visits",
         ),
     ]
+
+
+def _setting(knob: str, value: float) -> str:
+    """A value of an assumption in words."""
+    if knob == "offer_exposure":
+        return f"If {assumed(value)}"
+    return "A bundle has no pull as such" if value == 0 else f"A bundle has a pull of {value:g} as such"
 
 
 def _gains(core: BundleCore, policies: Sequence[tuple[str, Policy]], seed: int) -> list[str]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from bundlegym.agents.base import Policy
-from bundlegym.data import Dataset
 from bundlegym.data.files import write_text
 from bundlegym.errors import UserError
 from bundlegym.evaluation import population
@@ -19,15 +18,15 @@ from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.pairing import Scored, scored
 from bundlegym.evaluation.report.assumptions import assumptions_section
 from bundlegym.evaluation.report.card import card_section
-from bundlegym.evaluation.report.document import Heading, Page, Paragraph, Part, Section, as_html
+from bundlegym.evaluation.report.document import Page, as_html
 from bundlegym.evaluation.report.fidelity import fidelity_section
 from bundlegym.evaluation.report.learning import learning_section
-from bundlegym.evaluation.report.offers import Made, example_parts, first_offers, offers_parts, planned
+from bundlegym.evaluation.report.offers import Scene, examples_section, first_offers, offers_section, planned
 from bundlegym.evaluation.report.pseudonyms import Pseudonyms
 from bundlegym.evaluation.report.results import Results, judges_section, league_section
 from bundlegym.evaluation.report.results import learned as what_was_learned
 from bundlegym.evaluation.report.synergies import synergies_section
-from bundlegym.evaluation.report.words import Money, assumed, from_log, model_name, policy_name
+from bundlegym.evaluation.report.words import Money, from_log, model_name, policy_name
 from bundlegym.evaluation.table import read_results
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
@@ -61,9 +60,9 @@ def report() -> None:
 def page_of(
     folder: Path,
     *,
-    visits: int = 512,
+    visits: int = 256,
     episodes: int = 1024,
-    examples: int = 5,
+    examples: int = 3,
     currency: str | None = None,
     trust_code: bool = False,
     cache_dir: Path | None = None,
@@ -74,7 +73,7 @@ def page_of(
         visits: whose offers are told.
         episodes: behind each figure of what is assumed.
         examples: offers in words, a policy and assumption.
-        currency: such as dollars; by default what is known of the log.
+        currency: such as dollars; by default what is known of the log, or units of money.
 
     Raises:
         UserError: the folder holds no finished run, or a file in it is damaged.
@@ -82,10 +81,10 @@ def page_of(
     content = read_results(folder)
     config = read_config(folder, trust_code=trust_code, cache_dir=cache_dir)
     experiment = Experiment(config)
-    money = Money(_CURRENCIES.get(config.data.log, "") if currency is None else currency)
+    money = Money(currency or _CURRENCIES.get(config.data.log, "units of money"))
     results = Results(content, _episodes(folder), money)
     (judge, judged_by), agents, dataset = _judge(experiment, content), _agents(experiment), experiment.dataset
-    made = _made(experiment, judge, agents, visits, with_planner=_has_planner(content))
+    scenes = _scenes(experiment, judge, agents, visits, with_planner=_has_planner(content))
     jobs = [Job(*job) for job in itertools.product(config.agents, config.all_seeds, config.exposures)]
     return Page(
         title=f"Which offers pay? {from_log(dataset.name)}",
@@ -98,8 +97,8 @@ def page_of(
             league_section(results),
             judges_section(results),
             fidelity_section(folder),
-            _offers_section(made, dataset),
-            _examples_section(made, dataset, judged_by, Pseudonyms.of_run(folder), money, examples),
+            offers_section(scenes, dataset),
+            examples_section(scenes, dataset, judged_by, Pseudonyms.of_run(folder), money, examples),
             synergies_section(dataset, experiment.user_models[config.exposures[0]]),
             assumptions_section(experiment, results, list(agents.items()), judge, judged_by, episodes, _SEED),
             learning_section(folder, jobs, money),
@@ -134,63 +133,30 @@ def _agents(experiment: Experiment) -> dict[str, Policy]:
 
 
 def _judge(experiment: Experiment, content: dict[str, Any]) -> tuple[UserModel, str]:
-    """Who answers the page's own offers: the first judge of the tables, else the shoppers to train on."""
+    """Who answers the page's own offers, and in words: the first judge, else the shoppers to train on."""
     config = experiment.config
     if content["judges"]:
         name = content["judges"][0]["user_model"]
         family = name.partition(",")[0]
         model = population.judge(experiment.folder, family, config, experiment.dataset, experiment.device)
-        return model, model_name(name)
-    return experiment.user_models[config.exposures[0]], model_name(config.user_model)
+        return model, f"by the judge '{model_name(name).removeprefix('Judge: ')}'"
+    return experiment.user_models[config.exposures[0]], "by the shoppers that agents trained on"
 
 
-def _made(
+def _scenes(
     experiment: Experiment, judge: UserModel, agents: dict[str, Policy], visits: int, with_planner: bool
-) -> dict[float, dict[str, Made]]:
-    """First offers by assumption: of the agent that trained under it, and of the planner."""
+) -> dict[float, Scene]:
+    """First visits by assumption: what the agent that trained under it offers, and the planner."""
+    agent = policy_name({"policy": experiment.config.agents[0], "kind": "learned"})
     found = {}
-    for (exposure, model), (name, policy) in zip(experiment.user_models.items(), agents.items(), strict=True):
+    for (exposure, model), policy in zip(experiment.user_models.items(), agents.values(), strict=True):
         core = experiment.judging_core(visits, population.under(judge, experiment.config, exposure))
-        made = {name: first_offers(core, lambda _, policy=policy: policy, _SEED)}
+        made = {agent: first_offers(core, lambda _, policy=policy: policy, _SEED)}
         if with_planner:
-            made[policy_name({"policy": "planner", "kind": "planner"})] = first_offers(
-                core, planned(model), _SEED
-            )
-        found[exposure] = made
+            name = policy_name({"policy": "planner", "kind": "planner"})
+            made[name] = first_offers(core, planned(model), _SEED)
+        found[exposure] = Scene(core, made)
     return found
-
-
-def _offers_section(made: dict[float, dict[str, Made]], dataset: Dataset) -> Section:
-    parts: list[Part] = [
-        Paragraph(
-            "The first visits of held-out shoppers in the weeks of the tables. 'Spends least' is the third of"
-            " shoppers who spent least in the weeks that were learned from."
-        )
-    ]
-    for exposure, one in made.items():
-        parts += [Heading(f"If {assumed(exposure)}"), *offers_parts(one, dataset)]
-    return Section("offers", "Who is offered what", parts)
-
-
-def _examples_section(
-    made: dict[float, dict[str, Made]],
-    dataset: Dataset,
-    judged_by: str,
-    pseudonym: Pseudonyms,
-    money: Money,
-    count: int,
-) -> Section:
-    parts: list[Part] = [
-        Paragraph(
-            f"Offers to the first of these shoppers, and what happened at this one visit ({judged_by}). One"
-            " visit is mostly luck: what offers earn stands in the tables. Shoppers' names are made up for"
-            " this run; prices are those on the shelf."
-        )
-    ]
-    for exposure, one in made.items():
-        parts.append(Heading(f"If {assumed(exposure)}"))
-        parts += example_parts(one, dataset, pseudonym, money, count)
-    return Section("examples", "Examples", parts)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -202,9 +168,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, help="the page's file; by default report.html in the run's folder"
     )
-    parser.add_argument("--currency", help="of the log, such as dollars; by default what is known of the log")
+    parser.add_argument("--currency", help="what to call the log's money, such as dollars")
     parser.add_argument("--offers", type=int, default=3, help="example offers of each policy (3)")
-    parser.add_argument("--visits", type=int, default=512, help="visits whose offers are told (512)")
+    parser.add_argument("--visits", type=int, default=256, help="visits whose offers are told (256)")
     parser.add_argument(
         "--episodes", type=int, default=1024, help="episodes behind each figure of what is assumed (1024)"
     )

@@ -12,9 +12,10 @@ from markupsafe import Markup
 
 @dataclass(frozen=True)
 class Heading:
-    """Above a part of a section."""
+    """Above a part of a section, or where it is `minor`, of such a part."""
 
     text: str
+    minor: bool = False
     kind: ClassVar[str] = "heading"
 
 
@@ -38,12 +39,14 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of as many cells as there are columns; the first cell names the row. `marked` rows stand out."""
+    """Rows of as many cells as there are columns; the first cell names the row. `marked` rows stand out.
+    On a phone the rows of a table that is not `compact` become lists."""
 
     columns: list[str]
     rows: list[list[str]]
     caption: str = ""
     marked: list[int] = field(default_factory=list)
+    compact: bool = False
     kind: ClassVar[str] = "table"
 
 

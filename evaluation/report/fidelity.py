@@ -31,6 +31,26 @@ _RATES = {
 }
 
 
+#: What the measures' names stand for.
+_TERMS = {
+    "KS-complement of": "likeness (1: alike) of",
+    "items_per_product_week": "pieces that an item sells in a week",
+    "items_per_customer_week": "pieces that a shopper buys in a week",
+    "product_purchase": "how many shoppers buy an item",
+    "time_since_purchase": "weeks since a shopper last came",
+    "category_purchase": "how many shoppers buy from a category",
+    "categories_per_basket": "categories in a basket",
+    "store_visit": "how often shoppers come",
+    "quantity is": "pieces of an item in a basket is",
+    "calibration error": "error of the chance to buy from a category",
+    "two-sample AUC of": "how well a machine tells real from simulated by",
+    "shopper_weeks": "shoppers' weeks",
+    "co-purchase lift": "how often one basket holds two",
+    "+-": "±",
+    " of the real one": " times the real one",
+}
+
+
 def fidelity_section(folder: Path) -> Section:
     """What was measured when the run began, or why nothing was."""
     name, title = "fidelity", "Are the simulated shoppers like real ones?"
@@ -103,7 +123,7 @@ def _parts(content: dict[str, Any]) -> list[Part]:
     verdict = (
         "Every measure that has a bound keeps it."
         if not missed
-        else f"{len(missed)} measures miss their bounds; distrust what rests on them:"
+        else f"{len(missed)} measures miss their bounds, so what rests on them may be wrong:"
     )
     parts: list[Part] = [
         Paragraph(
@@ -113,6 +133,15 @@ def _parts(content: dict[str, Any]) -> list[Part]:
         )
     ]
     if missed:
-        parts.append(Bullets([sentence[:1].upper() + sentence[1:] for sentence in missed]))
-    columns = ["Measure", "Shoppers learned from", "Held out", "Aim"]
-    return [*parts, Table(columns, rows)]
+        parts.append(Bullets([_in_words(sentence) for sentence in missed]))
+    columns = ["Measure", "Learned from", "Held out", "Aim"]
+    return [*parts, Table(columns, rows, compact=True)]
+
+
+def _in_words(failure: str) -> str:
+    """A sentence of `bounds.failures` in plain words."""
+    for rate, told in _RATES.items():
+        failure = failure.replace(f"base rate {rate}", f"'{told[:1].lower()}{told[1:]}'")
+    for term, told in _TERMS.items():
+        failure = failure.replace(term, told)
+    return failure[:1].upper() + failure[1:]

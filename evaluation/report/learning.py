@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
-from bundlegym.errors import UserError
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.report import pictures
 from bundlegym.evaluation.report.document import Heading, Paragraph, Part, Picture, Section
-from bundlegym.evaluation.report.words import Money, assumed
+from bundlegym.evaluation.report.words import PER, Money, assumed
 
-_STEPS, _GAIN = "time/total_timesteps", "eval/incremental_margin_per_visit"
+_GAIN = "eval/incremental_margin_per_visit"
 
 
 def learning_section(folder: Path, jobs: Sequence[Job], money: Money) -> Section:
@@ -35,28 +32,23 @@ def learning_section(folder: Path, jobs: Sequence[Job], money: Money) -> Section
         if lines:
             several = len(lines) > len({name for name, _, _ in lines})
             each = "a line for each seed" if several else "one agent of each kind"
-            parts.append(Picture(pictures.curves(lines, money.unit), f"Gain while training; {each}."))
+            parts.append(
+                Picture(pictures.curves(lines, money.unit), f"Gain in {PER:,} visits while training; {each}.")
+            )
         else:
             parts.append(Paragraph("No curve was kept."))
     return Section("learning", "How the agents learned", parts)
 
 
 def curve(folder: Path) -> tuple[list[float], list[float]]:
-    """Steps and gains a visit of an agent's evaluations, in all parts of its training.
+    """Steps and gains a visit of an agent's evaluations, in all parts of its training: from its TensorBoard
+    files, which know at which step each was made."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    Raises:
-        UserError: a file is damaged.
-    """
-    found: dict[float, float] = {}
-    for path in sorted(folder.glob("progress*.csv")):
-        try:
-            table = pd.read_csv(path)
-        except pd.errors.EmptyDataError:
-            continue
-        except (ValueError, OSError) as error:
-            raise UserError(f"{path}: not readable as CSV ({error}); remove it") from error
-        if {_STEPS, _GAIN} <= set(table.columns):
-            known = table[[_STEPS, _GAIN]].apply(pd.to_numeric, errors="coerce").dropna()
-            found |= dict(zip(known[_STEPS], known[_GAIN], strict=True))
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0})
+    events.Reload()
+    if _GAIN not in events.Tags()["scalars"]:
+        return [], []
+    found = {float(event.step): event.value for event in events.Scalars(_GAIN)}
     steps = sorted(found)
     return steps, [found[step] for step in steps]

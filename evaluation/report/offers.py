@@ -14,13 +14,16 @@ from bundlegym.agents.planner.policy import actions_of
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.envs import BundleCore
 from bundlegym.envs.base import LEAVE
-from bundlegym.evaluation.report.document import Bullets, Heading, Paragraph, Part, Table
-from bundlegym.evaluation.report.words import Money, from_log, share
+from bundlegym.evaluation.decomposition import decompose_offer
+from bundlegym.evaluation.planner_gains import with_fresh_luck
+from bundlegym.evaluation.report.document import Bullets, Heading, Paragraph, Part, Section, Table
+from bundlegym.evaluation.report.words import Figure, Money, assumed, from_log, number, off, share
 from bundlegym.user_models import UserModel
 
 _SEGMENTS = ("spends least", "spends middling", "spends most")
 _DEPARTMENTS = 8
-_ANSWERS = ("ignores it", "buys some of it at the shelf price", "takes it whole")
+#: Draws of luck behind what an example is expected to do.
+_DRAWS = 512
 
 
 @dataclass(frozen=True)
@@ -29,21 +32,25 @@ class Made:
 
     Attributes:
         shopper, week: (N,) codes. items: (N, B) item codes, -1 for none. discount: (N,).
-        choice: (N,) what the simulated shopper did, see `user_models.base`.
-        gain: (N,) incremental margin of the visit, with its luck.
     """
 
     shopper: np.ndarray
     week: np.ndarray
     items: np.ndarray
     discount: np.ndarray
-    choice: np.ndarray
-    gain: np.ndarray
 
     @property
     def made(self) -> np.ndarray:
         """(N,) bool, whether there is an offer."""
         return self.items[:, 0] >= 0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The shoppers at their first visits under an assumption, and what each policy, by name, offers them."""
+
+    core: BundleCore
+    made: dict[str, Made]
 
 
 def first_offers(core: BundleCore, start: Callable[[BundleCore], Policy], seed: int) -> Made:
@@ -62,8 +69,6 @@ def first_offers(core: BundleCore, start: Callable[[BundleCore], Policy], seed: 
             "week": core.market.week(record.day),
             "items": record.offer.items,
             "discount": record.offer.discount,
-            "choice": record.choice,
-            "gain": record.incremental_margin,
         }
         for name, value in values.items():
             column = columns.setdefault(name, value.new_zeros((core.n, *value.shape[1:])))
@@ -82,7 +87,39 @@ def planned(user_model: UserModel) -> Callable[[BundleCore], Policy]:
     return start
 
 
-def offers_parts(made: dict[str, Made], dataset: Dataset) -> list[Part]:
+def offers_section(scenes: dict[float, Scene], dataset: Dataset) -> Section:
+    """Who is offered what, by assumption."""
+    about = (
+        "The first visits of held-out shoppers in the weeks of the tables. 'Spends least' is the third of "
+        "shoppers who spent least in the weeks that were learned from."
+    )
+    parts: list[Part] = [Paragraph(about)]
+    for exposure, scene in scenes.items():
+        parts += [Heading(f"If {assumed(exposure)}"), *_tables(scene.made, dataset)]
+    return Section("offers", "Who is offered what", parts)
+
+
+def examples_section(
+    scenes: dict[float, Scene],
+    dataset: Dataset,
+    judged_by: str,
+    pseudonym: Callable[[str], str],
+    money: Money,
+    count: int,
+) -> Section:
+    """The first `count` offers of each policy, by assumption."""
+    about = (
+        "The offers to the first of these shoppers: the price of each item on the shelf in brackets, and"
+        f" what the offer is expected to do ({judged_by}). Shoppers' names are made up for this run."
+    )
+    parts: list[Part] = [Paragraph(about)]
+    for exposure, scene in scenes.items():
+        parts.append(Heading(f"If {assumed(exposure)}"))
+        parts += _examples(scene, dataset, pseudonym, money, count)
+    return Section("examples", "Examples", parts)
+
+
+def _tables(made: dict[str, Made], dataset: Dataset) -> list[Part]:
     """Tables of one assumption, a column a policy by name."""
     visits = len(next(iter(made.values())).shopper)
     spend = spend_thirds(dataset)
@@ -95,14 +132,16 @@ def offers_parts(made: dict[str, Made], dataset: Dataset) -> list[Part]:
     by_discount = [["No offer", *(share((~one.made).mean()) for one in made.values())]]
     by_discount += [
         [
-            f"{level:.0%} off" if level else "Full price",
+            off(level).capitalize(),
             *(share((one.made & (one.discount.round(4) == level)).mean()) for one in made.values()),
         ]
         for level in levels
     ]
     parts: list[Part] = [
-        Table(["Shoppers", *columns], by_segment, "Share of visits with an offer, by what shoppers spend"),
-        Table(["Discount", *columns], by_discount, f"Share of {visits:,} visits by discount"),
+        Table(
+            ["Shoppers", *columns], by_segment, "Visits with an offer, by what shoppers spend", compact=True
+        ),
+        Table(["Discount", *columns], by_discount, f"Share of {visits:,} visits by discount", compact=True),
     ]
     if any(one.made.any() for one in made.values()):
         parts.append(_by_department(made, dataset))
@@ -147,35 +186,58 @@ def _by_department(made: dict[str, Made], dataset: Dataset) -> Table:
     rows = [row(from_log(name) or "(no department)", lambda group, name=name: group == name) for name in top]
     if len(names) > len(top):
         rows.append(row("All others", lambda group: ~np.isin(group, top)))
-    columns = ["Department", *made, "Of what shoppers buy"]
-    return Table(columns, rows, "Share of the offered items by department")
+    columns = ["Department", *made, "What shoppers buy"]
+    return Table(columns, rows, "Share of the offered items by department", compact=True)
 
 
-def example_parts(
-    made: dict[str, Made], dataset: Dataset, pseudonym: Callable[[str], str], money: Money, count: int
+def _examples(
+    scene: Scene, dataset: Dataset, pseudonym: Callable[[str], str], money: Money, count: int
 ) -> list[Part]:
-    """The first offers of each policy in words."""
+    core, made = scene.core, scene.made
+    core.reset()  # to the first visits again
     parts: list[Part] = []
     for name, one in made.items():
         at = np.flatnonzero(one.made)[:count]
-        parts.append(Heading(name))
+        parts.append(Heading(name, minor=True))
         if len(at):
-            parts.append(Bullets([_told(one, i, dataset, pseudonym, money) for i in at]))
+            parts.append(Bullets([_told(core, one, int(slot), dataset, pseudonym, money) for slot in at]))
         else:
             parts.append(Paragraph("Offers nothing to any of these shoppers."))
     return parts
 
 
-def _told(one: Made, i: int, dataset: Dataset, pseudonym: Callable[[str], str], money: Money) -> str:
-    week = int(one.week[i])
-    items = [int(item) for item in one.items[i] if item >= 0]
-    told = [f"{_item(dataset, j)} ({money.amount(float(dataset.shelf_price[j, week]))})" for j in items]
-    cut = f"{one.discount[i]:.0%} off" if one.discount[i] else "at full price"
-    who = pseudonym(str(dataset.shoppers["shopper"].iloc[int(one.shopper[i])]))
+def _told(
+    core: BundleCore,
+    one: Made,
+    slot: int,
+    dataset: Dataset,
+    pseudonym: Callable[[str], str],
+    money: Money,
+) -> str:
+    week, discount = int(one.week[slot]), float(one.discount[slot])
+    items = [int(item) for item in one.items[slot] if item >= 0]
+    prices = [float(dataset.shelf_price[item, week]) for item in items]
+    names = " + ".join(f"{_item(dataset, i)} ({price:.2f})" for i, price in zip(items, prices, strict=True))
+    who = pseudonym(str(dataset.shoppers["shopper"].iloc[int(one.shopper[slot])]))
+    visit = with_fresh_luck(core, core.rows[slot : slot + 1])
+    offered = torch.tensor(items, device=core.device)
+    found = decompose_offer(visit, offered, discount, range(1, _DRAWS + 1))
     return (
-        f"Shopper {who}, week {week + 1}: {' with '.join(told)}, {cut}. The simulated shopper "
-        f"{_ANSWERS[int(one.choice[i])]}; the visit earns {money.gain(float(one.gain[i]))} against the same "
-        "visit without an offer."
+        f"Shopper {who}, week {week + 1}: {names}, together {money.amount(sum(prices))}, {off(discount)}."
+        f" Taken whole with a chance of {share(found['taken']['mean'])}; {_expected(found, money)}."
+    )
+
+
+def _expected(found: Figure, money: Money) -> str:
+    """What an offer taken apart is expected to earn."""
+    gain, new, given = (found[name]["mean"] for name in ("gain", "sold_new", "given_away"))
+    rest = gain - new - given
+    if max(map(abs, (gain, new, given, rest))) < 0.005:
+        return "expected to change nothing"
+    return (
+        f"expected to earn {money.gain(gain)} more (standard error {found['gain']['error']:.2f}):"
+        f" {number(new)} from items that would not have been bought, {number(given)} given away on items that"
+        f" would have been bought anyway, {number(rest)} from the rest of the basket"
     )
 
 

@@ -33,18 +33,26 @@ def intervals(rows: Sequence[tuple[str, Figure, bool]], unit: str) -> Markup:
     Args:
         rows: a name, a figure with mean, low and high a visit, and whether it stands out.
     """
-    with _axis(0.7 + 0.45 * len(rows)) as (axis, markup):
+    with _axis(0.7 + 0.5 * len(rows)) as (axis, markup):
         for place, (name, figure, marked) in enumerate(rows):
             mean, low, high = (PER * figure[end] for end in ("mean", "low", "high"))
             colour = _COLOURS[1] if marked else _COLOURS[0]
             axis.plot([low, high], [place, place], color=colour, linewidth=3, solid_capstyle="butt")
             axis.plot(mean, place, "o", color=colour, markersize=7)
-            axis.text(0.0, place - 0.28, name, transform=axis.get_yaxis_transform(), fontsize=10, va="center")
+            axis.text(
+                0.0,
+                place - 0.36,
+                name,
+                transform=axis.get_yaxis_transform(),
+                fontsize=10,
+                va="center",
+                backgroundcolor="white",
+            ).get_bbox_patch().set_boxstyle("square", pad=0.1)
         axis.axvline(0, color="black", linewidth=1)
         axis.set_ylim(len(rows) - 0.5, -0.7)
         axis.set_yticks([])
         axis.spines["left"].set_visible(False)
-        axis.set_xlabel(f"more than without offers, {unit}, {PER:,} visits", fontsize=10)
+        axis.set_xlabel(f"{unit} more than without offers, in {PER:,} visits", fontsize=10)
     return markup()
 
 
@@ -58,7 +66,7 @@ def curves(lines: Sequence[tuple[str, Sequence[float], Sequence[float]]], unit: 
             axis.plot(steps, [PER * gain for gain in gains], "o-", color=colour, label=label, markersize=4)
         axis.axhline(0, color="black", linewidth=1)
         axis.set_xlabel("steps of training", fontsize=10)
-        axis.set_ylabel(f"gain, {unit}, {PER:,} visits", fontsize=10)
+        axis.set_ylabel(unit, fontsize=10)
         axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axis.locator_params(axis="x", nbins=4)
         axis.legend(fontsize=9, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.22))
@@ -67,12 +75,16 @@ def curves(lines: Sequence[tuple[str, Sequence[float], Sequence[float]]], unit: 
 
 def fidelity(name: str, content: Figure, samples: Samples, title: str, across: str) -> Markup:
     """One of the plots of fidelity under a title in plain words; `across` names what runs to the right."""
+    from matplotlib.ticker import NullFormatter
+
     with _axis(3.0) as (axis, markup):
         draw(axis, name, content, samples)
         axis.set_title(title, fontsize=11)
         axis.set_xlabel(across, fontsize=10)
         if axis.get_legend_handles_labels()[1]:
             axis.set_ylabel("share", fontsize=10)
+            axis.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+            axis.yaxis.set_minor_formatter(NullFormatter())
             axis.legend(fontsize=9, frameon=False)
     return markup()
 

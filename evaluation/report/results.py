@@ -14,8 +14,11 @@ from bundlegym.evaluation.report.words import (
     Figure,
     Money,
     assumed,
+    in_sentence,
     many,
     model_name,
+    more,
+    number,
     policy_name,
     share,
 )
@@ -94,42 +97,36 @@ def _best(results: Results, exposure: float) -> tuple[Figure, bool]:
 
 def _sentence(results: Results, exposure: float) -> str:
     row, pays = _best(results, exposure)
-    money = results.money
-    name, gain = _in_sentence(policy_name(row)), f"{many(row[GAIN])} {money.unit} more in {PER:,} visits"
-    by = (
-        "the most cautious judge"
-        if row["user_model"].endswith("judge")
-        else "the model that agents trained on"
-    )
+    tried = {one["policy"] for one in results.judged(exposure) if one["kind"] in DEPLOYABLE} - {
+        "offer_nothing"
+    }
+    best = f"the best of the {len(tried)} ways that were tried is {in_sentence(row)}, which earns"
+    gain = f"{more(row[GAIN], results.money.unit)} than making no offers"
+    judged = row["user_model"].endswith("judge")
+    by = "the most cautious judge" if judged else "the shoppers that agents trained on"
     if pays:
         earned = without_offers(results, exposure)
-        part = f", {share(row[GAIN]['mean'] / earned, 1)} of what visits earn" if earned else ""
-        return f"If {assumed(exposure)}, offers pay: {name} earns {gain} than no offers{part}, by {by}."
+        part = f", {share(row[GAIN]['mean'] / earned, 1)} of what these visits earn" if earned else ""
+        return f"If {assumed(exposure)}, offers pay: {best} {gain}{part}, by {by}."
     return (
-        f"If {assumed(exposure)}, nothing is shown to pay: the best that was tried, {name}, earns {gain} than"
-        f" no offers by {by}, and no policy is above zero beyond its interval by every judge."
+        f"If {assumed(exposure)}, no way of making offers is shown to pay: {best} {gain} by {by}, and none is"
+        " above zero beyond its range by all who were asked."
     )
 
 
 def _against_rules(results: Results, exposure: float) -> str:
-    """The first agent against the best rule."""
+    """The best agent against the best rule."""
     rows = results.first_judge(exposure)
-    agents = [row for row in rows if row["kind"] == "learned"]
-    rules = [row for row in rows if row["kind"] == "heuristic"]
+    agents, rules = ([row for row in rows if row["kind"] == kind] for kind in ("learned", "heuristic"))
     agent, rule = (max(group, key=lambda row: row[GAIN]["mean"]) for group in (agents, rules))
     one, other = results.scored(agent), results.scored(rule)
-    than = f"the best simple rule ({_in_sentence(policy_name(rule))})"
     if one is None or other is None:
-        return f"{policy_name(agent)} and {than} were not compared visit by visit."
+        return f"This run kept no episodes, so {in_sentence(agent)} and {in_sentence(rule)} are not paired."
+    gain = more(difference(one, other), results.money.unit)
     return (
-        f"{policy_name(agent)} earns {many(difference(one, other))} {results.money.unit} in {PER:,} visits"
-        f" more than {than}."
+        f"On the same visits {in_sentence(agent)} earns {gain} than the best simple rule,"
+        f" {in_sentence(rule)}."
     )
-
-
-def _in_sentence(name: str) -> str:
-    """A policy's name inside a sentence."""
-    return f"'{name}'"
 
 
 def without_offers(results: Results, exposure: float) -> float | None:
@@ -167,8 +164,8 @@ def league_section(results: Results) -> Section:
                 pictures.intervals(
                     [(policy_name(row), row[GAIN], row["kind"] == "learned") for row in shown], money.unit
                 ),
-                f"{model_name(rows[0]['user_model'])}. Agents that learned are orange; the line is the 95 %"
-                " range.",
+                f"{model_name(rows[0]['user_model'])}. Agents that learned are orange; the line is the"
+                f" {share(0.95)} range.",
             )
         )
         parts.append(_league(results, exposure, ordered))
@@ -209,7 +206,7 @@ def _league(results: Results, exposure: float, ordered: Sequence[Figure]) -> Tab
         lines.append(cells)
     columns = ["Who chooses the offers", *map(model_name, models)]
     if best is not None:
-        columns += ["Less than the best (same visits)", "Chance to be best"]
+        columns += ["Against the best, on the same visits", "Chance to be best"]
     marked = [place for place, row in enumerate(ordered) if row["kind"] == "learned"]
     caption = f"{results.money.unit.capitalize()} in {PER:,} visits more than without offers"
     return Table(columns, lines, caption, marked)
@@ -217,32 +214,21 @@ def _league(results: Results, exposure: float, ordered: Sequence[Figure]) -> Tab
 
 def _offers_table(ordered: Sequence[Figure]) -> Table:
     """What the offers are like and how shoppers answer."""
+    offering = [row for row in ordered if row["policy"] != "offer_nothing"]
     rows = [
         [
             policy_name(row),
             share(row["acceptance_rate"]["mean"]),
             share(row["cherry_pick_rate"]["mean"]),
-            "–" if row["size"]["mean"] is None else f"{row['size']['mean']:.1f}",
+            number(row["size"]["mean"], 1),
             share(row["discount"]["mean"], 1),
         ]
-        for row in ordered
-        if row["policy"] != "offer_nothing"
+        for row in offering
     ]
-    columns = [
-        "Who chooses the offers",
-        "Taken whole",
-        "Some items bought at the shelf price",
-        "Items",
-        "Discount",
-    ]
-    marked = [
-        i
-        for i, row in enumerate(r for r in ordered if r["policy"] != "offer_nothing")
-        if row["kind"] == "learned"
-    ]
-    return Table(
-        columns, rows, "The offers, and how simulated shoppers answer them (a dash: no offer is made)", marked
-    )
+    columns = ["Who chooses the offers", "Taken whole", "Taken in part, at shelf prices", "Items", "Discount"]
+    marked = [place for place, row in enumerate(offering) if row["kind"] == "learned"]
+    caption = "The offers, and how simulated shoppers answer them"
+    return Table(columns, rows, caption, marked, compact=True)
 
 
 def judges_section(results: Results) -> Section:
@@ -284,11 +270,12 @@ def _verdict(results: Results, exposure: float) -> str:
     names = [policy_name({"policy": name, "kind": _kind(rows, name)}) for name in paying(rows)]
     if not names:
         return (
-            f"If {assumed(exposure)}, nothing earns more than offering nothing beyond its 95 % range {who}."
+            f"If {assumed(exposure)}, nothing earns more than offering nothing beyond its {share(0.95)} range"
+            f" {who}."
         )
     return (
-        f"If {assumed(exposure)}, these earn more than offering nothing beyond their 95 % ranges {who}: "
-        f"{'; '.join(names)}."
+        f"If {assumed(exposure)}, these earn more than offering nothing beyond their {share(0.95)} ranges"
+        f" {who}: {'; '.join(names)}."
     )
 
 
@@ -296,27 +283,27 @@ def _kind(rows: Sequence[Figure], policy: str) -> str:
     return next(row["kind"] for row in rows if row["policy"] == policy)
 
 
-def margins_part(results: Results) -> list[Part]:
-    """What gains owe to the margins that are assumed."""
+def margins_parts(results: Results) -> list[Part]:
+    """What gains owe to the margins that are assumed: of agents, planner and the best rule."""
     points = f"{100 * MARGIN_SHIFT:.0f} points"
-    rows = []
+    columns = ["Who chooses the offers", f"{points} lower", "As assumed", f"{points} higher"]
+    parts: list[Part] = []
     for exposure in results.exposures:
-        table = [row for row in results.first_judge(exposure) if row["kind"] in DEPLOYABLE]
-        for row in sorted(table, key=lambda row: -row[GAIN]["mean"]):
-            if row["policy"] != "offer_nothing" and AT_LOWER_MARGINS in row:
-                figures = (row[AT_LOWER_MARGINS], row[GAIN], row[AT_HIGHER_MARGINS])
-                rows.append([policy_name(row), assumed(exposure), *map(many, figures)])
-    if not rows:
+        ordered = sorted(results.first_judge(exposure), key=lambda row: -row[GAIN]["mean"])
+        rules = [row for row in ordered if row["kind"] == "heuristic" and row["policy"] != "offer_nothing"]
+        shown = [row for row in ordered if row["kind"] in ("learned", "planner") or row in rules[:1]]
+        rows = [
+            [policy_name(row), *map(many, (row[AT_LOWER_MARGINS], row[GAIN], row[AT_HIGHER_MARGINS]))]
+            for row in shown
+            if AT_LOWER_MARGINS in row  # runs of earlier versions lack it
+        ]
+        if rows:
+            parts += [Heading(f"If {assumed(exposure)}", minor=True), Table(columns, rows)]
+    if not parts:
         return []
-    columns = [
-        "Who chooses the offers",
-        "If",
-        f"Margins {points} lower",
-        "Margins as assumed",
-        f"{points} higher",
-    ]
-    caption = (
-        f"Gain of the same offers, {results.money.unit} in {PER:,} visits, if each item's margin were so many"
-        " points of its list price lower or higher"
+    about = (
+        f"Gains of the same offers, {results.money.unit} in {PER:,} visits, if what each item earns were so"
+        " many points of its list price less or more: margins are often assumed, and an offer gives part of"
+        " them away."
     )
-    return [Heading("Margins"), Table(columns, rows, caption)]
+    return [Heading("Margins"), Paragraph(about), *parts]

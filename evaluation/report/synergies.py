@@ -42,16 +42,16 @@ def synergies_section(dataset: Dataset, model: UserModel) -> Section:
             f"{names[a]} + {names[b]}",
             f"{observed[a, b]:,.0f}",
             f"{expected[a, b]:,.0f}",
-            f"{number(ratio[a, b])} times",
+            f"{number(ratio[a, b])}\N{NO-BREAK SPACE}×",
         ]
         if fitted is not None:
-            cells.append(f"{number(float(np.exp(synergy[a, b])))} times")
+            cells.append(f"{number(float(np.exp(synergy[a, b])))}\N{NO-BREAK SPACE}×")
         rows.append(cells)
     if not rows:
         return Section(
             "pairs", "What belongs together", [Paragraph("The log is too small to show pairs of categories.")]
         )
-    columns = ["Categories", "Bought together", "By taste and basket size alone", "Ratio"]
+    columns = ["Categories", "Bought together", "Expected by taste", "Ratio"]
     parts: list[Part] = [
         Paragraph(
             "Pairs of categories that stand in one basket more often than the tastes of each shopper and the"
@@ -60,7 +60,7 @@ def synergies_section(dataset: Dataset, model: UserModel) -> Section:
         )
     ]
     if fitted is not None:
-        columns.append("Chance of one if the other is bought")
+        columns.append("Pull of one on the other")
         k, error = (float(x) for x in fitted.complementarity.synergy_share)
         parts.append(
             Paragraph(
@@ -75,7 +75,7 @@ def synergies_section(dataset: Dataset, model: UserModel) -> Section:
                 )
             )
         )
-    return Section("pairs", "What belongs together", [*parts, Table(columns, rows)])
+    return Section("pairs", "What belongs together", [*parts, Table(columns, rows, compact=True)])
 
 
 def category_names(dataset: Dataset, category: np.ndarray) -> list[str]:

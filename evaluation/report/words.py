@@ -42,6 +42,14 @@ def policy_name(row: Figure) -> str:
     return _RULES.get(name, name)
 
 
+def in_sentence(row: Figure) -> str:
+    """A policy of the tables inside a sentence."""
+    name = policy_name(row)
+    if row["kind"] in ("learned", "planner"):
+        return f"the {name[:1].lower()}{name[1:]}"
+    return f"the rule '{name}'"
+
+
 def model_name(user_model: str) -> str:
     """A user model of the tables: who reacts, and whether it judges."""
     family, _, judge = user_model.partition(", ")
@@ -65,22 +73,17 @@ def from_log(text: object) -> str:
 
 @dataclass(frozen=True)
 class Money:
-    """Amounts in words; `currency` is such as 'dollars', or empty where nobody said it."""
+    """Amounts in words; `unit` is such as 'dollars'."""
 
-    currency: str
-
-    @property
-    def unit(self) -> str:
-        """What stands in the head of a column."""
-        return self.currency or "in the log's currency"
+    unit: str
 
     def amount(self, value: float, digits: int = 2) -> str:
         """'2.38 dollars'."""
-        return f"{value:,.{digits}f} {self.currency or 'of the currency'}"
+        return f"{value:,.{digits}f} {self.unit}"
 
     def gain(self, value: float, digits: int = 2) -> str:
         """'+0.05 dollars'."""
-        return f"{_minus(f'{value:+,.{digits}f}')} {self.currency or 'of the currency'}"
+        return f"{_minus(f'{value:+,.{digits}f}')} {self.unit}"
 
 
 def many(figure: Figure) -> str:
@@ -89,12 +92,24 @@ def many(figure: Figure) -> str:
         return "–"
     digits = 0 if max(abs(PER * figure[end]) for end in ("low", "high")) >= 20 else 1
     mean, low, high = (_minus(f"{PER * figure[end]:+,.{digits}f}") for end in ("mean", "low", "high"))
-    return f"{mean} ({low} to {high})"
+    return f"{mean} ({low}\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}{high})"
+
+
+def off(discount: float) -> str:
+    """A discount: '10 % off', or 'full price'."""
+    return f"{share(discount)} off" if discount else "full price"
+
+
+def more(figure: Figure, unit: str) -> str:
+    """A gain in a sentence: '51 dollars more in 1,000 visits (95 % range: +40 to +62)'."""
+    mean, _, interval = many(figure).partition(" (")
+    word = "less" if mean.startswith("−") else "more"
+    return f"{mean.lstrip('+−')} {unit} {word} in {PER:,} visits ({share(0.95)} range: {interval}"
 
 
 def share(value: float | None, digits: int = 0) -> str:
     """'12 %'; a dash where it is not known."""
-    return "–" if value is None else f"{_minus(f'{100 * value:.{digits}f}')} %"
+    return "–" if value is None else f"{_minus(f'{100 * value:.{digits}f}')}\N{NO-BREAK SPACE}%"
 
 
 def number(value: float | None, digits: int = 2) -> str:
