@@ -87,14 +87,13 @@ def as_frame(tables: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _asked(names: list[str], judges: list[str] | None) -> list[str]:
-    """Of the user models those that --judge asks for; by default the judges, or where there are none, all."""
+    """Of the user models those that --judge asks for, 'choice' being the judge where there is one of that
+    name; by default all judges, or where there are none, all."""
     if judges is None:
         return [name for name in names if name.endswith("judge")] or names
-    chosen = [name for name in names if name in judges or name.removesuffix(", judge") in judges]
-    if not chosen:
-        raise UserError(
-            f"--judge {' '.join(judges)}: the runs share none of them; they share {'; '.join(names)}"
-        )
+    chosen = [full if (full := f"{name}, judge") in names else name for name in judges]
+    if unknown := [name for name in chosen if name not in names]:
+        raise UserError(f"--judge {unknown[0]}: not shared by the runs; they share {'; '.join(names)}")
     return chosen
 
 
