@@ -6,6 +6,7 @@ import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ _MOST = 20_000
 def write_samples(path: Path, samples: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
     """Write samples as float32. Of one with more than 20,000 values as many are kept, evenly by position:
     a picture shows no more."""
-    arrays = {
+    arrays: dict[str, Any] = {
         f"{name}/{side}": _thinned(values)
         for name, pair in samples.items()
         for side, values in zip(("real", "simulated"), pair, strict=True)
