@@ -21,9 +21,8 @@ from tqdm import tqdm
 from bundlegym.agents.base import Policy
 from bundlegym.agents.callbacks import BundleMetrics, StopOn
 from bundlegym.agents.checkpoint import load_checkpoint
-from bundlegym.agents.dqn import make_dqn
 from bundlegym.agents.interrupt import interrupts_noted
-from bundlegym.agents.ppo import make_ppo
+from bundlegym.agents.registry import AGENTS
 from bundlegym.data import Dataset, prepare
 from bundlegym.data.config import default_cache_dir
 from bundlegym.data.files import write_json
@@ -55,7 +54,6 @@ from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 from bundlegym.user_models.registry import FAMILIES
 
-_MAKERS: dict[str, Any] = {"ppo": make_ppo, "dqn": make_dqn}
 _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024
 #: Seeds of judging are far from those of training, so that no agent has met the same luck.
 _JUDGE_SEED, _EVAL_SEED = 1_000_003, 3_000_017
@@ -176,7 +174,8 @@ class Experiment:
             reward_draws=self.config.env.reward_draws,
         )
         env = VecMonitor(BundleVecEnv(core, on_visits))
-        return _MAKERS[job.agent](env, seed=job.seed, device=self.device, gamma=self.config.gamma)
+        hyper = self.config.hyper.of(job.agent)
+        return AGENTS[job.agent](env, hyper, gamma=self.config.gamma, seed=job.seed, device=self.device)
 
     def checkpoint(self, job: Job) -> Path:
         """The file that an agent is kept in."""
