@@ -48,6 +48,9 @@ class MaskedReplayBuffer(DictReplayBuffer):
     last observation, which the following row does not hold, is kept aside, in a pool that grows as needed.
     """
 
+    #: The arrays of R rows beside the observations.
+    _COLUMNS = ("next_action_masks", "actions", "rewards", "dones", "slot")
+
     def __init__(
         self,
         buffer_size: int,
@@ -119,6 +122,26 @@ class MaskedReplayBuffer(DictReplayBuffer):
                     self._set_aside(row, int(i), infos[i]["terminal_observation"])
         self.pos = following
         self.full = self.full or following == 0
+
+    def snapshot(self) -> dict[str, np.ndarray]:
+        """What it holds, by name, without the rows that were never written; see `restore`."""
+        rows = self.buffer_size if self.full else self.pos + 1
+        held = {name: getattr(self, name)[:rows] for name in self._COLUMNS}
+        held |= {f"observations.{key}": stored[:rows] for key, stored in self.observations.items()}
+        held |= {f"pool.{key}": pooled for key, pooled in self.pool.items()}
+        place = np.array([self.pos, self.full], dtype=np.int64)
+        return held | {"free": np.array(self.free, dtype=np.int64), "place": place}
+
+    def restore(self, held: Mapping[str, np.ndarray]) -> None:
+        """Go on from what `snapshot` gave, in a buffer of the same size."""
+        rows = len(held["actions"])
+        for name in self._COLUMNS:
+            getattr(self, name)[:rows] = held[name]
+        for key, stored in self.observations.items():
+            stored[:rows] = held[f"observations.{key}"]
+        self.pool = {key: np.array(held[f"pool.{key}"]) for key in self.pool}
+        self.free = held["free"].tolist()
+        self.pos, self.full = int(held["place"][0]), bool(held["place"][1])
 
     def cut(self) -> None:
         """Keep the newest next observations aside: the environments are about to be reset from outside."""

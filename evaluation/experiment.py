@@ -19,8 +19,8 @@ from stable_baselines3.common.vec_env import VecMonitor
 from tqdm import tqdm
 
 from bundlegym.agents.base import Policy
-from bundlegym.agents.callbacks import BundleMetrics, StopOn
-from bundlegym.agents.checkpoint import load_checkpoint
+from bundlegym.agents.callbacks import BundleMetrics
+from bundlegym.agents.checkpoint import load_checkpoint, load_weights
 from bundlegym.agents.interrupt import interrupts_noted
 from bundlegym.agents.registry import AGENTS
 from bundlegym.data import Dataset, prepare
@@ -188,7 +188,7 @@ class Experiment:
             UserError: there is no readable checkpoint.
         """
         model = self.model(job)
-        load_checkpoint(model, self.checkpoint(job))
+        load_weights(model, self.checkpoint(job))
         return model
 
     def train(self, job: Job, line: int = 0) -> None:
@@ -216,22 +216,26 @@ class Experiment:
         hyper = {"steps": steps, "n_envs": config.n_envs, "gamma": config.gamma}
         hyper = dataclasses.asdict(job) | hyper
         bar = partial(tqdm, desc=str(job), unit=" steps", position=line)
-        metrics = BundleMetrics(hyper, evaluate, config.eval_every, checkpoint, bar)
-        model = self.model(job, metrics.add)
-        if checkpoint.exists():
-            load_checkpoint(model, checkpoint)
-            model.get_env().seed(seed + model.num_timesteps)  # not the luck of the first part again
-        done = model.num_timesteps
-        if done >= steps:
-            return
-        part = f"-{done}" if done else ""  # what is resumed goes on in a file of its own, progress-STEPS.csv
-        formats = [make_output_format(kind, str(folder), part) for kind in ("tensorboard", "csv")]
-        model.set_logger(Logger(str(folder), formats))
         with interrupts_noted() as interrupted:
-            model.learn(steps - done, callback=[metrics, StopOn(interrupted)], reset_num_timesteps=False)
-        if interrupted():
-            print(f"\nto continue: {resuming(config)}", file=sys.stderr)
-            raise KeyboardInterrupt
+            metrics = BundleMetrics(hyper, evaluate, config.eval_every, checkpoint, bar, interrupted)
+            model = self.model(job, metrics.add)
+            if checkpoint.exists():
+                load_checkpoint(model, checkpoint)
+            done = model.num_timesteps
+            if done >= steps:
+                return
+            part = (
+                f"-{done}" if done else ""
+            )  # what is resumed goes on in files of its own, progress-STEPS.csv
+            formats = [make_output_format(kind, str(folder), part) for kind in ("tensorboard", "csv")]
+            model.set_logger(Logger(str(folder), formats))
+            try:
+                model.learn(steps - done, callback=metrics, reset_num_timesteps=False)
+                if interrupted():
+                    raise KeyboardInterrupt
+            except KeyboardInterrupt:
+                print(f"\nto continue: {resuming(config)}", file=sys.stderr)
+                raise
 
     def _judge(self) -> dict[str, Any]:
         config = self.config
