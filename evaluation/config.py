@@ -37,7 +37,7 @@ class TrainConfig:
     """Train bundle agents on shoppers fitted to a log, then judge them beside heuristics."""
 
     agents: tuple[str, ...] = _DEFAULT_AGENTS
-    """Which agents to train: ppo, dqn."""
+    """Which agents to train: ppo, dqn, a2c, q-learning, sarsa."""
 
     user_model: str = "choice"
     """Who reacts: choice, lookalike, replay, sequence, or module:Class of your own, installed or in the

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing as mp
+import os
 import random
+import signal
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +27,10 @@ from tests.agents.conftest import TinyShop
 STEPS = 640
 SMALL = {
     "ppo": {"n_steps": 4, "batch_size": 32, "width": 8},
-    "dqn": {
-        "learning_starts": 64,
-        "batch_size": 16,
-        "width": 8,
-        "buffer_size": 320,
-        "target_update_interval": 96,
-    },
-}
+    "dqn": {"learning_starts": 64, "batch_size": 16, "width": 8, "buffer_size": 320,
+            "target_update_interval": 96},
+    "a2c": {"width": 8},
+}  # fmt: skip
 
 
 def fresh(agent: str, env: Any) -> Any:
@@ -43,19 +44,23 @@ class Killed(Exception):
     pass
 
 
+def dies() -> None:
+    raise Killed
+
+
 class SavesAndDies(BaseCallback):
     """Saves before each roll-out, and dies in the step after `last`, in the midst of a roll-out."""
 
-    def __init__(self, path: Path, last: int = 10**9) -> None:
+    def __init__(self, path: Path, last: int = 10**9, die: Callable[[], None] = dies) -> None:
         super().__init__()
-        self.path, self.last = path, last
+        self.path, self.last, self.die = path, last, die
 
     def _on_rollout_start(self) -> None:
         save_checkpoint(self.model, self.path)
 
     def _on_step(self) -> bool:
         if self.num_timesteps > self.last:
-            raise Killed
+            self.die()
         return True
 
     def _on_training_end(self) -> None:
@@ -84,6 +89,27 @@ def test_killed_twice_and_resumed_the_last_checkpoint_is_the_same_byte_for_byte(
                 model.learn(left, SavesAndDies(parts, last), reset_num_timesteps=False)
         else:
             model.learn(left, SavesAndDies(parts), reset_num_timesteps=False)
+    assert whole.read_bytes() == parts.read_bytes()
+
+
+def is_killed(agent: str, path: Path) -> None:
+    """In a process of its own: nothing is tidied up."""
+    kill = partial(os.kill, os.getpid(), signal.SIGKILL)
+    fresh(agent, TinyShop()).learn(STEPS, SavesAndDies(path, 330, kill), reset_num_timesteps=False)
+
+
+@pytest.mark.parametrize("agent", ["ppo", "dqn"])
+def test_the_same_after_sigkill(agent: str, tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    process = mp.get_context("spawn").Process(target=is_killed, args=(agent, parts))
+    process.start()
+    fresh(agent, TinyShop()).learn(STEPS, SavesAndDies(whole), reset_num_timesteps=False)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    model = fresh(agent, TinyShop())
+    load_checkpoint(model, parts)
+    assert 0 < model.num_timesteps <= 330
+    model.learn(STEPS - model.num_timesteps, SavesAndDies(parts), reset_num_timesteps=False)
     assert whole.read_bytes() == parts.read_bytes()
 
 
