@@ -39,10 +39,13 @@ from bundlegym.evaluation.baselines import Contender, heuristics, hindsight, ora
 from bundlegym.evaluation.config import TrainConfig, from_json, to_json
 from bundlegym.evaluation.fidelity.report import as_json, as_text, compare
 from bundlegym.evaluation.job import Job
+from bundlegym.evaluation.judging import Table, judge
 from bundlegym.evaluation.lock import sole_user
+from bundlegym.evaluation.paired import rank_correlations
 from bundlegym.evaluation.parallel import train_in_parallel
-from bundlegym.evaluation.rollout import check_figures, estimate, play
+from bundlegym.evaluation.rollout import estimate, play
 from bundlegym.evaluation.table import example_offers
+from bundlegym.evaluation.verdict import verdicts
 from bundlegym.recommenders import (
     Interactions,
     Recommender,
@@ -95,6 +98,11 @@ class Experiment:
         """An existing run; see `read_config`."""
         return Experiment(read_config(folder, trust_code=trust_code, cache_dir=cache_dir))
 
+    def fit(self) -> None:
+        """Fit what agents learn from, and keep it with the run: workers side by side then read it."""
+        for part in ("user_models", "market"):
+            getattr(self, part)
+
     @cached_property
     def user_models(self) -> dict[float, UserModel]:
         """Whom agents train on, under each assumption on what being offered does by itself."""
@@ -130,8 +138,11 @@ class Experiment:
 
     def judging_core(self, n: int, user_model: UserModel) -> BundleCore:
         """A simulator of n held-out shoppers in the test weeks, as in the tables."""
+        return self._test_core(n, user_model, seed=_JUDGE_SEED)
+
+    def _test_core(self, n: int, user_model: UserModel, *, seed: int) -> BundleCore:
         weeks = self.dataset.split.test_weeks
-        return self.core(n, held_out=True, weeks=weeks, seed=_JUDGE_SEED, user_model=user_model)
+        return self.core(n, held_out=True, weeks=weeks, seed=seed, user_model=user_model)
 
     @one_thread()
     def run(self) -> dict[str, Any]:
@@ -145,6 +156,7 @@ class Experiment:
 
     def _run(self) -> dict[str, Any]:
         config = self.config
+        self.fit()
         self._tell_fidelity()
         jobs = [Job(*job) for job in itertools.product(config.agents, config.all_seeds, config.exposures)]
         workers = min(len(jobs), config.workers or (os.cpu_count() or 1 if self.device.type == "cpu" else 1))
@@ -260,23 +272,30 @@ class Experiment:
             for family in config.judges
             if not population.judge_lacks(family, self.dataset)
         }
-        rows, judged = [], []
+        rows, judged, paired, ranks = [], [], [], []
         for exposure, model in self.user_models.items():
             contenders = self._contenders(exposure)
-            rows += self._table(contenders, config.user_model, model, exposure)
-            for name, judge in judges.items():
-                under = population.under(judge, config, exposure)
-                # A judge who makes no assumption says the same under each.
-                if under is not judge or exposure == config.exposures[0]:
-                    judged += self._table(contenders, name, under, exposure)
-        return {
+            tables = {config.user_model: self._table(contenders, config.user_model, model, exposure)}
+            for name, fitted in judges.items():
+                under = population.under(fitted, config, exposure)
+                tables[name] = self._table(contenders, name, under, exposure)
+            rows += tables[config.user_model].rows
+            for name, table in tables.items():
+                judged += table.rows if name in judges else []
+                paired += table.paired
+            found = rank_correlations({name: table.rows for name, table in tables.items()})
+            ranks += [{"offer_exposure": exposure, **each} for each in found]
+        results = {
             "rows": rows,
             "judges": judged,
+            "paired": paired,
+            "rank_correlation": ranks,
             "seeds": config.seeds,
             "episodes": config.episodes,
             "log": self.dataset.name,
-            "notes": [*self.dataset.notes, *self.limits],
+            "notes": [*self.dataset.notes, *self.limits, *population.assumed(config)],
         }
+        return results | {"verdict": verdicts(results)}
 
     def _contenders(self, exposure: float) -> list[Contender]:
         """Who stands in the tables of an assumption: rules tuned under it, and the agents of all."""
@@ -299,28 +318,26 @@ class Experiment:
             contenders.append(hindsight())
         return contenders
 
-    def _table(
-        self, contenders: list[Contender], name: str, user_model: UserModel, exposure: float
-    ) -> list[dict[str, Any]]:
-        """A row a contender: its figures with held-out shoppers in test weeks, as `user_model` sees them."""
-        rows, config = [], self.config
+    def _table(self, contenders: list[Contender], name: str, user_model: UserModel, exposure: float) -> Table:
+        """What comes of the contenders with held-out shoppers in test weeks, as `user_model` sees them."""
+        config, trained_on = self.config, self.user_models[exposure]
         fewer = {"hindsight": config.hindsight_episodes} | dict.fromkeys(
             ("planner", "oracle"), config.planner_episodes
         )
-        trained_on = self.user_models[exposure]
         if config.planner_episodes and user_model is not trained_on:
             contenders = [*contenders, oracle(user_model)]
-        for rival in tqdm(contenders, desc=f"held-out shoppers and weeks ({name}, exposure {exposure:g})"):
-            n = fewer.get(rival.kind, config.episodes)
-            weeks = self.dataset.split.test_weeks
-            core = self.core(n, held_out=True, weeks=weeks, seed=0, user_model=user_model)
-            figures = estimate([play(core, policy, _JUDGE_SEED) for policy in rival.policies])
-            check_figures(f"{rival.name}, judged by {name}", figures)
-            who = {"policy": rival.name, "kind": rival.kind, "user_model": name, "offer_exposure": exposure}
-            rows.append(who | {"episodes": n} | figures)
-            if rival.kind == "planner" and user_model is trained_on:  # which is the oracle here
-                rows.append(rows[-1] | {"policy": "oracle", "kind": "oracle"})
-        return rows
+        table = judge(
+            contenders,
+            lambda n: self._test_core(n, user_model, seed=0),
+            lambda kind: fewer.get(kind, config.episodes),
+            name=name,
+            exposure=exposure,
+            seed=_JUDGE_SEED,
+        )
+        if user_model is trained_on:  # the planner is the oracle here
+            planned = [row for row in table.rows if row["kind"] == "planner"]
+            table.rows += [row | {"policy": "oracle", "kind": "oracle"} for row in planned]
+        return table
 
     def recommender(self, name: str) -> Recommender:
         """A recommender fitted on the training weeks of shoppers who are not held out, kept with the run."""
