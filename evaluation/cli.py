@@ -41,7 +41,9 @@ def train() -> None:
         config = _resumed()
     else:
         about = f"{TrainConfig.__doc__} {_RESUME}"
-        config = tyro.cli(TrainConfig, description=about, config=(tyro.conf.OmitArgPrefixes,))
+        if any(argument.split("=")[0] in ("--dqn-steps", "--dqn_steps") for argument in sys.argv[1:]):
+            raise UserError("--dqn-steps is now --dqn.steps; --steps is for every agent")
+        config = tyro.cli(TrainConfig, description=about)
         if (config.folder / "results.json").exists():
             raise UserError(f"{config.folder} holds a finished run; choose another --name, or remove it")
         # The code of the run that is there is not imported: it is compared, and what was asked for is run.
@@ -54,8 +56,7 @@ def train() -> None:
     experiment = Experiment(config)
     print(format_report(experiment.dataset.report), file=sys.stderr)
     results = experiment.run()
-    print(summary(results))
-    print(f"\nExample offers:\n{experiment.examples()}\n\nThe run is in {config.folder}")
+    print(f"Example offers:\n{experiment.examples()}\n\n{summary(results)}\n\nThe run is in {config.folder}")
 
 
 def _resumed() -> TrainConfig:
@@ -127,8 +128,7 @@ def evaluate() -> None:
     if options.offers < 1:
         return print(summary(results))
     config = read_config(options.run, trust_code=options.trust_code, cache_dir=options.cache_dir)
-    print(summary(results))
-    print(f"\nExample offers:\n{Experiment(config).examples(options.offers)}")
+    print(f"Example offers:\n{Experiment(config).examples(options.offers)}\n\n{summary(results)}")
 
 
 def _best_offers(options: argparse.Namespace) -> None:
