@@ -335,8 +335,9 @@ class Experiment:
             seed=_JUDGE_SEED,
         )
         if user_model is trained_on:  # the planner is the oracle here
-            planned = [row for row in table.rows if row["kind"] == "planner"]
-            table.rows += [row | {"policy": "oracle", "kind": "oracle"} for row in planned]
+            for i, row in enumerate(table.rows):
+                if row["kind"] == "planner":
+                    table.rows.insert(i + 1, row | {"policy": "oracle", "kind": "oracle"})
         return table
 
     def recommender(self, name: str) -> Recommender:
