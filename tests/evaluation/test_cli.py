@@ -89,6 +89,18 @@ def test_best_offers_are_told_in_words_and_figures(run, tmp_path):
     assert under and all(content["summary"]["visits"] == 24 for content in under)
 
 
+def test_discount_levels_are_told_with_the_uncertainty_of_the_fit(run, tmp_path):
+    figures = tmp_path / "levels.json"
+    arguments = [str(run), "--discount-levels", "--refits", "2", "--json", str(figures)]
+    shown = script("evaluate.py", *arguments, cwd=run.parent)
+    assert shown.returncode == 0, shown.stderr
+    assert "10% off" in shown.stdout
+    rows = json.loads(figures.read_text())["rows"]
+    taken = [row["acceptance_rate"]["mean"] for row in rows if row["offers"] == "most_bought"]
+    assert len(rows) == 20 and taken[:5] == sorted(taken[:5])  # a greater discount is taken more often
+    assert any(row["incremental_margin_per_visit"]["fit_share"] > 0 for row in rows)
+
+
 def test_resume_continues_an_unfinished_run(run, tmp_path):
     config = json.loads((run / "config.json").read_text(encoding="utf-8"))
     options = {"agents": ["ppo"], "steps": 768, "workers": 2, "judges": [], "planner_episodes": 0}
