@@ -42,6 +42,9 @@ _VIEWS = frozenset(
     ("flat_features", "_ops", "_take", "_give", "_table", "_pick", "_episode", "_records", "_discounts",
      "_money")
 )  # fmt: skip
+#: The core's own tensors that steps change, beside its records and the user model's state.
+_MOVING = ("episode", "visit", "n_picks", "picks", "candidates", "picked", "features", "shopper_block",
+           "context", "mask")  # fmt: skip
 #: A slot's episodes are its number and multiples of this, so that they do not depend on N.
 _NEXT_EPISODE = 1 << 32
 
@@ -147,6 +150,28 @@ class BundleCore:
         memo |= {id(self): twin, id(self.market): self.market, id(self.user_model): self.user_model}
         twin.__setstate__({name: deepcopy(value, memo) for name, value in self.__getstate__().items()})
         return twin
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """Copies of all that steps change, by name: `restore` puts them into a core that was made alike, and
+        both go on in the same way."""
+        held = {name: getattr(self, name) for name in _MOVING}
+        held |= {f"records.{name}": value for name, value in vars(self.records).items()}
+        held |= {f"state.{name}": value for name, value in self.state.items()}
+        return {"seed": torch.tensor(self.seed)} | {name: value.cpu().clone() for name, value in held.items()}
+
+    def restore(self, held: Mapping[str, Tensor]) -> None:
+        """Go on from what `snapshot` gave.
+
+        Raises:
+            KeyError, RuntimeError: it is of a core with other parts or sizes.
+        """
+        self.seed = int(held["seed"])
+        for name in _MOVING:
+            getattr(self, name).copy_(held[name])
+        for name, value in vars(self.records).items():
+            value.copy_(held[f"records.{name}"])
+        parts = {name.removeprefix("state."): v for name, v in held.items() if name.startswith("state.")}
+        self.state = {name: value.to(self.device) for name, value in parts.items()}
 
     def _views(self, compiled: bool) -> None:
         """The tensors as the hot parts take them: as they are, or as numpy arrays on the same memory."""

@@ -44,7 +44,9 @@ def train() -> None:
         config = _resumed()
     else:
         about = f"{TrainConfig.__doc__} {_RESUME}"
-        config = tyro.cli(TrainConfig, description=about, config=(tyro.conf.OmitArgPrefixes,))
+        if any(argument.split("=")[0] in ("--dqn-steps", "--dqn_steps") for argument in sys.argv[1:]):
+            raise UserError("--dqn-steps is now --dqn.steps; --steps is for every agent")
+        config = tyro.cli(TrainConfig, description=about)
         if (config.folder / "results.json").exists():
             raise UserError(f"{config.folder} holds a finished run; choose another --name, or remove it")
         # The code of the run that is there is not imported: it is compared, and what was asked for is run.

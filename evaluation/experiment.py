@@ -8,7 +8,8 @@ import json
 import os
 import shlex
 import sys
-from functools import cache, partial
+from collections.abc import Callable
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,10 @@ from stable_baselines3.common.vec_env import VecMonitor
 from tqdm import tqdm
 
 from bundlegym.agents.base import Policy
-from bundlegym.agents.callbacks import BundleMetrics, StopOn
-from bundlegym.agents.checkpoint import load_checkpoint
-from bundlegym.agents.dqn import make_dqn
+from bundlegym.agents.callbacks import BundleMetrics
+from bundlegym.agents.checkpoint import load_checkpoint, load_weights
 from bundlegym.agents.interrupt import interrupts_noted
-from bundlegym.agents.ppo import make_ppo
+from bundlegym.agents.registry import AGENTS
 from bundlegym.data import Dataset, prepare
 from bundlegym.data.config import default_cache_dir
 from bundlegym.data.files import write_json
@@ -39,6 +39,7 @@ from bundlegym.evaluation.baselines import Contender, heuristics, hindsight, ora
 from bundlegym.evaluation.config import TrainConfig, from_json, to_json
 from bundlegym.evaluation.fidelity.report import as_json, as_text, compare
 from bundlegym.evaluation.job import Job
+from bundlegym.evaluation.lock import sole_user
 from bundlegym.evaluation.parallel import train_in_parallel
 from bundlegym.evaluation.rollout import check_figures, estimate, play
 from bundlegym.evaluation.table import example_offers
@@ -55,8 +56,9 @@ from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 from bundlegym.user_models.registry import FAMILIES
 
-_MAKERS: dict[str, Any] = {"ppo": make_ppo, "dqn": make_dqn}
 _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024
+#: Seconds that a process waits for one that trained the same agent and is about to end: see `parallel`.
+_PATIENCE = 90.0
 #: Seeds of judging are far from those of training, so that no agent has met the same luck.
 _JUDGE_SEED, _EVAL_SEED = 1_000_003, 3_000_017
 
@@ -81,25 +83,28 @@ class Experiment:
         self.env, beyond = population.supported(config, self.dataset)
         #: What cannot be learned or judged, in sentences; known before any fit.
         self.limits = [*population.limits(config, self.dataset), *beyond]
-        plugged = population.plugged(config, self.dataset, self.device, check=check)
+        self._plugged = population.plugged(config, self.dataset, self.device, check=check)
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "config.json").exists():
-            write_json(self.folder / "config.json", to_json(config))
             (self.folder / "command.txt").write_text(shlex.join(sys.argv) + "\n", encoding="utf-8")
+            write_json(self.folder / "config.json", to_json(config))  # last: with it the run can be resumed
         write_json(self.folder / "data_report.json", self.dataset.report)
-        model = plugged or population.trained_on(self.folder, config, self.dataset, self.device)
-        #: Whom agents train on, under each assumption on what being offered does by itself.
-        self.user_models: dict[float, UserModel] = {
-            exposure: population.under(model, config, exposure) for exposure in config.exposures
-        }
-        self.market: Market = self._market()
 
     @staticmethod
     def open(folder: Path, *, trust_code: bool = False, cache_dir: Path | None = None) -> Experiment:
         """An existing run; see `read_config`."""
         return Experiment(read_config(folder, trust_code=trust_code, cache_dir=cache_dir))
 
-    def _market(self) -> Market:
+    @cached_property
+    def user_models(self) -> dict[float, UserModel]:
+        """Whom agents train on, under each assumption on what being offered does by itself."""
+        config = self.config
+        fitted = self._plugged or population.trained_on(self.folder, config, self.dataset, self.device)
+        return {exposure: population.under(fitted, config, exposure) for exposure in config.exposures}
+
+    @cached_property
+    def market(self) -> Market:
+        """What the shop itself knows."""
         source, vectors = self.config.candidates, self.config.embeddings
         return build_market(
             self.dataset,
@@ -130,7 +135,15 @@ class Experiment:
 
     @one_thread()
     def run(self) -> dict[str, Any]:
-        """Train what is not yet trained, judge everything, write and return the results."""
+        """Train what is not yet trained, judge everything, write and return the results.
+
+        Raises:
+            UserError: another command is at work on this run.
+        """
+        with sole_user(self.folder):
+            return self._run()
+
+    def _run(self) -> dict[str, Any]:
         config = self.config
         self._tell_fidelity()
         jobs = [Job(*job) for job in itertools.product(config.agents, config.all_seeds, config.exposures)]
@@ -176,7 +189,8 @@ class Experiment:
             reward_draws=self.config.env.reward_draws,
         )
         env = VecMonitor(BundleVecEnv(core, on_visits))
-        return _MAKERS[job.agent](env, seed=job.seed, device=self.device, gamma=self.config.gamma)
+        hyper = self.config.hyper.of(job.agent)
+        return AGENTS[job.agent](env, hyper, gamma=self.config.gamma, seed=job.seed, device=self.device)
 
     def checkpoint(self, job: Job) -> Path:
         """The file that an agent is kept in."""
@@ -189,7 +203,7 @@ class Experiment:
             UserError: there is no readable checkpoint.
         """
         model = self.model(job)
-        load_checkpoint(model, self.checkpoint(job))
+        load_weights(model, self.checkpoint(job))
         return model
 
     def train(self, job: Job, line: int = 0) -> None:
@@ -198,41 +212,46 @@ class Experiment:
         Args:
             line: of the progress bar, where several stand below each other.
         """
-        agent, seed = job.agent, job.seed
-        config, checkpoint, steps = self.config, self.checkpoint(job), self.config.steps_of(agent)
-        folder = checkpoint.parent
+        folder = self.checkpoint(job).parent
         folder.mkdir(exist_ok=True)
+        with sole_user(folder, _PATIENCE), interrupts_noted() as interrupted:
+            try:
+                self._learn(job, line, interrupted)
+                if interrupted():
+                    raise KeyboardInterrupt
+            except KeyboardInterrupt:
+                print(f"\nto continue: {resuming(self.config)}", file=sys.stderr)
+                raise
+
+    def _learn(self, job: Job, line: int, interrupted: Callable[[], bool]) -> None:
+        """From the checkpoint that there is, or from nothing, to the last step."""
+        config, checkpoint, steps = self.config, self.checkpoint(job), self.config.steps_of(job.agent)
         episodes = min(_EVAL_EPISODES, config.episodes)
 
         @cache  # not made for an agent that is trained already
         def validation() -> BundleCore:
-            weeks = self.dataset.split.validation_weeks
-            model = self.user_models[job.exposure]
-            return self.core(episodes, held_out=False, weeks=weeks, seed=seed, user_model=model)
+            weeks, model = self.dataset.split.validation_weeks, self.user_models[job.exposure]
+            return self.core(episodes, held_out=False, weeks=weeks, seed=job.seed, user_model=model)
 
         def evaluate(model: Any) -> dict[str, float]:
             rows = estimate([play(validation(), learned(model), _EVAL_SEED)])
             return {name: row["mean"] for name, row in rows.items() if row["mean"] is not None}
 
-        hyper = {"steps": steps, "n_envs": config.n_envs, "gamma": config.gamma}
-        hyper = dataclasses.asdict(job) | hyper
+        hyper = {**dataclasses.asdict(job), "steps": steps, "n_envs": config.n_envs, "gamma": config.gamma}
+        hyper |= {k: v for k, v in dataclasses.asdict(config.hyper.of(job.agent)).items() if k != "steps"}
         bar = partial(tqdm, desc=str(job), unit=" steps", position=line)
-        metrics = BundleMetrics(hyper, evaluate, config.eval_every, checkpoint, bar)
+        metrics = BundleMetrics(hyper, evaluate, config.eval_every, checkpoint, bar, interrupted)
         model = self.model(job, metrics.add)
         if checkpoint.exists():
             load_checkpoint(model, checkpoint)
-            model.get_env().seed(seed + model.num_timesteps)  # not the luck of the first part again
         done = model.num_timesteps
         if done >= steps:
             return
-        part = f"-{done}" if done else ""  # what is resumed goes on in a file of its own, progress-STEPS.csv
-        formats = [make_output_format(kind, str(folder), part) for kind in ("tensorboard", "csv")]
-        model.set_logger(Logger(str(folder), formats))
-        with interrupts_noted() as interrupted:
-            model.learn(steps - done, callback=[metrics, StopOn(interrupted)], reset_num_timesteps=False)
-        if interrupted():
-            print(f"\nto continue: {resuming(config)}", file=sys.stderr)
-            raise KeyboardInterrupt
+        part = f"-{done}" if done else ""  # what is resumed goes on in files of its own, progress-STEPS.csv
+        folder = str(checkpoint.parent)
+        formats = [make_output_format(kind, folder, part) for kind in ("tensorboard", "csv")]
+        model.set_logger(Logger(folder, formats))
+        model.learn(steps - done, callback=metrics, reset_num_timesteps=False)
 
     def _judge(self) -> dict[str, Any]:
         config = self.config

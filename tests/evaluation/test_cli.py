@@ -13,7 +13,7 @@ import pytest
 from bundlegym.evaluation.cli import guarded, train
 
 ROOT = Path(__file__).parents[2]
-SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512", "--dqn-steps", "512",
+SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512",
          "--n-envs", "16", "--fit-epochs", "1", "--planner-episodes", "4", "--hindsight-episodes", "4",
          "--greedy", "item-knn", "--episodes", "32", "--eval-every", "256", "--device", "cpu",
          "--workers", "1"]  # fmt: skip
@@ -138,7 +138,7 @@ def small_log(folder: Path, **columns: list) -> str:
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (["--agents", "sarsa"], ["--agents", "sarsa", "ppo"]),
+        (["--agents", "magic"], ["--agents", "magic", "ppo"]),
         (["--greedy", "magic"], ["--greedy", "magic", "tifu-knn"]),
         (["--user-model", "oracle"], ["--user-model", "oracle", "choice"]),
         (["--log", "absent.csv"], ["absent.csv"]),
@@ -149,6 +149,8 @@ def small_log(folder: Path, **columns: list) -> str:
         (["--resume", "nowhere"], ["nowhere", "config.json"]),
         (["--resume", "nowhere", "--steps", "3"], ["--resume", "--steps"]),
         (["--agents"], ["--agents", "ppo"]),
+        (["--dqn-steps", "3"], ["--dqn-steps", "--dqn.steps"]),
+        (["--ppo.learning-rate", "-1"], ["--ppo.learning-rate", "above 0", "-1"]),
         (["--seed", "-1"], ["--seed", "-1"]),
         (["--log", "synthetic", "--split-seed", "-1"], ["split_seed", "-1"]),
         (["--min-size", "9"], ["min_size 9"]),
