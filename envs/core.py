@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.envs import compiled as compiled_parts
-from bundlegym.envs import reference
+from bundlegym.envs import reference, streams
 from bundlegym.envs.arrays import Board, Records, Shop
 from bundlegym.envs.base import (
     CANDIDATE_FEATURES,
@@ -35,8 +35,6 @@ from bundlegym.user_models.base import Offer, Response, State, UserModel
 from bundlegym.user_models.response_checks import out_of_range, wrong_shapes
 from bundlegym.user_models.rng.counter import Draws, first_episode
 
-# Streams of the core's own draws; a user model numbers its own from 0.
-_SHOPPER, _START, _RETRIEVAL = 100, 101, 102
 #: What a core holds beside its own tensors: views on the same memory, and functions.
 _VIEWS = frozenset(
     ("flat_features", "_ops", "_take", "_give", "_table", "_pick", "_episode", "_records", "_discounts",
@@ -222,7 +220,7 @@ class BundleCore:
         drawn, and the first visit is opened."""
         first, end = self.weeks
         days = first * 7, max(1, (end - first + 1) // 2) * 7
-        luck, (board, shop, *_) = (self.seed, _SHOPPER, _START), self._table
+        luck, (board, shop, *_) = (self.seed, streams.SHOPPER, streams.START), self._table
         known = self._episode, board.visit, *self._records
         people = self._take(self.shoppers), shop.last
         begun = self._ops.begin(self._take(which), ahead, luck, days, *people, *known)
@@ -231,6 +229,21 @@ class BundleCore:
             fresh = self.user_model.reset(shopper, day)
             self._move(self._both(rows), {name: torch.cat([value, value]) for name, value in fresh.items()})
             self._open(rows)
+
+    def place(self, episode: Tensor, records: Records, state: State) -> None:
+        """Open a visit of given shoppers in all slots, whom nothing is drawn for.
+
+        Args:
+            episode: (N,) int64, whose luck decides on candidates.
+            records: what the shop knows of each.
+            state: of the user model, N rows.
+        """
+        self.episode.copy_(episode)
+        self.visit.zero_()
+        for mine, given in zip(vars(self.records).values(), vars(records).values(), strict=True):
+            mine.copy_(given)
+        self._move(self._both(self.rows), {name: torch.cat([value, value]) for name, value in state.items()})
+        self._open(self.rows)
 
     def _both(self, rows: Tensor) -> Tensor:
         """(2M,) where in the state the shoppers of the slots `rows` (M,) are, then their twins."""
@@ -247,7 +260,7 @@ class BundleCore:
 
     def _open(self, rows: Tensor) -> None:
         """Retrieve candidates and describe them: the work of a visit's boundary."""
-        luck = (self.seed, self._episode, _RETRIEVAL)
+        luck = (self.seed, self._episode, streams.RETRIEVAL)
         self._ops.open_visits(self._take(rows), luck, *self._records, *self._table)
 
     def draws(self, rows: Tensor) -> Draws:
