@@ -1,9 +1,18 @@
 """bundlegym: simulated shoppers fitted to a shop's log, and agents that learn which bundles to offer them.
 
-Importing the package registers `bundlegym/Bundle-v0` and `bundlegym/Slate-v0` with Gymnasium.
+Importing the package registers `bundlegym/Bundle-v0` and `bundlegym/Slate-v0` with Gymnasium. What most need
+of it is here, and is loaded when it is asked for:
+
+- `load_log(path, ...)` is a table of transactions as a `Log`; `prepare(DataConfig(log=...))` is one cleaned
+  and numbered, as all else takes it.
+- `Experiment(TrainConfig(...)).run()` fits shoppers, trains agents and judges them;
+  `Experiment.open("runs/NAME")` is one that is there.
+- `BundlePolicy.load("runs/NAME").recommend(...)` makes offers by an agent of a run, outside the simulator.
 """
 
+import importlib
 import importlib.util
+from typing import Any
 
 import gymnasium
 
@@ -17,7 +26,17 @@ if importlib.util.find_spec("bundlegym.data") is None:
     )
 
 __version__ = "0.1.0"
-__all__ = ["UserError", "__version__"]
+
+#: name -> the module that has it; `__init__.pyi` gives their types.
+_LOADED_WHEN_ASKED = {
+    "BundlePolicy": "bundlegym.deployment.policy",
+    "DataConfig": "bundlegym.data",
+    "Experiment": "bundlegym.evaluation.experiment",
+    "TrainConfig": "bundlegym.evaluation.config",
+    "load_log": "bundlegym.data",
+    "prepare": "bundlegym.data",
+}
+__all__ = ["UserError", "__version__", *_LOADED_WHEN_ASKED]
 
 gymnasium.register(
     "bundlegym/Bundle-v0",
@@ -25,3 +44,13 @@ gymnasium.register(
     vector_entry_point="bundlegym.envs.vector_env:BundleVectorEnv",
 )
 gymnasium.register("bundlegym/Slate-v0", entry_point="bundlegym.envs.slate_env:SlateEnv")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LOADED_WHEN_ASKED:
+        raise AttributeError(f"module 'bundlegym' has no attribute '{name}'")
+    return getattr(importlib.import_module(_LOADED_WHEN_ASKED[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LOADED_WHEN_ASKED})

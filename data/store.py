@@ -97,10 +97,10 @@ def _write(dataset: Dataset, folder: Path) -> None:
     facts = {
         "format_version": FORMAT_VERSION,
         "name": dataset.name,
-        "first_day": dataset.first_day,
         "split": weeks,
         "report": dataset.report,
         "notes": list(dataset.notes),
+        "start": dataset.start.isoformat(),
     }
     text = json.dumps(facts, indent=2, ensure_ascii=False)
     (folder / "dataset.json").write_text(text, encoding="utf-8")
@@ -128,7 +128,7 @@ def _read(folder: Path) -> Dataset:
         report=facts["report"],
         notes=tuple(facts["notes"]),
         campaigns=_read_campaigns(folder),
-        first_day=facts["first_day"],
+        start=pd.Timestamp(facts["start"]),
     )
 
 

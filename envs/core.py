@@ -207,6 +207,21 @@ class BundleCore:
             self._move(self._both(rows), {name: torch.cat([value, value]) for name, value in fresh.items()})
             self._open(rows)
 
+    def place(self, episode: Tensor, records: Records, state: State) -> None:
+        """Open a visit of given shoppers in all slots, whom nothing is drawn for.
+
+        Args:
+            episode: (N,) int64, whose luck decides on candidates.
+            records: what the shop knows of each.
+            state: of the user model, N rows.
+        """
+        self.episode.copy_(episode)
+        self.visit.zero_()
+        for mine, given in zip(vars(self.records).values(), vars(records).values(), strict=True):
+            mine.copy_(given)
+        self._move(self._both(self.rows), {name: torch.cat([value, value]) for name, value in state.items()})
+        self._open(self.rows)
+
     def _both(self, rows: Tensor) -> Tensor:
         """(2M,) where in the state the shoppers of the slots `rows` (M,) are, then their twins."""
         return torch.cat([rows, rows + self.n])

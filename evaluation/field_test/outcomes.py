@@ -66,7 +66,7 @@ def day_of(dataset: Dataset, text: str, option: str) -> int:
         UserError: it is no date, or lies outside the log.
     """
     try:
-        day = (pd.Timestamp(text) - pd.Timestamp(dataset.first_day)).days
+        day = (pd.Timestamp(text) - dataset.start).days
     except (ValueError, TypeError) as error:
         raise UserError(f"{option}: {text!r} is no date such as 2024-05-13") from error
     last = dataset.n_weeks * 7
@@ -80,4 +80,4 @@ def day_of(dataset: Dataset, text: str, option: str) -> int:
 
 def date_of(dataset: Dataset, day: int) -> str:
     """The date of a day of the log, as 2024-05-13."""
-    return str((pd.Timestamp(dataset.first_day) + pd.Timedelta(days=day)).date())
+    return str((dataset.start + pd.Timedelta(days=day)).date())
