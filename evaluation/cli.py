@@ -67,14 +67,14 @@ def _resumed() -> TrainConfig:
     """The configuration of the run that --resume names."""
     parser = argparse.ArgumentParser(description="Go on with a run as it was begun.", allow_abbrev=False)
     parser.add_argument("--resume", type=Path, required=True, help="folder of the run, such as runs/NAME")
-    _add_run_options(parser)
+    add_run_options(parser)
     options, others = parser.parse_known_args()
     if others:
         raise UserError(f"--resume goes on with the run's own options; it takes no {others[0]}")
     return read_config(options.resume, trust_code=options.trust_code, cache_dir=options.cache_dir)
 
 
-def _add_run_options(parser: argparse.ArgumentParser) -> None:
+def add_run_options(parser: argparse.ArgumentParser) -> None:
     """What a run's own configuration does not decide."""
     parser.add_argument(
         "--trust-code",
@@ -106,7 +106,7 @@ def evaluate() -> None:
     )
     parser.add_argument("run", type=Path, nargs="?", help="folder of a finished run, such as runs/NAME")
     parser.add_argument("--offers", type=int, default=5, help="how many example offers to tell (5)")
-    _add_run_options(parser)
+    add_run_options(parser)
     parser.add_argument(
         "--best-offers", type=int, default=0, metavar="N",
         help="plan with the run's user model and take its N best offers apart",

@@ -30,7 +30,7 @@ from bundlegym.evaluation.rollout import (
     MARGIN_SHIFT,
     estimate,
     play,
-    t_quantile,
+    t_factor,
 )
 from bundlegym.evaluation.summary import assumption
 from bundlegym.user_models import UserModel
@@ -99,7 +99,7 @@ def _with_fit(found: Sequence[dict[str, float]]) -> dict[str, float]:
     whole, *halves = found
     episodes = ((whole["high"] - whole["low"]) / 2 / 1.96) ** 2
     fit = float(np.mean([(half["mean"] - whole["mean"]) ** 2 for half in halves]))
-    width = t_quantile(len(halves)) * math.sqrt(episodes + fit)
+    width = t_factor(len(found)) * math.sqrt(episodes + fit)
     share = fit / (episodes + fit) if episodes + fit else 0.0
     mean = whole["mean"]
     return {"mean": mean, "low": mean - width, "high": mean + width, "fit_share": share}

@@ -27,6 +27,7 @@ from bundlegym.agents.registry import AGENTS
 from bundlegym.data import Dataset, prepare
 from bundlegym.data.config import default_cache_dir
 from bundlegym.data.files import write_json
+from bundlegym.data.fingerprint import fingerprint
 from bundlegym.devices import device_of
 from bundlegym.envs import BundleCore, BundleVecEnv, Market, build_market, recommended
 from bundlegym.envs.base import EMBEDDING_SIZE
@@ -37,12 +38,15 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.baselines import Contender, heuristics, hindsight, oracle, planner
 from bundlegym.evaluation.config import TrainConfig, from_json, to_json
+from bundlegym.evaluation.episodes import EpisodeLog
 from bundlegym.evaluation.fidelity.report import as_json, as_text, compare
+from bundlegym.evaluation.fidelity.samples import SAMPLES, write_samples
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.lock import sole_user
 from bundlegym.evaluation.parallel import train_in_parallel
 from bundlegym.evaluation.rollout import check_figures, estimate, play
 from bundlegym.evaluation.table import example_offers
+from bundlegym.evaluation.versions import versions
 from bundlegym.recommenders import (
     Interactions,
     Recommender,
@@ -87,6 +91,7 @@ class Experiment:
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "config.json").exists():
             (self.folder / "command.txt").write_text(shlex.join(sys.argv) + "\n", encoding="utf-8")
+            write_json(self.folder / "versions.json", versions())
             write_json(self.folder / "config.json", to_json(config))  # last: with it the run can be resumed
         write_json(self.folder / "data_report.json", self.dataset.report)
 
@@ -176,6 +181,7 @@ class Experiment:
             return
         content = as_json(name, self.dataset, results)
         print(as_text(content, brief=True), file=sys.stderr)
+        write_samples(self.folder / SAMPLES, results["known"].samples)
         write_json(path, content)
 
     def model(self, job: Job, on_visits: Any = None) -> Any:
@@ -260,15 +266,16 @@ class Experiment:
             for family in config.judges
             if not population.judge_lacks(family, self.dataset)
         }
-        rows, judged = [], []
+        rows, judged, kept = [], [], EpisodeLog()
         for exposure, model in self.user_models.items():
             contenders = self._contenders(exposure)
-            rows += self._table(contenders, config.user_model, model, exposure)
+            rows += self._table(contenders, config.user_model, model, exposure, kept)
             for name, judge in judges.items():
                 under = population.under(judge, config, exposure)
                 # A judge who makes no assumption says the same under each.
                 if under is not judge or exposure == config.exposures[0]:
-                    judged += self._table(contenders, name, under, exposure)
+                    judged += self._table(contenders, name, under, exposure, kept)
+        kept.write(self.folder, fingerprint(self.dataset), self.env.visits, config.bundle_pull)
         return {
             "rows": rows,
             "judges": judged,
@@ -300,9 +307,15 @@ class Experiment:
         return contenders
 
     def _table(
-        self, contenders: list[Contender], name: str, user_model: UserModel, exposure: float
+        self,
+        contenders: list[Contender],
+        name: str,
+        user_model: UserModel,
+        exposure: float,
+        kept: EpisodeLog,
     ) -> list[dict[str, Any]]:
-        """A row a contender: its figures with held-out shoppers in test weeks, as `user_model` sees them."""
+        """A row a contender: its figures with held-out shoppers in test weeks, as `user_model` sees them;
+        its episodes go into `kept`."""
         rows, config = [], self.config
         fewer = {"hindsight": config.hindsight_episodes} | dict.fromkeys(
             ("planner", "oracle"), config.planner_episodes
@@ -314,10 +327,12 @@ class Experiment:
             n = fewer.get(rival.kind, config.episodes)
             weeks = self.dataset.split.test_weeks
             core = self.core(n, held_out=True, weeks=weeks, seed=0, user_model=user_model)
-            figures = estimate([play(core, policy, _JUDGE_SEED) for policy in rival.policies])
+            plays = [play(core, policy, _JUDGE_SEED) for policy in rival.policies]
+            figures = estimate(plays)
             check_figures(f"{rival.name}, judged by {name}", figures)
             who = {"policy": rival.name, "kind": rival.kind, "user_model": name, "offer_exposure": exposure}
             rows.append(who | {"episodes": n} | figures)
+            kept.add(who, user_model, plays)
             if rival.kind == "planner" and user_model is trained_on:  # which is the oracle here
                 rows.append(rows[-1] | {"policy": "oracle", "kind": "oracle"})
         return rows

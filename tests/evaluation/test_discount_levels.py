@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bundlegym.evaluation.discount_levels import _with_fit, as_text
-from bundlegym.evaluation.rollout import t_quantile
+from bundlegym.evaluation.rollout import t_factor
 
 
 def figure(mean: float, half: float) -> dict[str, float]:
@@ -16,10 +16,10 @@ def test_the_interval_is_of_episodes_and_fit() -> None:
     whole, error = figure(1.0, 1.96 * 0.3), 0.3
     found = _with_fit([whole, figure(1.4, 9.0), figure(0.6, 9.0), figure(1.4, 9.0)])
     assert found["mean"] == 1.0 and found["fit_share"] == pytest.approx(0.16 / (0.16 + error**2))
-    width = t_quantile(3) * (0.16 + error**2) ** 0.5
+    width = t_factor(4) * (0.16 + error**2) ** 0.5
     assert (found["low"], found["high"]) == pytest.approx((1 - width, 1 + width))
     same = _with_fit([whole, whole, whole])
-    assert same["fit_share"] == 0 and same["high"] == pytest.approx(1 + t_quantile(2) * error)
+    assert same["fit_share"] == 0 and same["high"] == pytest.approx(1 + t_factor(3) * error)
 
 
 def test_what_is_beyond_the_log_is_marked() -> None:
