@@ -117,11 +117,23 @@ class Experiment:
         seed: int,
         user_model: UserModel,
         reward_draws: int = 1,
+        forecaster: UserModel | None = None,
     ) -> BundleCore:
-        """A simulator of n held-out or training shoppers in some weeks, who react as `user_model` says."""
+        """A simulator of n held-out or training shoppers in some weeks, who react as `user_model` says. It shows
+        the forecasts of `forecaster`, or none."""
         shoppers = np.flatnonzero(self.dataset.split.held_out == held_out)
-        env = dataclasses.replace(self.env, reward_draws=reward_draws)
-        return BundleCore(self.market, user_model, env, n=n, shoppers=shoppers, weeks=weeks, seed=seed)
+        shown = tuple(name for name in self.env.observation if forecaster or name != "forecasts")
+        env = dataclasses.replace(self.env, reward_draws=reward_draws, observation=shown)
+        return BundleCore(
+            self.market,
+            user_model,
+            env,
+            n=n,
+            shoppers=shoppers,
+            weeks=weeks,
+            seed=seed,
+            forecaster=forecaster,
+        )
 
     def judging_core(self, n: int, user_model: UserModel) -> BundleCore:
         """A simulator of n held-out shoppers in the test weeks, as in the tables."""
@@ -174,6 +186,7 @@ class Experiment:
             seed=job.seed,
             user_model=self.user_models[job.exposure],
             reward_draws=self.config.env.reward_draws,
+            forecaster=self.user_models[job.exposure],
         )
         env = VecMonitor(BundleVecEnv(core, on_visits))
         return _MAKERS[job.agent](env, seed=job.seed, device=self.device, gamma=self.config.gamma)
@@ -208,7 +221,9 @@ class Experiment:
         def validation() -> BundleCore:
             weeks = self.dataset.split.validation_weeks
             model = self.user_models[job.exposure]
-            return self.core(episodes, held_out=False, weeks=weeks, seed=seed, user_model=model)
+            return self.core(
+                episodes, held_out=False, weeks=weeks, seed=seed, user_model=model, forecaster=model
+            )
 
         def evaluate(model: Any) -> dict[str, float]:
             rows = estimate([play(validation(), learned(model), _EVAL_SEED)])
@@ -273,7 +288,8 @@ class Experiment:
         for agent, trained_under in itertools.product(config.agents, config.exposures):
             name = agent if trained_under == exposure else f"{agent}, trained at exposure {trained_under:g}"
             jobs = [Job(agent, seed, trained_under) for seed in config.all_seeds]
-            contenders.append(Contender(name, "learned", [learned(self.trained(job)) for job in jobs]))
+            policies = [learned(self.trained(job)) for job in jobs]
+            contenders.append(Contender(name, "learned", policies, self.user_models[trained_under]))
         if config.planner_episodes:
             contenders.append(planner(self.user_models[exposure]))
         if config.hindsight_episodes:
@@ -294,7 +310,9 @@ class Experiment:
         for rival in tqdm(contenders, desc=f"held-out shoppers and weeks ({name}, exposure {exposure:g})"):
             n = fewer.get(rival.kind, config.episodes)
             weeks = self.dataset.split.test_weeks
-            core = self.core(n, held_out=True, weeks=weeks, seed=0, user_model=user_model)
+            core = self.core(
+                n, held_out=True, weeks=weeks, seed=0, user_model=user_model, forecaster=rival.forecaster
+            )
             figures = estimate([play(core, policy, _JUDGE_SEED) for policy in rival.policies])
             check_figures(f"{rival.name}, judged by {name}", figures)
             who = {"policy": rival.name, "kind": rival.kind, "user_model": name, "offer_exposure": exposure}
@@ -321,7 +339,7 @@ class Experiment:
         for exposure, model in self.user_models.items():
             job = Job(self.config.agents[0], self.config.seed, exposure)
             weeks = self.dataset.split.test_weeks
-            core = self.core(count, held_out=True, weeks=weeks, seed=0, user_model=model)
+            core = self.core(count, held_out=True, weeks=weeks, seed=0, user_model=model, forecaster=model)
             offers = example_offers(core, learned(self.trained(job)), self.dataset, _JUDGE_SEED, count)
             told.append(f"{job}:\n{offers}")
         return "\n".join(told)
