@@ -27,8 +27,10 @@ from bundlegym.envs.base import (
     VisitRecord,
 )
 from bundlegym.envs.config import EnvConfig
+from bundlegym.envs.forecasts import Forecasts
 from bundlegym.envs.market import SHOPPER_FEATURES, Market
 from bundlegym.envs.observations import Block, blocks_of
+from bundlegym.envs.open_visits import OpenVisits, state_at_door
 from bundlegym.envs.rewards import reward_of
 from bundlegym.errors import UserError
 from bundlegym.user_models.base import Offer, Response, State, UserModel
@@ -61,6 +63,8 @@ class BundleCore:
         reward: takes the place of the one that `config.reward` names.
         blocks: further blocks of the observation by name, after those of `config.observation`.
         compiled: run the hot parts compiled; None does so on the CPU.
+        forecaster: whose forecasts the block `forecasts` holds, where the observation has it; by default
+            `user_model`, under which an agent then is partly an oracle.
     """
 
     features: Tensor
@@ -82,6 +86,7 @@ class BundleCore:
         reward: Reward | None = None,
         blocks: Mapping[str, Block] | None = None,
         compiled: bool | None = None,
+        forecaster: UserModel | None = None,
     ) -> None:
         if len(shoppers) == 0:
             raise UserError("no shoppers to simulate: the list of shoppers is empty")
@@ -104,6 +109,10 @@ class BundleCore:
         self.rows = torch.arange(n, device=self.device)
         self._allocate(market)
         self._views(self.device.type == "cpu" if compiled is None else compiled)
+        #: What the block of that name holds; None where nobody asked for it.
+        self.forecasts: Forecasts | None = None
+        if "forecasts" in config.observation:
+            self.forecasts = Forecasts(forecaster or user_model, market, config, n)
         self.reward, self.blocks = reward or reward_of(config.reward), blocks_of(config.observation, blocks)
         self._of_reward = COMPONENTS if reward or ":" in config.reward else (config.reward,)
         self.reseed(seed)
@@ -146,6 +155,8 @@ class BundleCore:
         is not copied."""
         twin = object.__new__(type(self))
         memo |= {id(self): twin, id(self.market): self.market, id(self.user_model): self.user_model}
+        if self.forecasts is not None:
+            memo[id(self.forecasts.user_model)] = self.forecasts.user_model
         twin.__setstate__({name: deepcopy(value, memo) for name, value in self.__getstate__().items()})
         return twin
 
@@ -262,6 +273,15 @@ class BundleCore:
         """Retrieve candidates and describe them: the work of a visit's boundary."""
         luck = (self.seed, self._episode, streams.RETRIEVAL)
         self._ops.open_visits(self._take(rows), luck, *self._records, *self._table)
+        if self.forecasts is not None:
+            self._forecast(self.forecasts, rows)
+
+    def _forecast(self, forecasts: Forecasts, rows: Tensor) -> None:
+        """What the forecaster knows of the shoppers who are at the door in the slots `rows` (M,)."""
+        shopper, day = self.records.shopper[rows], self.records.day[rows]
+        model, luck = forecasts.user_model, forecasts.luck(self.episode[rows], self.visit[rows])
+        state = state_at_door(model, self.user_model, self.state, rows, shopper, day)
+        forecasts.open(rows, OpenVisits(model, self.market, state, day, luck), self.candidates[rows])
 
     def draws(self, rows: Tensor) -> Draws:
         """The luck of the visits now open in the slots `rows` (M,)."""
@@ -297,6 +317,8 @@ class BundleCore:
             raise ValueError(
                 f"environment {illegal}: action {int(action[illegal])} is masked; see action_masks()"
             )
+        if self.forecasts is not None:
+            self.forecasts.pick(((action >= 0) & (action < self.k)).nonzero()[:, 0], self.picked)
         rows = self._give(slots)
         if len(rows) == 0:
             return self._quiet

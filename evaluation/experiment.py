@@ -127,11 +127,23 @@ class Experiment:
         seed: int,
         user_model: UserModel,
         reward_draws: int = 1,
+        forecaster: UserModel | None = None,
     ) -> BundleCore:
-        """A simulator of n held-out or training shoppers in some weeks, who react as `user_model` says."""
+        """A simulator of n held-out or training shoppers in some weeks, who react as `user_model` says. It shows
+        the forecasts of `forecaster`, or none."""
         shoppers = np.flatnonzero(self.dataset.split.held_out == held_out)
-        env = dataclasses.replace(self.env, reward_draws=reward_draws)
-        return BundleCore(self.market, user_model, env, n=n, shoppers=shoppers, weeks=weeks, seed=seed)
+        shown = tuple(name for name in self.env.observation if forecaster or name != "forecasts")
+        env = dataclasses.replace(self.env, reward_draws=reward_draws, observation=shown)
+        return BundleCore(
+            self.market,
+            user_model,
+            env,
+            n=n,
+            shoppers=shoppers,
+            weeks=weeks,
+            seed=seed,
+            forecaster=forecaster,
+        )
 
     def judging_core(self, n: int, user_model: UserModel) -> BundleCore:
         """A simulator of n held-out shoppers in the test weeks, as in the tables."""
@@ -193,6 +205,7 @@ class Experiment:
             seed=job.seed,
             user_model=self.user_models[job.exposure],
             reward_draws=self.config.env.reward_draws,
+            forecaster=self.user_models[job.exposure],
         )
         env = VecMonitor(BundleVecEnv(core, on_visits))
         hyper = self.config.hyper.of(job.agent)
@@ -237,7 +250,8 @@ class Experiment:
         @cache  # not made for an agent that is trained already
         def validation() -> BundleCore:
             weeks, model = self.dataset.split.validation_weeks, self.user_models[job.exposure]
-            return self.core(episodes, held_out=False, weeks=weeks, seed=job.seed, user_model=model)
+            options: Any = {"weeks": weeks, "user_model": model, "forecaster": model}
+            return self.core(episodes, held_out=False, seed=job.seed, **options)
 
         def evaluate(model: Any) -> dict[str, float]:
             rows = estimate([play(validation(), learned(model), _EVAL_SEED)])
@@ -299,7 +313,8 @@ class Experiment:
         for agent, trained_under in itertools.product(config.agents, config.exposures):
             name = agent if trained_under == exposure else f"{agent}, trained at exposure {trained_under:g}"
             jobs = [Job(agent, seed, trained_under) for seed in config.all_seeds]
-            contenders.append(Contender(name, "learned", [learned(self.trained(job)) for job in jobs]))
+            policies = [learned(self.trained(job)) for job in jobs]
+            contenders.append(Contender(name, "learned", policies, self.user_models[trained_under]))
         if config.planner_episodes:
             contenders.append(planner(self.user_models[exposure]))
         if config.hindsight_episodes:
@@ -326,7 +341,9 @@ class Experiment:
         for rival in tqdm(contenders, desc=f"held-out shoppers and weeks ({name}, exposure {exposure:g})"):
             n = fewer.get(rival.kind, config.episodes)
             weeks = self.dataset.split.test_weeks
-            core = self.core(n, held_out=True, weeks=weeks, seed=0, user_model=user_model)
+            core = self.core(
+                n, held_out=True, weeks=weeks, seed=0, user_model=user_model, forecaster=rival.forecaster
+            )
             plays = [play(core, policy, _JUDGE_SEED) for policy in rival.policies]
             figures = estimate(plays)
             check_figures(f"{rival.name}, judged by {name}", figures)
@@ -355,7 +372,7 @@ class Experiment:
         for exposure, model in self.user_models.items():
             job = Job(self.config.agents[0], self.config.seed, exposure)
             weeks = self.dataset.split.test_weeks
-            core = self.core(count, held_out=True, weeks=weeks, seed=0, user_model=model)
+            core = self.core(count, held_out=True, weeks=weeks, seed=0, user_model=model, forecaster=model)
             offers = example_offers(core, learned(self.trained(job)), self.dataset, _JUDGE_SEED, count)
             told.append(f"{job}:\n{offers}")
         return "\n".join(told)
