@@ -27,6 +27,7 @@ from bundlegym.agents.registry import AGENTS
 from bundlegym.data import Dataset, prepare
 from bundlegym.data.config import default_cache_dir
 from bundlegym.data.files import write_json
+from bundlegym.data.fingerprint import fingerprint
 from bundlegym.devices import device_of
 from bundlegym.envs import BundleCore, BundleVecEnv, Market, build_market, recommended
 from bundlegym.envs.base import EMBEDDING_SIZE
@@ -37,15 +38,18 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.baselines import Contender, heuristics, hindsight, oracle, planner
 from bundlegym.evaluation.config import TrainConfig, from_json, to_json
+from bundlegym.evaluation.episodes import EpisodeLog
 from bundlegym.evaluation.fidelity.report import as_json, as_text, compare
+from bundlegym.evaluation.fidelity.samples import SAMPLES, write_samples
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.judging import Table, judge
 from bundlegym.evaluation.lock import sole_user
-from bundlegym.evaluation.paired import rank_correlations
 from bundlegym.evaluation.parallel import train_in_parallel
+from bundlegym.evaluation.rivals import rank_correlations
 from bundlegym.evaluation.rollout import estimate, play
 from bundlegym.evaluation.table import example_offers
 from bundlegym.evaluation.verdict import verdicts
+from bundlegym.evaluation.versions import versions
 from bundlegym.recommenders import (
     Interactions,
     Recommender,
@@ -90,6 +94,7 @@ class Experiment:
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "config.json").exists():
             (self.folder / "command.txt").write_text(shlex.join(sys.argv) + "\n", encoding="utf-8")
+            write_json(self.folder / "versions.json", versions())
             write_json(self.folder / "config.json", to_json(config))  # last: with it the run can be resumed
         write_json(self.folder / "data_report.json", self.dataset.report)
 
@@ -130,19 +135,34 @@ class Experiment:
         seed: int,
         user_model: UserModel,
         reward_draws: int = 1,
+        forecaster: UserModel | None = None,
     ) -> BundleCore:
-        """A simulator of n held-out or training shoppers in some weeks, who react as `user_model` says."""
+        """A simulator of n held-out or training shoppers in some weeks, who react as `user_model` says. It
+        shows the forecasts of `forecaster`, or none."""
         shoppers = np.flatnonzero(self.dataset.split.held_out == held_out)
-        env = dataclasses.replace(self.env, reward_draws=reward_draws)
-        return BundleCore(self.market, user_model, env, n=n, shoppers=shoppers, weeks=weeks, seed=seed)
+        shown = tuple(name for name in self.env.observation if forecaster or name != "forecasts")
+        env = dataclasses.replace(self.env, reward_draws=reward_draws, observation=shown)
+        return BundleCore(
+            self.market,
+            user_model,
+            env,
+            n=n,
+            shoppers=shoppers,
+            weeks=weeks,
+            seed=seed,
+            forecaster=forecaster,
+        )
 
     def judging_core(self, n: int, user_model: UserModel) -> BundleCore:
         """A simulator of n held-out shoppers in the test weeks, as in the tables."""
         return self._test_core(n, user_model, seed=_JUDGE_SEED)
 
-    def _test_core(self, n: int, user_model: UserModel, *, seed: int) -> BundleCore:
+    def _test_core(
+        self, n: int, user_model: UserModel, *, seed: int, forecaster: UserModel | None = None
+    ) -> BundleCore:
         weeks = self.dataset.split.test_weeks
-        return self.core(n, held_out=True, weeks=weeks, seed=seed, user_model=user_model)
+        who: Any = {"user_model": user_model, "forecaster": forecaster}
+        return self.core(n, held_out=True, weeks=weeks, seed=seed, **who)
 
     @one_thread()
     def run(self) -> dict[str, Any]:
@@ -188,6 +208,7 @@ class Experiment:
             return
         content = as_json(name, self.dataset, results)
         print(as_text(content, brief=True), file=sys.stderr)
+        write_samples(self.folder / SAMPLES, results["known"].samples)
         write_json(path, content)
 
     def model(self, job: Job, on_visits: Any = None) -> Any:
@@ -199,6 +220,7 @@ class Experiment:
             seed=job.seed,
             user_model=self.user_models[job.exposure],
             reward_draws=self.config.env.reward_draws,
+            forecaster=self.user_models[job.exposure],
         )
         env = VecMonitor(BundleVecEnv(core, on_visits))
         hyper = self.config.hyper.of(job.agent)
@@ -243,7 +265,8 @@ class Experiment:
         @cache  # not made for an agent that is trained already
         def validation() -> BundleCore:
             weeks, model = self.dataset.split.validation_weeks, self.user_models[job.exposure]
-            return self.core(episodes, held_out=False, weeks=weeks, seed=job.seed, user_model=model)
+            options: Any = {"weeks": weeks, "user_model": model, "forecaster": model}
+            return self.core(episodes, held_out=False, seed=job.seed, **options)
 
         def evaluate(model: Any) -> dict[str, float]:
             rows = estimate([play(validation(), learned(model), _EVAL_SEED)])
@@ -273,18 +296,20 @@ class Experiment:
             if not population.judge_lacks(family, self.dataset)
         }
         rows, judged, paired, ranks = [], [], [], []
+        kept = EpisodeLog()
         for exposure, model in self.user_models.items():
             contenders = self._contenders(exposure)
-            tables = {config.user_model: self._table(contenders, config.user_model, model, exposure)}
+            tables = {config.user_model: self._table(contenders, config.user_model, model, exposure, kept)}
             for name, fitted in judges.items():
                 under = population.under(fitted, config, exposure)
-                tables[name] = self._table(contenders, name, under, exposure)
+                tables[name] = self._table(contenders, name, under, exposure, kept)
             rows += tables[config.user_model].rows
             for name, table in tables.items():
                 judged += table.rows if name in judges else []
                 paired += table.paired
             found = rank_correlations({name: table.rows for name, table in tables.items()})
             ranks += [{"offer_exposure": exposure, **each} for each in found]
+        kept.write(self.folder, fingerprint(self.dataset), self.env.visits, config.bundle_pull)
         results = {
             "rows": rows,
             "judges": judged,
@@ -311,15 +336,24 @@ class Experiment:
         for agent, trained_under in itertools.product(config.agents, config.exposures):
             name = agent if trained_under == exposure else f"{agent}, trained at exposure {trained_under:g}"
             jobs = [Job(agent, seed, trained_under) for seed in config.all_seeds]
-            contenders.append(Contender(name, "learned", [learned(self.trained(job)) for job in jobs]))
+            policies = [learned(self.trained(job)) for job in jobs]
+            contenders.append(Contender(name, "learned", policies, self.user_models[trained_under]))
         if config.planner_episodes:
             contenders.append(planner(self.user_models[exposure]))
         if config.hindsight_episodes:
             contenders.append(hindsight())
         return contenders
 
-    def _table(self, contenders: list[Contender], name: str, user_model: UserModel, exposure: float) -> Table:
-        """What comes of the contenders with held-out shoppers in test weeks, as `user_model` sees them."""
+    def _table(
+        self,
+        contenders: list[Contender],
+        name: str,
+        user_model: UserModel,
+        exposure: float,
+        kept: EpisodeLog,
+    ) -> Table:
+        """A row a contender: its figures with held-out shoppers in test weeks, as `user_model` sees them;
+        its episodes go into `kept`."""
         config, trained_on = self.config, self.user_models[exposure]
         fewer = {"hindsight": config.hindsight_episodes} | dict.fromkeys(
             ("planner", "oracle"), config.planner_episodes
@@ -328,11 +362,12 @@ class Experiment:
             contenders = [*contenders, oracle(user_model)]
         table = judge(
             contenders,
-            lambda n: self._test_core(n, user_model, seed=0),
+            lambda n, rival: self._test_core(n, user_model, seed=0, forecaster=rival.forecaster),
             lambda kind: fewer.get(kind, config.episodes),
             name=name,
             exposure=exposure,
             seed=_JUDGE_SEED,
+            kept=kept,
         )
         if user_model is trained_on:  # the planner is the oracle here
             for i, row in enumerate(table.rows):
@@ -358,7 +393,7 @@ class Experiment:
         for exposure, model in self.user_models.items():
             job = Job(self.config.agents[0], self.config.seed, exposure)
             weeks = self.dataset.split.test_weeks
-            core = self.core(count, held_out=True, weeks=weeks, seed=0, user_model=model)
+            core = self.core(count, held_out=True, weeks=weeks, seed=0, user_model=model, forecaster=model)
             offers = example_offers(core, learned(self.trained(job)), self.dataset, _JUDGE_SEED, count)
             told.append(f"{job}:\n{offers}")
         return "\n".join(told)
