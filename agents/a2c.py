@@ -2,8 +2,8 @@
 
 A2C is PPO that makes one gradient step on all of a roll-out (Huang et al. 2022, "A2C is a special case of
 PPO"): before that step the new policy is the old one, the ratio of both is 1 and nothing is clipped, so that
-both losses have the same gradient. With A2C's other choices, RMSprop, returns to the end and advantages as
-they are, MaskablePPO is therefore A2C that knows masks, which Stable-Baselines3's own does not.
+both losses have the same gradient. With A2C's other choices (RMSprop, returns to the end, advantages as they
+are) MaskablePPO is therefore A2C that knows masks, which Stable-Baselines3's own does not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Finds the tables behind a path: a file, a packed file, a zip archive or a folder. Writes JSON."""
+"""Finds the tables behind a path: a file, a packed file, a zip archive or a folder. Writes JSON and CSV."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+import pandas as pd
 import pyarrow as pa
 
 from bundlegym.errors import UserError
@@ -124,6 +125,14 @@ def write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write under a temporary name, then rename; folders that are missing are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    table.to_csv(part, index=False)
     os.replace(part, path)
 
 

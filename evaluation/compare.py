@@ -12,10 +12,7 @@ import pandas as pd
 from bundlegym.data.files import write_json
 from bundlegym.errors import UserError
 from bundlegym.evaluation.league import comparable, leagues, read_runs
-from bundlegym.evaluation.planner_gains import in_words
 from bundlegym.evaluation.summary import assumption
-from bundlegym.evaluation.table import aligned
-from bundlegym.evaluation.verdict import is_judge
 
 
 def compare() -> None:
@@ -60,16 +57,18 @@ def below(tables: list[dict[str, Any]], least: float) -> list[str]:
 
 def as_text(table: dict[str, Any]) -> str:
     """A league table for people."""
-    lines = [["run", "policy", "seeds", "episodes", "incremental margin a visit", "to the best", "best"]]
+    lines = [("run", "policy", "seeds", "episodes", "incremental margin a visit", "to the best", "best")]
     for row in table["rows"]:
-        chance = "-" if row["probability_best"] is None else f"{row['probability_best']:.1%}"
-        figures = (in_words(row[name]) for name in ("incremental_margin_per_visit", "to_the_best"))
-        lines.append([row["run"], row["policy"], str(row["seeds"]), str(row["episodes"]), *figures, chance])
+        chance = "-" if row["chance_best"] is None else f"{row['chance_best']:.1%}"
+        figures = (_figure(row[name]) for name in ("incremental_margin_per_visit", "less_than_best"))
+        lines.append((row["run"], row["policy"], str(row["seeds"]), str(row["episodes"]), *figures, chance))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rows = ["  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines]
     foot = (
         "to the best: paired difference to the best policy that a shop could use, on the episodes that both "
         "played; best: chance to be the best of these"
     )
-    return "\n".join([f"== {_title(table)} ==", "", aligned(lines), "", f"95 % intervals; {foot}"])
+    return "\n".join([f"== {_title(table)} ==", "", *rows, "", f"95 % intervals; {foot}"])
 
 
 def as_frame(tables: list[dict[str, Any]]) -> pd.DataFrame:
@@ -78,7 +77,7 @@ def as_frame(tables: list[dict[str, Any]]) -> pd.DataFrame:
     for table in tables:
         for row in table["rows"]:
             figures: dict[str, float] = {}
-            for name in ("incremental_margin_per_visit", "to_the_best"):
+            for name in ("incremental_margin_per_visit", "less_than_best"):
                 figures |= {
                     name if end == "mean" else f"{name}_{end}": value for end, value in row[name].items()
                 }
@@ -91,7 +90,7 @@ def _asked(names: list[str], judges: list[str] | None) -> list[str]:
     """Of the user models those that --judge asks for, 'choice' being the judge where there is one of that
     name; by default all judges, or where there are none, all."""
     if judges is None:
-        return [name for name in names if is_judge(name)] or names
+        return [name for name in names if name.endswith("judge")] or names
     chosen = [full if (full := f"{name}, judge") in names else name for name in judges]
     if unknown := [name for name in chosen if name not in names]:
         raise UserError(f"--judge {unknown[0]}: not shared by the runs; they share {'; '.join(names)}")
@@ -100,6 +99,10 @@ def _asked(names: list[str], judges: list[str] | None) -> list[str]:
 
 def _title(table: dict[str, Any]) -> str:
     return f"{table['user_model']}; {assumption(table['offer_exposure'])}"
+
+
+def _figure(value: dict[str, float]) -> str:
+    return f"{value['mean']:+.4f} [{value['low']:+.4f}, {value['high']:+.4f}]"
 
 
 def _parser() -> argparse.ArgumentParser:

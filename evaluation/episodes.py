@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,13 +21,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bundlegym.errors import UserError
-from bundlegym.evaluation.judging import Table
-from bundlegym.evaluation.paired import difference
 from bundlegym.user_models import UserModel
 
 FILE = "episodes.parquet"
 _METADATA = b"bundlegym"
-_WHO = ("policy", "kind", "user_model", "offer_exposure")
+_GAIN = "incremental_margin_per_visit"
 
 
 @dataclass(frozen=True)
@@ -46,49 +45,23 @@ class Ground:
     user_models: dict[str, str]
 
 
-@dataclass(frozen=True, eq=False)
-class Played:
-    """A policy and what it earned.
-
-    Attributes:
-        policy, kind: as in the tables.
-        gains: (N, 2) incremental margin and visits of each episode, from each of its seeds.
-    """
-
-    policy: str
-    kind: str
-    gains: list[np.ndarray]
-
-    @property
-    def episodes(self) -> int:
-        return len(self.gains[0])
-
-    @cached_property
-    def gain(self) -> dict[str, float]:
-        """Incremental margin a visit and its 95 % interval: the difference to a policy that gains nothing."""
-        nothing = self.gains[0] * np.array([0.0, 1.0])
-        return {end: value for end, value in difference(self.gains, [nothing]).items() if end != "episodes"}
-
-
 @dataclass
 class EpisodeLog:
-    """Collects the episodes of a run's tables; `write` keeps them."""
+    """Collects the plays of a run's tables; `write` keeps them."""
 
     parts: list[pd.DataFrame] = field(default_factory=list)
     user_models: dict[str, str] = field(default_factory=dict)
 
-    def add(self, table: Table, user_model: UserModel) -> None:
-        """The episodes of a table, as `user_model` sees them."""
-        for row in table.rows:
-            self.user_models.setdefault(row["user_model"], user_model_fingerprint(user_model))
-            for seed, gains in enumerate(table.gains.get(row["policy"], [])):
-                columns = {
-                    "episode": np.arange(len(gains), dtype=np.int32),
-                    "visits": gains[:, 1].astype(np.int16),
-                    "incremental_margin": gains[:, 0].astype(np.float32),
-                }
-                who = {name: row[name] for name in _WHO}
-                self.parts.append(pd.DataFrame(columns).assign(**who, seed=np.int16(seed)))
+    def add(
+        self, who: Mapping[str, Any], user_model: UserModel, plays: Sequence[dict[str, np.ndarray]]
+    ) -> None:
+        """The plays of a row of a table, one a seed, as `rollout.play` gives them; `who` names the row."""
+        self.user_models.setdefault(who["user_model"], user_model_fingerprint(user_model))
+        for seed, play in enumerate(plays):
+            total, visits = play[_GAIN].T
+            columns = {"episode": np.arange(len(total), dtype=np.int32), "visits": visits.astype(np.int16)}
+            part = pd.DataFrame(columns | {"incremental_margin": total.astype(np.float32)})
+            self.parts.append(part.assign(**who, seed=np.int16(seed)))
 
     def write(self, folder: Path, log: str, visits: int, bundle_pull: float) -> None:
         """Keep all of it in a run's folder; see `Ground`."""
@@ -118,21 +91,6 @@ def read_episodes(folder: Path) -> tuple[Ground, pd.DataFrame]:
         return ground, table.to_pandas()
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise UserError(f"{path}: damaged ({error}); judge the run anew") from error
-
-
-def by_table(episodes: pd.DataFrame) -> dict[tuple[str, float], list[Played]]:
-    """The policies in the table of `read_episodes`, by user model and assumption."""
-    groups = episodes.groupby(["user_model", "offer_exposure"], sort=False)
-    return {(str(name), float(str(exposure))): _played(rows) for (name, exposure), rows in groups}
-
-
-def _played(table: pd.DataFrame) -> list[Played]:
-    found = []
-    for (policy, kind), rows in table.groupby(["policy", "kind"], sort=False):
-        seeds = [one.sort_values("episode") for _, one in rows.groupby("seed")]
-        gains = [one[["incremental_margin", "visits"]].to_numpy(np.float64) for one in seeds]
-        found.append(Played(str(policy), str(kind), gains))
-    return found
 
 
 def user_model_fingerprint(model: UserModel) -> str:

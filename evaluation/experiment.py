@@ -44,8 +44,8 @@ from bundlegym.evaluation.fidelity.samples import SAMPLES, write_samples
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.judging import Table, judge
 from bundlegym.evaluation.lock import sole_user
-from bundlegym.evaluation.paired import rank_correlations
 from bundlegym.evaluation.parallel import train_in_parallel
+from bundlegym.evaluation.rivals import rank_correlations
 from bundlegym.evaluation.rollout import estimate, play
 from bundlegym.evaluation.table import example_offers
 from bundlegym.evaluation.verdict import verdicts
@@ -135,19 +135,34 @@ class Experiment:
         seed: int,
         user_model: UserModel,
         reward_draws: int = 1,
+        forecaster: UserModel | None = None,
     ) -> BundleCore:
-        """A simulator of n held-out or training shoppers in some weeks, who react as `user_model` says."""
+        """A simulator of n held-out or training shoppers in some weeks, who react as `user_model` says. It
+        shows the forecasts of `forecaster`, or none."""
         shoppers = np.flatnonzero(self.dataset.split.held_out == held_out)
-        env = dataclasses.replace(self.env, reward_draws=reward_draws)
-        return BundleCore(self.market, user_model, env, n=n, shoppers=shoppers, weeks=weeks, seed=seed)
+        shown = tuple(name for name in self.env.observation if forecaster or name != "forecasts")
+        env = dataclasses.replace(self.env, reward_draws=reward_draws, observation=shown)
+        return BundleCore(
+            self.market,
+            user_model,
+            env,
+            n=n,
+            shoppers=shoppers,
+            weeks=weeks,
+            seed=seed,
+            forecaster=forecaster,
+        )
 
     def judging_core(self, n: int, user_model: UserModel) -> BundleCore:
         """A simulator of n held-out shoppers in the test weeks, as in the tables."""
         return self._test_core(n, user_model, seed=_JUDGE_SEED)
 
-    def _test_core(self, n: int, user_model: UserModel, *, seed: int) -> BundleCore:
+    def _test_core(
+        self, n: int, user_model: UserModel, *, seed: int, forecaster: UserModel | None = None
+    ) -> BundleCore:
         weeks = self.dataset.split.test_weeks
-        return self.core(n, held_out=True, weeks=weeks, seed=seed, user_model=user_model)
+        who: Any = {"user_model": user_model, "forecaster": forecaster}
+        return self.core(n, held_out=True, weeks=weeks, seed=seed, **who)
 
     @one_thread()
     def run(self) -> dict[str, Any]:
@@ -205,6 +220,7 @@ class Experiment:
             seed=job.seed,
             user_model=self.user_models[job.exposure],
             reward_draws=self.config.env.reward_draws,
+            forecaster=self.user_models[job.exposure],
         )
         env = VecMonitor(BundleVecEnv(core, on_visits))
         hyper = self.config.hyper.of(job.agent)
@@ -249,7 +265,8 @@ class Experiment:
         @cache  # not made for an agent that is trained already
         def validation() -> BundleCore:
             weeks, model = self.dataset.split.validation_weeks, self.user_models[job.exposure]
-            return self.core(episodes, held_out=False, weeks=weeks, seed=job.seed, user_model=model)
+            options: Any = {"weeks": weeks, "user_model": model, "forecaster": model}
+            return self.core(episodes, held_out=False, seed=job.seed, **options)
 
         def evaluate(model: Any) -> dict[str, float]:
             rows = estimate([play(validation(), learned(model), _EVAL_SEED)])
@@ -278,15 +295,14 @@ class Experiment:
             for family in config.judges
             if not population.judge_lacks(family, self.dataset)
         }
-        rows, judged, paired, ranks, kept = [], [], [], [], EpisodeLog()
+        rows, judged, paired, ranks = [], [], [], []
+        kept = EpisodeLog()
         for exposure, model in self.user_models.items():
             contenders = self._contenders(exposure)
-            tables = {config.user_model: self._table(contenders, config.user_model, model, exposure)}
-            kept.add(tables[config.user_model], model)
+            tables = {config.user_model: self._table(contenders, config.user_model, model, exposure, kept)}
             for name, fitted in judges.items():
                 under = population.under(fitted, config, exposure)
-                tables[name] = self._table(contenders, name, under, exposure)
-                kept.add(tables[name], under)
+                tables[name] = self._table(contenders, name, under, exposure, kept)
             rows += tables[config.user_model].rows
             for name, table in tables.items():
                 judged += table.rows if name in judges else []
@@ -320,15 +336,24 @@ class Experiment:
         for agent, trained_under in itertools.product(config.agents, config.exposures):
             name = agent if trained_under == exposure else f"{agent}, trained at exposure {trained_under:g}"
             jobs = [Job(agent, seed, trained_under) for seed in config.all_seeds]
-            contenders.append(Contender(name, "learned", [learned(self.trained(job)) for job in jobs]))
+            policies = [learned(self.trained(job)) for job in jobs]
+            contenders.append(Contender(name, "learned", policies, self.user_models[trained_under]))
         if config.planner_episodes:
             contenders.append(planner(self.user_models[exposure]))
         if config.hindsight_episodes:
             contenders.append(hindsight())
         return contenders
 
-    def _table(self, contenders: list[Contender], name: str, user_model: UserModel, exposure: float) -> Table:
-        """What comes of the contenders with held-out shoppers in test weeks, as `user_model` sees them."""
+    def _table(
+        self,
+        contenders: list[Contender],
+        name: str,
+        user_model: UserModel,
+        exposure: float,
+        kept: EpisodeLog,
+    ) -> Table:
+        """A row a contender: its figures with held-out shoppers in test weeks, as `user_model` sees them;
+        its episodes go into `kept`."""
         config, trained_on = self.config, self.user_models[exposure]
         fewer = {"hindsight": config.hindsight_episodes} | dict.fromkeys(
             ("planner", "oracle"), config.planner_episodes
@@ -337,15 +362,17 @@ class Experiment:
             contenders = [*contenders, oracle(user_model)]
         table = judge(
             contenders,
-            lambda n: self._test_core(n, user_model, seed=0),
+            lambda n, rival: self._test_core(n, user_model, seed=0, forecaster=rival.forecaster),
             lambda kind: fewer.get(kind, config.episodes),
             name=name,
             exposure=exposure,
             seed=_JUDGE_SEED,
+            kept=kept,
         )
         if user_model is trained_on:  # the planner is the oracle here
-            planned = [row for row in table.rows if row["kind"] == "planner"]
-            table.rows += [row | {"policy": "oracle", "kind": "oracle"} for row in planned]
+            for i, row in enumerate(table.rows):
+                if row["kind"] == "planner":
+                    table.rows.insert(i + 1, row | {"policy": "oracle", "kind": "oracle"})
         return table
 
     def recommender(self, name: str) -> Recommender:
@@ -366,7 +393,7 @@ class Experiment:
         for exposure, model in self.user_models.items():
             job = Job(self.config.agents[0], self.config.seed, exposure)
             weeks = self.dataset.split.test_weeks
-            core = self.core(count, held_out=True, weeks=weeks, seed=0, user_model=model)
+            core = self.core(count, held_out=True, weeks=weeks, seed=0, user_model=model, forecaster=model)
             offers = example_offers(core, learned(self.trained(job)), self.dataset, _JUDGE_SEED, count)
             told.append(f"{job}:\n{offers}")
         return "\n".join(told)

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.errors import UserError
-from bundlegym.evaluation.episodes import Ground, Played, by_table, read_episodes
-from bundlegym.evaluation.paired import DEPLOYABLE, best, difference
+from bundlegym.evaluation.episodes import Ground, read_episodes
+from bundlegym.evaluation.pairing import Scored, best_chances, difference, scored
+from bundlegym.evaluation.verdict import DEPLOYABLE
 
 #: The run of a policy that did the same in every run.
 EVERY = "every run"
@@ -32,7 +33,7 @@ class Entry:
     """A policy in a league table, and the run that it comes from."""
 
     run: str
-    policy: Played
+    policy: Scored
 
 
 def read_runs(folders: list[Path]) -> list[Run]:
@@ -102,7 +103,7 @@ def leagues(runs: list[Run], names: list[str], exposures: list[float] | None = N
     ]
 
 
-def merged(runs: list[Run], policies: list[list[Played]]) -> list[Entry]:
+def merged(runs: list[Run], policies: list[list[Scored]]) -> list[Entry]:
     """The policies of all runs; one that did the same in every run stands there once."""
     entries: list[Entry] = []
     for name in dict.fromkeys(policy.policy for policy in itertools.chain(*policies)):
@@ -112,7 +113,7 @@ def merged(runs: list[Run], policies: list[list[Played]]) -> list[Entry]:
             for p in group
             if p.policy == name
         ]
-        if len(mine) == len(runs) > 1 and all(_same(mine[0][1], p) for _, p in mine):
+        if len(mine) == len(runs) > 1 and all(np.array_equal(mine[0][1].sums, p.sums) for _, p in mine):
             entries.append(Entry(EVERY, mine[0][1]))
         else:
             entries += [Entry(run, policy) for run, policy in mine]
@@ -124,27 +125,27 @@ def league(entries: list[Entry]) -> list[dict[str, Any]]:
     the chance of being the best of these."""
     ordered = sorted(entries, key=lambda entry: -entry.policy.gain["mean"])
     usable = [entry for entry in ordered if entry.policy.kind in DEPLOYABLE]
-    chance = best({f"{entry.run}/{entry.policy.policy}": entry.policy.gains for entry in usable})
+    chances = best_chances([entry.policy for entry in usable])
+    chance = {id(entry): value for entry, value in zip(usable, chances, strict=True)}
     return [
         {
             "run": entry.run,
             "policy": entry.policy.policy,
             "kind": entry.policy.kind,
-            "seeds": len(entry.policy.gains),
+            "seeds": entry.policy.seeds,
             "episodes": entry.policy.episodes,
             "incremental_margin_per_visit": entry.policy.gain,
-            "to_the_best": difference(entry.policy.gains, usable[0].policy.gains),
-            "probability_best": chance.get(f"{entry.run}/{entry.policy.policy}"),
+            "less_than_best": difference(entry.policy, usable[0].policy),
+            "chance_best": chance.get(id(entry)),
         }
         for entry in ordered
     ]
 
 
-def _same(one: Played, other: Played) -> bool:
-    """Whether two did the same in every episode."""
-    return len(one.gains) == len(other.gains) and all(map(np.array_equal, one.gains, other.gains))
-
-
-def _tables_of(run: Run, names: list[str]) -> dict[tuple[str, float], list[Played]]:
+def _tables_of(run: Run, names: list[str]) -> dict[tuple[str, float], list[Scored]]:
     """Policies by user model and assumption."""
-    return {key: table for key, table in by_table(run.episodes).items() if key[0] in names}
+    known = run.episodes[run.episodes["user_model"].isin(names)]
+    return {
+        (str(name), float(str(exposure))): scored(rows)
+        for (name, exposure), rows in known.groupby(["user_model", "offer_exposure"], sort=False)
+    }

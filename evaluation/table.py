@@ -66,7 +66,7 @@ def format_table(rows: list[dict[str, Any]]) -> str:
             else:
                 cells.append(f"{value['mean']:{'+.4f' if name in _SIGNED else '.3f'}}")
         lines.append(cells)
-    head, *body = aligned(lines).splitlines()
+    head, *body = _aligned(lines).splitlines()
     told = [
         f"{line}\n    ({note(row)})" if note(row) else line for line, row in zip(body, ordered, strict=True)
     ]
@@ -88,10 +88,10 @@ def format_paired(entries: list[dict[str, Any]]) -> str:
                 f"{entry['probability_best']:.2f}",
             ]
         )
-    return aligned(lines)
+    return _aligned(lines)
 
 
-def aligned(lines: list[list[str]]) -> str:
+def _aligned(lines: list[list[str]]) -> str:
     """Columns of equal width, two blanks between them."""
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join(

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bundlegym.evaluation.paired import DEPLOYABLE, GAIN
 from bundlegym.evaluation.rollout import DEEPEST, FULL_PRICE
 
+#: Kinds of policies that a shop could use; others know what no shop knows.
+DEPLOYABLE = ("learned", "heuristic", "planner")
+GAIN = "incremental_margin_per_visit"
 #: Shares of offers, and of visits, from which on a policy is called by what it mostly does.
 MOSTLY, NEARLY_ALWAYS = 0.5, 0.9
 
@@ -141,6 +143,12 @@ def _sentence(found: dict[str, Any], judges: list[str], by_policy: dict[str, lis
         )
     sentence = "; ".join(parts)
     return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def paying(rows: Sequence[Row]) -> list[str]:
+    """The policies that a shop could use and that earn more than offering nothing, beyond their intervals, by
+    every judge that can see them, or without judges by the model trained on; the surest first."""
+    return verdict(rows)["survives"]
 
 
 def verdicts(results: dict[str, Any]) -> list[dict[str, Any]]:

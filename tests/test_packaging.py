@@ -13,7 +13,7 @@ import pytest
 import bundlegym
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("data", "recommenders", "user_models", "envs", "agents", "evaluation")
+FOLDERS = ("data", "recommenders", "user_models", "envs", "agents", "evaluation", "deployment")
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bundlegym.evaluation.paired import DEPLOYABLE, GAIN
 from bundlegym.evaluation.report import pictures
 from bundlegym.evaluation.report.document import Bullets, Heading, Paragraph, Part, Picture, Section, Table
 from bundlegym.evaluation.report.words import (
@@ -23,7 +22,7 @@ from bundlegym.evaluation.report.words import (
     share,
 )
 from bundlegym.evaluation.rollout import AT_HIGHER_MARGINS, AT_LOWER_MARGINS, MARGIN_SHIFT
-from bundlegym.evaluation.verdict import exposure_of, is_blind, is_judge, verdict
+from bundlegym.evaluation.verdict import DEPLOYABLE, GAIN, exposure_of, is_blind, is_judge, verdict
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from bundlegym.evaluation.cli import guarded, train
 ROOT = Path(__file__).parents[2]
 SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512",
          "--n-envs", "16", "--fit-epochs", "1", "--planner-episodes", "4", "--hindsight-episodes", "4",
-         "--greedy", "item-knn", "--episodes", "32", "--eval-every", "256", "--device", "cpu",
-         "--workers", "1"]  # fmt: skip
+         "--greedy", "item-knn", "--judges", "choice", "lookalike", "--episodes", "32",
+         "--eval-every", "256", "--device", "cpu", "--workers", "1"]  # fmt: skip
 # More workers would each import torch anew; the run that is resumed has two.
 
 
@@ -87,6 +87,18 @@ def test_best_offers_are_told_in_words_and_figures(run, tmp_path):
     assert "expected gain a visit" in shown.stdout
     under = json.loads(figures.read_text())["assumptions"]
     assert under and all(content["summary"]["visits"] == 24 for content in under)
+
+
+def test_discount_levels_are_told_with_the_uncertainty_of_the_fit(run, tmp_path):
+    figures = tmp_path / "levels.json"
+    arguments = [str(run), "--discount-levels", "--refits", "2", "--json", str(figures)]
+    shown = script("evaluate.py", *arguments, cwd=run.parent)
+    assert shown.returncode == 0, shown.stderr
+    assert "10% off" in shown.stdout
+    rows = json.loads(figures.read_text())["rows"]
+    taken = [row["acceptance_rate"]["mean"] for row in rows if row["offers"] == "most_bought"]
+    assert len(rows) == 20 and taken[:5] == sorted(taken[:5])  # a greater discount is taken more often
+    assert any(row["incremental_margin_per_visit"]["fit_share"] > 0 for row in rows)
 
 
 def test_resume_continues_an_unfinished_run(run, tmp_path):

@@ -12,7 +12,7 @@ from bundlegym.agents.heuristics import SCORES, fill_by, offer_nothing
 from bundlegym.envs import BundleCore, EnvConfig
 from bundlegym.evaluation.baselines import Contender
 from bundlegym.evaluation.judging import judge
-from bundlegym.evaluation.paired import rank_correlations
+from bundlegym.evaluation.rivals import rank_correlations
 from bundlegym.evaluation.summary import summary
 from bundlegym.evaluation.table import format_table
 from bundlegym.evaluation.verdict import verdict, verdicts
@@ -99,7 +99,7 @@ def test_a_policy_that_exploits_its_user_model_is_caught(dataset, user_model, ma
     tables = {}
     for name, model in models.items():
 
-        def core_of(n: int, model: Any = model) -> BundleCore:
+        def core_of(n: int, _: Any, model: Any = model) -> BundleCore:
             return BundleCore(
                 market, model, offers, n=n, shoppers=np.flatnonzero(held_out),
                 weeks=dataset.split.test_weeks,
@@ -131,7 +131,7 @@ def test_a_policy_that_exploits_its_user_model_is_caught(dataset, user_model, ma
 
 def test_offers_at_full_price_are_noted_where_they_change_nothing(make_core):
     showing = Contender("showing", "heuristic", [fill_by(SCORES["most_bought"], 0)])
-    table = judge([showing], lambda n: make_core(n), lambda _: 16, name=LOOKALIKE, exposure=0.0, seed=1)
+    table = judge([showing], lambda n, _: make_core(n), lambda _: 16, name=LOOKALIKE, exposure=0.0, seed=1)
     assert table.rows[0]["full_price_rate"]["mean"] == 1.0
     assert "100% of offers at full price, which change nothing here" in format_table(table.rows)
     assert table.paired == []
