@@ -240,6 +240,10 @@ class BundleCore:
         luck = (self.seed, self._episode, _RETRIEVAL)
         self._ops.open_visits(self._take(rows), luck, *self._records, *self._table)
 
+    def take_back(self) -> None:
+        """Empty the bundles of all open visits."""
+        self._open(self.rows)
+
     def draws(self, rows: Tensor) -> Draws:
         """The luck of the visits now open in the slots `rows` (M,)."""
         return Draws(self.seed, self.episode.index_select(0, rows), self.visit.index_select(0, rows))
