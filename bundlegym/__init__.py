@@ -10,13 +10,12 @@ of it is here, and is loaded when it is asked for:
 - `BundlePolicy.load("runs/NAME").recommend(...)` makes offers by an agent of a run, outside the simulator.
 """
 
-import importlib
 import importlib.util
-from typing import Any
 
 import gymnasium
 
 from bundlegym.errors import UserError
+from bundlegym.lazy import loaded_when_asked
 
 if importlib.util.find_spec("bundlegym.data") is None:
     raise ImportError(
@@ -37,6 +36,7 @@ _LOADED_WHEN_ASKED = {
     "prepare": "bundlegym.data",
 }
 __all__ = ["UserError", "__version__", *_LOADED_WHEN_ASKED]
+__getattr__, __dir__ = loaded_when_asked(__name__, _LOADED_WHEN_ASKED)
 
 gymnasium.register(
     "bundlegym/Bundle-v0",
@@ -44,13 +44,3 @@ gymnasium.register(
     vector_entry_point="bundlegym.envs.vector_env:BundleVectorEnv",
 )
 gymnasium.register("bundlegym/Slate-v0", entry_point="bundlegym.envs.slate_env:SlateEnv")
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LOADED_WHEN_ASKED:
-        raise AttributeError(f"module 'bundlegym' has no attribute '{name}'")
-    return getattr(importlib.import_module(_LOADED_WHEN_ASKED[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LOADED_WHEN_ASKED})

@@ -116,10 +116,15 @@ def unreadable(label: str, error: Exception) -> UserError:
 
 
 def write_json(path: Path, content: Any) -> None:
+    """Write as `write_text` does."""
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
     """Write under a temporary name, then rename; folders that are missing are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    part.write_text(text, encoding="utf-8")
     os.replace(part, path)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bundlegym.data import Dataset
 from bundlegym.data.ids import read_ids
 from bundlegym.data.weeks import days_since
 from bundlegym.errors import UserError
@@ -27,13 +26,13 @@ def ids_of(values: Sequence[object] | pd.Series) -> pd.Series:
         raise UserError(f"ids: {error}") from error
 
 
-def codes_of(values: Sequence[object] | pd.Series, known: pd.Series) -> np.ndarray:
+def codes_of(values: Sequence[object] | pd.Series, known: pd.Index) -> np.ndarray:
     """(n,) int64 codes of ids, -1 where an id is not among the `known`."""
-    return pd.Index(known.astype(str)).get_indexer(pd.Index(ids_of(values))).astype(np.int64)
+    return known.get_indexer(pd.Index(ids_of(values))).astype(np.int64)
 
 
 def read_history(
-    history: pd.DataFrame, items: pd.Series, start: pd.Timestamp
+    history: pd.DataFrame, items: pd.Index, start: pd.Timestamp
 ) -> tuple[Purchases, tuple[str, ...]]:
     """One shopper's lines in codes, and the items that are none of the catalogue's, each once.
 
@@ -92,8 +91,3 @@ def day_of(text: str, start: pd.Timestamp) -> int:
         return int((pd.Timestamp(text).normalize() - start).days)
     except (ValueError, TypeError) as error:
         raise UserError(f"--day {text}: not a date, such as 2024-05-17") from error
-
-
-def day_after(dataset: Dataset) -> int:
-    """The first day after the log's last visit."""
-    return int(dataset.visits["day"].max()) + 1

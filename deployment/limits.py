@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
-from bundlegym.envs import BundleCore
+import numpy as np
 
 #: A discount of so little of a cent's fraction is rounding.
 _SLACK = 1e-6
@@ -25,28 +22,21 @@ class Limits:
     below_cost: bool = False
     least_margin: float | None = None
 
-    @property
-    def none(self) -> bool:
-        return self.below_cost and self.least_margin is None
-
-    def legal(self, price: Tensor, cost: Tensor, here: Tensor, discounts: Tensor) -> Tensor:
-        """(..., D) bool, at which discounts (D,) bundles may be offered.
-
-        Args:
-            price, cost: (..., B) of the items, at the shelf; here: (..., B) bool, which there are.
-        """
-        earned = (1 - discounts) * price[..., None] - cost[..., None]
-        earned = torch.where(here[..., None], earned, 0.0)
-        legal = torch.ones(earned[..., 0, :].shape, dtype=torch.bool, device=price.device)
+    def legal(
+        self, items: np.ndarray, price: np.ndarray, cost: np.ndarray, discounts: np.ndarray
+    ) -> np.ndarray:
+        """(N, D) bool, at which discounts (D,) bundles `items` (N, B), -1 where they are smaller, may be
+        offered; an empty one, which offers nothing, may be. `price` and `cost` are (I,) at the shelf."""
+        here = (items >= 0)[:, :, None]
+        paid = price[items].astype(np.float64)[:, :, None] * (1 - discounts)
+        earned = np.where(here, paid - cost[items].astype(np.float64)[:, :, None], 0.0)
+        legal = np.ones((len(items), len(discounts)), dtype=bool)
         if not self.below_cost:
-            legal &= (earned >= -_SLACK).all(-2)
+            legal &= (earned >= -_SLACK).all(1)
         if self.least_margin is not None:
-            legal &= earned.sum(-2) >= self.least_margin - _SLACK
-        return legal
+            legal &= earned.sum(1) >= self.least_margin - _SLACK
+        return legal | ~here.any(1)
 
-    def legal_now(self, core: BundleCore) -> Tensor:
-        """(N, D) bool of the bundles so far; an empty one, which offers nothing, is legal at all."""
-        week = core.market.week(core.records.day)[:, None]
-        items, here = core.picks.clamp(min=0), core.picks >= 0
-        price, cost = core.market.shelf_price[week, items], core.market.unit_cost[week, items]
-        return self.legal(price, cost, here, core.discounts) | (core.n_picks == 0)[:, None]
+    def never(self, price: np.ndarray, cost: np.ndarray) -> np.ndarray:
+        """(I,) bool, items that are legal at no discount, since they sell below cost as it is."""
+        return np.zeros(len(price), dtype=bool) if self.below_cost else price < cost

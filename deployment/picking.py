@@ -1,18 +1,43 @@
-"""From a policy to offers: bundles are picked item by item, and nobody reacts."""
+"""From a policy to offers: bundles are picked item by item, and nobody reacts.
+
+The loop is the same for policies in the simulator's own tensors and for those that are exported; each brings
+its visits under one contract. Here is nothing that needs torch.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from bundlegym.agents.base import Policy
-from bundlegym.agents.planner import Planner
-from bundlegym.agents.planner.policy import actions_of
 from bundlegym.deployment.limits import Limits
-from bundlegym.envs import BundleCore
-from bundlegym.envs.base import LEAVE
+from bundlegym.envs.features import LEAVE
+
+
+class Visits(Protocol):
+    """N open visits with K candidates and D discount levels, and a policy that decides.
+
+    Attributes:
+        k: K.
+        discounts: (D,) of the levels.
+        price, cost: (I,) at the shelf.
+        mask: (N, K + D) bool, the legal actions; what is written into it holds until the visit's next pick.
+        picks: (N, B) int64 item codes so far, -1 where there is none yet.
+    """
+
+    k: int
+    discounts: np.ndarray
+    price: np.ndarray
+    cost: np.ndarray
+    mask: np.ndarray
+    picks: np.ndarray
+
+    def act(self) -> np.ndarray:
+        """(N,) int64, what the policy does."""
+
+    def step(self, action: np.ndarray) -> None:
+        """Add the candidates that `action` (N,) names; `LEAVE` lets a visit be."""
 
 
 @dataclass(frozen=True)
@@ -25,49 +50,39 @@ class Picked:
         level: (N,) int64 of the discount.
     """
 
-    items: Tensor
-    level: Tensor
+    items: np.ndarray
+    level: np.ndarray
 
     @property
-    def made(self) -> Tensor:
+    def made(self) -> np.ndarray:
         """(N,) bool, whether anything is offered."""
         return self.items[:, 0] >= 0
 
 
-def pick(core: BundleCore, policy: Policy, limits: Limits) -> Picked:
-    """The offers of a policy at the visits that are open in the core, within limits.
+def pick(visits: Visits, limits: Limits) -> Picked:
+    """The offers of a policy, within limits.
 
     Discount levels that the limits forbid are masked. A policy that does not heed masks, such as the planner,
     has its discount cut to the deepest that is legal; where none is, nothing is offered.
     """
-    if isinstance(policy, Planner):
-        policy = _planned(core, policy)
-    done = torch.zeros(core.n, dtype=torch.bool, device=core.device)
-    level = torch.zeros_like(core.n_picks)
-    nothing = done.clone()
-    while not bool(done.all()):
-        legal = torch.ones_like(core.mask[:, core.k :]) if limits.none else limits.legal_now(core)
-        mask = core.masks()  # the core's own, until the next pick
-        mask[:, core.k :] &= legal
-        stuck = ~done & ~mask.any(1)
-        action = policy(core)
-        offers = ~done & ~stuck & (action >= core.k)
-        allowed, deepest = _deepest(legal, (action - core.k).clamp(min=0), core.discounts)
-        level = torch.where(offers & allowed, deepest, level)
+    done = np.zeros(len(visits.mask), dtype=bool)
+    nothing, level = done.copy(), np.zeros(len(done), dtype=np.int64)
+    while not done.all():
+        legal = limits.legal(visits.picks, visits.price, visits.cost, visits.discounts)
+        visits.mask[:, visits.k :] &= legal
+        stuck = ~done & ~visits.mask.any(1)
+        action = visits.act()
+        offers = ~done & ~stuck & (action >= visits.k)
+        allowed, deepest = _deepest(legal, (action - visits.k).clip(min=0), visits.discounts)
+        level = np.where(offers & allowed, deepest, level)
         nothing |= stuck | (offers & ~allowed)
         done = done | stuck | offers
-        core.step(torch.where(done, LEAVE, action))
-    items = torch.where(nothing[:, None], -1, core.picks)
-    return Picked(items, torch.where(items[:, 0] < 0, 0, level))
+        visits.step(np.where(done, LEAVE, action))
+    items = np.where(nothing[:, None], -1, visits.picks)
+    return Picked(items, np.where(items[:, 0] < 0, 0, level))
 
 
-def _deepest(legal: Tensor, level: Tensor, discounts: Tensor) -> tuple[Tensor, Tensor]:
+def _deepest(legal: np.ndarray, level: np.ndarray, discounts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(N,) each: whether a discount up to that of `level` (N,) is legal, and the level of the deepest."""
     within = legal & (discounts <= discounts[level][:, None])
-    return within.any(1), torch.where(within, discounts, -1.0).argmax(1)
-
-
-def _planned(core: BundleCore, planner: Planner) -> Policy:
-    """A policy that follows the plans for the visits now open."""
-    actions = actions_of(planner.plan(core, core.rows), core.k)
-    return lambda core: actions[core.rows, core.n_picks]
+    return within.any(1), np.where(within, discounts, -1.0).argmax(1)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.envs import compiled as compiled_parts
-from bundlegym.envs import reference
+from bundlegym.envs import reference, streams
 from bundlegym.envs.arrays import Board, Records, Shop
 from bundlegym.envs.base import (
     CANDIDATE_FEATURES,
@@ -27,21 +27,24 @@ from bundlegym.envs.base import (
     VisitRecord,
 )
 from bundlegym.envs.config import EnvConfig
+from bundlegym.envs.forecasts import Forecasts
 from bundlegym.envs.market import SHOPPER_FEATURES, Market
 from bundlegym.envs.observations import Block, blocks_of
+from bundlegym.envs.open_visits import OpenVisits, state_at_door
 from bundlegym.envs.rewards import reward_of
 from bundlegym.errors import UserError
 from bundlegym.user_models.base import Offer, Response, State, UserModel
 from bundlegym.user_models.response_checks import out_of_range, wrong_shapes
 from bundlegym.user_models.rng.counter import Draws, first_episode
 
-# Streams of the core's own draws; a user model numbers its own from 0.
-_SHOPPER, _START, _RETRIEVAL = 100, 101, 102
 #: What a core holds beside its own tensors: views on the same memory, and functions.
 _VIEWS = frozenset(
     ("flat_features", "_ops", "_take", "_give", "_table", "_pick", "_episode", "_records", "_discounts",
      "_money")
 )  # fmt: skip
+#: The core's own tensors that steps change, beside its records and the user model's state.
+_MOVING = ("episode", "visit", "n_picks", "picks", "candidates", "picked", "features", "shopper_block",
+           "context", "mask")  # fmt: skip
 #: A slot's episodes are its number and multiples of this, so that they do not depend on N.
 _NEXT_EPISODE = 1 << 32
 
@@ -60,6 +63,8 @@ class BundleCore:
         reward: takes the place of the one that `config.reward` names.
         blocks: further blocks of the observation by name, after those of `config.observation`.
         compiled: run the hot parts compiled; None does so on the CPU.
+        forecaster: whose forecasts the block `forecasts` holds, where the observation has it; by default
+            `user_model`, under which an agent then is partly an oracle.
     """
 
     features: Tensor
@@ -81,6 +86,7 @@ class BundleCore:
         reward: Reward | None = None,
         blocks: Mapping[str, Block] | None = None,
         compiled: bool | None = None,
+        forecaster: UserModel | None = None,
     ) -> None:
         if len(shoppers) == 0:
             raise UserError("no shoppers to simulate: the list of shoppers is empty")
@@ -103,6 +109,10 @@ class BundleCore:
         self.rows = torch.arange(n, device=self.device)
         self._allocate(market)
         self._views(self.device.type == "cpu" if compiled is None else compiled)
+        #: What the block of that name holds; None where nobody asked for it.
+        self.forecasts: Forecasts | None = None
+        if "forecasts" in config.observation:
+            self.forecasts = Forecasts(forecaster or user_model, market, config, n)
         self.reward, self.blocks = reward or reward_of(config.reward), blocks_of(config.observation, blocks)
         self._of_reward = COMPONENTS if reward or ":" in config.reward else (config.reward,)
         self.reseed(seed)
@@ -145,8 +155,32 @@ class BundleCore:
         is not copied."""
         twin = object.__new__(type(self))
         memo |= {id(self): twin, id(self.market): self.market, id(self.user_model): self.user_model}
+        if self.forecasts is not None:
+            memo[id(self.forecasts.user_model)] = self.forecasts.user_model
         twin.__setstate__({name: deepcopy(value, memo) for name, value in self.__getstate__().items()})
         return twin
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """Copies of all that steps change, by name: `restore` puts them into a core that was made alike, and
+        both go on in the same way."""
+        held = {name: getattr(self, name) for name in _MOVING}
+        held |= {f"records.{name}": value for name, value in vars(self.records).items()}
+        held |= {f"state.{name}": value for name, value in self.state.items()}
+        return {"seed": torch.tensor(self.seed)} | {name: value.cpu().clone() for name, value in held.items()}
+
+    def restore(self, held: Mapping[str, Tensor]) -> None:
+        """Go on from what `snapshot` gave.
+
+        Raises:
+            KeyError, RuntimeError: it is of a core with other parts or sizes.
+        """
+        self.seed = int(held["seed"])
+        for name in _MOVING:
+            getattr(self, name).copy_(held[name])
+        for name, value in vars(self.records).items():
+            value.copy_(held[f"records.{name}"])
+        parts = {name.removeprefix("state."): v for name, v in held.items() if name.startswith("state.")}
+        self.state = {name: value.to(self.device) for name, value in parts.items()}
 
     def _views(self, compiled: bool) -> None:
         """The tensors as the hot parts take them: as they are, or as numpy arrays on the same memory."""
@@ -197,7 +231,7 @@ class BundleCore:
         drawn, and the first visit is opened."""
         first, end = self.weeks
         days = first * 7, max(1, (end - first + 1) // 2) * 7
-        luck, (board, shop, *_) = (self.seed, _SHOPPER, _START), self._table
+        luck, (board, shop, *_) = (self.seed, streams.SHOPPER, streams.START), self._table
         known = self._episode, board.visit, *self._records
         people = self._take(self.shoppers), shop.last
         begun = self._ops.begin(self._take(which), ahead, luck, days, *people, *known)
@@ -237,8 +271,17 @@ class BundleCore:
 
     def _open(self, rows: Tensor) -> None:
         """Retrieve candidates and describe them: the work of a visit's boundary."""
-        luck = (self.seed, self._episode, _RETRIEVAL)
+        luck = (self.seed, self._episode, streams.RETRIEVAL)
         self._ops.open_visits(self._take(rows), luck, *self._records, *self._table)
+        if self.forecasts is not None:
+            self._forecast(self.forecasts, rows)
+
+    def _forecast(self, forecasts: Forecasts, rows: Tensor) -> None:
+        """What the forecaster knows of the shoppers who are at the door in the slots `rows` (M,)."""
+        shopper, day = self.records.shopper[rows], self.records.day[rows]
+        model, luck = forecasts.user_model, forecasts.luck(self.episode[rows], self.visit[rows])
+        state = state_at_door(model, self.user_model, self.state, rows, shopper, day)
+        forecasts.open(rows, OpenVisits(model, self.market, state, day, luck), self.candidates[rows])
 
     def take_back(self) -> None:
         """Empty the bundles of all open visits."""
@@ -278,6 +321,8 @@ class BundleCore:
             raise ValueError(
                 f"environment {illegal}: action {int(action[illegal])} is masked; see action_masks()"
             )
+        if self.forecasts is not None:
+            self.forecasts.pick(((action >= 0) & (action < self.k)).nonzero()[:, 0], self.picked)
         rows = self._give(slots)
         if len(rows) == 0:
             return self._quiet

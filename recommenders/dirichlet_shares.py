@@ -7,6 +7,7 @@ p(i | s, cat) = (n_s,i + b p(i | cat)) / (n_s,cat + b): counts of purchase lines
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -67,13 +68,23 @@ class ShopAverages:
 
     def shares(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """log p(i | s) (n, n_items) float32 and p(cat | s) (n, n_categories), of counts (n, n_items)."""
-        one_hot = np.zeros((len(self.category), self.category.max() + 1), dtype=np.float32)
-        one_hot[np.arange(len(self.category)), self.category] = 1.0
         share, category_share = dirichlet_share(
-            counts, counts @ one_hot, self.popularity, self.popularity @ one_hot, self.category,
+            counts, counts @ self._one_hot, self.popularity, self._category_popularity, self.category,
             self.category_weight, self.item_weight,
         )  # fmt: skip
         return np.log(share).astype(np.float32), category_share
+
+    @cached_property
+    def _one_hot(self) -> np.ndarray:
+        """(n_items, n_categories) float32."""
+        one_hot = np.zeros((len(self.category), self.category.max() + 1), dtype=np.float32)
+        one_hot[np.arange(len(self.category)), self.category] = 1.0
+        return one_hot
+
+    @cached_property
+    def _category_popularity(self) -> np.ndarray:
+        """(n_categories,) float64."""
+        return self.popularity @ self._one_hot
 
 
 @dataclass(frozen=True)

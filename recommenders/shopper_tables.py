@@ -63,6 +63,11 @@ class Purchases:
         shopper, day = (dataset.visits[name].to_numpy(np.int64)[visit] for name in ("shopper", "day"))
         return Purchases(shopper, visit, dataset.purchases["item"].to_numpy(np.int64), day)
 
+    def joined(self, more: Purchases) -> Purchases:
+        """These lines, then others."""
+        parts = zip(vars(self).values(), vars(more).values(), strict=True)
+        return Purchases(*(np.concatenate(part) for part in parts)) if len(more.item) else self
+
     def where(self, rows: np.ndarray) -> Purchases:
         """The lines of a mask (P,), or by their numbers."""
         return Purchases(self.shopper[rows], self.visit[rows], self.item[rows], self.day[rows])

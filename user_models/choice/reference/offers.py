@@ -123,3 +123,16 @@ def answered(
     anyway = wanted | exposed
     beside = beside_each_other(p, offer.items, anyway, (lacking + effect).clamp(max=0.0))
     return exposed, takes_whole(beside, anyway, price, slope, here, offer.discount, bundle_pull)
+
+
+def pairs(p: ChoiceParameters, items: Tensor, value: Tensor) -> Tensor:
+    """(N, M, M) what having the second of `items` (N, M) adds to the `value` (N, M) that the first has by itself,
+    as in `beside_each_other`: half of their synergy, and what a better substitute leaves."""
+    category, group = p.catalogue.category[items], p.catalogue.subcategory[items]
+    line = p.variants.product_line[items]
+    substitute = (group[:, None] == group[:, :, None]) & (line[:, None] != line[:, :, None])
+    less = substitute & (value[:, None] > value[:, :, None])
+    pair = p.complementarity.synergy[category[:, None], category[:, :, None]] / 2
+    pair = (pair + torch.where(less, p.substitution.substitution[group][:, :, None], 0.0)).clone()
+    pair.diagonal(dim1=1, dim2=2).zero_()
+    return pair
