@@ -286,6 +286,10 @@ class BundleCore:
         state = state_at_door(model, self.user_model, self.state, rows, shopper, day)
         forecasts.open(rows, OpenVisits(model, self.market, state, day, luck), self.candidates[rows])
 
+    def take_back(self) -> None:
+        """Empty the bundles of all open visits."""
+        self._open(self.rows)
+
     def draws(self, rows: Tensor) -> Draws:
         """The luck of the visits now open in the slots `rows` (M,)."""
         return Draws(self.seed, self.episode.index_select(0, rows), self.visit.index_select(0, rows))
