@@ -16,6 +16,9 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from bundlegym.agents.two_tower import TwoTowerScorer
 
+#: Arguments of `make_ppo` for an agent that has imitated the planner: small steps, and no pay for chance.
+AFTER_IMITATION: dict[str, Any] = {"learning_rate": 3e-4, "final_learning_rate": 1e-5, "ent_coef": 0.0}
+
 Masks = np.ndarray | th.Tensor | None
 
 

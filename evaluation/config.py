@@ -22,7 +22,7 @@ AGENTS = ("ppo", "dqn")
 #: What a good offer adds to a visit is a hundredth of what luck adds or takes.
 _REWARD_DRAWS = 16
 #: The least that each whole number may be.
-_LEAST = {"seed": 0, "planner_episodes": 0, "hindsight_episodes": 0, "workers": 0, "steps": 1, "dqn_steps": 1,
+_LEAST = {"seed": 0, "planner_episodes": 0, "hindsight_episodes": 0, "workers": 0, "imitate": 0, "steps": 1, "dqn_steps": 1,
           "seeds": 1, "n_envs": 1, "fit_epochs": 1, "episodes": 1, "eval_every": 1}  # fmt: skip
 _MOST_SEED = 2**32 - 1  # that numpy's global generator takes
 _LONGEST_NAME = 255  # bytes that file systems take
@@ -47,6 +47,10 @@ class TrainConfig:
 
     dqn_steps: int = 100_000
     """Environment steps for each dqn agent."""
+
+    imitate: int = 4096
+    """Visits of training shoppers that the planner plans and each ppo agent imitates before it learns from
+    rewards; 0 leaves that out."""
 
     seed: int = 0
     """Seed of everything random; further seeds count up from it."""
@@ -114,7 +118,9 @@ class TrainConfig:
     """Where runs are kept."""
 
     data: DataConfig = field(default_factory=DataConfig)
-    env: EnvConfig = field(default_factory=lambda: EnvConfig(reward_draws=_REWARD_DRAWS))
+    env: EnvConfig = field(
+        default_factory=lambda: EnvConfig(reward_draws=_REWARD_DRAWS, observation=(*BLOCKS, "forecasts"))
+    )
 
     def __post_init__(self) -> None:
         if not self.agents:

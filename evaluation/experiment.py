@@ -22,8 +22,10 @@ from bundlegym.agents.base import Policy
 from bundlegym.agents.callbacks import BundleMetrics, StopOn
 from bundlegym.agents.checkpoint import load_checkpoint
 from bundlegym.agents.dqn import make_dqn
+from bundlegym.agents.imitation import Demonstrations, demonstrate, imitate, replay
 from bundlegym.agents.interrupt import interrupts_noted
-from bundlegym.agents.ppo import make_ppo
+from bundlegym.agents.planner import Planner
+from bundlegym.agents.ppo import AFTER_IMITATION, make_ppo
 from bundlegym.data import Dataset, prepare
 from bundlegym.data.config import default_cache_dir
 from bundlegym.data.files import write_json
@@ -58,7 +60,7 @@ from bundlegym.user_models.registry import FAMILIES
 _MAKERS: dict[str, Any] = {"ppo": make_ppo, "dqn": make_dqn}
 _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024
 #: Seeds of judging are far from those of training, so that no agent has met the same luck.
-_JUDGE_SEED, _EVAL_SEED = 1_000_003, 3_000_017
+_JUDGE_SEED, _EVAL_SEED, _SHOWN_SEED = 1_000_003, 3_000_017, 4_000_037
 
 
 class Experiment:
@@ -135,17 +137,28 @@ class Experiment:
             forecaster=forecaster,
         )
 
-    def judging_core(self, n: int, user_model: UserModel) -> BundleCore:
+    def judging_core(self, n: int, user_model: UserModel, forecaster: UserModel | None = None) -> BundleCore:
         """A simulator of n held-out shoppers in the test weeks, as in the tables."""
         weeks = self.dataset.split.test_weeks
-        return self.core(n, held_out=True, weeks=weeks, seed=_JUDGE_SEED, user_model=user_model)
+        return self.core(
+            n, held_out=True, weeks=weeks, seed=_JUDGE_SEED, user_model=user_model, forecaster=forecaster
+        )
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The agents of the run."""
+        config = self.config
+        return [Job(*job) for job in itertools.product(config.agents, config.all_seeds, config.exposures)]
 
     @one_thread()
     def run(self) -> dict[str, Any]:
         """Train what is not yet trained, judge everything, write and return the results."""
         config = self.config
         self._tell_fidelity()
-        jobs = [Job(*job) for job in itertools.product(config.agents, config.all_seeds, config.exposures)]
+        jobs = self.jobs
+        for job in jobs:
+            if self._imitates(job):
+                self._demonstrations(job.exposure)  # before processes would each make them
         workers = min(len(jobs), config.workers or (os.cpu_count() or 1 if self.device.type == "cpu" else 1))
         if workers > 1:
             train_in_parallel(train_one, config, jobs, workers)
@@ -189,7 +202,26 @@ class Experiment:
             forecaster=self.user_models[job.exposure],
         )
         env = VecMonitor(BundleVecEnv(core, on_visits))
-        return _MAKERS[job.agent](env, seed=job.seed, device=self.device, gamma=self.config.gamma)
+        hyper = AFTER_IMITATION if self._imitates(job) else {}
+        return _MAKERS[job.agent](env, seed=job.seed, device=self.device, gamma=self.config.gamma, **hyper)
+
+    def _imitates(self, job: Job) -> bool:
+        return job.agent == "ppo" and self.config.imitate > 0
+
+    def _demonstrations(self, exposure: float) -> tuple[Demonstrations, BundleCore]:
+        """What the planner does with training shoppers, kept with the run, and a core to replay it in."""
+        config, path = self.config, self.folder / f"demonstrations-exposure-{exposure:g}.npz"
+
+        def core(**options: Any) -> BundleCore:
+            n, weeks = -(-config.imitate // self.env.visits), self.dataset.split.train_weeks
+            model = self.user_models[exposure]
+            return self.core(n, held_out=False, weeks=weeks, seed=_SHOWN_SEED, user_model=model, **options)
+
+        if not path.exists():
+            bar = partial(tqdm, desc=f"the planner, exposure {exposure:g}", unit=" visits")
+            demonstrate(core(), Planner(self.user_models[exposure]), bar).save(path)
+        forecaster, draws = self.user_models[exposure], config.env.reward_draws
+        return Demonstrations.load(path), core(reward_draws=draws, forecaster=forecaster)
 
     def checkpoint(self, job: Job) -> Path:
         """The file that an agent is kept in."""
@@ -237,6 +269,9 @@ class Experiment:
         if checkpoint.exists():
             load_checkpoint(model, checkpoint)
             model.get_env().seed(seed + model.num_timesteps)  # not the luck of the first part again
+        elif self._imitates(job):
+            shown, core = self._demonstrations(job.exposure)
+            imitate(model, replay(core, shown, config.gamma, seed), seed=seed)
         done = model.num_timesteps
         if done >= steps:
             return

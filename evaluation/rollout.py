@@ -76,10 +76,15 @@ def estimate(plays: Sequence[dict[str, np.ndarray]]) -> dict[str, dict[str, floa
         factor = 1.96
         if len(plays) > 1:
             variance += means.var(ddof=1) / len(plays)
-            factor = _T[len(plays) - 2] if len(plays) <= len(_T) + 1 else 1.96
+            factor = student_t(len(plays) - 1)
         half = factor * math.sqrt(variance)
         rows[name] = {"mean": means.mean(), "low": means.mean() - half, "high": means.mean() + half}
     return {name: {k: None if v is None else float(v) for k, v in row.items()} for name, row in rows.items()}
+
+
+def student_t(degrees: int) -> float:
+    """The 97.5 % point of Student's t."""
+    return _T[degrees - 1] if degrees <= len(_T) else 1.96
 
 
 def _shifted(play: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
