@@ -37,7 +37,7 @@ from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment, learned, read_config
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.planner_gains import in_words, with_fresh_luck
-from bundlegym.evaluation.rollout import student_t
+from bundlegym.evaluation.rollout import t_factor
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 
@@ -120,10 +120,8 @@ def summary(offers: Sequence[Offers], planner: Offers, oracle: Offers) -> dict[s
 def interval(gains: np.ndarray) -> dict[str, float]:
     """Mean and 95 % interval of (S, M) figures of S seeds at the same M visits."""
     seeds, visits = gains.shape
-    variance, factor = gains.mean(0).var(ddof=1) / visits, 1.96
-    if seeds > 1:
-        variance, factor = variance + gains.mean(1).var(ddof=1) / seeds, student_t(seeds - 1)
-    half, mean = factor * float(variance) ** 0.5, float(gains.mean())
+    variance = gains.mean(0).var(ddof=1) / visits + (gains.mean(1).var(ddof=1) / seeds if seeds > 1 else 0)
+    half, mean = t_factor(seeds) * float(variance) ** 0.5, float(gains.mean())
     return {"mean": mean, "low": mean - half, "high": mean + half}
 
 

@@ -1,6 +1,13 @@
 """bundlegym: simulated shoppers fitted to a shop's log, and agents that learn which bundles to offer them.
 
-Importing the package registers `bundlegym/Bundle-v0` and `bundlegym/Slate-v0` with Gymnasium.
+Importing the package registers `bundlegym/Bundle-v0` and `bundlegym/Slate-v0` with Gymnasium. What most need
+of it is here, and is loaded when it is asked for:
+
+- `load_log(path, ...)` is a table of transactions as a `Log`; `prepare(DataConfig(log=...))` is one cleaned
+  and numbered, as all else takes it.
+- `Experiment(TrainConfig(...)).run()` fits shoppers, trains agents and judges them;
+  `Experiment.open("runs/NAME")` is one that is there.
+- `BundlePolicy.load("runs/NAME").recommend(...)` makes offers by an agent of a run, outside the simulator.
 """
 
 import importlib.util
@@ -8,6 +15,7 @@ import importlib.util
 import gymnasium
 
 from bundlegym.errors import UserError
+from bundlegym.lazy import loaded_when_asked
 
 if importlib.util.find_spec("bundlegym.data") is None:
     raise ImportError(
@@ -17,7 +25,18 @@ if importlib.util.find_spec("bundlegym.data") is None:
     )
 
 __version__ = "0.1.0"
-__all__ = ["UserError", "__version__"]
+
+#: name -> the module that has it; `__init__.pyi` gives their types.
+_LOADED_WHEN_ASKED = {
+    "BundlePolicy": "bundlegym.deployment.policy",
+    "DataConfig": "bundlegym.data",
+    "Experiment": "bundlegym.evaluation.experiment",
+    "TrainConfig": "bundlegym.evaluation.config",
+    "load_log": "bundlegym.data",
+    "prepare": "bundlegym.data",
+}
+__all__ = ["UserError", "__version__", *_LOADED_WHEN_ASKED]
+__getattr__, __dir__ = loaded_when_asked(__name__, _LOADED_WHEN_ASKED)
 
 gymnasium.register(
     "bundlegym/Bundle-v0",

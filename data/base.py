@@ -94,6 +94,7 @@ class Dataset:
             weight, and errors in the log that did not stop it; JSON.
         notes: those of the `Log`, then what of the report must be said beside every result.
         campaigns: coupons that were sent out, or None where the log has none.
+        start: the first day of week 0, a Monday.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Dataset:
     report: dict = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     campaigns: Campaigns | None = None
+    start: pd.Timestamp = pd.Timestamp(0)
 
     @cached_property
     def department_code(self) -> np.ndarray:

@@ -90,6 +90,7 @@ def build_dataset(log: Log, config: DataConfig) -> Dataset:
         report=report,
         notes=(*log.notes, *_notes(weighed, errors)),
         campaigns=campaigns,
+        start=origin,
     )
 
 

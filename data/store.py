@@ -20,7 +20,7 @@ from bundlegym.data.campaigns import Campaigns
 from bundlegym.errors import UserError
 
 #: Raise it whenever prepared data changes in content or layout, so that older folders are not read.
-FORMAT_VERSION = 13
+FORMAT_VERSION = 14
 TABLES = ("items", "shoppers", "visits", "purchases")
 ARRAYS = ("list_price", "shelf_price", "unit_cost", "display", "mailer")
 
@@ -100,6 +100,7 @@ def _write(dataset: Dataset, folder: Path) -> None:
         "split": weeks,
         "report": dataset.report,
         "notes": list(dataset.notes),
+        "start": dataset.start.isoformat(),
     }
     text = json.dumps(facts, indent=2, ensure_ascii=False)
     (folder / "dataset.json").write_text(text, encoding="utf-8")
@@ -127,6 +128,7 @@ def _read(folder: Path) -> Dataset:
         report=facts["report"],
         notes=tuple(facts["notes"]),
         campaigns=_read_campaigns(folder),
+        start=pd.Timestamp(facts["start"]),
     )
 
 

@@ -1,18 +1,25 @@
 """What an agent sees: the batched core and its views."""
 
-from bundlegym.envs.base import METRICS, VisitRecord
-from bundlegym.envs.bundle_env import BundleEnv
-from bundlegym.envs.config import EnvConfig
-from bundlegym.envs.core import BundleCore
-from bundlegym.envs.make import PRESETS, make_core
-from bundlegym.envs.market import CandidateSource, Market, build_market, recommended
-from bundlegym.envs.sb3_vec_env import BundleVecEnv
-from bundlegym.envs.slate_env import SlateEnv
-from bundlegym.envs.vector_env import BundleVectorEnv
-from bundlegym.envs.views import to_numpy
+from bundlegym.lazy import loaded_when_asked
 
-__all__ = [
-    "METRICS", "PRESETS", "BundleCore", "BundleEnv", "BundleVecEnv", "BundleVectorEnv", "CandidateSource",
-    "EnvConfig", "Market", "SlateEnv", "VisitRecord", "build_market", "make_core", "recommended",
-    "to_numpy",
-]  # fmt: skip
+#: name -> the module that has it; `__init__.pyi` gives their types. What is compiled needs no torch.
+_MODULES = {
+    "BundleCore": "bundlegym.envs.core",
+    "BundleEnv": "bundlegym.envs.bundle_env",
+    "BundleVecEnv": "bundlegym.envs.sb3_vec_env",
+    "BundleVectorEnv": "bundlegym.envs.vector_env",
+    "CandidateSource": "bundlegym.envs.market",
+    "EnvConfig": "bundlegym.envs.config",
+    "METRICS": "bundlegym.envs.base",
+    "Market": "bundlegym.envs.market",
+    "PRESETS": "bundlegym.envs.make",
+    "SlateEnv": "bundlegym.envs.slate_env",
+    "VisitRecord": "bundlegym.envs.base",
+    "build_market": "bundlegym.envs.market",
+    "make_core": "bundlegym.envs.make",
+    "recommended": "bundlegym.envs.market",
+    "to_numpy": "bundlegym.envs.views",
+    "with_shoppers": "bundlegym.envs.market",
+}
+__all__ = list(_MODULES)
+__getattr__, __dir__ = loaded_when_asked(__name__, _MODULES)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from torch import Tensor
-
 #: A torch tensor for `reference`, a numpy array on the same memory for `compiled`.
 Array = Any
 
@@ -74,6 +72,6 @@ class Records:
         last: (N, L) int16, the day each shortlisted item was last bought, -1 for never.
     """
 
-    shopper: Tensor
-    day: Tensor
-    last: Tensor
+    shopper: Array
+    day: Array
+    last: Array

@@ -8,23 +8,25 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bundlegym.envs.features import (
+    BLOCKS,
+    CANDIDATE_FEATURES,
+    CONTEXT_FEATURES,
+    EMBEDDING_SIZE,
+    FEATURE_LIMIT,
+    LEAVE,
+    LIFT,
+    LOG_PRICE,
+    UNIT_MARGIN,
+)
 from bundlegym.user_models.base import CHERRY_PICK, TAKE, Offer, Response
 
-EMBEDDING_SIZE = 8
-CANDIDATE_FEATURES = (
-    "log_share", "log_price", "rebate", "unit_margin", "margin_share", "display", "mailer", "bought_before",
-    "overdue", "log_popularity", "lift", *(f"embedding_{i}" for i in range(EMBEDDING_SIZE)),
-)  # fmt: skip
-#: The one candidate feature that a pick changes: log lift after taste with the bundle so far.
-LIFT = CANDIDATE_FEATURES.index("lift")
-LOG_PRICE, UNIT_MARGIN = CANDIDATE_FEATURES.index("log_price"), CANDIDATE_FEATURES.index("unit_margin")
-#: An action that leaves its slot as it is.
-LEAVE = -1
-#: Observations are clamped to plus and minus this, so that their space is bounded.
-FEATURE_LIMIT = 20.0
-CONTEXT_FEATURES = ("time_left", "bundle_size", "bundle_price", "bundle_margin", "bundle_lift")
-#: Blocks of the observation unless others are asked for; `observations` has them all.
-BLOCKS = ("shopper", "context", "candidates", "picked")
+__all__ = [
+    "BLOCKS", "CANDIDATE_FEATURES", "COMPONENTS", "CONTEXT_FEATURES", "EMBEDDING_SIZE", "FEATURE_LIMIT",
+    "LEAVE", "LIFT", "LOG_PRICE", "METRICS", "OF_OFFERS", "UNIT_MARGIN", "Reward", "StepResult",
+    "VisitRecord",
+]  # fmt: skip
+
 #: What a reward may be made of, (M,) each for the M visits that ended; money in the log's currency.
 COMPONENTS = (
     "incremental_margin",

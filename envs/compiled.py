@@ -11,10 +11,10 @@ import numpy as np
 
 from bundlegym.compiling import njit
 from bundlegym.envs.arrays import Board, Shop
-from bundlegym.envs.base import CANDIDATE_FEATURES, FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
-from bundlegym.user_models.base import IGNORE, TAKE
+from bundlegym.envs.features import CANDIDATE_FEATURES, FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
 from bundlegym.user_models.numeric.fast_math import log32
-from bundlegym.user_models.rng.counter import compiled_draw, compiled_key, compiled_unit
+from bundlegym.user_models.response_codes import IGNORE, TAKE
+from bundlegym.user_models.rng.compiled_counter import compiled_draw, compiled_key, compiled_unit
 
 _LIMIT = np.float32(FEATURE_LIMIT)
 assert (LIFT, len(CANDIDATE_FEATURES)) == (10, 19), "open_visits writes columns by number"

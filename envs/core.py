@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.envs import compiled as compiled_parts
-from bundlegym.envs import reference
+from bundlegym.envs import reference, streams
 from bundlegym.envs.arrays import Board, Records, Shop
 from bundlegym.envs.base import (
     CANDIDATE_FEATURES,
@@ -37,13 +37,14 @@ from bundlegym.user_models.base import Offer, Response, State, UserModel
 from bundlegym.user_models.response_checks import out_of_range, wrong_shapes
 from bundlegym.user_models.rng.counter import Draws, first_episode
 
-# Streams of the core's own draws; a user model numbers its own from 0.
-_SHOPPER, _START, _RETRIEVAL = 100, 101, 102
 #: What a core holds beside its own tensors: views on the same memory, and functions.
 _VIEWS = frozenset(
     ("flat_features", "_ops", "_take", "_give", "_table", "_pick", "_episode", "_records", "_discounts",
      "_money")
 )  # fmt: skip
+#: The core's own tensors that steps change, beside its records and the user model's state.
+_MOVING = ("episode", "visit", "n_picks", "picks", "candidates", "picked", "features", "shopper_block",
+           "context", "mask")  # fmt: skip
 #: A slot's episodes are its number and multiples of this, so that they do not depend on N.
 _NEXT_EPISODE = 1 << 32
 
@@ -159,6 +160,31 @@ class BundleCore:
         twin.__setstate__({name: deepcopy(value, memo) for name, value in self.__getstate__().items()})
         return twin
 
+    def snapshot(self) -> dict[str, Tensor]:
+        """Copies of all that steps change, by name: `restore` puts them into a core that was made alike, and
+        both go on in the same way."""
+        held = {name: getattr(self, name) for name in _MOVING}
+        held |= {f"records.{name}": value for name, value in vars(self.records).items()}
+        held |= {f"state.{name}": value for name, value in self.state.items()}
+        return {"seed": torch.tensor(self.seed)} | {name: value.cpu().clone() for name, value in held.items()}
+
+    def restore(self, held: Mapping[str, Tensor]) -> None:
+        """Go on from what `snapshot` gave.
+
+        Raises:
+            KeyError, RuntimeError: it is of a core with other parts or sizes.
+        """
+        self.seed = int(held["seed"])
+        for name in _MOVING:
+            getattr(self, name).copy_(held[name])
+        for name, value in vars(self.records).items():
+            value.copy_(held[f"records.{name}"])
+        parts = {name.removeprefix("state."): v for name, v in held.items() if name.startswith("state.")}
+        self.state = {name: value.to(self.device) for name, value in parts.items()}
+        if self.forecasts is not None:
+            self._forecast(self.forecasts, self.rows)
+            self.forecasts.pick(self.rows, self.picked)
+
     def _views(self, compiled: bool) -> None:
         """The tensors as the hot parts take them: as they are, or as numpy arrays on the same memory."""
         self.compiled = compiled
@@ -208,7 +234,7 @@ class BundleCore:
         drawn, and the first visit is opened."""
         first, end = self.weeks
         days = first * 7, max(1, (end - first + 1) // 2) * 7
-        luck, (board, shop, *_) = (self.seed, _SHOPPER, _START), self._table
+        luck, (board, shop, *_) = (self.seed, streams.SHOPPER, streams.START), self._table
         known = self._episode, board.visit, *self._records
         people = self._take(self.shoppers), shop.last
         begun = self._ops.begin(self._take(which), ahead, luck, days, *people, *known)
@@ -217,6 +243,21 @@ class BundleCore:
             fresh = self.user_model.reset(shopper, day)
             self._move(self._both(rows), {name: torch.cat([value, value]) for name, value in fresh.items()})
             self._open(rows)
+
+    def place(self, episode: Tensor, records: Records, state: State) -> None:
+        """Open a visit of given shoppers in all slots, whom nothing is drawn for.
+
+        Args:
+            episode: (N,) int64, whose luck decides on candidates.
+            records: what the shop knows of each.
+            state: of the user model, N rows.
+        """
+        self.episode.copy_(episode)
+        self.visit.zero_()
+        for mine, given in zip(vars(self.records).values(), vars(records).values(), strict=True):
+            mine.copy_(given)
+        self._move(self._both(self.rows), {name: torch.cat([value, value]) for name, value in state.items()})
+        self._open(self.rows)
 
     def _both(self, rows: Tensor) -> Tensor:
         """(2M,) where in the state the shoppers of the slots `rows` (M,) are, then their twins."""
@@ -233,7 +274,7 @@ class BundleCore:
 
     def _open(self, rows: Tensor) -> None:
         """Retrieve candidates and describe them: the work of a visit's boundary."""
-        luck = (self.seed, self._episode, _RETRIEVAL)
+        luck = (self.seed, self._episode, streams.RETRIEVAL)
         self._ops.open_visits(self._take(rows), luck, *self._records, *self._table)
         if self.forecasts is not None:
             self._forecast(self.forecasts, rows)

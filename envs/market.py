@@ -7,7 +7,7 @@ are the shop's own plan for the week at hand.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,17 +23,26 @@ from bundlegym.recommenders import (
     retrieval,
     synergy_embeddings,
 )
-from bundlegym.recommenders.profile import deal_share, own_intervals, shopper_profile
+from bundlegym.recommenders.profile import shopper_profile
 from bundlegym.recommenders.recency import last_bought_by_week
+from bundlegym.recommenders.shopper_tables import (
+    RETRIEVAL_NOISE,
+    SHOPPER_FEATURES,
+    ShopperRule,
+    ShopperTables,
+    by_rank,
+)
+
+__all__ = [
+    "RETRIEVAL_NOISE", "SHOPPER_FEATURES", "WEEK_FEATURES", "CandidateSource", "Market", "build_market",
+    "recommended", "with_shoppers",
+]  # fmt: skip
 
 #: `source(dataset) -> items (S, L) integer codes without repeats in a row, scores (S, L) float`, numpy both.
 #: Scores are on a log scale: an item that scores higher by log 2 becomes a candidate about twice as often.
 CandidateSource = Callable[[Dataset], tuple[np.ndarray, np.ndarray]]
 
-SHOPPER_FEATURES = ("visits", "lines_per_visit", "deal_share")
 WEEK_FEATURES = ("log_price", "rebate", "unit_margin", "margin_share", "display", "mailer")
-#: Spread of the noise in retrieval: it lets items outside the top K become candidates on some visits.
-RETRIEVAL_NOISE = 0.5
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,7 @@ class Market:
     """Attributes (S shoppers, I items, W weeks, L shortlisted items a shopper):
 
     shortlist: (S, L) int64, ascending item codes; only these become candidates.
+    rule: how the tables of shoppers are made of their purchases.
     retrieval_penalty: (S, L) exp((best score - score) / noise); retrieval multiplies draws of Exp(1) by it
         and keeps the items with the least products.
     log_share: (S, L) log of the shopper's share of purchase lines, shrunk to the shop's.
@@ -72,6 +82,7 @@ class Market:
     profile: Tensor
     profile_names: tuple[str, ...]
     names: tuple[str, ...]
+    rule: ShopperRule
 
     def week(self, day: Tensor) -> Tensor:
         """The week of `day` in the tables by week; days before or after them have the nearest one."""
@@ -97,23 +108,10 @@ def build_market(
     """
     weeks = dataset.split.train_weeks
     taste = PersonalFrequency.fit(dataset, weeks)
-    take = np.take_along_axis
-    if candidates is None:
-        shortlist = taste.shortlist(shortlist_size)
-        score = take(taste.log_share, shortlist, 1)
-    else:
-        shortlist, score = _checked(*candidates(dataset), dataset)
+    rule, visits, deals = ShopperRule.of(dataset, weeks, taste, shortlist_size)
+    chosen = None if candidates is None else _checked(*candidates(dataset), dataset)
+    tables = rule.tables(taste.counts, taste.log_share, visits, deals, chosen=chosen)
     synergy = category_synergy(dataset, taste, weeks)
-    visits = dataset.visits
-    in_train = visits["week"].between(weeks[0], weeks[1] - 1)
-    n_visits = np.bincount(visits["shopper"][in_train], minlength=dataset.n_shoppers)
-    lines = taste.counts.sum(1)
-    columns = [
-        np.log1p(n_visits),
-        np.log((lines + 40) / (n_visits + 5)),
-        deal_share(dataset, weeks),
-    ]
-    features = np.stack([(c - c.mean()) / max(c.std(), 1e-6) for c in columns], 1)
     if embeddings is None:
         embeddings = synergy_embeddings(synergy, taste.category, EMBEDDING_SIZE)
     if embeddings.shape != (dataset.n_items, EMBEDDING_SIZE):
@@ -121,14 +119,10 @@ def build_market(
     if not np.isfinite(embeddings).all():
         raise UserError("embeddings: must be finite")
     profile = shopper_profile(dataset, weeks)
-    penalty = np.exp(((score.max(1, keepdims=True) - score) / RETRIEVAL_NOISE).clip(max=80.0))
     popularity = np.log(taste.popularity)[:, None] / 2 + 4
     arrays = {
-        "shortlist": shortlist,
-        "retrieval_penalty": penalty,
-        "log_share": take(taste.log_share, shortlist, 1),
-        "interval": take(own_intervals(taste.counts, weeks), shortlist, 1),
-        "last": last_bought_by_week(dataset, shortlist),
+        **vars(tables),
+        "last": last_bought_by_week(dataset, tables.shortlist),
         "shelf_price": dataset.shelf_price.T,
         "list_price": dataset.list_price.T,
         "unit_cost": dataset.unit_cost.T,
@@ -136,13 +130,12 @@ def build_market(
         "item_features": _bounded(np.concatenate([popularity, embeddings], 1)),
         "synergy": synergy,
         "category": taste.category,
-        "shopper_features": features,
         "profile": profile.values,
     }
     items = dataset.items
     names = tuple(str(n or f"item {i}") for n, i in zip(items["name"], items["item"], strict=True))
     tensors = {name: _tensor(value).to(device) for name, value in arrays.items()}
-    return Market(**tensors, profile_names=profile.names, names=names)
+    return Market(**tensors, profile_names=profile.names, names=names, rule=rule)
 
 
 def _tensor(value: np.ndarray) -> Tensor:
@@ -150,6 +143,24 @@ def _tensor(value: np.ndarray) -> Tensor:
     return torch.from_numpy(
         np.array(value, dtype=np.float32 if value.dtype.kind == "f" else value.dtype, order="C")
     )
+
+
+def with_shoppers(
+    market: Market, rows: np.ndarray, size: int, tables: ShopperTables, last: np.ndarray
+) -> Market:
+    """A market of `size` shoppers of whom only those of `rows` (n,) may be met: they have these tables, and
+    `last` (n, L) in all weeks. Whom `market` does not know has the mean profile."""
+    device, n_weeks = market.last.device, len(market.unit_cost)
+
+    def spread(value: np.ndarray) -> Tensor:
+        table = np.zeros((size, *value.shape[1:]), dtype=value.dtype)
+        table[rows] = value
+        return _tensor(table).to(device)
+
+    changed = {name: spread(value) for name, value in vars(tables).items()}
+    profile = torch.zeros(size, market.profile.shape[1], device=device)
+    profile[: len(market.profile)] = market.profile[:size]
+    return replace(market, **changed, profile=profile, last=spread(last).expand(n_weeks, -1, -1).contiguous())
 
 
 def _week_features(dataset: Dataset) -> np.ndarray:
@@ -189,12 +200,10 @@ def _checked(items: np.ndarray, scores: np.ndarray, dataset: Dataset) -> tuple[n
 
 
 def recommended(model: Recommender, size: int = 160) -> CandidateSource:
-    """A fitted recommender's best items as candidates; an item of rank r has the score -log r (Zipf's law),
-    since the scales of recommenders differ."""
+    """A fitted recommender's best items as candidates, with scores by rank."""
 
     def source(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
         items, scores = retrieval.shortlist(model, size)
-        rank = np.argsort(np.argsort(-scores, 1, kind="stable"), 1) + 1
-        return items, -np.log(rank).astype(np.float32)
+        return items, by_rank(scores)
 
     return source

@@ -64,27 +64,47 @@ def estimate(plays: Sequence[dict[str, np.ndarray]]) -> dict[str, dict[str, floa
     rows: dict[str, dict[str, float | None]] = {}
     for name in (*METRICS, *_SHIFTS):
         sums = np.stack([play[name] for play in plays])  # (S, N, 2)
-        visits = sums[:, :, 1].sum(1)
-        if (visits == 0).any():
+        if (sums[:, :, 1].sum(1) == 0).any():
             rows[name] = {"mean": None, "low": None, "high": None}
             continue
-        means = sums[:, :, 0].sum(1) / visits
-        residual = ((sums[:, :, 0] - means[:, None] * sums[:, :, 1]) / visits[:, None] * sums.shape[1]).mean(
-            0
-        )
-        variance = residual.var(ddof=1) / len(residual) if len(residual) > 1 else 0.0
-        factor = 1.96
-        if len(plays) > 1:
-            variance += means.var(ddof=1) / len(plays)
-            factor = student_t(len(plays) - 1)
-        half = factor * math.sqrt(variance)
-        rows[name] = {"mean": means.mean(), "low": means.mean() - half, "high": means.mean() + half}
+        rows[name] = interval(*ratio(sums))
     return {name: {k: None if v is None else float(v) for k, v in row.items()} for name, row in rows.items()}
 
 
-def student_t(degrees: int) -> float:
-    """The 97.5 % point of Student's t."""
-    return _T[degrees - 1] if degrees <= len(_T) else 1.96
+def ratio(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means (S,) of S plays, and (N,) how far each episode draws their mean from itself, times N.
+
+    Args:
+        sums: (S, N, 2) sum over an episode's visits, and how many visits count.
+    """
+    visits = sums[:, :, 1].sum(1)
+    means = sums[:, :, 0].sum(1) / visits
+    residual = (sums[:, :, 0] - means[:, None] * sums[:, :, 1]) / visits[:, None] * sums.shape[1]
+    return means, residual.mean(0)
+
+
+def interval(means: np.ndarray, influence: np.ndarray) -> dict[str, float]:
+    """Mean and 95 % interval from what `ratio` gives."""
+    mean, half = (
+        float(means.mean()),
+        t_factor(len(means)) * math.sqrt(episode_variance(influence) + seed_variance(means)),
+    )
+    return {"mean": mean, "low": mean - half, "high": mean + half}
+
+
+def episode_variance(influence: np.ndarray) -> float:
+    """Variance of a mean from that of its episodes."""
+    return float(influence.var(ddof=1) / len(influence)) if len(influence) > 1 else 0.0
+
+
+def seed_variance(means: np.ndarray) -> float:
+    """Variance of a mean over seeds from that between seeds; 0 of one seed, which cannot tell."""
+    return float(means.var(ddof=1) / len(means)) if len(means) > 1 else 0.0
+
+
+def t_factor(seeds: int) -> float:
+    """Standard errors in half of a 95 % interval."""
+    return _T[seeds - 2] if 1 < seeds <= len(_T) + 1 else 1.96
 
 
 def _shifted(play: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

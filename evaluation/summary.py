@@ -26,17 +26,26 @@ def verdict(rows: list[dict[str, Any]]) -> str:
     that the agents trained on speaks, and the sentence says so.
     """
     rows = [row for row in rows if row["kind"] in DEPLOYABLE]
-    judged = [row for row in rows if row["user_model"].endswith("judge")]
+    judged = any(row["user_model"].endswith("judge") for row in rows)
     who = "by every judge" if judged else "by the model that the agents trained on, no judge was asked"
+    pays = paying(rows)
+    if not pays:
+        return f"Nothing pays: no policy earns more than offering nothing, beyond its interval, {who}."
+    return f"More than offering nothing, beyond their intervals, {who}: {', '.join(pays)}."
+
+
+def paying(rows: list[dict[str, Any]]) -> list[str]:
+    """Of the rows of an assumption the policies that could be deployed and earn more than offering nothing,
+    beyond their intervals, by every judge, or where there is none by the model that agents trained on; those
+    that the judge who sees least in them gives most come first."""
+    rows = [row for row in rows if row["kind"] in DEPLOYABLE]
+    judged = [row for row in rows if row["user_model"].endswith("judge")]
     tables: dict[str, dict[str, dict[str, float]]] = {}
     for row in judged or rows:
         tables.setdefault(row["user_model"], {})[row["policy"]] = row["incremental_margin_per_visit"]
     first, *others = tables.values()
     pays = [name for name in first if all(table[name]["low"] > 0 for table in (first, *others))]
-    if not pays:
-        return f"Nothing pays: no policy earns more than offering nothing, beyond its interval, {who}."
-    pays.sort(key=lambda name: -min(table[name]["mean"] for table in (first, *others)))
-    return f"More than offering nothing, beyond their intervals, {who}: {', '.join(pays)}."
+    return sorted(pays, key=lambda name: -min(table[name]["mean"] for table in (first, *others)))
 
 
 def _other_sizes(results: dict[str, Any]) -> list[str]:

@@ -7,6 +7,7 @@ gives a score for each item. The rest (cold shoppers, ranking, ties, new days, f
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import zipfile
@@ -55,6 +56,13 @@ class Recommender(ABC):
         self._relearn(self.log.training())
         self._read(self.log)
         return self
+
+    def over(self, log: Interactions) -> Self:
+        """A model with the same parameters that scores the shoppers of another log under the same items."""
+        model = copy.deepcopy(self, {id(self.log): self.log})
+        model.log = log
+        model._read(log)
+        return model
 
     def score(self, shoppers: np.ndarray) -> np.ndarray:
         """(n, n_items) float32 for (n,) shopper codes; higher is likelier, cold shoppers get popularity.

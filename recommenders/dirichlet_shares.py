@@ -7,6 +7,7 @@ p(i | s, cat) = (n_s,i + b p(i | cat)) / (n_s,cat + b): counts of purchase lines
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -51,10 +52,47 @@ def dirichlet_share(
 
 
 @dataclass(frozen=True)
+class ShopAverages:
+    """What shares are shrunk toward, so that they can be told of any counts of lines.
+
+    Attributes:
+        popularity: (n_items,) float64, the shop's own shares.
+        category: (n_items,) int64 category codes.
+        category_weight, item_weight: how many lines the averages are worth.
+    """
+
+    popularity: np.ndarray
+    category: np.ndarray
+    category_weight: float = 60.0
+    item_weight: float = 15.0
+
+    def shares(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """log p(i | s) (n, n_items) float32 and p(cat | s) (n, n_categories), of counts (n, n_items)."""
+        share, category_share = dirichlet_share(
+            counts, counts @ self._one_hot, self.popularity, self._category_popularity, self.category,
+            self.category_weight, self.item_weight,
+        )  # fmt: skip
+        return np.log(share).astype(np.float32), category_share
+
+    @cached_property
+    def _one_hot(self) -> np.ndarray:
+        """(n_items, n_categories) float32."""
+        one_hot = np.zeros((len(self.category), self.category.max() + 1), dtype=np.float32)
+        one_hot[np.arange(len(self.category)), self.category] = 1.0
+        return one_hot
+
+    @cached_property
+    def _category_popularity(self) -> np.ndarray:
+        """(n_categories,) float64."""
+        return self.popularity @ self._one_hot
+
+
+@dataclass(frozen=True)
 class PersonalFrequency:
     """Each shopper's share of purchase lines by item.
 
     Attributes:
+        averages: what the shares are shrunk toward.
         counts: (n_shoppers, n_items) purchase lines in the weeks it was fitted on.
         log_share: (n_shoppers, n_items) float32, log p(i | s).
         popularity: (n_items,) the shop's own shares, of the shoppers that averages come from.
@@ -62,6 +100,7 @@ class PersonalFrequency:
         category_share: (n_shoppers, n_categories) p(cat | s).
     """
 
+    averages: ShopAverages
     counts: np.ndarray
     log_share: np.ndarray
     popularity: np.ndarray
@@ -86,21 +125,25 @@ class PersonalFrequency:
         popularity /= popularity.sum()
         if category is None:
             _, category = np.unique(dataset.items["category"].astype(str).to_numpy(), return_inverse=True)
-        one_hot = np.zeros((dataset.n_items, category.max() + 1), dtype=np.float32)
-        one_hot[np.arange(dataset.n_items), category] = 1.0
-        share, category_share = dirichlet_share(
-            counts, counts @ one_hot, popularity, popularity @ one_hot, category, category_weight, item_weight
-        )
+        averages = ShopAverages(popularity, category.astype(np.int64), category_weight, item_weight)
+        log_share, category_share = averages.shares(counts)
         return PersonalFrequency(
+            averages,
             counts,
-            np.log(share).astype(np.float32),
+            log_share,
             popularity.astype(np.float32),
-            category.astype(np.int64),
+            averages.category,
             category_share.astype(np.float32),
         )
 
     def shortlist(self, size: int) -> np.ndarray:
         """(n_shoppers, size) int64, each shopper's most likely items in ascending code order."""
-        size = min(size, self.log_share.shape[1])
-        top = np.argpartition(-self.log_share, size - 1, axis=1)[:, :size]
-        return np.sort(top, axis=1).astype(np.int64)
+        return likeliest(self.log_share, size)
+
+
+def likeliest(log_share: np.ndarray, size: int) -> np.ndarray:
+    """(n, size) int64, the items of the greatest shares (n, n_items) in ascending code order; all of them
+    where there are fewer."""
+    size = min(size, log_share.shape[1])
+    top = np.argpartition(-log_share, size - 1, axis=1)[:, :size]
+    return np.sort(top, axis=1).astype(np.int64)

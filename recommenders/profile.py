@@ -64,7 +64,7 @@ def shopper_profile(dataset: Dataset, weeks: tuple[int, int]) -> ShopperProfile:
         "spend_a_visit": np.log1p(mean(spend, n_visits)),
         "lines_a_visit": np.log1p(mean(np.ones(len(item)), n_visits)),
         "price_level": mean(level[item], n_lines),
-        "deal_share": mean(_is_deal(dataset, item, week), n_lines),
+        "deal_share": mean(is_deal(dataset, item, week), n_lines),
         "promoted_share": mean(promoted, n_lines),
         "repeat_share": mean(again, n_lines),
     }
@@ -79,7 +79,7 @@ def shopper_profile(dataset: Dataset, weeks: tuple[int, int]) -> ShopperProfile:
     return ShopperProfile(tuple(columns), (table / np.maximum(table[known].std(0), 1e-6)).astype(np.float32))
 
 
-def _is_deal(dataset: Dataset, item: np.ndarray, week: np.ndarray) -> np.ndarray:
+def is_deal(dataset: Dataset, item: np.ndarray, week: np.ndarray) -> np.ndarray:
     """(P,) bool: the shelf asked less than the list price for the item in the week."""
     return dataset.shelf_price[item, week] < 0.99 * dataset.list_price[item, week]
 
@@ -90,17 +90,46 @@ def own_intervals(counts: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
     return np.maximum(span / (counts + 1.0), 1.0).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class DealAverages:
+    """What a share of lines bought on deal is shrunk toward and standardised by.
+
+    Attributes:
+        base: share of all lines that were bought below list price.
+        spread: standard deviation of the shrunk shares.
+    """
+
+    base: float
+    spread: float
+
+    def share(self, deals: np.ndarray, lines: np.ndarray) -> np.ndarray:
+        """(n,) float32, standardised, of so many lines on deal (n,) among so many lines (n,)."""
+        return ((_shrunk(deals, lines, self.base) - self.base) / self.spread).clip(-3, 3).astype(np.float32)
+
+
+def _shrunk(deals: np.ndarray, lines: np.ndarray, base: float) -> np.ndarray:
+    return (deals + 50 * base) / (lines + 50)
+
+
+def deal_counts(dataset: Dataset, weeks: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """(n_shoppers,) each: lines bought below list price in `weeks`, and all lines."""
+    lines, place = lines_of(dataset, rows := visit_rows(dataset, weeks))
+    visits = dataset.visits.iloc[rows]
+    shopper, week = (visits[name].to_numpy()[place] for name in ("shopper", "week"))
+    deal = is_deal(dataset, dataset.purchases["item"].to_numpy()[lines], week)
+    n = dataset.n_shoppers
+    return np.bincount(shopper, weights=deal, minlength=n), np.bincount(shopper, minlength=n)
+
+
+def deal_averages(deals: np.ndarray, lines: np.ndarray, known: np.ndarray) -> DealAverages:
+    """Of the shoppers of a mask `known` (n,), from `deal_counts`."""
+    base = deals[known].sum() / max(lines[known].sum(), 1)
+    return DealAverages(float(base), max(float(_shrunk(deals, lines, base)[known].std()), 1e-6))
+
+
 def deal_share(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray | None = None) -> np.ndarray:
     """(n_shoppers,) float32, share of lines bought below list price in `weeks`, shrunk, and standardised by
     the mean and spread of `shoppers` (mask; by default those who are not held out)."""
     known = ~dataset.split.held_out if shoppers is None else shoppers
-    lines, place = lines_of(dataset, rows := visit_rows(dataset, weeks))
-    visits = dataset.visits.iloc[rows]
-    shopper, week = (visits[name].to_numpy()[place] for name in ("shopper", "week"))
-    item = dataset.purchases["item"].to_numpy()[lines]
-    deal = _is_deal(dataset, item, week)
-    count = np.bincount(shopper, minlength=dataset.n_shoppers)
-    deals = np.bincount(shopper, weights=deal, minlength=dataset.n_shoppers)
-    base = deals[known].sum() / max(count[known].sum(), 1)
-    share = (deals + 50 * base) / (count + 50)
-    return ((share - base) / max(share[known].std(), 1e-6)).clip(-3, 3).astype(np.float32)
+    deals, lines = deal_counts(dataset, weeks)
+    return deal_averages(deals, lines, known).share(deals, lines)

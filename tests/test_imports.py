@@ -14,7 +14,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 #: A folder may import those before it; `bundlegym` stands for the modules that all share, such as `errors`.
-LAYERS = ("bundlegym", "data", "recommenders", "user_models", "envs", "agents", "evaluation", "command line")
+LAYERS = (
+    "bundlegym", "data", "recommenders", "user_models", "envs", "agents", "evaluation", "deployment",
+    "command line",
+)  # fmt: skip
 #: Modules that are above all folders, though they lie in `bundlegym`.
 COMMAND_LINE = {"bundlegym.__main__", "train", "evaluate"}
 Graph = dict[str, set[str]]

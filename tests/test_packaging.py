@@ -13,7 +13,7 @@ import pytest
 import bundlegym
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("data", "recommenders", "user_models", "envs", "agents", "evaluation")
+FOLDERS = ("data", "recommenders", "user_models", "envs", "agents", "evaluation", "deployment")
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
 
 
@@ -87,6 +87,21 @@ def test_nothing_but_the_folders_is_linked() -> None:
 def test_types_are_shipped() -> None:
     assert "py.typed" in SETUPTOOLS["package-data"]["bundlegym"]
     assert (ROOT / "bundlegym" / "py.typed").is_file()
+
+
+def test_every_file_beside_the_code_is_shipped() -> None:
+    """Templates and the like, which setuptools takes only where `package-data` names them."""
+    data: dict[str, list[str]] = SETUPTOOLS["package-data"]
+    for package, folder in packages_on_disk().items():
+        shipped = {path for pattern in data.get(package, []) for path in (ROOT / folder).glob(pattern)}
+        beside = {
+            path
+            for path in (ROOT / folder).rglob("*")
+            if path.is_file() and path.suffix not in (".py", ".pyc", ".nbi", ".nbc")
+        }
+        inner = [ROOT / other for other in packages_on_disk().values() if other.startswith(f"{folder}/")]
+        mine = {path for path in beside if not any(part in path.parents for part in inner)}
+        assert mine <= shipped, package
 
 
 def test_version_is_in_the_changelog_and_the_citation() -> None:

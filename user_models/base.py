@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
+from bundlegym.user_models.response_codes import CHERRY_PICK, IGNORE, TAKE
 from bundlegym.user_models.rng.counter import Draws
 
-IGNORE, CHERRY_PICK, TAKE = 0, 1, 2
+__all__ = ["CHERRY_PICK", "IGNORE", "TAKE", "Appraisal", "Offer", "Response", "State", "UserModel"]
 
 #: A population's hidden state: named tensors whose first dimension is N.
 State = dict[str, Tensor]

@@ -4,34 +4,40 @@ A shopper's trajectory therefore depends neither on how many are simulated besid
 calls, and a twin that is given the same `Draws` lives with the same luck.
 
 The hash is SplitMix64's (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators"). It
-stands here twice, for torch tensors on any device and compiled for the CPU, and gives the same bits in both.
+stands here for torch tensors on any device and in `compiled_counter` for the CPU, and gives the same bits in
+both.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bundlegym.compiling import njit
-
-_MASK = (1 << 64) - 1
+from bundlegym.user_models.rng.compiled_counter import (
+    GAMMA,
+    M1,
+    M2,
+    MASK,
+    compiled_draw,
+    compiled_key,
+    compiled_unit,
+)
 
 
 def _signed(value: int) -> int:
     return value - (1 << 64) if value >= 1 << 63 else value
 
 
-_GAMMA, _M1, _M2 = (_signed(c) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
-_EPISODES_PER_SEED = pow(_GAMMA & _MASK, -1, 1 << 64)
+_GAMMA, _M1, _M2 = (_signed(c) for c in (GAMMA, M1, M2))
+_EPISODES_PER_SEED = pow(_GAMMA & MASK, -1, 1 << 64)
 #: Far from a multiple of _GAMMA, which would lead to another episode's luck.
 _GAMMA_SEEDS = 0xD1342543DE82EF95
 #: So many episodes further, an episode's luck is that of the same episode under the next seed of `other`.
-_EPISODES_PER_OTHER = _signed(_GAMMA_SEEDS * _EPISODES_PER_SEED & _MASK)
-_U_GAMMA, _U_M1, _U_M2 = (np.uint64(c & _MASK) for c in (_GAMMA, _M1, _M2))
+_EPISODES_PER_OTHER = _signed(_GAMMA_SEEDS * _EPISODES_PER_SEED & MASK)
 
 
 def _shift(x: Tensor, bits: int) -> Tensor:
@@ -44,33 +50,6 @@ def mix(x: Tensor) -> Tensor:
     x = (x ^ _shift(x, 30)) * _M1
     x = (x ^ _shift(x, 27)) * _M2
     return x ^ _shift(x, 31)
-
-
-@njit(inline="always")
-def compiled_mix(x: Any) -> Any:
-    """`mix` of one uint64."""
-    x = (x ^ (x >> np.uint64(30))) * _U_M1
-    x = (x ^ (x >> np.uint64(27))) * _U_M2
-    return x ^ (x >> np.uint64(31))
-
-
-@njit(inline="always")
-def compiled_key(seed: int, episode: int, visit: int, stream: int) -> Any:
-    """What the draws of one shopper, visit and stream have in common."""
-    key = compiled_mix(np.uint64(episode) * _U_GAMMA + np.uint64(seed))
-    return compiled_mix(key + np.uint64(visit) * _U_GAMMA + np.uint64(stream) * _U_M1)
-
-
-@njit(inline="always")
-def compiled_unit(key: Any) -> Any:
-    """A hash as a float32 strictly inside (0, 1)."""
-    return (np.float32(key >> np.uint64(41)) + np.float32(0.5)) * np.float32(1 / (1 << 23))
-
-
-@njit(inline="always")
-def compiled_draw(key: Any, index: int) -> Any:
-    """The draw of one index, as in `Draws.uniform`."""
-    return compiled_unit(compiled_mix(key + (np.uint64(index) + np.uint64(1)) * _U_GAMMA))
 
 
 @njit()
@@ -92,7 +71,7 @@ def _fill_one(seed: int, episode: np.ndarray, visit: np.ndarray, stream: int, ou
 
 def first_episode(seed: int) -> int:
     """The episode of seed 0 whose draws are those of episode 0 of `seed`."""
-    return _signed(seed * _EPISODES_PER_SEED & _MASK)
+    return _signed(seed * _EPISODES_PER_SEED & MASK)
 
 
 @dataclass(frozen=True)
@@ -117,7 +96,7 @@ class Draws:
 
     def other(self, number: int) -> Draws:
         """The same visits under other luck; number 0 is this one."""
-        return Draws(_signed((self.seed + number * _GAMMA_SEEDS) & _MASK), self.episode, self.visit)
+        return Draws(_signed((self.seed + number * _GAMMA_SEEDS) & MASK), self.episode, self.visit)
 
     def others(self, numbers: range) -> Draws:
         """The same visits under D other lucks, N * D rows: row n D + d is `other(numbers[d])` of row n."""
@@ -131,7 +110,7 @@ class Draws:
 
     def _uniform(self, stream: int, index: Tensor | None) -> Tensor:
         key = mix(self.episode * _GAMMA + self.seed)
-        key = mix(key + self.visit * _GAMMA + _signed(stream * (_M1 & _MASK) & _MASK))
+        key = mix(key + self.visit * _GAMMA + _signed(stream * (_M1 & MASK) & MASK))
         if index is not None:
             key = mix(key[:, None] + (index + 1) * _GAMMA)
         return (_shift(key, 41).float() + 0.5) / (1 << 23)

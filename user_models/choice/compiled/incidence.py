@@ -9,7 +9,7 @@ from bundlegym.user_models.choice.compiled.parts import Key, key_of, part
 from bundlegym.user_models.components.incidence import DAY_EDGES, HORIZON, RATIO_EDGES
 from bundlegym.user_models.numeric.fast_math import exp32, normal32
 from bundlegym.user_models.rng import streams
-from bundlegym.user_models.rng.counter import compiled_key, compiled_unit
+from bundlegym.user_models.rng.compiled_counter import compiled_key, compiled_unit
 
 _F = np.float32
 _ONE = _F(1)

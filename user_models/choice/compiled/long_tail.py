@@ -20,7 +20,7 @@ from bundlegym.user_models.choice.compiled.utility import marketing_effect, tail
 from bundlegym.user_models.components.marketing import ONCE
 from bundlegym.user_models.numeric.fast_math import exp32
 from bundlegym.user_models.rng import streams
-from bundlegym.user_models.rng.counter import compiled_draw
+from bundlegym.user_models.rng.compiled_counter import compiled_draw
 
 _F = np.float32
 MOST_ITEMS = SLOTS * (1 + FOLLOWERS)

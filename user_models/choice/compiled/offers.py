@@ -21,7 +21,7 @@ from bundlegym.user_models.choice.compiled.utility import marketing_effect, need
 from bundlegym.user_models.components.marketing import NEW, ONCE
 from bundlegym.user_models.numeric.fast_math import exp32, log32
 from bundlegym.user_models.rng import streams
-from bundlegym.user_models.rng.counter import compiled_draw
+from bundlegym.user_models.rng.compiled_counter import compiled_draw
 
 _F = np.float32
 _ONE = _F(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bundlegym.compiling import njit
-from bundlegym.user_models.rng.counter import compiled_key
+from bundlegym.user_models.rng.compiled_counter import compiled_key
 
 #: A numpy array; shapes are in the docs.
 Array = Any

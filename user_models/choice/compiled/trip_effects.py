@@ -8,7 +8,7 @@ from bundlegym.user_models.choice.compiled.layout import TOGETHER, Tables
 from bundlegym.user_models.choice.compiled.parts import Array, Key, key_of, part
 from bundlegym.user_models.numeric.fast_math import exp32, normal32
 from bundlegym.user_models.rng import streams
-from bundlegym.user_models.rng.counter import compiled_draw
+from bundlegym.user_models.rng.compiled_counter import compiled_draw
 
 _F = np.float32
 

@@ -20,7 +20,7 @@ from bundlegym.user_models.components.basket_size import LAST_EDGES, LOG_GRID
 from bundlegym.user_models.components.marketing import GAP_EDGES
 from bundlegym.user_models.numeric.fast_math import exp32, log32, normal32
 from bundlegym.user_models.rng import streams
-from bundlegym.user_models.rng.counter import compiled_draw, compiled_unit
+from bundlegym.user_models.rng.compiled_counter import compiled_draw, compiled_unit
 
 _F = np.float32
 _ONE, _PULL = _F(1), _F(MOST_PULL)

@@ -32,7 +32,7 @@ from bundlegym.user_models.choice.compiled.substitution import still_bought
 from bundlegym.user_models.choice.compiled.utility import door, pull_by, pull_effect, recency_effect
 from bundlegym.user_models.numeric.fast_math import exp32, log32
 from bundlegym.user_models.rng import streams
-from bundlegym.user_models.rng.counter import compiled_draw
+from bundlegym.user_models.rng.compiled_counter import compiled_draw
 
 #: Row, item, quantity and price of purchases.
 Columns = tuple[Array, Array, Array, Array]

@@ -1,0 +1,89 @@
+"""Offers that are drawn at random for a stated share of shoppers, with propensities that are computed.
+
+With the probability `share` a shopper's offer is drawn uniformly from a set: nothing, and all bundles of the
+least size among the first six candidates at every discount that the limits allow; else it is the policy's.
+The propensity of an offer is therefore
+
+    (1 - share) [it is the policy's] + share [it is in the set] / |set|,
+
+whichever way it came about. The draw of a shopper hangs on their name, the day and the seed alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from bundlegym.deployment.limits import Limits
+
+#: Candidates that bundles of the set are made of, the likeliest ones.
+EXPLORED_ITEMS = 6
+POLICY, EXPLORE = "policy", "explore"
+
+
+@dataclass(frozen=True)
+class Offered:
+    """An offer to one shopper: item codes, none for nothing, the discount level, and how it came about."""
+
+    items: tuple[int, ...]
+    level: int
+    propensity: float = 1.0
+    arm: str = POLICY
+
+    def same(self, other: Offered) -> bool:
+        """Whether both are the same bundle at the same discount."""
+        return (sorted(self.items), self.level) == (sorted(other.items), other.level)
+
+
+NOTHING = Offered((), 0)
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """How offers are drawn on one day.
+
+    Attributes:
+        share: probability that a shopper's offer is drawn.
+        seed: of the draws.
+        discounts: (D,) levels.
+        price, cost: (I,) at the shelf.
+        size: least size of a bundle.
+        limits: of each offer.
+        enough: (I,) bool, items that no draw can run out of.
+    """
+
+    share: float
+    seed: int
+    discounts: np.ndarray
+    price: np.ndarray
+    cost: np.ndarray
+    size: int
+    limits: Limits
+    enough: np.ndarray
+
+    def choices(self, candidates: np.ndarray, most: float) -> list[Offered]:
+        """The set of one shopper: nothing first.
+
+        Args:
+            candidates: (K,) item codes, the likeliest first.
+            most: discount in money that no offer of the set may exceed.
+        """
+        few = [int(i) for i in candidates[: max(EXPLORED_ITEMS, self.size)] if self.enough[i]]
+        bundles = np.array(list(combinations(few, self.size)), dtype=np.int64).reshape(-1, self.size)
+        legal = self.limits.legal(bundles, self.price, self.cost, self.discounts)
+        legal &= self.discounts * self.price[bundles].sum(1)[:, None] <= most
+        found = (Offered(tuple(bundles[b].tolist()), int(d)) for b, d in zip(*legal.nonzero(), strict=True))
+        return [NOTHING, *found]
+
+    def drawn(self, name: str, day: int, own: Offered, choices: list[Offered]) -> Offered:
+        """What the shopper called `name` is offered, where the policy's offer is `own`."""
+        digest = hashlib.sha256(f"explore {self.seed} {day} {name}".encode()).digest()
+        luck = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+        explores = luck.random() < self.share
+        chosen = choices[int(luck.integers(len(choices)))] if explores else own
+        mine = (1 - self.share) * own.same(chosen)
+        drawn = self.share * sum(chosen.same(other) for other in choices) / len(choices)
+        return Offered(chosen.items, chosen.level, mine + drawn, EXPLORE if explores else POLICY)

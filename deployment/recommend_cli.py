@@ -1,0 +1,126 @@
+"""The command line of `bundlegym recommend`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tyro
+
+from bundlegym.data.config import default_cache_dir
+from bundlegym.deployment.limits import Limits
+from bundlegym.deployment.offers_file import check_suffix, write_offers
+from bundlegym.deployment.policy import BundlePolicy
+from bundlegym.deployment.recommend import Rules, make_offers, read_stock, read_table
+from bundlegym.errors import UserError
+
+
+@dataclass(frozen=True)
+class RecommendConfig:
+    """Make offers for the shoppers of a run's log, one at most for each, and write them as a file."""
+
+    run: tyro.conf.Positional[Path]
+    """Folder of a finished run, such as runs/NAME."""
+
+    out: Path = Path("offers.csv")
+    """File of the offers: .csv, .parquet or .json."""
+
+    policy: str = ""
+    """An agent of the run, such as ppo, or planner; by default the run's first agent."""
+
+    agent_seed: int | None = None
+    """Seed of the agent where the run trained several of a kind; by default the first."""
+
+    offer_exposure: float | None = None
+    """Assumption on what being offered does by itself, one of the run's; by default the first."""
+
+    shoppers: Path | None = None
+    """Table with a column shopper, CSV or Parquet: whom to make offers for; by default all of the log."""
+
+    day: str = ""
+    """Day of the offers, as 2017-12-04; by default the one after the log's last."""
+
+    budget: float | None = None
+    """Money that all discounts may cost, if every offer is taken whole."""
+
+    most_offers: int | None = None
+    """Greatest number of offers."""
+
+    least_margin: float | None = None
+    """Least margin of an offer that is taken whole, in the log's currency."""
+
+    below_cost: bool = False
+    """Let items be offered below what they cost."""
+
+    exclude_items: tuple[str, ...] = ()
+    """Ids of items that are never offered."""
+
+    exclude_categories: tuple[str, ...] = ()
+    """Departments, categories or subcategories that are never offered."""
+
+    exclude_presets: tuple[str, ...] = ()
+    """What many shops may not discount, found by words of names and categories: alcohol, tobacco,
+    infant-formula."""
+
+    stock: Path | None = None
+    """Table with the columns item and units; each offer takes a unit of each of its items."""
+
+    explore: float = 0.0
+    """Share of shoppers whose offer is drawn at random, with its propensity written beside it."""
+
+    seed: int = 0
+    """Seed of candidates and of what is drawn."""
+
+    draws: int = 64
+    """Draws of luck behind each expected margin."""
+
+    trust_code: bool = False
+    """Import the modules that the run names; give it only if you trust whoever made the run."""
+
+    cache_dir: Path = field(default_factory=default_cache_dir)
+    """Where logs are kept."""
+
+
+def recommend() -> None:
+    """`bundlegym recommend runs/NAME [options]`: offers as a file; what they come to, on standard error."""
+    config = tyro.cli(RecommendConfig)
+    check_suffix(config.out)
+    rules = Rules(
+        budget=config.budget,
+        most_offers=config.most_offers,
+        limits=Limits(config.below_cost, config.least_margin),
+        exclude_items=config.exclude_items,
+        exclude_categories=config.exclude_categories,
+        exclude_presets=config.exclude_presets,
+        stock=None if config.stock is None else read_stock(config.stock),
+        explore=config.explore,
+    )
+    shoppers = None if config.shoppers is None else _shoppers(config.shoppers)
+    made = make_offers(
+        BundlePolicy.load(
+            config.run,
+            config.policy or None,
+            agent_seed=config.agent_seed,
+            exposure=config.offer_exposure,
+            seed=config.seed,
+            trust_code=config.trust_code,
+            cache_dir=config.cache_dir,
+        ),
+        rules,
+        shoppers=shoppers,
+        day=config.day or None,
+        draws=config.draws,
+        progress=lambda text: print(text, file=sys.stderr),
+    )
+    write_offers(made.table, config.out)
+    for note in made.notes:
+        print(note)
+    print(f"The offers are in {config.out}")
+
+
+def _shoppers(path: Path) -> list[str]:
+    table = read_table(path)
+    if "shopper" not in table:
+        raise UserError(f"{path}: no column shopper")
+    return table["shopper"].tolist()
