@@ -18,8 +18,9 @@ class BundleMetrics(BaseCallback):
     """Means of the visits since the last log line, under `bundle/`, and episode sums under `rollout/`.
 
     Give its `add` to the VecEnv as `on_visits`. The agent is saved and evaluated every `eval_every` steps and
-    at the end, each time after the update on all that it has seen. `bar(total=, initial=)` makes a progress
-    bar (tqdm's).
+    at the end, each time after the update on all that it has seen. Once `interrupted()`, it is saved before
+    the next roll-out, and a KeyboardInterrupt follows: what it would see until then is not lost.
+    `bar(total=, initial=)` makes a progress bar (tqdm's).
     """
 
     def __init__(
@@ -29,9 +30,10 @@ class BundleMetrics(BaseCallback):
         eval_every: int,
         checkpoint: Path,
         bar: Callable[..., Any],
+        interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__()
-        self.bar = bar
+        self.bar, self.interrupted = bar, interrupted
         self.hyper, self.evaluate, self.eval_every, self.checkpoint = hyper, evaluate, eval_every, checkpoint
         self.sums = {name: np.zeros(2) for name in METRICS}
         self.next_eval = 0
@@ -46,7 +48,7 @@ class BundleMetrics(BaseCallback):
     def _on_training_start(self) -> None:
         metrics = {f"bundle/{name}": 0.0 for name in METRICS} | {"eval/incremental_margin_per_visit": 0.0}
         self.logger.record("hparams", HParam(self.hyper, metrics), exclude=("stdout", "log", "json", "csv"))
-        self.next_eval = self.num_timesteps + self.eval_every
+        self.next_eval = self._next()
         self.progress = self.bar(total=self.locals["total_timesteps"], initial=self.num_timesteps)
 
     def _on_step(self) -> bool:
@@ -54,9 +56,14 @@ class BundleMetrics(BaseCallback):
         return True
 
     def _on_rollout_start(self) -> None:
+        if self.interrupted():
+            save_checkpoint(self.model, self.checkpoint)
+            self.progress.close()
+            raise KeyboardInterrupt
         if self.num_timesteps >= self.next_eval:
-            self.next_eval += self.eval_every
-            self._keep()
+            self.next_eval = self._next()
+            save_checkpoint(self.model, self.checkpoint)
+            self._evaluate()
 
     def _on_rollout_end(self) -> None:
         visits = self.sums["margin_per_visit"][1]
@@ -69,22 +76,15 @@ class BundleMetrics(BaseCallback):
         self.sums = {name: np.zeros(2) for name in METRICS}
 
     def _on_training_end(self) -> None:
-        self._keep()
+        save_checkpoint(self.model, self.checkpoint, finished=True)
+        self._evaluate()
         self.progress.close()
 
-    def _keep(self) -> None:
-        save_checkpoint(self.model, self.checkpoint)
+    def _next(self) -> int:
+        """The next multiple of `eval_every` steps, the same for an agent that was interrupted before."""
+        return (self.num_timesteps // self.eval_every + 1) * self.eval_every
+
+    def _evaluate(self) -> None:
         for name, value in self.evaluate(self.model).items():
             self.logger.record(f"eval/{name}", value)
         self.logger.dump(self.num_timesteps)
-
-
-class StopOn(BaseCallback):
-    """Ends training after the step at which `asked()` is true."""
-
-    def __init__(self, asked: Callable[[], bool]) -> None:
-        super().__init__()
-        self.asked = asked
-
-    def _on_step(self) -> bool:
-        return not self.asked()

@@ -7,6 +7,7 @@ actions that the next state forbids, and aims between the mean and the median. `
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,9 @@ from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from torch.nn import functional as F
 
+from bundlegym.agents.config import AgentConfig
 from bundlegym.agents.two_tower import ScorerQPolicy
+from bundlegym.user_models.config import Count, Positive, Share, Whole
 
 Obs = dict[str, np.ndarray]
 
@@ -44,6 +47,9 @@ class MaskedReplayBuffer(DictReplayBuffer):
     Each observation is stored once: the next observation is the following row. Only a truncated episode's
     last observation, which the following row does not hold, is kept aside, in a pool that grows as needed.
     """
+
+    #: The arrays of R rows beside the observations.
+    _COLUMNS = ("next_action_masks", "actions", "rewards", "dones", "slot")
 
     def __init__(
         self,
@@ -116,6 +122,26 @@ class MaskedReplayBuffer(DictReplayBuffer):
                     self._set_aside(row, int(i), infos[i]["terminal_observation"])
         self.pos = following
         self.full = self.full or following == 0
+
+    def snapshot(self) -> dict[str, np.ndarray]:
+        """What it holds, by name, without the rows that were never written; see `restore`."""
+        rows = self.buffer_size if self.full else self.pos + 1
+        held = {name: getattr(self, name)[:rows] for name in self._COLUMNS}
+        held |= {f"observations.{key}": stored[:rows] for key, stored in self.observations.items()}
+        held |= {f"pool.{key}": pooled for key, pooled in self.pool.items()}
+        place = np.array([self.pos, self.full], dtype=np.int64)
+        return held | {"free": np.array(self.free, dtype=np.int64), "place": place}
+
+    def restore(self, held: Mapping[str, np.ndarray]) -> None:
+        """Go on from what `snapshot` gave, in a buffer of the same size."""
+        rows = len(held["actions"])
+        for name in self._COLUMNS:
+            getattr(self, name)[:rows] = held[name]
+        for key, stored in self.observations.items():
+            stored[:rows] = held[f"observations.{key}"]
+        self.pool = {key: np.array(held[f"pool.{key}"]) for key in self.pool}
+        self.free = held["free"].tolist()
+        self.pos, self.full = int(held["place"][0]), bool(held["place"][1])
 
     def cut(self) -> None:
         """Keep the newest next observations aside: the environments are about to be reset from outside."""
@@ -265,29 +291,74 @@ class MaskedDQN(DQN):
         return [*super()._excluded_save_params(), "_masks"]
 
 
+@dataclass(frozen=True)
+class DQNConfig(AgentConfig):
+    """Double deep Q-learning with masks (Mnih et al. 2015; van Hasselt, Guez and Silver 2016).
+
+    The defaults are for about 256 shoppers at once.
+    """
+
+    agent = "dqn"
+
+    steps: Count = 100_000
+    """Environment steps (picks and offers) to learn from."""
+
+    width: Count = 32
+    """Width of the network's layers."""
+
+    learning_rate: Positive = 1e-3
+    """Step size of the optimiser (Adam)."""
+
+    buffer_size: Count = 100_000
+    """Steps that are remembered to learn from."""
+
+    batch_size: Count = 1024
+    """Steps in a gradient step."""
+
+    gradient_steps: Count = 4
+    """Gradient steps after each step of all shoppers."""
+
+    learning_starts: Whole = 5_000
+    """Steps, with actions at random, before the first gradient step."""
+
+    target_update_interval: Count = 6_400
+    """Steps between two copies of the network to the one that values what follows."""
+
+    exploration_fraction: Positive = 0.3
+    """Share of all steps over which actions at random become fewer."""
+
+    final_exploration: Share = 0.05
+    """Share of actions at random after that."""
+
+    max_grad_norm: Positive = 10.0
+    """Longer gradients are cut to this."""
+
+
 def make_dqn(
     env: VecEnv,
+    config: DQNConfig = DQNConfig(),
     *,
+    gamma: float = 0.99,
     seed: int | None = None,
     device: str | th.device = "cpu",
-    tensorboard_log: str | None = None,
-    width: int = 32,
-    gamma: float = 0.99,
-    **hyper: Any,
 ) -> MaskedDQN:
-    """`MaskedDQN` with the scorer and defaults for about 256 shoppers; `hyper` goes to it as it is."""
-    settings: dict[str, Any] = {
-        "learning_rate": 1e-3,
-        "buffer_size": 100_000,
-        "batch_size": 1024,
-        "train_freq": 1,
-        "gradient_steps": 4,
-        "learning_starts": 5_000,
-        "target_update_interval": 6_400,
-        "exploration_fraction": 0.3,
-        "replay_buffer_class": MaskedReplayBuffer,
-        "policy_kwargs": {"width": width},
-        "tensorboard_log": tensorboard_log,
-        **hyper,
-    }
-    return MaskedDQN(ScorerQPolicy, env, gamma=gamma, seed=seed, device=device, **settings)
+    """`MaskedDQN` with the scorer."""
+    return MaskedDQN(
+        ScorerQPolicy,
+        env,
+        learning_rate=config.learning_rate,
+        buffer_size=config.buffer_size,
+        batch_size=config.batch_size,
+        train_freq=1,
+        gradient_steps=config.gradient_steps,
+        learning_starts=config.learning_starts,
+        target_update_interval=config.target_update_interval,
+        exploration_fraction=config.exploration_fraction,
+        exploration_final_eps=config.final_exploration,
+        max_grad_norm=config.max_grad_norm,
+        replay_buffer_class=MaskedReplayBuffer,
+        policy_kwargs={"width": config.width},
+        gamma=gamma,
+        seed=seed,
+        device=device,
+    )

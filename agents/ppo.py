@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from stable_baselines3.common.type_aliases import Schedule
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
+from bundlegym.agents.config import AgentConfig
 from bundlegym.agents.two_tower import TwoTowerScorer
+from bundlegym.user_models.config import Count, NotNegative, Positive, Several, Share, Whole
 
 Masks = np.ndarray | th.Tensor | None
 
@@ -77,41 +80,79 @@ class ScorerPolicy(MaskableActorCriticPolicy):
         return self.scorer.values(obs).unsqueeze(-1)
 
 
+@dataclass(frozen=True)
+class PPOConfig(AgentConfig):
+    """Proximal policy optimisation with masks (Schulman et al. 2017; Huang and Ontanon 2022).
+
+    The defaults are for about 256 shoppers at once.
+    """
+
+    agent = "ppo"
+
+    steps: Count = 500_000
+    """Environment steps (picks and offers) to learn from."""
+
+    imitate: Whole = 4096  # type: ignore[assignment]
+    """Visits of training shoppers that the planner plans and the agent imitates before it learns from rewards;
+    0 starts at random. Then a learning rate of 1e-3 and an `ent_coef` of 0.005 are better."""
+
+    width: Count = 32
+    """Width of the network's layers."""
+
+    learning_rate: Positive = 3e-4
+    """Step size of the optimiser (Adam) at the beginning."""
+
+    final_learning_rate: NotNegative = 3e-5
+    """Step size at the end; it falls in a straight line."""
+
+    n_steps: Count = 32
+    """Steps of each shopper between two updates."""
+
+    batch_size: Several = 2048
+    """Steps in a gradient step, or all of an update where those are fewer."""
+
+    n_epochs: Count = 2
+    """Passes over the steps of an update."""
+
+    clip_range: Positive = 0.2
+    """How far an update may move an action's probability, as a share of it."""
+
+    gae_lambda: Share = 0.95
+    """Weight of later steps in the estimate of an action's advantage: 0 is one step, 1 all of the episode."""
+
+    ent_coef: NotNegative = 0.0
+    """Weight of the policy's entropy in the loss."""
+
+    vf_coef: NotNegative = 0.5
+    """Weight of the error of values in the loss."""
+
+    max_grad_norm: Positive = 0.5
+    """Longer gradients are cut to this."""
+
+
 def make_ppo(
     env: VecEnv,
+    config: PPOConfig = PPOConfig(),
     *,
+    gamma: float = 0.99,
     seed: int | None = None,
     device: str | th.device = "cpu",
-    tensorboard_log: str | None = None,
-    width: int = 32,
-    gamma: float = 0.99,
-    learning_rate: float = 1e-3,
-    final_learning_rate: float = 1e-4,
-    n_steps: int = 32,
-    batch_size: int = 2048,
-    **hyper: Any,
 ) -> MaskablePPO:
-    """MaskablePPO with the scorer and defaults for about 256 shoppers at once.
-
-    The learning rate falls linearly from `learning_rate` to `final_learning_rate` over `learn`; `batch_size`
-    is cut to a roll-out's n_steps * N where that is less. Anything in `hyper` goes to `MaskablePPO` as it is.
-    """
-    defaults: dict[str, Any] = {
-        "n_epochs": 2,
-        "ent_coef": 0.005,
-        "gae_lambda": 0.95,
-        "normalize_advantage": True,
-        "policy_kwargs": {"width": width},
-    }
+    """MaskablePPO with the scorer."""
     return MaskablePPO(
         ScorerPolicy,
         env,
-        learning_rate=LinearSchedule(learning_rate, final_learning_rate, 1.0),
-        n_steps=n_steps,
-        batch_size=min(batch_size, n_steps * env.num_envs),
+        learning_rate=LinearSchedule(config.learning_rate, config.final_learning_rate, 1.0),
+        n_steps=config.n_steps,
+        batch_size=min(config.batch_size, config.n_steps * env.num_envs),
+        n_epochs=config.n_epochs,
+        clip_range=config.clip_range,
+        gae_lambda=config.gae_lambda,
+        ent_coef=config.ent_coef,
+        vf_coef=config.vf_coef,
+        max_grad_norm=config.max_grad_norm,
+        policy_kwargs={"width": config.width},
         gamma=gamma,
         seed=seed,
         device=device,
-        tensorboard_log=tensorboard_log,
-        **{**defaults, **hyper},
     )

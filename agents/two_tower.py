@@ -4,6 +4,10 @@ A query (shopper, context, partial bundle) meets a key for each candidate; the d
 adding that candidate. Offers are scored from the query and the pooled partial bundle. No parameter has K in
 its shape, so one set of weights serves any shortlist, and permuting the candidates permutes their scores and
 nothing else.
+
+The block `forecasts` (`envs.forecasts`) has a row for each candidate, which joins that candidate's features,
+and one for the bundle so far, which joins the state and adds a linear term to the scores of offers, as the
+candidates' own rows do to those of picks.
 """
 
 from __future__ import annotations
@@ -20,8 +24,9 @@ from stable_baselines3.dqn.policies import DQNPolicy
 from torch import nn
 
 KEYS = ("shopper", "context", "candidates", "picked")
+FORECASTS = "forecasts"
 #: Parts that describe candidates; all others together are the state.
-_OF_CANDIDATES = ("candidates", "picked")
+_OF_CANDIDATES = ("candidates", "picked", FORECASTS)
 CLAMP = 10.0
 
 
@@ -42,10 +47,15 @@ def space_sizes(observation_space: spaces.Space, action_space: spaces.Space) -> 
         raise ValueError(
             f"{flat['candidates']} candidate numbers, {action_space.n} actions and K = {k} do not fit"
         )
+    if flat.get(FORECASTS, 0) % (k + 1):
+        raise ValueError(
+            f"{flat[FORECASTS]} forecasts are no whole number for each of {k} candidates and all"
+        )
     return {
         "n_state": {key: size for key, size in flat.items() if key not in _OF_CANDIDATES},
         "n_candidate": flat["candidates"] // k,
         "n_discounts": int(action_space.n) - k,
+        "n_forecast": flat.get(FORECASTS, 0) // (k + 1),
     }
 
 
@@ -72,10 +82,16 @@ class TwoTowerScorer(nn.Module):
         n_candidate: numbers a candidate.
         n_discounts: D.
         width: of the layers.
+        n_forecast: numbers in a row of forecasts, 0 where there are none.
     """
 
     def __init__(
-        self, n_state: Mapping[str, int], n_candidate: int, n_discounts: int, width: int = 32
+        self,
+        n_state: Mapping[str, int],
+        n_candidate: int,
+        n_discounts: int,
+        width: int = 32,
+        n_forecast: int = 0,
     ) -> None:
         super().__init__()
         if min(n_candidate, n_discounts, width) < 1:
@@ -83,12 +99,15 @@ class TwoTowerScorer(nn.Module):
         self.state_keys = tuple(n_state)
         self.n_candidate = n_candidate
         self.n_discounts = n_discounts
+        self.n_forecast = n_forecast
         self.width = width
-        state = sum(n_state.values())
+        state = sum(n_state.values()) + n_forecast
+        n_candidate += n_forecast
         self.key_net = _mlp(n_candidate, width, width, 1.0)
         self.candidate_bias = _linear(n_candidate, 1, 0.01)
         self.query_net = _mlp(state + width, width, width, 0.1)
         self.offer_net = _mlp(3 * width, width, n_discounts, 0.01)
+        self.offer_bias = _linear(n_forecast, n_discounts, 0.01) if n_forecast else None
         self.value_key = _linear(n_candidate, width, math.sqrt(2.0))
         self.value_net = nn.Sequential(
             _linear(state + 3 * width, width, math.sqrt(2.0)), nn.ReLU(), _mlp(width, width, 1, 1.0)
@@ -102,12 +121,17 @@ class TwoTowerScorer(nn.Module):
         return cls(**space_sizes(observation_space, action_space), width=width)
 
     def _parts(self, obs: Mapping[str, th.Tensor]) -> tuple[th.Tensor, th.Tensor, th.Tensor]:
-        """State (N, Fs + Fb + ...), candidates (N, K, Fc), picked (N, K), clamped and in float."""
-        state = th.cat([obs[key] for key in self.state_keys], dim=-1).float().clamp(-CLAMP, CLAMP)
+        """State (N, Fs + Fb + ...), candidates (N, K, Fc), picked (N, K), clamped and in float. With forecasts
+        state and candidates end in their rows of them."""
+        state = th.cat([obs[key] for key in self.state_keys], dim=-1).float()
         picked = obs["picked"].float()
         n, k = picked.shape
-        candidates = obs["candidates"].float().reshape(n, k, self.n_candidate).clamp(-CLAMP, CLAMP)
-        return state, candidates, picked
+        candidates = obs["candidates"].float().reshape(n, k, self.n_candidate)
+        if self.n_forecast:
+            forecasts = obs[FORECASTS].float().reshape(n, k + 1, self.n_forecast)
+            candidates = th.cat((candidates, forecasts[:, :k]), dim=-1)
+            state = th.cat((state, forecasts[:, k]), dim=-1)
+        return state.clamp(-CLAMP, CLAMP), candidates.clamp(-CLAMP, CLAMP), picked
 
     @staticmethod
     def _pool(keys: th.Tensor, picked: th.Tensor) -> tuple[th.Tensor, th.Tensor]:
@@ -123,6 +147,8 @@ class TwoTowerScorer(nn.Module):
         picks = th.bmm(keys, query.unsqueeze(-1)).squeeze(-1) / math.sqrt(self.width)
         picks = picks + self.candidate_bias(candidates).squeeze(-1)
         offers = self.offer_net(th.cat((query, mean, total), dim=-1))
+        if self.offer_bias is not None:
+            offers = offers + self.offer_bias(state[:, -self.n_forecast :])
         return th.cat((picks, offers), dim=-1)
 
     def _values(self, state: th.Tensor, candidates: th.Tensor, picked: th.Tensor) -> th.Tensor:

@@ -69,7 +69,7 @@ def main() -> None:
     if options.run is not None:
         experiment = Experiment.open(options.run)
     else:
-        config = tyro.cli(TrainConfig, args=rest, config=(tyro.conf.OmitArgPrefixes,))
+        config = tyro.cli(TrainConfig, args=rest)
         config = replace(config, name=config.name or f"planner-{Path(config.data.log).stem}")
         made = config.folder / "config.json"
         if made.exists() and read_config(config.folder) != read_config_like(config):

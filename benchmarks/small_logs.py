@@ -130,7 +130,6 @@ def whole_run(table: pd.DataFrame, seed: int, folder: Path) -> str:
         user_model=family,
         judges=("choice", FAMILIES[(seed + 1) % len(FAMILIES)]),
         steps=512,
-        dqn_steps=512,
         n_envs=16,
         fit_epochs=1,
         planner_episodes=4,

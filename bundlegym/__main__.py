@@ -47,12 +47,12 @@ COMMANDS = {
         "runs/first --out offers.csv",
     ),
     "experiment": Command(
-        "bundlegym.evaluation.experiments.command:experiment",
+        "bundlegym.evaluation.field_test.command:experiment",
         "plan the experiment that would confirm or refute a run's gain",
         "plan runs/first",
     ),
     "learn-offers": Command(
-        "bundlegym.evaluation.experiments.command:learn_offers",
+        "bundlegym.evaluation.field_test.command:learn_offers",
         "learn from the offers that were made and what came back",
         "runs/first --offers offers.csv",
     ),

@@ -1,4 +1,4 @@
-"""Finds the tables behind a path: a file, a packed file, a zip archive or a folder. Writes JSON."""
+"""Finds the tables behind a path: a file, a packed file, a zip archive or a folder. Writes JSON and CSV."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+import pandas as pd
 import pyarrow as pa
 
 from bundlegym.errors import UserError
@@ -115,10 +116,23 @@ def unreadable(label: str, error: Exception) -> UserError:
 
 
 def write_json(path: Path, content: Any) -> None:
+    """Write as `write_text` does."""
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
     """Write under a temporary name, then rename; folders that are missing are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write under a temporary name, then rename; folders that are missing are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    table.to_csv(part, index=False)
     os.replace(part, path)
 
 

@@ -27,8 +27,10 @@ from bundlegym.envs.base import (
     VisitRecord,
 )
 from bundlegym.envs.config import EnvConfig
+from bundlegym.envs.forecasts import Forecasts
 from bundlegym.envs.market import SHOPPER_FEATURES, Market
 from bundlegym.envs.observations import Block, blocks_of
+from bundlegym.envs.open_visits import OpenVisits, state_at_door
 from bundlegym.envs.rewards import reward_of
 from bundlegym.errors import UserError
 from bundlegym.user_models.base import Offer, Response, State, UserModel
@@ -40,6 +42,9 @@ _VIEWS = frozenset(
     ("flat_features", "_ops", "_take", "_give", "_table", "_pick", "_episode", "_records", "_discounts",
      "_money")
 )  # fmt: skip
+#: The core's own tensors that steps change, beside its records and the user model's state.
+_MOVING = ("episode", "visit", "n_picks", "picks", "candidates", "picked", "features", "shopper_block",
+           "context", "mask")  # fmt: skip
 #: A slot's episodes are its number and multiples of this, so that they do not depend on N.
 _NEXT_EPISODE = 1 << 32
 
@@ -58,6 +63,8 @@ class BundleCore:
         reward: takes the place of the one that `config.reward` names.
         blocks: further blocks of the observation by name, after those of `config.observation`.
         compiled: run the hot parts compiled; None does so on the CPU.
+        forecaster: whose forecasts the block `forecasts` holds, where the observation has it; by default
+            `user_model`, under which an agent then is partly an oracle.
     """
 
     features: Tensor
@@ -79,6 +86,7 @@ class BundleCore:
         reward: Reward | None = None,
         blocks: Mapping[str, Block] | None = None,
         compiled: bool | None = None,
+        forecaster: UserModel | None = None,
     ) -> None:
         if len(shoppers) == 0:
             raise UserError("no shoppers to simulate: the list of shoppers is empty")
@@ -101,6 +109,10 @@ class BundleCore:
         self.rows = torch.arange(n, device=self.device)
         self._allocate(market)
         self._views(self.device.type == "cpu" if compiled is None else compiled)
+        #: What the block of that name holds; None where nobody asked for it.
+        self.forecasts: Forecasts | None = None
+        if "forecasts" in config.observation:
+            self.forecasts = Forecasts(forecaster or user_model, market, config, n)
         self.reward, self.blocks = reward or reward_of(config.reward), blocks_of(config.observation, blocks)
         self._of_reward = COMPONENTS if reward or ":" in config.reward else (config.reward,)
         self.reseed(seed)
@@ -143,8 +155,34 @@ class BundleCore:
         is not copied."""
         twin = object.__new__(type(self))
         memo |= {id(self): twin, id(self.market): self.market, id(self.user_model): self.user_model}
+        if self.forecasts is not None:
+            memo[id(self.forecasts.user_model)] = self.forecasts.user_model
         twin.__setstate__({name: deepcopy(value, memo) for name, value in self.__getstate__().items()})
         return twin
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """Copies of all that steps change, by name: `restore` puts them into a core that was made alike, and
+        both go on in the same way."""
+        held = {name: getattr(self, name) for name in _MOVING}
+        held |= {f"records.{name}": value for name, value in vars(self.records).items()}
+        held |= {f"state.{name}": value for name, value in self.state.items()}
+        return {"seed": torch.tensor(self.seed)} | {name: value.cpu().clone() for name, value in held.items()}
+
+    def restore(self, held: Mapping[str, Tensor]) -> None:
+        """Go on from what `snapshot` gave.
+
+        Raises:
+            KeyError, RuntimeError: it is of a core with other parts or sizes.
+        """
+        self.seed = int(held["seed"])
+        for name in _MOVING:
+            getattr(self, name).copy_(held[name])
+        for name, value in vars(self.records).items():
+            value.copy_(held[f"records.{name}"])
+        self.state = {name: value.to(self.device) for name, value in _part(held, "state.").items()}
+        if self.forecasts is not None:
+            self._forecast(self.forecasts, self.rows)
+            self.forecasts.pick(self.rows, self.picked)
 
     def _views(self, compiled: bool) -> None:
         """The tensors as the hot parts take them: as they are, or as numpy arrays on the same memory."""
@@ -237,6 +275,19 @@ class BundleCore:
         """Retrieve candidates and describe them: the work of a visit's boundary."""
         luck = (self.seed, self._episode, streams.RETRIEVAL)
         self._ops.open_visits(self._take(rows), luck, *self._records, *self._table)
+        if self.forecasts is not None:
+            self._forecast(self.forecasts, rows)
+
+    def _forecast(self, forecasts: Forecasts, rows: Tensor) -> None:
+        """What the forecaster knows of the shoppers who are at the door in the slots `rows` (M,)."""
+        shopper, day = self.records.shopper[rows], self.records.day[rows]
+        model, luck = forecasts.user_model, forecasts.luck(self.episode[rows], self.visit[rows])
+        state = state_at_door(model, self.user_model, self.state, rows, shopper, day)
+        forecasts.open(rows, OpenVisits(model, self.market, state, day, luck), self.candidates[rows])
+
+    def take_back(self) -> None:
+        """Empty the bundles of all open visits."""
+        self._open(self.rows)
 
     def draws(self, rows: Tensor) -> Draws:
         """The luck of the visits now open in the slots `rows` (M,)."""
@@ -272,6 +323,8 @@ class BundleCore:
             raise ValueError(
                 f"environment {illegal}: action {int(action[illegal])} is masked; see action_masks()"
             )
+        if self.forecasts is not None:
+            self.forecasts.pick(((action >= 0) & (action < self.k)).nonzero()[:, 0], self.picked)
         rows = self._give(slots)
         if len(rows) == 0:
             return self._quiet
@@ -335,6 +388,11 @@ class BundleCore:
         earned = map(self._give, self._ops.earnings(*map(self._take, bought), *self._money))
         names = ("revenue", "margin", "twin_margin", "incremental_list_value")
         return {"both": both, **dict(zip(names, earned, strict=True))}
+
+
+def _part(held: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """What of a snapshot begins with `prefix`, under its own names."""
+    return {name.removeprefix(prefix): value for name, value in held.items() if name.startswith(prefix)}
 
 
 def _codes(response: Response) -> tuple[Tensor, ...]:

@@ -26,6 +26,11 @@ def _profile(core: Any) -> Tensor:
     return _within_limits(core.market.profile[core.records.shopper])
 
 
+def _forecasts(core: Any) -> Tensor:
+    """(N, (K + 1) F), see `Forecasts.block`."""
+    return core.forecasts.block
+
+
 #: No lambdas: a core can be pickled.
 NAMED_BLOCKS: dict[str, Block] = {
     "shopper": attrgetter("shopper_block"),
@@ -33,6 +38,7 @@ NAMED_BLOCKS: dict[str, Block] = {
     "candidates": attrgetter("flat_features"),
     "picked": attrgetter("picked"),
     "profile": _profile,
+    "forecasts": _forecasts,
 }
 
 

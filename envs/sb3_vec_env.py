@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,14 @@ class BundleVecEnv(VecEnv):
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
         self._seeds = [seed] * self.num_envs
         return self._seeds
+
+    def snapshot(self) -> dict[str, torch.Tensor]:
+        """What the core's steps change; see `BundleCore.snapshot`."""
+        return self.core.snapshot()
+
+    def restore(self, held: Mapping[str, torch.Tensor]) -> None:
+        """Go on from what `snapshot` gave, without a reset."""
+        self.core.restore(held)
 
     def close(self) -> None:
         pass

@@ -14,7 +14,7 @@ from bundlegym.data import DataConfig
 from bundlegym.data.config import default_cache_dir
 from bundlegym.data.files import write_json
 from bundlegym.errors import UserError, guarded
-from bundlegym.evaluation import best_offers
+from bundlegym.evaluation import best_offers, discount_levels
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment, read_config
 from bundlegym.evaluation.fidelity.command import FidelityConfig
@@ -31,6 +31,9 @@ _FIDELITY_OPTIONS = tuple(
 )
 
 
+#: Episodes behind each row of --discount-levels.
+_LEVEL_EPISODES = 2048
+
 _RESUME = "`--resume runs/NAME [--trust-code] [--cache-dir DIR]` goes on with a run that was interrupted."
 
 
@@ -41,7 +44,9 @@ def train() -> None:
         config = _resumed()
     else:
         about = f"{TrainConfig.__doc__} {_RESUME}"
-        config = tyro.cli(TrainConfig, description=about, config=(tyro.conf.OmitArgPrefixes,))
+        if any(argument.split("=")[0] in ("--dqn-steps", "--dqn_steps") for argument in sys.argv[1:]):
+            raise UserError("--dqn-steps is now --dqn.steps; --steps is for every agent")
+        config = tyro.cli(TrainConfig, description=about)
         if (config.folder / "results.json").exists():
             raise UserError(f"{config.folder} holds a finished run; choose another --name, or remove it")
         # The code of the run that is there is not imported: it is compared, and what was asked for is run.
@@ -54,22 +59,21 @@ def train() -> None:
     experiment = Experiment(config)
     print(format_report(experiment.dataset.report), file=sys.stderr)
     results = experiment.run()
-    print(summary(results))
-    print(f"\nExample offers:\n{experiment.examples()}\n\nThe run is in {config.folder}")
+    print(f"Example offers:\n{experiment.examples()}\n\n{summary(results)}\n\nThe run is in {config.folder}")
 
 
 def _resumed() -> TrainConfig:
     """The configuration of the run that --resume names."""
     parser = argparse.ArgumentParser(description="Go on with a run as it was begun.", allow_abbrev=False)
     parser.add_argument("--resume", type=Path, required=True, help="folder of the run, such as runs/NAME")
-    _add_run_options(parser)
+    add_run_options(parser)
     options, others = parser.parse_known_args()
     if others:
         raise UserError(f"--resume goes on with the run's own options; it takes no {others[0]}")
     return read_config(options.resume, trust_code=options.trust_code, cache_dir=options.cache_dir)
 
 
-def _add_run_options(parser: argparse.ArgumentParser) -> None:
+def add_run_options(parser: argparse.ArgumentParser) -> None:
     """What a run's own configuration does not decide."""
     parser.add_argument(
         "--trust-code",
@@ -90,7 +94,8 @@ def read_config_like(config: TrainConfig) -> TrainConfig:
 @one_thread()
 def evaluate() -> None:
     """`evaluate.py runs/NAME`: the table again, and a few offers in words; `--best-offers 20`: the planner's
-    best, taken apart; `--fidelity ...`: how like shoppers a user model is, as `bundlegym fidelity ...`."""
+    best, taken apart; `--discount-levels`: take-up and gain at each discount; `--fidelity ...`: how like
+    shoppers a user model is, as `bundlegym fidelity ...`."""
     if "--fidelity" in sys.argv[1:]:
         sys.argv = [argument for argument in sys.argv if argument != "--fidelity"]
         return fidelity()
@@ -100,18 +105,28 @@ def evaluate() -> None:
     )
     parser.add_argument("run", type=Path, nargs="?", help="folder of a finished run, such as runs/NAME")
     parser.add_argument("--offers", type=int, default=5, help="how many example offers to tell (5)")
-    _add_run_options(parser)
+    add_run_options(parser)
     parser.add_argument(
         "--best-offers", type=int, default=0, metavar="N",
         help="plan with the run's user model and take its N best offers apart",
     )  # fmt: skip
     parser.add_argument("--visits", type=int, default=640, help="visits that --best-offers plans (640)")
     parser.add_argument(
+        "--discount-levels",
+        action="store_true",
+        help="take-up and gain at each discount, with an interval that carries the fit's uncertainty",
+    )
+    parser.add_argument(
+        "--refits", type=int, default=8, help="halves of the shoppers that --discount-levels fits on (8)"
+    )
+    parser.add_argument(
         "--fidelity",
         action="store_true",
         help="fit a user model and judge it; --fidelity --help: its options",
     )
-    parser.add_argument("--json", type=Path, help="file for the figures of --best-offers")
+    parser.add_argument(
+        "--json", type=Path, help="file for the figures of --best-offers or --discount-levels"
+    )
     options, others = parser.parse_known_args()
     if others:
         flag = others[0].split("=")[0]
@@ -121,14 +136,15 @@ def evaluate() -> None:
         raise UserError("give the folder of a run, such as runs/NAME, or --fidelity")
     if options.best_offers:
         return _best_offers(options)
+    if options.discount_levels:
+        return _discount_levels(options)
     if options.json:
-        raise UserError("--json goes with --fidelity or --best-offers")
+        raise UserError("--json goes with --fidelity, --best-offers or --discount-levels")
     results = read_results(options.run)
     if options.offers < 1:
         return print(summary(results))
     config = read_config(options.run, trust_code=options.trust_code, cache_dir=options.cache_dir)
-    print(summary(results))
-    print(f"\nExample offers:\n{Experiment(config).examples(options.offers)}")
+    print(f"Example offers:\n{Experiment(config).examples(options.offers)}\n\n{summary(results)}")
 
 
 def _best_offers(options: argparse.Namespace) -> None:
@@ -149,6 +165,20 @@ def _best_offers(options: argparse.Namespace) -> None:
         contents.append({"offer_exposure": exposure} | content)
     if options.json is not None:
         write_json(options.json, {"assumptions": contents})
+
+
+def _discount_levels(options: argparse.Namespace) -> None:
+    if options.refits < 2:
+        raise UserError(f"--refits: {options.refits} is less than 2, of which no variance can be taken")
+    experiment = Experiment(
+        read_config(options.run, trust_code=options.trust_code, cache_dir=options.cache_dir)
+    )
+    rows = discount_levels.discount_levels(
+        experiment, options.refits, _LEVEL_EPISODES, lambda text: print(text, file=sys.stderr)
+    )
+    print(discount_levels.as_text(rows))
+    if options.json is not None:
+        write_json(options.json, {"rows": rows})
 
 
 @one_thread()

@@ -7,8 +7,11 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_type_hints
 
+import tyro
+
+from bundlegym.agents.registry import AGENTS, AgentConfigs
 from bundlegym.data import DataConfig
 from bundlegym.data.config import default_cache_dir
 from bundlegym.envs import EnvConfig
@@ -18,11 +21,12 @@ from bundlegym.errors import UserError
 from bundlegym.recommenders import RECOMMENDERS
 from bundlegym.user_models.registry import FAMILIES
 
-AGENTS = ("ppo", "dqn")
+#: Those that are trained unless others are asked for.
+_DEFAULT_AGENTS = ("ppo", "dqn")
 #: What a good offer adds to a visit is a hundredth of what luck adds or takes.
 _REWARD_DRAWS = 16
 #: The least that each whole number may be.
-_LEAST = {"seed": 0, "planner_episodes": 0, "hindsight_episodes": 0, "workers": 0, "steps": 1, "dqn_steps": 1,
+_LEAST = {"seed": 0, "planner_episodes": 0, "hindsight_episodes": 0, "workers": 0, "steps": 0,
           "seeds": 1, "n_envs": 1, "fit_epochs": 1, "episodes": 1, "eval_every": 1}  # fmt: skip
 _MOST_SEED = 2**32 - 1  # that numpy's global generator takes
 _LONGEST_NAME = 255  # bytes that file systems take
@@ -32,8 +36,8 @@ _LONGEST_NAME = 255  # bytes that file systems take
 class TrainConfig:
     """Train bundle agents on shoppers fitted to a log, then judge them beside heuristics."""
 
-    agents: tuple[str, ...] = AGENTS
-    """Which agents to train: ppo, dqn."""
+    agents: tuple[str, ...] = _DEFAULT_AGENTS
+    """Which agents to train: ppo, dqn, a2c, q-learning, sarsa."""
 
     user_model: str = "choice"
     """Who reacts: choice, lookalike, replay, sequence, or module:Class of your own, installed or in the
@@ -42,11 +46,8 @@ class TrainConfig:
     user_model_args: tuple[str, ...] = ()
     """Arguments of a class of your own, as name=value."""
 
-    steps: int = 500_000
-    """Environment steps (picks and offers) for each ppo agent."""
-
-    dqn_steps: int = 100_000
-    """Environment steps for each dqn agent."""
+    steps: int = 0
+    """Environment steps (picks and offers) for each agent; 0 is what its own --NAME.steps says."""
 
     seed: int = 0
     """Seed of everything random; further seeds count up from it."""
@@ -75,7 +76,7 @@ class TrainConfig:
     bundle_pull: float = 0.0
     """Assumption: utility of taking a bundle as such."""
 
-    judges: tuple[str, ...] = ("choice", "lookalike")
+    judges: tuple[str, ...] = ("choice", "lookalike", "sequence")
     """User models that only judge, fitted on held-out shoppers: choice, lookalike, replay,
     sequence."""
 
@@ -113,8 +114,11 @@ class TrainConfig:
     runs: Path = Path("runs")
     """Where runs are kept."""
 
-    data: DataConfig = field(default_factory=DataConfig)
-    env: EnvConfig = field(default_factory=lambda: EnvConfig(reward_draws=_REWARD_DRAWS))
+    data: Annotated[DataConfig, tyro.conf.arg(name="")] = field(default_factory=DataConfig)
+    env: Annotated[EnvConfig, tyro.conf.arg(name="")] = field(
+        default_factory=lambda: EnvConfig(reward_draws=_REWARD_DRAWS, observation=(*BLOCKS, "forecasts"))
+    )
+    hyper: Annotated[AgentConfigs, tyro.conf.arg(name="")] = field(default_factory=AgentConfigs)
 
     def __post_init__(self) -> None:
         if not self.agents:
@@ -198,7 +202,7 @@ class TrainConfig:
 
     def steps_of(self, agent: str) -> int:
         """Steps for one agent of a kind."""
-        return self.dqn_steps if agent == "dqn" else self.steps
+        return self.steps or self.hyper.of(agent).steps
 
 
 def to_json(config: TrainConfig) -> dict[str, Any]:
@@ -219,12 +223,18 @@ def from_json(content: dict[str, Any], folder: Path, cache_dir: Path | None = No
         data[name] = None if data[name] is None else Path(data[name])
     data = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
     data["cache_dir"] = cache_dir or default_cache_dir()
-    rest = {k: v for k, v in content.items() if k not in ("data", "env", "runs", "name")}
+    rest = {k: v for k, v in content.items() if k not in ("data", "env", "hyper", "runs", "name")}
     for name in ("agents", "greedy", "judges", "user_model_args", "offer_exposure"):
         rest[name] = tuple(rest[name])
     folder = folder.resolve()
+    kinds = get_type_hints(AgentConfigs)
     return TrainConfig(
-        **rest, runs=folder.parent, name=folder.name, data=DataConfig(**data), env=EnvConfig(**env)
+        **rest,
+        runs=folder.parent,
+        name=folder.name,
+        data=DataConfig(**data),
+        env=EnvConfig(**env),
+        hyper=AgentConfigs(**{name: kinds[name](**values) for name, values in content["hyper"].items()}),
     )
 
 

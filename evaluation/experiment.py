@@ -8,7 +8,8 @@ import json
 import os
 import shlex
 import sys
-from functools import cache, partial
+from collections.abc import Callable
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,16 @@ from stable_baselines3.common.vec_env import VecMonitor
 from tqdm import tqdm
 
 from bundlegym.agents.base import Policy
-from bundlegym.agents.callbacks import BundleMetrics, StopOn
-from bundlegym.agents.checkpoint import load_checkpoint
-from bundlegym.agents.dqn import make_dqn
+from bundlegym.agents.callbacks import BundleMetrics
+from bundlegym.agents.checkpoint import load_checkpoint, load_weights
+from bundlegym.agents.imitation import Demonstrations, demonstrate, imitate, replay
 from bundlegym.agents.interrupt import interrupts_noted
-from bundlegym.agents.ppo import make_ppo
+from bundlegym.agents.planner import Planner
+from bundlegym.agents.registry import AGENTS
 from bundlegym.data import Dataset, prepare
 from bundlegym.data.config import default_cache_dir
 from bundlegym.data.files import write_json
+from bundlegym.data.fingerprint import fingerprint
 from bundlegym.devices import device_of
 from bundlegym.envs import BundleCore, BundleVecEnv, Market, build_market, recommended
 from bundlegym.envs.base import EMBEDDING_SIZE
@@ -37,11 +40,18 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.baselines import Contender, heuristics, hindsight, oracle, planner
 from bundlegym.evaluation.config import TrainConfig, from_json, to_json
+from bundlegym.evaluation.episodes import EpisodeLog
 from bundlegym.evaluation.fidelity.report import as_json, as_text, compare
+from bundlegym.evaluation.fidelity.samples import SAMPLES, write_samples
 from bundlegym.evaluation.job import Job
+from bundlegym.evaluation.judging import Table, judge
+from bundlegym.evaluation.lock import sole_user
 from bundlegym.evaluation.parallel import train_in_parallel
-from bundlegym.evaluation.rollout import check_figures, estimate, play
+from bundlegym.evaluation.rivals import rank_correlations
+from bundlegym.evaluation.rollout import estimate, play
 from bundlegym.evaluation.table import example_offers
+from bundlegym.evaluation.verdict import verdicts
+from bundlegym.evaluation.versions import versions
 from bundlegym.recommenders import (
     Interactions,
     Recommender,
@@ -55,10 +65,11 @@ from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 from bundlegym.user_models.registry import FAMILIES
 
-_MAKERS: dict[str, Any] = {"ppo": make_ppo, "dqn": make_dqn}
 _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024
+#: Seconds that a process waits for one that trained the same agent and is about to end: see `parallel`.
+_PATIENCE = 90.0
 #: Seeds of judging are far from those of training, so that no agent has met the same luck.
-_JUDGE_SEED, _EVAL_SEED = 1_000_003, 3_000_017
+_JUDGE_SEED, _EVAL_SEED, _SHOWN_SEED = 1_000_003, 3_000_017, 4_000_037
 
 
 class Experiment:
@@ -81,25 +92,34 @@ class Experiment:
         self.env, beyond = population.supported(config, self.dataset)
         #: What cannot be learned or judged, in sentences; known before any fit.
         self.limits = [*population.limits(config, self.dataset), *beyond]
-        plugged = population.plugged(config, self.dataset, self.device, check=check)
+        self._plugged = population.plugged(config, self.dataset, self.device, check=check)
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "config.json").exists():
-            write_json(self.folder / "config.json", to_json(config))
             (self.folder / "command.txt").write_text(shlex.join(sys.argv) + "\n", encoding="utf-8")
+            write_json(self.folder / "versions.json", versions())
+            write_json(self.folder / "config.json", to_json(config))  # last: with it the run can be resumed
         write_json(self.folder / "data_report.json", self.dataset.report)
-        model = plugged or population.trained_on(self.folder, config, self.dataset, self.device)
-        #: Whom agents train on, under each assumption on what being offered does by itself.
-        self.user_models: dict[float, UserModel] = {
-            exposure: population.under(model, config, exposure) for exposure in config.exposures
-        }
-        self.market: Market = self._market()
 
     @staticmethod
     def open(folder: Path, *, trust_code: bool = False, cache_dir: Path | None = None) -> Experiment:
         """An existing run; see `read_config`."""
         return Experiment(read_config(folder, trust_code=trust_code, cache_dir=cache_dir))
 
-    def _market(self) -> Market:
+    def fit(self) -> None:
+        """Fit what agents learn from, and keep it with the run: workers side by side then read it."""
+        for part in ("user_models", "market"):
+            getattr(self, part)
+
+    @cached_property
+    def user_models(self) -> dict[float, UserModel]:
+        """Whom agents train on, under each assumption on what being offered does by itself."""
+        config = self.config
+        fitted = self._plugged or population.trained_on(self.folder, config, self.dataset, self.device)
+        return {exposure: population.under(fitted, config, exposure) for exposure in config.exposures}
+
+    @cached_property
+    def market(self) -> Market:
+        """What the shop itself knows."""
         source, vectors = self.config.candidates, self.config.embeddings
         return build_market(
             self.dataset,
@@ -117,23 +137,59 @@ class Experiment:
         seed: int,
         user_model: UserModel,
         reward_draws: int = 1,
+        forecaster: UserModel | None = None,
     ) -> BundleCore:
-        """A simulator of n held-out or training shoppers in some weeks, who react as `user_model` says."""
+        """A simulator of n held-out or training shoppers in some weeks, who react as `user_model` says. It
+        shows the forecasts of `forecaster`, or none."""
         shoppers = np.flatnonzero(self.dataset.split.held_out == held_out)
-        env = dataclasses.replace(self.env, reward_draws=reward_draws)
-        return BundleCore(self.market, user_model, env, n=n, shoppers=shoppers, weeks=weeks, seed=seed)
+        shown = tuple(name for name in self.env.observation if forecaster or name != "forecasts")
+        env = dataclasses.replace(self.env, reward_draws=reward_draws, observation=shown)
+        return BundleCore(
+            self.market,
+            user_model,
+            env,
+            n=n,
+            shoppers=shoppers,
+            weeks=weeks,
+            seed=seed,
+            forecaster=forecaster,
+        )
 
-    def judging_core(self, n: int, user_model: UserModel) -> BundleCore:
+    def judging_core(self, n: int, user_model: UserModel, forecaster: UserModel | None = None) -> BundleCore:
         """A simulator of n held-out shoppers in the test weeks, as in the tables."""
+        return self._test_core(n, user_model, seed=_JUDGE_SEED, forecaster=forecaster)
+
+    def _test_core(
+        self, n: int, user_model: UserModel, *, seed: int, forecaster: UserModel | None = None
+    ) -> BundleCore:
         weeks = self.dataset.split.test_weeks
-        return self.core(n, held_out=True, weeks=weeks, seed=_JUDGE_SEED, user_model=user_model)
+        who: Any = {"user_model": user_model, "forecaster": forecaster}
+        return self.core(n, held_out=True, weeks=weeks, seed=seed, **who)
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The agents of the run."""
+        config = self.config
+        return [Job(*job) for job in itertools.product(config.agents, config.all_seeds, config.exposures)]
 
     @one_thread()
     def run(self) -> dict[str, Any]:
-        """Train what is not yet trained, judge everything, write and return the results."""
+        """Train what is not yet trained, judge everything, write and return the results.
+
+        Raises:
+            UserError: another command is at work on this run.
+        """
+        with sole_user(self.folder):
+            return self._run()
+
+    def _run(self) -> dict[str, Any]:
         config = self.config
+        self.fit()
         self._tell_fidelity()
-        jobs = [Job(*job) for job in itertools.product(config.agents, config.all_seeds, config.exposures)]
+        jobs = self.jobs
+        for job in jobs:
+            if self._imitates(job):
+                self._demonstrations(job)  # before processes would each make them
         workers = min(len(jobs), config.workers or (os.cpu_count() or 1 if self.device.type == "cpu" else 1))
         if workers > 1:
             train_in_parallel(train_one, config, jobs, workers)
@@ -163,6 +219,7 @@ class Experiment:
             return
         content = as_json(name, self.dataset, results)
         print(as_text(content, brief=True), file=sys.stderr)
+        write_samples(self.folder / SAMPLES, results["known"].samples)
         write_json(path, content)
 
     def model(self, job: Job, on_visits: Any = None) -> Any:
@@ -174,9 +231,29 @@ class Experiment:
             seed=job.seed,
             user_model=self.user_models[job.exposure],
             reward_draws=self.config.env.reward_draws,
+            forecaster=self.user_models[job.exposure],
         )
         env = VecMonitor(BundleVecEnv(core, on_visits))
-        return _MAKERS[job.agent](env, seed=job.seed, device=self.device, gamma=self.config.gamma)
+        hyper = self.config.hyper.of(job.agent)
+        return AGENTS[job.agent](env, hyper, gamma=self.config.gamma, seed=job.seed, device=self.device)
+
+    def _imitates(self, job: Job) -> int:
+        """Visits of the planner that an agent begins with."""
+        return self.config.hyper.of(job.agent).imitate
+
+    def _demonstrations(self, job: Job) -> tuple[Demonstrations, BundleCore]:
+        """What the planner does with training shoppers, kept with the run, and a core to replay it in."""
+        visits, model = self._imitates(job), self.user_models[job.exposure]
+        path = self.folder / f"demonstrations-{visits}-exposure-{job.exposure:g}.npz"
+
+        def core(**options: Any) -> BundleCore:
+            n, weeks = -(-visits // self.env.visits), self.dataset.split.train_weeks
+            return self.core(n, held_out=False, weeks=weeks, seed=_SHOWN_SEED, user_model=model, **options)
+
+        if not path.exists():
+            bar = partial(tqdm, desc=f"the planner's visits, exposure {job.exposure:g}", unit=" visits")
+            demonstrate(core(), Planner(model), bar).save(path)
+        return Demonstrations.load(path), core(reward_draws=self.env.reward_draws, forecaster=model)
 
     def checkpoint(self, job: Job) -> Path:
         """The file that an agent is kept in."""
@@ -189,7 +266,7 @@ class Experiment:
             UserError: there is no readable checkpoint.
         """
         model = self.model(job)
-        load_checkpoint(model, self.checkpoint(job))
+        load_weights(model, self.checkpoint(job))
         return model
 
     def train(self, job: Job, line: int = 0) -> None:
@@ -198,41 +275,50 @@ class Experiment:
         Args:
             line: of the progress bar, where several stand below each other.
         """
-        agent, seed = job.agent, job.seed
-        config, checkpoint, steps = self.config, self.checkpoint(job), self.config.steps_of(agent)
-        folder = checkpoint.parent
+        folder = self.checkpoint(job).parent
         folder.mkdir(exist_ok=True)
+        with sole_user(folder, _PATIENCE), interrupts_noted() as interrupted:
+            try:
+                self._learn(job, line, interrupted)
+                if interrupted():
+                    raise KeyboardInterrupt
+            except KeyboardInterrupt:
+                print(f"\nto continue: {resuming(self.config)}", file=sys.stderr)
+                raise
+
+    def _learn(self, job: Job, line: int, interrupted: Callable[[], bool]) -> None:
+        """From the checkpoint that there is, or from nothing, to the last step."""
+        config, checkpoint, steps = self.config, self.checkpoint(job), self.config.steps_of(job.agent)
         episodes = min(_EVAL_EPISODES, config.episodes)
 
         @cache  # not made for an agent that is trained already
         def validation() -> BundleCore:
-            weeks = self.dataset.split.validation_weeks
-            model = self.user_models[job.exposure]
-            return self.core(episodes, held_out=False, weeks=weeks, seed=seed, user_model=model)
+            weeks, model = self.dataset.split.validation_weeks, self.user_models[job.exposure]
+            options: Any = {"weeks": weeks, "user_model": model, "forecaster": model}
+            return self.core(episodes, held_out=False, seed=job.seed, **options)
 
         def evaluate(model: Any) -> dict[str, float]:
             rows = estimate([play(validation(), learned(model), _EVAL_SEED)])
             return {name: row["mean"] for name, row in rows.items() if row["mean"] is not None}
 
-        hyper = {"steps": steps, "n_envs": config.n_envs, "gamma": config.gamma}
-        hyper = dataclasses.asdict(job) | hyper
+        hyper = {**dataclasses.asdict(job), "steps": steps, "n_envs": config.n_envs, "gamma": config.gamma}
+        hyper |= {k: v for k, v in dataclasses.asdict(config.hyper.of(job.agent)).items() if k != "steps"}
         bar = partial(tqdm, desc=str(job), unit=" steps", position=line)
-        metrics = BundleMetrics(hyper, evaluate, config.eval_every, checkpoint, bar)
+        metrics = BundleMetrics(hyper, evaluate, config.eval_every, checkpoint, bar, interrupted)
         model = self.model(job, metrics.add)
         if checkpoint.exists():
             load_checkpoint(model, checkpoint)
-            model.get_env().seed(seed + model.num_timesteps)  # not the luck of the first part again
+        elif self._imitates(job):
+            shown, core = self._demonstrations(job)
+            imitate(model, replay(core, shown, config.gamma, job.seed), seed=job.seed)
         done = model.num_timesteps
         if done >= steps:
             return
-        part = f"-{done}" if done else ""  # what is resumed goes on in a file of its own, progress-STEPS.csv
-        formats = [make_output_format(kind, str(folder), part) for kind in ("tensorboard", "csv")]
-        model.set_logger(Logger(str(folder), formats))
-        with interrupts_noted() as interrupted:
-            model.learn(steps - done, callback=[metrics, StopOn(interrupted)], reset_num_timesteps=False)
-        if interrupted():
-            print(f"\nto continue: {resuming(config)}", file=sys.stderr)
-            raise KeyboardInterrupt
+        part = f"-{done}" if done else ""  # what is resumed goes on in files of its own, progress-STEPS.csv
+        folder = str(checkpoint.parent)
+        formats = [make_output_format(kind, folder, part) for kind in ("tensorboard", "csv")]
+        model.set_logger(Logger(folder, formats))
+        model.learn(steps - done, callback=metrics, reset_num_timesteps=False)
 
     def _judge(self) -> dict[str, Any]:
         config = self.config
@@ -241,23 +327,32 @@ class Experiment:
             for family in config.judges
             if not population.judge_lacks(family, self.dataset)
         }
-        rows, judged = [], []
+        rows, judged, paired, ranks = [], [], [], []
+        kept = EpisodeLog()
         for exposure, model in self.user_models.items():
             contenders = self._contenders(exposure)
-            rows += self._table(contenders, config.user_model, model, exposure)
-            for name, judge in judges.items():
-                under = population.under(judge, config, exposure)
-                # A judge who makes no assumption says the same under each.
-                if under is not judge or exposure == config.exposures[0]:
-                    judged += self._table(contenders, name, under, exposure)
-        return {
+            tables = {config.user_model: self._table(contenders, config.user_model, model, exposure, kept)}
+            for name, fitted in judges.items():
+                under = population.under(fitted, config, exposure)
+                tables[name] = self._table(contenders, name, under, exposure, kept)
+            rows += tables[config.user_model].rows
+            for name, table in tables.items():
+                judged += table.rows if name in judges else []
+                paired += table.paired
+            found = rank_correlations({name: table.rows for name, table in tables.items()})
+            ranks += [{"offer_exposure": exposure, **each} for each in found]
+        kept.write(self.folder, fingerprint(self.dataset), self.env.visits, config.bundle_pull)
+        results = {
             "rows": rows,
             "judges": judged,
+            "paired": paired,
+            "rank_correlation": ranks,
             "seeds": config.seeds,
             "episodes": config.episodes,
             "log": self.dataset.name,
-            "notes": [*self.dataset.notes, *self.limits],
+            "notes": [*self.dataset.notes, *self.limits, *population.assumed(config)],
         }
+        return results | {"verdict": verdicts(results)}
 
     def _contenders(self, exposure: float) -> list[Contender]:
         """Who stands in the tables of an assumption: rules tuned under it, and the agents of all."""
@@ -273,7 +368,8 @@ class Experiment:
         for agent, trained_under in itertools.product(config.agents, config.exposures):
             name = agent if trained_under == exposure else f"{agent}, trained at exposure {trained_under:g}"
             jobs = [Job(agent, seed, trained_under) for seed in config.all_seeds]
-            contenders.append(Contender(name, "learned", [learned(self.trained(job)) for job in jobs]))
+            policies = [learned(self.trained(job)) for job in jobs]
+            contenders.append(Contender(name, "learned", policies, self.user_models[trained_under]))
         if config.planner_episodes:
             contenders.append(planner(self.user_models[exposure]))
         if config.hindsight_episodes:
@@ -281,27 +377,35 @@ class Experiment:
         return contenders
 
     def _table(
-        self, contenders: list[Contender], name: str, user_model: UserModel, exposure: float
-    ) -> list[dict[str, Any]]:
-        """A row a contender: its figures with held-out shoppers in test weeks, as `user_model` sees them."""
-        rows, config = [], self.config
+        self,
+        contenders: list[Contender],
+        name: str,
+        user_model: UserModel,
+        exposure: float,
+        kept: EpisodeLog,
+    ) -> Table:
+        """A row a contender: its figures with held-out shoppers in test weeks, as `user_model` sees them;
+        its episodes go into `kept`."""
+        config, trained_on = self.config, self.user_models[exposure]
         fewer = {"hindsight": config.hindsight_episodes} | dict.fromkeys(
             ("planner", "oracle"), config.planner_episodes
         )
-        trained_on = self.user_models[exposure]
         if config.planner_episodes and user_model is not trained_on:
             contenders = [*contenders, oracle(user_model)]
-        for rival in tqdm(contenders, desc=f"held-out shoppers and weeks ({name}, exposure {exposure:g})"):
-            n = fewer.get(rival.kind, config.episodes)
-            weeks = self.dataset.split.test_weeks
-            core = self.core(n, held_out=True, weeks=weeks, seed=0, user_model=user_model)
-            figures = estimate([play(core, policy, _JUDGE_SEED) for policy in rival.policies])
-            check_figures(f"{rival.name}, judged by {name}", figures)
-            who = {"policy": rival.name, "kind": rival.kind, "user_model": name, "offer_exposure": exposure}
-            rows.append(who | {"episodes": n} | figures)
-            if rival.kind == "planner" and user_model is trained_on:  # which is the oracle here
-                rows.append(rows[-1] | {"policy": "oracle", "kind": "oracle"})
-        return rows
+        table = judge(
+            contenders,
+            lambda n, rival: self._test_core(n, user_model, seed=0, forecaster=rival.forecaster),
+            lambda kind: fewer.get(kind, config.episodes),
+            name=name,
+            exposure=exposure,
+            seed=_JUDGE_SEED,
+            kept=kept,
+        )
+        if user_model is trained_on:  # the planner is the oracle here
+            for i, row in enumerate(table.rows):
+                if row["kind"] == "planner":
+                    table.rows.insert(i + 1, row | {"policy": "oracle", "kind": "oracle"})
+        return table
 
     def recommender(self, name: str) -> Recommender:
         """A recommender fitted on the training weeks of shoppers who are not held out, kept with the run."""
@@ -321,7 +425,7 @@ class Experiment:
         for exposure, model in self.user_models.items():
             job = Job(self.config.agents[0], self.config.seed, exposure)
             weeks = self.dataset.split.test_weeks
-            core = self.core(count, held_out=True, weeks=weeks, seed=0, user_model=model)
+            core = self.core(count, held_out=True, weeks=weeks, seed=0, user_model=model, forecaster=model)
             offers = example_offers(core, learned(self.trained(job)), self.dataset, _JUDGE_SEED, count)
             told.append(f"{job}:\n{offers}")
         return "\n".join(told)

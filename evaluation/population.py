@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from bundlegym.data import Dataset
@@ -38,6 +40,17 @@ def limits(config: TrainConfig, dataset: Dataset) -> list[str]:
         if sentence := judge_lacks(family, dataset):
             told.append(f"no judge {family!r} in the tables: {sentence}")
     return told
+
+
+def assumed(config: TrainConfig) -> list[str]:
+    """Sentences on what no log shows and the run takes for granted, beside the assumptions of its tables."""
+    if not config.bundle_pull:
+        return []
+    who = [f"{name}, judge" for name in config.judges if name == "choice"]
+    return [
+        f"--bundle-pull {config.bundle_pull:g} is an assumption that no log shows; it holds for "
+        f"{' and '.join([config.user_model, *who])}, and for no other judge"
+    ]
 
 
 def supported(config: TrainConfig, dataset: Dataset) -> tuple[EnvConfig, list[str]]:
@@ -118,6 +131,28 @@ def judge(
     weeks."""
     options = {"shoppers": dataset.split.held_out, "weeks": _judged_weeks(dataset)}
     return _kept(folder / "judges", family, dataset, device, config, options)
+
+
+def refitted(
+    folder: Path,
+    half: int,
+    config: TrainConfig,
+    dataset: Dataset,
+    device: torch.device,
+    progress: Callable[[str], None],
+) -> UserModel:
+    """The family that agents train on, fitted on a random half of the training shoppers, one of many.
+
+    Raises:
+        UserError: it is no family, or the half is too small for it.
+    """
+    if config.user_model not in FAMILIES:
+        raise UserError(f"--refits: {config.user_model} is not fitted by bundlegym; give 0")
+    training = np.flatnonzero(~dataset.split.held_out)
+    some = np.random.default_rng((config.seed, half)).permutation(training)[: len(training) // 2]
+    progress(f"{config.user_model} on half {half + 1} of the shoppers")
+    options = {"shoppers": np.isin(np.arange(dataset.n_shoppers), some), "progress": lambda _: None}
+    return _kept(folder / "refits" / str(half), config.user_model, dataset, device, config, options)
 
 
 def _kept(

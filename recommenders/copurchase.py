@@ -37,6 +37,18 @@ def category_synergy(
 
     Only visits in `weeks` of `shoppers` (mask; by default those who are not held out) count.
     """
+    observed, expected = category_pairs(dataset, taste, weeks, shoppers)
+    return np.log((observed + pseudo_count) / (expected + pseudo_count)).astype(np.float32)
+
+
+def category_pairs(
+    dataset: Dataset,
+    taste: PersonalFrequency,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n_categories, n_categories) float32 ordered pairs of lines in one basket, and as many as tastes and
+    sizes of baskets alone would make; of the visits of `category_synergy`."""
     visits = dataset.visits
     rows = visit_rows(dataset, weeks, ~dataset.split.held_out if shoppers is None else shoppers)
     baskets = category_baskets(dataset, taste.category, rows)
@@ -45,8 +57,7 @@ def category_synergy(
     pairs = np.bincount(
         visits["shopper"].to_numpy()[rows], weights=size * (size - 1), minlength=dataset.n_shoppers
     )
-    expected = taste.category_share.T @ (pairs[:, None].astype(np.float32) * taste.category_share)
-    return np.log((observed + pseudo_count) / (expected + pseudo_count)).astype(np.float32)
+    return observed, taste.category_share.T @ (pairs[:, None].astype(np.float32) * taste.category_share)
 
 
 def synergy_embeddings(synergy: np.ndarray, category: np.ndarray, size: int = 8) -> np.ndarray:

@@ -89,6 +89,21 @@ def test_types_are_shipped() -> None:
     assert (ROOT / "bundlegym" / "py.typed").is_file()
 
 
+def test_every_file_beside_the_code_is_shipped() -> None:
+    """Templates and the like, which setuptools takes only where `package-data` names them."""
+    data: dict[str, list[str]] = SETUPTOOLS["package-data"]
+    for package, folder in packages_on_disk().items():
+        shipped = {path for pattern in data.get(package, []) for path in (ROOT / folder).glob(pattern)}
+        beside = {
+            path
+            for path in (ROOT / folder).rglob("*")
+            if path.is_file() and path.suffix not in (".py", ".pyc", ".nbi", ".nbc")
+        }
+        inner = [ROOT / other for other in packages_on_disk().values() if other.startswith(f"{folder}/")]
+        mine = {path for path in beside if not any(part in path.parents for part in inner)}
+        assert mine <= shipped, package
+
+
 def test_version_is_in_the_changelog_and_the_citation() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", bundlegym.__version__)
     assert f"## [{bundlegym.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -40,11 +40,13 @@ class Range:
 
 
 Positive = Annotated[float, Range("above 0", above=0.0)]
+NotNegative = Annotated[float, Range("0 or more", least=0.0)]
 Share = Annotated[float, Range("from 0 to 1", least=0.0, most=1.0)]
 #: A share of which neither all nor nothing will do, such as that of the weeks which are for one thing.
 Part = Annotated[float, Range("between 0 and 1", above=0.0, below=1.0)]
 Negative = Annotated[float, Range("below 0", below=0.0)]
 Count = Annotated[int, Range("1 or more", least=1)]
+Whole = Annotated[int, Range("0 or more", least=0)]
 Several = Annotated[int, Range("2 or more", least=2)]
 
 
@@ -57,7 +59,12 @@ class Config:
         UserError: a value is of another type than its field, or outside the range; the message names it.
         """
         for name, kind in get_type_hints(type(self), include_extras=True).items():
-            check(f"{type(self).__name__}.{name}", getattr(self, name), kind)
+            check(self.label(name), getattr(self, name), kind)
+
+    @classmethod
+    def label(cls, field: str) -> str:
+        """What errors call a field."""
+        return f"{cls.__name__}.{field}"
 
 
 def check(name: str, value: Any, kind: Any) -> None:

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import pandas as pd
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 import bundlegym
 from bundlegym.data import Dataset
+from bundlegym.data.fingerprint import behaviour_digest
 from bundlegym.errors import UserError
 from bundlegym.user_models.parameters import Parameters
 
@@ -104,14 +104,7 @@ def check_finite(stage: str, parameters: P) -> P:
 def fit_folder(cache: Path, dataset: Dataset, **settings: Any) -> Path:
     """A folder below `cache` for the stages of one fit: named by a hash of the log's content, of the settings
     (JSON's types and arrays) and of the code that fits."""
-    digest = hashlib.sha256()
-    for table in (dataset.items, dataset.shoppers, dataset.visits, dataset.purchases):
-        digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
-    for array in (dataset.list_price, dataset.shelf_price, dataset.display, dataset.mailer):
-        digest.update(array.tobytes())
-    if (campaigns := dataset.campaigns) is not None:
-        digest.update(pd.util.hash_pandas_object(campaigns.table, index=False).to_numpy().tobytes())
-        digest.update(campaigns.members.tobytes() + campaigns.items.tobytes())
+    digest = hashlib.sha256(behaviour_digest(dataset))
     for name, value in sorted(settings.items()):
         text = value.tobytes().hex() if isinstance(value, np.ndarray) else value
         digest.update(json.dumps([name, text]).encode())

@@ -6,6 +6,6 @@ says what stands first of equals.
 """
 
 from bundlegym.agents.planner.policy import Plan, Planner, items_of
-from bundlegym.agents.planner.visits import OpenVisits
+from bundlegym.envs.open_visits import OpenVisits
 
 __all__ = ["OpenVisits", "Plan", "Planner", "items_of"]

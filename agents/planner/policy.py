@@ -25,15 +25,13 @@ from torch import Tensor
 from bundlegym.agents.planner.search import Effort, Finalists, find_finalists
 from bundlegym.agents.planner.simulated_gains import simulated_gains
 from bundlegym.agents.planner.ties import first_best
-from bundlegym.agents.planner.visits import OpenVisits
 from bundlegym.envs import BundleCore, EnvConfig
-from bundlegym.user_models.base import State, UserModel
+from bundlegym.envs.open_visits import OpenVisits, state_at_door
+from bundlegym.user_models.base import UserModel
 from bundlegym.user_models.rng.counter import Draws
 
 #: Nobody would take it as the seed of a simulation: the planner's luck must not be that of the visit.
 _SEED = 6_148_914_691_236_517
-#: What a state says of the offers that the shop itself made, whatever the model is fitted to.
-OFFERS = ("shown", "shown_week", "shown_run")
 #: Draws of the second search and of the estimate, as multiples of those of the first search.
 _MORE, _ESTIMATE = 8, 4
 
@@ -103,11 +101,7 @@ class Planner:
     def open_visits(self, core: BundleCore, rows: Tensor) -> OpenVisits:
         """What the planner knows of the shoppers in the slots `rows` (M,)."""
         shopper, day = core.records.shopper[rows], core.records.day[rows]
-        if self.user_model is core.user_model:
-            state = {name: value[rows] for name, value in core.state.items()}
-        else:
-            state = self.user_model.reset(shopper, day)
-            state |= {name: core.state[name][rows] for name in OFFERS if _alike(name, state, core.state)}
+        state = state_at_door(self.user_model, core.user_model, core.state, rows, shopper, day)
         draws = Draws(self.seed, core.episode[rows], core.visit[rows])
         return OpenVisits(self.user_model, core.market, state, day, draws)
 
@@ -147,10 +141,6 @@ def _simulate(
     picks = offers.picks[rows]
     discount = torch.tensor(config.discounts, device=picks.device)[offers.level[rows]]
     return simulated_gains(visits.some(rows), items_of(candidates[rows], picks), discount, numbers)
-
-
-def _alike(name: str, one: State, other: State) -> bool:
-    return name in one and name in other and one[name].shape[1:] == other[name].shape[1:]
 
 
 def items_of(candidates: Tensor, picks: Tensor) -> Tensor:

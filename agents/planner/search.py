@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bundlegym.agents.planner.direct_gains import Worth, best_direct, item_scores, worth_of
+from bundlegym.agents.planner.direct_gains import best_direct, item_scores
 from bundlegym.agents.planner.simulated_gains import simulated_gains
 from bundlegym.agents.planner.ties import first_best
-from bundlegym.agents.planner.visits import OpenVisits
 from bundlegym.envs import EnvConfig
+from bundlegym.envs.open_visits import OpenVisits, worths
 
 #: Elements of one appraisal's pairs at most, so that memory does not grow with visits.
 _PAIRS = 1 << 23
@@ -89,22 +89,6 @@ def _by_direct_effect(
     )
     among = places[:, None].expand(-1, effort.count, -1).gather(2, picks.clamp(min=0))
     return Finalists(torch.where(picks < 0, -1, among), level)
-
-
-def worths(visits: OpenVisits, items: Tensor, numbers: range, max_size: int) -> list[Worth] | None:
-    """What items (M, K) are worth at each visit, or None where the model cannot tell."""
-    d = len(numbers)
-    row = torch.arange(len(items), device=items.device).repeat_interleave(d)
-    state = {name: value[row] for name, value in visits.state.items()}
-    appraisal = visits.user_model.appraise(state, items[row], visits.draws.others(numbers))
-    if appraisal is None:
-        return None
-    market = visits.market
-    week = market.week(visits.day)[:, None].expand_as(items)
-    price = market.shelf_price[week, items]
-    margins = (price - market.unit_cost[week, items]).cpu().numpy()
-    prices = price.cpu().numpy()
-    return [worth_of(appraisal, n * d, n * d + d, prices[n], margins[n], max_size) for n in range(len(items))]
 
 
 def _by_trying(visits: OpenVisits, candidates: Tensor, config: EnvConfig, effort: Effort) -> Finalists:

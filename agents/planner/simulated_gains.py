@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.agents.margins import margin_of
-from bundlegym.agents.planner.visits import OpenVisits
+from bundlegym.envs.open_visits import OpenVisits
 from bundlegym.user_models.base import Offer
 
 #: Shoppers simulated at once, so that memory does not grow with visits, offers and draws.

@@ -60,12 +60,11 @@ def run_suite(
     What the file `kept` holds is not measured again, and each log is written there as soon as it is done.
 
     Raises:
-        UserError: as in `logs_in`.
+        UserError: as in `logs_in`; or what `kept` holds was measured otherwise than is asked.
     """
     logs = logs_in(folder, data)
-    done: dict[str, dict[str, Any]] = {}
-    if kept is not None and kept.exists():
-        done = json.loads(kept.read_text(encoding="utf-8"))
+    measured = {name: _measured(user_model, seed, config) for name, config in logs.items()}
+    done = _kept(kept, measured)
     for name, config in logs.items():
         if name in done:
             progress(f"fidelity: {name} from {kept}")
@@ -79,10 +78,39 @@ def run_suite(
             content["failures"] = failures(content)
         except UserError as error:
             content = {"error": str(error)}
-        done[name] = {**content, "seconds": time.process_time() - start}
+        done[name] = {**content, "seconds": time.process_time() - start, "measured": measured[name]}
         if kept is not None:
             write_json(kept, done)
     return {name: done[name] for name in logs}
+
+
+def _measured(user_model: str, seed: int, config: DataConfig) -> dict[str, str]:
+    """With what a log is measured, by the name of the option; where the cache is makes no difference."""
+    options = {name: str(value) for name, value in dataclasses.asdict(config).items() if name != "cache_dir"}
+    return {"user_model": user_model, "seed": str(seed)} | options
+
+
+def _kept(file: Path | None, measured: dict[str, dict[str, str]]) -> dict[str, dict[str, Any]]:
+    """What the file holds of the logs that are to be `measured`, and of others.
+
+    Raises:
+        UserError: it holds no figures of a suite, or some that were measured otherwise.
+    """
+    if file is None or not file.exists():
+        return {}
+    try:
+        done = json.loads(file.read_text(encoding="utf-8"))
+        before = {name: dict(content["measured"]) for name, content in done.items()}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"--json: {file} holds no figures of a suite; give another file") from error
+    for name in sorted(measured.keys() & before.keys()):
+        for option, value in measured[name].items():
+            if before[name].get(option) != value:
+                raise UserError(
+                    f"--json: {file} holds {name} measured with {option} {before[name].get(option)}, not "
+                    f"{value}; give another file"
+                )
+    return done
 
 
 def as_table(results: dict[str, dict[str, Any]]) -> str:

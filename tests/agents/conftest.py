@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -95,6 +96,17 @@ class TinyShop(VecEnv):
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
         return [False] * self.num_envs
+
+    def snapshot(self) -> dict[str, th.Tensor]:
+        names = ("shopper", "candidates", "picked", "total")
+        luck = json.dumps(self.rng.bit_generator.state).encode()
+        held = {name: th.from_numpy(getattr(self, name).copy()) for name in names}
+        return held | {"luck": th.from_numpy(np.frombuffer(luck, np.uint8).copy())}
+
+    def restore(self, held: dict[str, th.Tensor]) -> None:
+        for name in ("shopper", "candidates", "picked", "total"):
+            setattr(self, name, held[name].numpy().copy())
+        self.rng.bit_generator.state = json.loads(bytes(held["luck"].numpy()))
 
     def close(self) -> None:
         pass

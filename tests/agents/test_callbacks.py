@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from bundlegym.agents.callbacks import BundleMetrics
 from bundlegym.agents.checkpoint import load_checkpoint
-from bundlegym.agents.dqn import make_dqn
-from bundlegym.agents.ppo import make_ppo
+from bundlegym.agents.dqn import DQNConfig, make_dqn
+from bundlegym.agents.ppo import PPOConfig, make_ppo
 from tests.agents.conftest import TinyShop
 
 Weights = dict[str, th.Tensor]
@@ -29,8 +29,8 @@ def same(one: Weights, other: Weights) -> bool:
 
 def fresh(agent: str) -> Any:
     if agent == "ppo":
-        return make_ppo(TinyShop(), seed=1, n_steps=8, width=8)
-    return make_dqn(TinyShop(), seed=1, width=8, learning_starts=16, batch_size=16)
+        return make_ppo(TinyShop(), PPOConfig(n_steps=8, width=8), seed=1)
+    return make_dqn(TinyShop(), DQNConfig(width=8, learning_starts=16, batch_size=16), seed=1)
 
 
 @pytest.mark.parametrize("agent", ["ppo", "dqn"])

@@ -5,13 +5,15 @@ from pathlib import Path
 import numpy as np
 import torch as th
 
-from bundlegym.agents.dqn import MaskedDQN, MaskedSamples, make_dqn, sample_valid
+from bundlegym.agents.dqn import DQNConfig, MaskedDQN, MaskedSamples, make_dqn, sample_valid
 from tests.agents.conftest import TinyShop
 
 
 def test_no_action_breaks_a_mask_and_the_shop_is_learned() -> None:
     env = TinyShop(n=32)
-    model = make_dqn(env, seed=1, learning_starts=320, batch_size=128, target_update_interval=320, gamma=0.9)
+    model = make_dqn(
+        env, DQNConfig(learning_starts=320, batch_size=128, target_update_interval=320), seed=1, gamma=0.9
+    )
     model.learn(6_000)  # 188 steps of 32 shoppers
     assert env.violations == 0
     trained = np.mean(env.ended[-500:])
@@ -45,7 +47,7 @@ def test_each_environment_flips_its_own_coin() -> None:
 def test_the_buffer_keeps_true_next_observations_and_masks() -> None:
     """Against a plain record of each transition, around the ring and with truncations."""
     env = TinyShop(n=3, truncates=True)
-    model = make_dqn(env, seed=0, buffer_size=3 * 20, learning_starts=10**6)
+    model = make_dqn(env, DQNConfig(buffer_size=3 * 20, learning_starts=10**6), seed=0)
     truth: dict[bytes, tuple[np.ndarray, float, np.ndarray]] = {}
     buffer, add = model.replay_buffer, model.replay_buffer.add
 
@@ -76,7 +78,7 @@ def test_the_buffer_keeps_true_next_observations_and_masks() -> None:
 
 def test_terminations_do_not_bootstrap() -> None:
     env = TinyShop(n=4)
-    model = make_dqn(env, seed=0, learning_starts=10**6)
+    model = make_dqn(env, DQNConfig(learning_starts=10**6), seed=0)
     model.learn(4 * 30)
     batch = model.replay_buffer.sample(500)
     offers = batch.actions >= env.k
@@ -100,7 +102,7 @@ def test_targets_ignore_invalid_next_actions() -> None:
 
 def test_dqn_survives_a_save_and_a_load(tmp_path: Path) -> None:
     env = TinyShop()
-    model = make_dqn(env, seed=1, learning_starts=16, batch_size=16, width=16)
+    model = make_dqn(env, DQNConfig(learning_starts=16, batch_size=16, width=16), seed=1)
     model.learn(160)
     model.save(tmp_path / "dqn")
     loaded = MaskedDQN.load(tmp_path / "dqn", device="cpu")

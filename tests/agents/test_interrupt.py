@@ -28,7 +28,7 @@ def test_an_interrupt_is_noted_and_nothing_else_until_the_end(kind):
 @pytest.mark.parametrize("agent", ["ppo", "dqn"])
 def test_interrupted_in_a_visit_an_agent_is_kept_and_goes_on(agent, tmp_path, monkeypatch):
     config = TrainConfig(
-        agents=(agent,), steps=4096, dqn_steps=4096, n_envs=64, episodes=64, runs=tmp_path, name="run",
+        agents=(agent,), steps=4096, n_envs=64, episodes=64, runs=tmp_path, name="run",
         data=DataConfig(log="synthetic", min_purchases=10),
     )  # fmt: skip
     experiment, respond, calls = Experiment(config), BundleCore._visit, []

@@ -10,12 +10,13 @@ import torch
 
 from bundlegym.agents.heuristics import fill_by
 from bundlegym.agents.planner import OpenVisits, Planner, items_of
-from bundlegym.agents.planner.direct_gains import add_gains, best_direct, worth_of
-from bundlegym.agents.planner.search import worths
+from bundlegym.agents.planner.direct_gains import best_direct
 from bundlegym.agents.planner.simulated_gains import simulated_gains
 from bundlegym.envs import BundleCore, EnvConfig
+from bundlegym.envs.open_visits import worths
 from bundlegym.evaluation.decomposition import decompose_offer
 from bundlegym.user_models import LookalikeShopper
+from bundlegym.user_models.direct_gains import add_gains, worth_of
 from bundlegym.user_models.rng.counter import Draws
 from tests.agents.toy import Toy, a_toy, toy_core
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from sb3_contrib import MaskablePPO
 
-from bundlegym.agents.ppo import ScorerPolicy, make_ppo
+from bundlegym.agents.ppo import PPOConfig, ScorerPolicy, make_ppo
 from tests.agents.conftest import TinyShop
 
 
@@ -27,7 +27,7 @@ def mean_return(model: MaskablePPO | None, seed: int) -> float:
 
 def test_ppo_learns_a_trivial_task_within_the_masks() -> None:
     env = TinyShop(n=32)
-    model = make_ppo(env, seed=1, n_steps=16, batch_size=256, n_epochs=4, learning_rate=5e-3)
+    model = make_ppo(env, PPOConfig(n_steps=16, batch_size=256, n_epochs=4, learning_rate=5e-3), seed=1)
     model.learn(16_000)  # 500 steps of 32 shoppers
     assert env.violations == 0
     assert mean_return(model, 7) > mean_return(None, 7) + 0.8
@@ -35,7 +35,7 @@ def test_ppo_learns_a_trivial_task_within_the_masks() -> None:
 
 def test_ppo_survives_a_save_and_a_load(tmp_path: Path) -> None:
     env = TinyShop()
-    model = make_ppo(env, seed=1, n_steps=4, width=16)
+    model = make_ppo(env, PPOConfig(n_steps=4, width=16), seed=1)
     model.learn(32)
     model.save(tmp_path / "ppo")
     loaded = MaskablePPO.load(tmp_path / "ppo", device="cpu")
@@ -53,7 +53,7 @@ def test_ppo_survives_a_save_and_a_load(tmp_path: Path) -> None:
 def test_the_same_seed_learns_the_same() -> None:
     runs = []
     for _ in range(2):
-        model = make_ppo(TinyShop(), seed=5, n_steps=8)
+        model = make_ppo(TinyShop(), PPOConfig(n_steps=8), seed=5)
         model.learn(128)
         runs.append(model.policy.scorer.query_net[0].weight.detach().numpy())
     np.testing.assert_array_equal(*runs)

@@ -71,3 +71,24 @@ def test_spaces_that_do_not_fit_are_refused() -> None:
         space_sizes(spaces.Dict(obs), spaces.Discrete(5))
     with pytest.raises(ValueError, match="keys"):
         space_sizes(box(3), spaces.Discrete(5))
+
+
+def test_forecasts_join_their_candidates_and_the_state() -> None:
+    th.manual_seed(0)
+    n, k, width = 4, 5, 3
+    sizes = {"shopper": FS, "context": FB, "candidates": k * FC, "picked": k, "forecasts": (k + 1) * width}
+    space = spaces.Dict({key: box(size) for key, size in sizes.items()})
+    scorer = TwoTowerScorer.from_spaces(space, spaces.Discrete(k + D))
+    obs = an_obs(n, k) | {"forecasts": th.randn(n, (k + 1) * width)}
+    scores, values = scorer(obs)
+    order = th.tensor([3, 0, 1, 4, 2])
+    moved = dict(obs, picked=obs["picked"][:, order])
+    for key, rows in (("candidates", order), ("forecasts", th.cat([order, th.tensor([k])]))):
+        moved[key] = obs[key].reshape(n, len(rows), -1)[:, rows].flatten(1)
+    th.testing.assert_close(scorer(moved)[0][:, :k], scores[:, order])
+    th.testing.assert_close(scorer(moved)[1], values)
+    other = dict(obs, forecasts=obs["forecasts"].clone())
+    other["forecasts"][:, k * width :] += 1  # the row of the bundle
+    assert (scorer(other)[0] - scores)[:, k:].abs().max() > 1e-3
+    with pytest.raises(ValueError, match="no whole number"):
+        space_sizes(spaces.Dict({**space.spaces, "forecasts": box(7)}), spaces.Discrete(k + D))

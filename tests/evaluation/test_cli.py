@@ -13,10 +13,10 @@ import pytest
 from bundlegym.evaluation.cli import guarded, train
 
 ROOT = Path(__file__).parents[2]
-SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512", "--dqn-steps", "512",
+SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512",
          "--n-envs", "16", "--fit-epochs", "1", "--planner-episodes", "4", "--hindsight-episodes", "4",
-         "--greedy", "item-knn", "--episodes", "32", "--eval-every", "256", "--device", "cpu",
-         "--workers", "1"]  # fmt: skip
+         "--greedy", "item-knn", "--judges", "choice", "lookalike", "--episodes", "32",
+         "--eval-every", "256", "--device", "cpu", "--workers", "1"]  # fmt: skip
 # More workers would each import torch anew; the run that is resumed has two.
 
 
@@ -89,6 +89,18 @@ def test_best_offers_are_told_in_words_and_figures(run, tmp_path):
     assert under and all(content["summary"]["visits"] == 24 for content in under)
 
 
+def test_discount_levels_are_told_with_the_uncertainty_of_the_fit(run, tmp_path):
+    figures = tmp_path / "levels.json"
+    arguments = [str(run), "--discount-levels", "--refits", "2", "--json", str(figures)]
+    shown = script("evaluate.py", *arguments, cwd=run.parent)
+    assert shown.returncode == 0, shown.stderr
+    assert "10% off" in shown.stdout
+    rows = json.loads(figures.read_text())["rows"]
+    taken = [row["acceptance_rate"]["mean"] for row in rows if row["offers"] == "most_bought"]
+    assert len(rows) == 20 and taken[:5] == sorted(taken[:5])  # a greater discount is taken more often
+    assert any(row["incremental_margin_per_visit"]["fit_share"] > 0 for row in rows)
+
+
 def test_resume_continues_an_unfinished_run(run, tmp_path):
     config = json.loads((run / "config.json").read_text(encoding="utf-8"))
     options = {"agents": ["ppo"], "steps": 768, "workers": 2, "judges": [], "planner_episodes": 0}
@@ -126,7 +138,7 @@ def small_log(folder: Path, **columns: list) -> str:
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (["--agents", "sarsa"], ["--agents", "sarsa", "ppo"]),
+        (["--agents", "magic"], ["--agents", "magic", "ppo"]),
         (["--greedy", "magic"], ["--greedy", "magic", "tifu-knn"]),
         (["--user-model", "oracle"], ["--user-model", "oracle", "choice"]),
         (["--log", "absent.csv"], ["absent.csv"]),
@@ -137,6 +149,8 @@ def small_log(folder: Path, **columns: list) -> str:
         (["--resume", "nowhere"], ["nowhere", "config.json"]),
         (["--resume", "nowhere", "--steps", "3"], ["--resume", "--steps"]),
         (["--agents"], ["--agents", "ppo"]),
+        (["--dqn-steps", "3"], ["--dqn-steps", "--dqn.steps"]),
+        (["--ppo.learning-rate", "-1"], ["--ppo.learning-rate", "above 0", "-1"]),
         (["--seed", "-1"], ["--seed", "-1"]),
         (["--log", "synthetic", "--split-seed", "-1"], ["split_seed", "-1"]),
         (["--min-size", "9"], ["min_size 9"]),

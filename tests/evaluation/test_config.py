@@ -28,7 +28,7 @@ NAN, INF = float("nan"), float("inf")
         ({"seed": -1}, "--seed: -1"),
         ({"seed": 2**32}, "--seed: 4294967296 is too great"),
         ({"seed": 0.5}, "--seed: 0.5"),
-        ({"steps": 0}, "--steps: 0"),
+        ({"steps": -1}, "--steps: -1"),
         ({"gamma": 3.0}, "--gamma: 3.0"),
         ({"gamma": -0.1}, "--gamma: -0.1"),
         ({"gamma": NAN}, "--gamma: nan"),

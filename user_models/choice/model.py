@@ -36,6 +36,7 @@ from bundlegym.recommenders.recency import last_bought_at_visits
 from bundlegym.threads import one_thread
 from bundlegym.user_models.base import Appraisal, Offer, Response, State, UserModel
 from bundlegym.user_models.choice.assumptions import Assumptions
+from bundlegym.user_models.choice.compiled import offers as compiled_offers
 from bundlegym.user_models.choice.compiled import visit as compiled
 from bundlegym.user_models.choice.compiled.layout import Tables, tables_of
 from bundlegym.user_models.choice.config import ChoiceConfig
@@ -43,6 +44,7 @@ from bundlegym.user_models.choice.estimation.mechanisms import MECHANISMS, check
 from bundlegym.user_models.choice.estimation.pipeline import fit_parameters
 from bundlegym.user_models.choice.estimation.trial_tables import trials_at_visits
 from bundlegym.user_models.choice.parameters import ChoiceParameters
+from bundlegym.user_models.choice.reference import offers as reference_offers
 from bundlegym.user_models.choice.reference import visit as reference
 from bundlegym.user_models.choice.reference.exposure import no_offers
 from bundlegym.user_models.choice.reference.utility import log_share, week_of
@@ -191,14 +193,11 @@ class ChoiceShopper(UserModel):
     def appraise(self, state: State, items: Tensor, draws: Draws) -> Appraisal:
         appraise = self._appraise_compiled if self.device.type == "cpu" else self._appraise_reference
         wanted, quantity, value, exposure = appraise(state, items, draws)
+        if self.device.type == "cpu":
+            pair = torch.from_numpy(compiled_offers.pairs(self._tables, items.numpy(), value.numpy()))
+        else:
+            pair = reference_offers.pairs(self.params, items, value)
         p = self.params
-        category, group = p.catalogue.category[items], p.catalogue.subcategory[items]
-        line = p.variants.product_line[items]
-        substitute = (group[:, None] == group[:, :, None]) & (line[:, None] != line[:, :, None])
-        less = substitute & (value[:, None] > value[:, :, None])
-        pair = p.complementarity.synergy[category[:, None], category[:, :, None]] / 2
-        pair = (pair + torch.where(less, p.substitution.substitution[group][:, :, None], 0.0)).clone()
-        pair.diagonal(dim1=1, dim2=2).zero_()
         _, slope = reference.price_and_slope(p, state["shopper"], week_of(p, state["day"]), items)
         return Appraisal(wanted, quantity, value, slope, exposure, pair)
 

@@ -42,49 +42,41 @@ from bundlegym.user_models.numeric.one_hot import one_hot_csr
 class PreferencesConfig(Config):
     """Hyper-parameters of `Preferences`.
 
-    Chosen on The Complete Journey, by likelihood of the shares alone: weights of departments and categories,
-    b and d in the last training weeks, half-lives, factors and the weight of subcategories in the validation
-    weeks.
+    The defaults were chosen on The Complete Journey, by likelihood of the shares alone: weights of
+    departments and categories, b and d in the last training weeks, half-lives, factors and the weight of
+    subcategories in the validation weeks. A fit tries others on its own log (`preference_selection`).
     """
 
     half_life: Positive = 39.0
-    """Weeks after which a shopper's line counts half; chosen on The Complete Journey by validation
-    likelihood."""
+    """Weeks after which a shopper's line counts half."""
 
     recent_half_life: Positive = 8.0
-    """Weeks after which a line counts half in the shop's shares of items; chosen on The Complete Journey by
-    validation likelihood."""
+    """Weeks after which a line counts half in the shop's shares of items."""
 
     department_weight: Positive = 300.0
     """Lines, a of departments: weight of the shares that were there before the shopper's own lines by
-    department; chosen on The Complete Journey by likelihood in the last training weeks."""
+    department."""
 
     category_weight: Positive = 1500.0
-    """Lines, a of categories, as of departments; chosen on The Complete Journey by likelihood in the last
-    training weeks."""
+    """Lines, a of categories, as of departments."""
 
     subcategory_weight: Positive = 250.0
-    """Lines, a of subcategories, as of departments; chosen on The Complete Journey by validation
-    likelihood."""
+    """Lines, a of subcategories, as of departments."""
 
     item_weight: Positive = 1.0
-    """Lines, b: weight of the shop's shares within a subcategory; chosen on The Complete Journey by
-    likelihood in the last training weeks."""
+    """Lines, b: weight of the shop's shares within a subcategory."""
 
     discount: Part = 0.4
-    """Lines, d: what an item's lines lose to items that were never bought (Pitman-Yor); chosen on The
-    Complete Journey by likelihood in the last training weeks."""
+    """Lines, d: what an item's lines lose to items that were never bought (Pitman-Yor)."""
 
     factors: Count = 15
-    """Factors of the low-rank model of subcategories, at most a quarter of shoppers and of subcategories;
-    chosen on The Complete Journey by validation likelihood."""
+    """Factors of the low-rank model of subcategories, at most a quarter of shoppers and of subcategories."""
 
     factor_steps: Count = 80
     """Steps of the factorisation at most; further ones hardly change the shares."""
 
     factor_share: Share = 0.85
-    """Share of the low-rank model in what it mixes with the shop's shares; chosen on The Complete Journey by
-    validation likelihood."""
+    """Share of the low-rank model in what it mixes with the shop's shares."""
 
     floor: Positive = 0.5
     """Lines added to those of each item in the shop's shares, so that no item is impossible."""

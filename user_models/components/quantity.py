@@ -120,10 +120,16 @@ def fit_quantity(
     several = 1 - cdf[np.digitize(_expected(means, lines, log_discount)[known], edges), 0]
     group = lines.visit * (dataset.subcategory_code.max() + 1) + dataset.subcategory_code[lines.item]
     alike = _likeness(lines.units[known] > 1, several, group[known])
-    arrays = [means.item, means.shopper, means.slope, edges, support, cdf, np.sqrt(alike)]
-    tensors = [as_tensor(np.array(value, dtype=np.float32)) for value in arrays]
-    tensors[4] = as_tensor(support)
-    return Quantity(*tensors)
+    single = {
+        "log_units": means.item,
+        "log_units_factor": means.shopper,
+        "log_units_slope": means.slope,
+        "units_edges": edges,
+        "units_cdf": cdf,
+        "same_units_prob": np.sqrt(alike),
+    }
+    tensors = {name: as_tensor(np.array(value, dtype=np.float32)) for name, value in single.items()}
+    return Quantity(**tensors, units_support=as_tensor(support))
 
 
 def _support(units: np.ndarray, large: int) -> np.ndarray:

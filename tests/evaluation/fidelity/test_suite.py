@@ -11,7 +11,7 @@ import pytest
 from bundlegym.data import DataConfig, synthetic_log
 from bundlegym.errors import UserError
 from bundlegym.evaluation.cli import fidelity
-from bundlegym.evaluation.fidelity.suite import as_table, logs_in
+from bundlegym.evaluation.fidelity.suite import as_table, logs_in, run_suite
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,18 @@ def test_each_log_is_a_column_and_what_cannot_be_measured_is_a_sentence(
     assert again.out == shown.out
     assert f"fidelity: shop from {kept}" in again.err
     assert as_table(content) == as_table(json.loads(json.dumps(content)))
+
+    monkeypatch.setattr(sys, "argv", ["bundlegym fidelity", *arguments, "--seed", "1"])
+    with pytest.raises(UserError, match="holds .* measured with seed 0, not 1; give another file"):
+        fidelity()
+
+
+def test_a_file_of_something_else_is_left_alone(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    other.write_text('{"log": "x"}', encoding="utf-8")
+    with pytest.raises(UserError, match=r"other\.json holds no figures of a suite"):
+        run_suite(folder, "replay", DataConfig(), kept=other)
+    assert other.read_text(encoding="utf-8") == '{"log": "x"}'
 
 
 def test_how_each_log_is_read(folder: Path) -> None:

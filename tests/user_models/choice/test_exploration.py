@@ -7,20 +7,28 @@ import pandas as pd
 import pytest
 import torch
 
-from bundlegym.data import synthetic_dataset
+from bundlegym.data import Dataset, synthetic_dataset
 from bundlegym.recommenders.dirichlet_shares import line_counts
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.estimation.exploration import ExplorationMoment, _alike, _new_odds
+from bundlegym.user_models.choice.parameters import ChoiceParameters
 from bundlegym.user_models.components.basket_size import on_grid
 from bundlegym.user_models.components.simulated_moments import match
 from bundlegym.user_models.panel import simulated_panel
+from tests.user_models.some import all_but
+
+
+def fitted_with_a_tail(dataset: Dataset, weeks: tuple[int, int]) -> ChoiceParameters:
+    """Of a short shortlist, so that most items are off it."""
+    options = {"epochs": 1, "shortlist_size": 20, "without": all_but()}
+    return ChoiceShopper.fit(dataset, weeks=weeks, progress=lambda _: None, **options).params
 
 
 def test_a_simulation_with_a_level_gives_it_back(dataset):
     last = dataset.split.train_weeks[1]
     weeks, everyone = (last - 5, last), np.arange(dataset.n_shoppers)
-    span, options = (weeks[0] - 12, weeks[0]), {"epochs": 1, "shortlist_size": 20}  # most is in the tail
-    params = ChoiceShopper.fit(dataset, weeks=span, progress=lambda _: None, **options).params
+    span = weeks[0] - 12, weeks[0]
+    params = fitted_with_a_tail(dataset, span)
     wanted = torch.from_numpy(on_grid(np.array([-3.0, -1.5, 0.0, 0.0, 1.0, 1.0]))).float()
     bought = line_counts(dataset, span) > 0
 
@@ -61,8 +69,8 @@ def test_a_spread_makes_baskets_of_the_usual_and_baskets_of_something_new():
     dataset = synthetic_dataset(n_shoppers=500)
     last = dataset.split.train_weeks[1]
     weeks, everyone = (last - 5, last), np.arange(dataset.n_shoppers)
-    span, options = (weeks[0] - 12, weeks[0]), {"epochs": 1, "shortlist_size": 20}
-    params = ChoiceShopper.fit(dataset, weeks=span, progress=lambda _: None, **options).params
+    span = weeks[0] - 12, weeks[0]
+    params = fitted_with_a_tail(dataset, span)
     bought = line_counts(dataset, span) > 0
     worlds = [ChoiceShopper(params.changed(explore_spread=torch.tensor([spread]))) for spread in (0.0, 1.0)]
     none, wide = (simulated_panel(world, weeks, everyone, seed=9) for world in worlds)

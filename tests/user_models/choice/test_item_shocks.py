@@ -14,7 +14,7 @@ from bundlegym.user_models.choice.estimation.item_shocks import (
 )
 from bundlegym.user_models.choice.estimation.tail_tables import with_shocks
 from bundlegym.user_models.choice.parameters import NEAR, REST, ChoiceParameters
-from tests.user_models.some import some
+from tests.user_models.some import all_but, some
 
 ITEMS = 6_000
 
@@ -27,7 +27,8 @@ def expected() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def user_model(dataset) -> ChoiceShopper:
-    return ChoiceShopper.fit(dataset, weeks=(0, 20), epochs=1, shortlist_size=40, progress=lambda _: None)
+    options = {"epochs": 1, "shortlist_size": 40, "without": all_but("item_shocks")}
+    return ChoiceShopper.fit(dataset, weeks=(0, 20), progress=lambda _: None, **options)
 
 
 def test_planted_factors_are_recovered(expected):

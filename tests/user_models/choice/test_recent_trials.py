@@ -17,7 +17,7 @@ from bundlegym.user_models.choice.reference.recent_trials import (
     of_item,
     try_more,
 )
-from tests.user_models.some import some
+from tests.user_models.some import all_but, some
 
 N, DAY = 6_000, 60
 
@@ -25,7 +25,8 @@ N, DAY = 6_000, 60
 @pytest.fixture(scope="module")
 def model(dataset) -> ChoiceShopper:
     """With a shortlist that leaves most of the items to the tail."""
-    return ChoiceShopper.fit(dataset, epochs=1, shortlist_size=20, progress=lambda _: None)
+    options = {"epochs": 1, "shortlist_size": 20, "without": all_but("recent_trials")}
+    return ChoiceShopper.fit(dataset, progress=lambda _: None, **options)
 
 
 def test_a_history_is_of_earlier_visits_off_the_shortlist(dataset, model):

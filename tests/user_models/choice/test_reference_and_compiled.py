@@ -10,6 +10,7 @@ from bundlegym.user_models import ChoiceShopper, Draws, Offer
 from bundlegym.user_models.base import Response
 from bundlegym.user_models.choice.estimation.tail_tables import with_shocks
 from bundlegym.user_models.choice.parameters import REST, ChoiceParameters
+from bundlegym.user_models.choice.reference import offers as reference_offers
 from bundlegym.user_models.numeric.fast_math import exp32, log32, normal32
 from bundlegym.user_models.rng.counter import normal
 
@@ -131,6 +132,9 @@ def test_both_paths_appraise_alike(model_with_tail):
     assert compiled[0].any() and (compiled[1] > 1).any()
     for one, other in zip(compiled[2:], reference[2:], strict=True):
         assert torch.allclose(one, other, atol=1e-5)
+    pair = reference_offers.pairs(params, items, reference[2])
+    assert torch.equal(model.appraise(state, items, draws).pair, pair)
+    assert (pair > 0).any() and (pair < 0).any() and not torch.equal(pair, pair.transpose(1, 2))
 
 
 def test_an_odd_batch_without_twins(model_with_tail):

@@ -14,6 +14,7 @@ from bundlegym.user_models.choice.estimation.substitution import SubstitutionMom
 from bundlegym.user_models.components.simulated_moments import match
 from bundlegym.user_models.panel import simulated_panel
 from tests.user_models.logs import weekly_lines
+from tests.user_models.some import all_but
 
 SHOPPERS, WEEKS, GROUPS, ITEMS = 600, 40, 12, 6  # items of each group
 SUBSTITUTION = -1.2  # of odd groups, none of even ones
@@ -49,7 +50,8 @@ def drawn() -> Dataset:
 
 
 def test_it_is_told_from_preferences_in_a_drawn_log(drawn):
-    model = ChoiceShopper.fit(drawn, weeks=(0, WEEKS), epochs=1, progress=lambda _: None)
+    options = {"epochs": 1, "without": all_but("substitution"), "progress": lambda _: None}
+    model = ChoiceShopper.fit(drawn, weeks=(0, WEEKS), **options)
     odd = drawn.items["subcategory"].str[-2:].astype(int).groupby(drawn.subcategory_code).first() % 2 == 1
     found = model.params.substitution.substitution.numpy()
     assert np.abs(found[~odd]).max() < 0.1
@@ -133,5 +135,6 @@ def test_of_substitutes_bought_the_first_is_kept_and_of_those_taken_all(dataset,
 
 
 def test_too_few_weeks_to_tell_have_no_effect(dataset):
-    model = ChoiceShopper.fit(dataset, weeks=(0, 3), epochs=1, progress=lambda _: None)
+    options = {"epochs": 1, "without": all_but("substitution"), "progress": lambda _: None}
+    model = ChoiceShopper.fit(dataset, weeks=(0, 3), **options)
     assert not model.params.substitution.substitution.any()

@@ -12,6 +12,7 @@ from bundlegym.user_models.components.complementarity import synergy_share
 from bundlegym.user_models.components.marketing import steadily_sold
 from bundlegym.user_models.components.trip_effects import shares_by_category
 from bundlegym.user_models.components.wear_out import fit_wear_out
+from tests.user_models.some import all_but
 
 TRUTH = truth()
 
@@ -23,7 +24,8 @@ def year() -> Dataset:
 
 @pytest.fixture(scope="module")
 def fitted(year: Dataset) -> ChoiceShopper:
-    return ChoiceShopper.fit(year, progress=lambda _: None)
+    kept = all_but("complementarity", "promotion_sensitivity", "recency", "attribute_tastes", "wear_out")
+    return ChoiceShopper.fit(year, without=kept, progress=lambda _: None)
 
 
 def test_wear_out(year: Dataset) -> None:

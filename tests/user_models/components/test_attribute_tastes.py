@@ -13,6 +13,7 @@ from bundlegym.user_models.choice.reference.utility import unbought
 from bundlegym.user_models.components.attribute_tastes import attributes, fit_attribute_tastes
 from bundlegym.user_models.components.preferences import Preferences
 from tests.user_models.logs import weekly_lines
+from tests.user_models.some import all_but
 
 SHOPPERS, GROUPS, SIZE, LINES = 400, 60, 8, 60
 GROUP = np.repeat(np.arange(GROUPS), SIZE)
@@ -96,7 +97,8 @@ def test_tastes_move_shares_in_subcategories_where_nothing_was_bought(unlike_tas
 
 
 def test_tastes_leave_the_share_of_a_subcategory_as_it_is(unlike_tastes):
-    p = ChoiceShopper.fit(unlike_tastes, weeks=(0, 20), epochs=1, progress=lambda _: None).params
+    options = {"epochs": 1, "without": all_but("attribute_tastes"), "progress": lambda _: None}
+    p = ChoiceShopper.fit(unlike_tastes, weeks=(0, 20), **options).params
     shopper, n_items = torch.arange(20), len(p.catalogue.subcategory)
     rate = unbought(p, shopper, torch.arange(n_items).expand(20, -1)).exp()
     of_group = torch.zeros(n_items, int(p.catalogue.subcategory.max()) + 1)

@@ -25,7 +25,7 @@ from bundlegym.user_models.components.coupons import (
 from bundlegym.user_models.numeric.shrink import shrink
 from bundlegym.user_models.panel import logged_panel
 from tests.user_models.logs import START, weekly_lines
-from tests.user_models.some import some
+from tests.user_models.some import all_but, some
 
 SHOPPERS, ITEMS, WEEKS, CAMPAIGNS, ITEMS_A_CAMPAIGN = 500, 120, 40, 8, 6
 WHOLE = (0, WEEKS)
@@ -132,7 +132,8 @@ def test_a_coupon_reaches_its_members_in_its_weeks() -> None:
 
 def test_a_fit_takes_the_effect_as_shrunk_by_its_error() -> None:
     for effect in (0.0, 0.5):
-        fitted = ChoiceShopper.fit(draw(effect), weeks=WHOLE, shoppers=EVERYONE, shortlist_size=30, epochs=1)
+        options = {"weeks": WHOLE, "shortlist_size": 30, "epochs": 1, "without": all_but("coupons")}
+        fitted = ChoiceShopper.fit(draw(effect), shoppers=EVERYONE, progress=lambda _: None, **options)
         estimate, error = fitted.params.coupons.coupon_effect.tolist()
         utility = fitted.params.coupons.coupon_utility
         assert float(utility[utility != 0].mean()) == pytest.approx(

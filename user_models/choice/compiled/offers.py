@@ -9,6 +9,7 @@ from bundlegym.user_models.choice.compiled.layout import Tables
 from bundlegym.user_models.choice.compiled.parts import (
     Array,
     Key,
+    compiled,
     first_above,
     holds,
     key_of,
@@ -124,3 +125,26 @@ def beside_each_other(p: Tables, offered: Array, wanted: Array, value: Array, be
             first, mine = exp32(-value[best]), exp32(-value[b])
             beside[b] = -log32(first + (mine - first) * exp32(-p.substitution[group]))
         beside[b] = min(beside[b] + pull, _F(0))
+
+
+@compiled
+def pairs(p: Tables, items: Array, value: Array) -> Array:
+    """See `reference.offers`."""
+    n, m = items.shape
+    pair = np.zeros((n, m, m), dtype=_F)
+    for r in range(n):
+        for i in range(m):
+            category, group = p.category[items[r, i]], p.subcategory[items[r, i]]
+            line, less = p.product_line[items[r, i]], p.substitution[group]
+            for j in range(m):
+                item = items[r, j]
+                found = p.synergy[p.category[item], category] / _F(2)
+                if (
+                    value[r, j] > value[r, i]
+                    and p.subcategory[item] == group
+                    and p.product_line[item] != line
+                ):
+                    found += less
+                pair[r, i, j] = found
+            pair[r, i, i] = 0
+    return pair

@@ -187,6 +187,8 @@ def _find_unseen(
     some = np.isin(np.arange(len(shoppers)), known)
     first, before = (weeks[0], later[0]), last_fifth((weeks[0], later[0]))
     none = _nothing(dataset)
+    if {"substitution", "exploration", "item_shocks"} <= set(without):
+        return none
     panel = logged_panel(dataset, later, known)
     if (
         later[0] - weeks[0] < _LEAST_WEEKS
