@@ -116,7 +116,7 @@ class TrainConfig:
 
     data: Annotated[DataConfig, tyro.conf.arg(name="")] = field(default_factory=DataConfig)
     env: Annotated[EnvConfig, tyro.conf.arg(name="")] = field(
-        default_factory=lambda: EnvConfig(reward_draws=_REWARD_DRAWS)
+        default_factory=lambda: EnvConfig(reward_draws=_REWARD_DRAWS, observation=(*BLOCKS, "forecasts"))
     )
     hyper: Annotated[AgentConfigs, tyro.conf.arg(name="")] = field(default_factory=AgentConfigs)
 

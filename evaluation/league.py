@@ -146,6 +146,6 @@ def _tables_of(run: Run, names: list[str]) -> dict[tuple[str, float], list[Score
     """Policies by user model and assumption."""
     known = run.episodes[run.episodes["user_model"].isin(names)]
     return {
-        (str(name), float(exposure)): scored(rows)
+        (str(name), float(str(exposure))): scored(rows)
         for (name, exposure), rows in known.groupby(["user_model", "offer_exposure"], sort=False)
     }
