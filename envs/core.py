@@ -166,8 +166,6 @@ class BundleCore:
         held = {name: getattr(self, name) for name in _MOVING}
         held |= {f"records.{name}": value for name, value in vars(self.records).items()}
         held |= {f"state.{name}": value for name, value in self.state.items()}
-        if self.forecasts is not None:
-            held |= {f"forecasts.{name}": value for name, value in self.forecasts.snapshot().items()}
         return {"seed": torch.tensor(self.seed)} | {name: value.cpu().clone() for name, value in held.items()}
 
     def restore(self, held: Mapping[str, Tensor]) -> None:
@@ -183,7 +181,8 @@ class BundleCore:
             value.copy_(held[f"records.{name}"])
         self.state = {name: value.to(self.device) for name, value in _part(held, "state.").items()}
         if self.forecasts is not None:
-            self.forecasts.restore(_part(held, "forecasts."))
+            self._forecast(self.forecasts, self.rows)
+            self.forecasts.pick(self.rows, self.picked)
 
     def _views(self, compiled: bool) -> None:
         """The tensors as the hot parts take them: as they are, or as numpy arrays on the same memory."""
@@ -285,6 +284,10 @@ class BundleCore:
         model, luck = forecasts.user_model, forecasts.luck(self.episode[rows], self.visit[rows])
         state = state_at_door(model, self.user_model, self.state, rows, shopper, day)
         forecasts.open(rows, OpenVisits(model, self.market, state, day, luck), self.candidates[rows])
+
+    def take_back(self) -> None:
+        """Empty the bundles of all open visits."""
+        self._open(self.rows)
 
     def draws(self, rows: Tensor) -> Draws:
         """The luck of the visits now open in the slots `rows` (M,)."""

@@ -102,17 +102,6 @@ class Forecasts:
         self.pair = np.zeros((n, self.k, self.k), dtype=np.float32)
         self.cube = np.zeros(n, dtype=np.int64)
 
-    def snapshot(self) -> dict[str, Tensor]:
-        """What steps change, by name: `restore` puts it into another of the same model and sizes."""
-        held = {name: torch.from_numpy(getattr(self, name)) for name in ("known", "pair", "cube")}
-        return {"block": self.block, **held}
-
-    def restore(self, held: Mapping[str, Tensor]) -> None:
-        """Go on from what `snapshot` gave."""
-        self.block.copy_(held["block"])
-        for name in ("known", "pair", "cube"):
-            getattr(self, name)[:] = held[name].numpy()
-
     @staticmethod
     def luck(episode: Tensor, visit: Tensor) -> Draws:
         """The forecasts' own luck at visits (M,)."""

@@ -76,9 +76,9 @@ class TrainConfig:
     bundle_pull: float = 0.0
     """Assumption: utility of taking a bundle as such."""
 
-    judges: tuple[str, ...] = ("choice", "lookalike", "sequence")
+    judges: tuple[str, ...] = ("choice", "lookalike")
     """User models that only judge, fitted on held-out shoppers: choice, lookalike, replay,
-    sequence."""
+    sequence, whose oracle plans for many minutes unless there are fewer --planner-episodes."""
 
     candidates: str = ""
     """Recommender whose best items become candidates; by default what this shopper most likely buys."""
@@ -116,7 +116,7 @@ class TrainConfig:
 
     data: Annotated[DataConfig, tyro.conf.arg(name="")] = field(default_factory=DataConfig)
     env: Annotated[EnvConfig, tyro.conf.arg(name="")] = field(
-        default_factory=lambda: EnvConfig(reward_draws=_REWARD_DRAWS)
+        default_factory=lambda: EnvConfig(reward_draws=_REWARD_DRAWS, observation=(*BLOCKS, "forecasts"))
     )
     hyper: Annotated[AgentConfigs, tyro.conf.arg(name="")] = field(default_factory=AgentConfigs)
 

@@ -22,7 +22,9 @@ from tqdm import tqdm
 from bundlegym.agents.base import Policy
 from bundlegym.agents.callbacks import BundleMetrics
 from bundlegym.agents.checkpoint import load_checkpoint, load_weights
+from bundlegym.agents.imitation import Demonstrations, demonstrate, imitate, replay
 from bundlegym.agents.interrupt import interrupts_noted
+from bundlegym.agents.planner import Planner
 from bundlegym.agents.registry import AGENTS
 from bundlegym.data import Dataset, prepare
 from bundlegym.data.config import default_cache_dir
@@ -67,7 +69,7 @@ _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024
 #: Seconds that a process waits for one that trained the same agent and is about to end: see `parallel`.
 _PATIENCE = 90.0
 #: Seeds of judging are far from those of training, so that no agent has met the same luck.
-_JUDGE_SEED, _EVAL_SEED = 1_000_003, 3_000_017
+_JUDGE_SEED, _EVAL_SEED, _SHOWN_SEED = 1_000_003, 3_000_017, 4_000_037
 
 
 class Experiment:
@@ -153,9 +155,9 @@ class Experiment:
             forecaster=forecaster,
         )
 
-    def judging_core(self, n: int, user_model: UserModel) -> BundleCore:
+    def judging_core(self, n: int, user_model: UserModel, forecaster: UserModel | None = None) -> BundleCore:
         """A simulator of n held-out shoppers in the test weeks, as in the tables."""
-        return self._test_core(n, user_model, seed=_JUDGE_SEED)
+        return self._test_core(n, user_model, seed=_JUDGE_SEED, forecaster=forecaster)
 
     def _test_core(
         self, n: int, user_model: UserModel, *, seed: int, forecaster: UserModel | None = None
@@ -163,6 +165,12 @@ class Experiment:
         weeks = self.dataset.split.test_weeks
         who: Any = {"user_model": user_model, "forecaster": forecaster}
         return self.core(n, held_out=True, weeks=weeks, seed=seed, **who)
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The agents of the run."""
+        config = self.config
+        return [Job(*job) for job in itertools.product(config.agents, config.all_seeds, config.exposures)]
 
     @one_thread()
     def run(self) -> dict[str, Any]:
@@ -178,7 +186,10 @@ class Experiment:
         config = self.config
         self.fit()
         self._tell_fidelity()
-        jobs = [Job(*job) for job in itertools.product(config.agents, config.all_seeds, config.exposures)]
+        jobs = self.jobs
+        for job in jobs:
+            if self._imitates(job):
+                self._demonstrations(job)  # before processes would each make them
         workers = min(len(jobs), config.workers or (os.cpu_count() or 1 if self.device.type == "cpu" else 1))
         if workers > 1:
             train_in_parallel(train_one, config, jobs, workers)
@@ -225,6 +236,24 @@ class Experiment:
         env = VecMonitor(BundleVecEnv(core, on_visits))
         hyper = self.config.hyper.of(job.agent)
         return AGENTS[job.agent](env, hyper, gamma=self.config.gamma, seed=job.seed, device=self.device)
+
+    def _imitates(self, job: Job) -> int:
+        """Visits of the planner that an agent begins with."""
+        return self.config.hyper.of(job.agent).imitate
+
+    def _demonstrations(self, job: Job) -> tuple[Demonstrations, BundleCore]:
+        """What the planner does with training shoppers, kept with the run, and a core to replay it in."""
+        visits, model = self._imitates(job), self.user_models[job.exposure]
+        path = self.folder / f"demonstrations-{visits}-exposure-{job.exposure:g}.npz"
+
+        def core(**options: Any) -> BundleCore:
+            n, weeks = -(-visits // self.env.visits), self.dataset.split.train_weeks
+            return self.core(n, held_out=False, weeks=weeks, seed=_SHOWN_SEED, user_model=model, **options)
+
+        if not path.exists():
+            bar = partial(tqdm, desc=f"the planner's visits, exposure {job.exposure:g}", unit=" visits")
+            demonstrate(core(), Planner(model), bar).save(path)
+        return Demonstrations.load(path), core(reward_draws=self.env.reward_draws, forecaster=model)
 
     def checkpoint(self, job: Job) -> Path:
         """The file that an agent is kept in."""
@@ -279,6 +308,9 @@ class Experiment:
         model = self.model(job, metrics.add)
         if checkpoint.exists():
             load_checkpoint(model, checkpoint)
+        elif self._imitates(job):
+            shown, core = self._demonstrations(job)
+            imitate(model, replay(core, shown, config.gamma, job.seed), seed=job.seed)
         done = model.num_timesteps
         if done >= steps:
             return
