@@ -245,14 +245,14 @@ def judges_section(results: Results) -> Section:
     for exposure in results.exposures:
         parts += [Heading(f"If {assumed(exposure)}", minor=True), Bullets(_verdict(results, exposure))]
     if ranks := [one for one in content.get("rank_correlation", []) if one["spearman"] is not None]:
-        told = [
+        alike = [
             [assumed(one["offer_exposure"]), *map(model_name, one["between"]), number(one["spearman"])]
             for one in ranks
         ]
         caption = (
             "How alike two sets of shoppers order the policies (1: the same order; 0: nothing in common)"
         )
-        parts.append(Table(["If", "One", "Other", "Likeness"], told, caption))
+        parts.append(Table(["If", "One", "Other", "Likeness"], alike, caption))
     return Section("judges", "What the judges say", parts)
 
 
