@@ -17,6 +17,9 @@ class AgentConfig(Config):
     #: The agent's name in the registry; it has no annotation, and is therefore no field.
     agent = ""
 
+    #: Visits of the planner that the agent imitates at first; an agent that can has a field of this name.
+    imitate = 0
+
     steps: Count = 100_000
     """Environment steps (picks and offers) to learn from."""
 

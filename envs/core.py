@@ -179,8 +179,10 @@ class BundleCore:
             getattr(self, name).copy_(held[name])
         for name, value in vars(self.records).items():
             value.copy_(held[f"records.{name}"])
-        parts = {name.removeprefix("state."): v for name, v in held.items() if name.startswith("state.")}
-        self.state = {name: value.to(self.device) for name, value in parts.items()}
+        self.state = {name: value.to(self.device) for name, value in _part(held, "state.").items()}
+        if self.forecasts is not None:
+            self._forecast(self.forecasts, self.rows)
+            self.forecasts.pick(self.rows, self.picked)
 
     def _views(self, compiled: bool) -> None:
         """The tensors as the hot parts take them: as they are, or as numpy arrays on the same memory."""
@@ -386,6 +388,11 @@ class BundleCore:
         earned = map(self._give, self._ops.earnings(*map(self._take, bought), *self._money))
         names = ("revenue", "margin", "twin_margin", "incremental_list_value")
         return {"both": both, **dict(zip(names, earned, strict=True))}
+
+
+def _part(held: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """What of a snapshot begins with `prefix`, under its own names."""
+    return {name.removeprefix(prefix): value for name, value in held.items() if name.startswith(prefix)}
 
 
 def _codes(response: Response) -> tuple[Tensor, ...]:

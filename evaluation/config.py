@@ -80,7 +80,7 @@ class TrainConfig:
     """File that `bundlegym learn-offers --json` wrote: offer_exposure and bundle_pull are then those that the
     shop's own offers have taught."""
 
-    judges: tuple[str, ...] = ("choice", "lookalike")
+    judges: tuple[str, ...] = ("choice", "lookalike", "sequence")
     """User models that only judge, fitted on held-out shoppers: choice, lookalike, replay,
     sequence."""
 
@@ -120,7 +120,7 @@ class TrainConfig:
 
     data: Annotated[DataConfig, tyro.conf.arg(name="")] = field(default_factory=DataConfig)
     env: Annotated[EnvConfig, tyro.conf.arg(name="")] = field(
-        default_factory=lambda: EnvConfig(reward_draws=_REWARD_DRAWS)
+        default_factory=lambda: EnvConfig(reward_draws=_REWARD_DRAWS, observation=(*BLOCKS, "forecasts"))
     )
     hyper: Annotated[AgentConfigs, tyro.conf.arg(name="")] = field(default_factory=AgentConfigs)
 

@@ -22,7 +22,9 @@ from tqdm import tqdm
 from bundlegym.agents.base import Policy
 from bundlegym.agents.callbacks import BundleMetrics
 from bundlegym.agents.checkpoint import load_checkpoint, load_weights
+from bundlegym.agents.imitation import Demonstrations, demonstrate, imitate, replay
 from bundlegym.agents.interrupt import interrupts_noted
+from bundlegym.agents.planner import Planner
 from bundlegym.agents.registry import AGENTS
 from bundlegym.data import Dataset, prepare
 from bundlegym.data.config import default_cache_dir
@@ -42,10 +44,13 @@ from bundlegym.evaluation.episodes import EpisodeLog
 from bundlegym.evaluation.fidelity.report import as_json, as_text, compare
 from bundlegym.evaluation.fidelity.samples import SAMPLES, write_samples
 from bundlegym.evaluation.job import Job
+from bundlegym.evaluation.judging import Table, judge
 from bundlegym.evaluation.lock import sole_user
 from bundlegym.evaluation.parallel import train_in_parallel
-from bundlegym.evaluation.rollout import check_figures, estimate, play
+from bundlegym.evaluation.rivals import rank_correlations
+from bundlegym.evaluation.rollout import estimate, play
 from bundlegym.evaluation.table import example_offers
+from bundlegym.evaluation.verdict import verdicts
 from bundlegym.evaluation.versions import versions
 from bundlegym.recommenders import (
     Interactions,
@@ -64,7 +69,7 @@ _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024
 #: Seconds that a process waits for one that trained the same agent and is about to end: see `parallel`.
 _PATIENCE = 90.0
 #: Seeds of judging are far from those of training, so that no agent has met the same luck.
-_JUDGE_SEED, _EVAL_SEED = 1_000_003, 3_000_017
+_JUDGE_SEED, _EVAL_SEED, _SHOWN_SEED = 1_000_003, 3_000_017, 4_000_037
 
 
 class Experiment:
@@ -100,6 +105,11 @@ class Experiment:
         """An existing run; see `read_config`."""
         return Experiment(read_config(folder, trust_code=trust_code, cache_dir=cache_dir))
 
+    def fit(self) -> None:
+        """Fit what agents learn from, and keep it with the run: workers side by side then read it."""
+        for part in ("user_models", "market"):
+            getattr(self, part)
+
     @cached_property
     def user_models(self) -> dict[float, UserModel]:
         """Whom agents train on, under each assumption on what being offered does by itself."""
@@ -129,8 +139,8 @@ class Experiment:
         reward_draws: int = 1,
         forecaster: UserModel | None = None,
     ) -> BundleCore:
-        """A simulator of n held-out or training shoppers in some weeks, who react as `user_model` says. It shows
-        the forecasts of `forecaster`, or none."""
+        """A simulator of n held-out or training shoppers in some weeks, who react as `user_model` says. It
+        shows the forecasts of `forecaster`, or none."""
         shoppers = np.flatnonzero(self.dataset.split.held_out == held_out)
         shown = tuple(name for name in self.env.observation if forecaster or name != "forecasts")
         env = dataclasses.replace(self.env, reward_draws=reward_draws, observation=shown)
@@ -145,10 +155,22 @@ class Experiment:
             forecaster=forecaster,
         )
 
-    def judging_core(self, n: int, user_model: UserModel) -> BundleCore:
+    def judging_core(self, n: int, user_model: UserModel, forecaster: UserModel | None = None) -> BundleCore:
         """A simulator of n held-out shoppers in the test weeks, as in the tables."""
+        return self._test_core(n, user_model, seed=_JUDGE_SEED, forecaster=forecaster)
+
+    def _test_core(
+        self, n: int, user_model: UserModel, *, seed: int, forecaster: UserModel | None = None
+    ) -> BundleCore:
         weeks = self.dataset.split.test_weeks
-        return self.core(n, held_out=True, weeks=weeks, seed=_JUDGE_SEED, user_model=user_model)
+        who: Any = {"user_model": user_model, "forecaster": forecaster}
+        return self.core(n, held_out=True, weeks=weeks, seed=seed, **who)
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The agents of the run."""
+        config = self.config
+        return [Job(*job) for job in itertools.product(config.agents, config.all_seeds, config.exposures)]
 
     @one_thread()
     def run(self) -> dict[str, Any]:
@@ -162,8 +184,12 @@ class Experiment:
 
     def _run(self) -> dict[str, Any]:
         config = self.config
+        self.fit()
         self._tell_fidelity()
-        jobs = [Job(*job) for job in itertools.product(config.agents, config.all_seeds, config.exposures)]
+        jobs = self.jobs
+        for job in jobs:
+            if self._imitates(job):
+                self._demonstrations(job)  # before processes would each make them
         workers = min(len(jobs), config.workers or (os.cpu_count() or 1 if self.device.type == "cpu" else 1))
         if workers > 1:
             train_in_parallel(train_one, config, jobs, workers)
@@ -210,6 +236,24 @@ class Experiment:
         env = VecMonitor(BundleVecEnv(core, on_visits))
         hyper = self.config.hyper.of(job.agent)
         return AGENTS[job.agent](env, hyper, gamma=self.config.gamma, seed=job.seed, device=self.device)
+
+    def _imitates(self, job: Job) -> int:
+        """Visits of the planner that an agent begins with."""
+        return self.config.hyper.of(job.agent).imitate
+
+    def _demonstrations(self, job: Job) -> tuple[Demonstrations, BundleCore]:
+        """What the planner does with training shoppers, kept with the run, and a core to replay it in."""
+        visits, model = self._imitates(job), self.user_models[job.exposure]
+        path = self.folder / f"demonstrations-{visits}-exposure-{job.exposure:g}.npz"
+
+        def core(**options: Any) -> BundleCore:
+            n, weeks = -(-visits // self.env.visits), self.dataset.split.train_weeks
+            return self.core(n, held_out=False, weeks=weeks, seed=_SHOWN_SEED, user_model=model, **options)
+
+        if not path.exists():
+            bar = partial(tqdm, desc=f"the planner's visits, exposure {job.exposure:g}", unit=" visits")
+            demonstrate(core(), Planner(model), bar).save(path)
+        return Demonstrations.load(path), core(reward_draws=self.env.reward_draws, forecaster=model)
 
     def checkpoint(self, job: Job) -> Path:
         """The file that an agent is kept in."""
@@ -264,6 +308,9 @@ class Experiment:
         model = self.model(job, metrics.add)
         if checkpoint.exists():
             load_checkpoint(model, checkpoint)
+        elif self._imitates(job):
+            shown, core = self._demonstrations(job)
+            imitate(model, replay(core, shown, config.gamma, job.seed), seed=job.seed)
         done = model.num_timesteps
         if done >= steps:
             return
@@ -280,24 +327,32 @@ class Experiment:
             for family in config.judges
             if not population.judge_lacks(family, self.dataset)
         }
-        rows, judged, kept = [], [], EpisodeLog()
+        rows, judged, paired, ranks = [], [], [], []
+        kept = EpisodeLog()
         for exposure, model in self.user_models.items():
             contenders = self._contenders(exposure)
-            rows += self._table(contenders, config.user_model, model, exposure, kept)
-            for name, judge in judges.items():
-                under = population.under(judge, config, exposure)
-                # A judge who makes no assumption says the same under each.
-                if under is not judge or exposure == config.exposures[0]:
-                    judged += self._table(contenders, name, under, exposure, kept)
+            tables = {config.user_model: self._table(contenders, config.user_model, model, exposure, kept)}
+            for name, fitted in judges.items():
+                under = population.under(fitted, config, exposure)
+                tables[name] = self._table(contenders, name, under, exposure, kept)
+            rows += tables[config.user_model].rows
+            for name, table in tables.items():
+                judged += table.rows if name in judges else []
+                paired += table.paired
+            found = rank_correlations({name: table.rows for name, table in tables.items()})
+            ranks += [{"offer_exposure": exposure, **each} for each in found]
         kept.write(self.folder, fingerprint(self.dataset), self.env.visits, config.bundle_pull)
-        return {
+        results = {
             "rows": rows,
             "judges": judged,
+            "paired": paired,
+            "rank_correlation": ranks,
             "seeds": config.seeds,
             "episodes": config.episodes,
             "log": self.dataset.name,
-            "notes": [*self.dataset.notes, *self.limits],
+            "notes": [*self.dataset.notes, *self.limits, *population.assumed(config)],
         }
+        return results | {"verdict": verdicts(results)}
 
     def _contenders(self, exposure: float) -> list[Contender]:
         """Who stands in the tables of an assumption: rules tuned under it, and the agents of all."""
@@ -328,31 +383,29 @@ class Experiment:
         user_model: UserModel,
         exposure: float,
         kept: EpisodeLog,
-    ) -> list[dict[str, Any]]:
+    ) -> Table:
         """A row a contender: its figures with held-out shoppers in test weeks, as `user_model` sees them;
         its episodes go into `kept`."""
-        rows, config = [], self.config
+        config, trained_on = self.config, self.user_models[exposure]
         fewer = {"hindsight": config.hindsight_episodes} | dict.fromkeys(
             ("planner", "oracle"), config.planner_episodes
         )
-        trained_on = self.user_models[exposure]
         if config.planner_episodes and user_model is not trained_on:
             contenders = [*contenders, oracle(user_model)]
-        for rival in tqdm(contenders, desc=f"held-out shoppers and weeks ({name}, exposure {exposure:g})"):
-            n = fewer.get(rival.kind, config.episodes)
-            weeks = self.dataset.split.test_weeks
-            core = self.core(
-                n, held_out=True, weeks=weeks, seed=0, user_model=user_model, forecaster=rival.forecaster
-            )
-            plays = [play(core, policy, _JUDGE_SEED) for policy in rival.policies]
-            figures = estimate(plays)
-            check_figures(f"{rival.name}, judged by {name}", figures)
-            who = {"policy": rival.name, "kind": rival.kind, "user_model": name, "offer_exposure": exposure}
-            rows.append(who | {"episodes": n} | figures)
-            kept.add(who, user_model, plays)
-            if rival.kind == "planner" and user_model is trained_on:  # which is the oracle here
-                rows.append(rows[-1] | {"policy": "oracle", "kind": "oracle"})
-        return rows
+        table = judge(
+            contenders,
+            lambda n, rival: self._test_core(n, user_model, seed=0, forecaster=rival.forecaster),
+            lambda kind: fewer.get(kind, config.episodes),
+            name=name,
+            exposure=exposure,
+            seed=_JUDGE_SEED,
+            kept=kept,
+        )
+        if user_model is trained_on:  # the planner is the oracle here
+            for i, row in enumerate(table.rows):
+                if row["kind"] == "planner":
+                    table.rows.insert(i + 1, row | {"policy": "oracle", "kind": "oracle"})
+        return table
 
     def recommender(self, name: str) -> Recommender:
         """A recommender fitted on the training weeks of shoppers who are not held out, kept with the run."""

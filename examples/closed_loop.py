@@ -2,7 +2,7 @@
 
 1. An agent learns on shoppers fitted to a log, under the assumption that an offer is only its discount.
 2. The shop makes its offers, with exploration, and holds half of them back at random. The shop is simulated
-   by a user model that no step here sees inside: `choice` fitted on held-out shoppers, to whom an offer is
+   by a user model that no step here sees inside: `choice` fitted on the held-out half, to whom an offer is
    more than its discount, as planted by --exposure and --pull.
 3. The offer log is read back: the measured gain, and what an offer does beside its discount.
 4. An agent learns anew with what was learned (`train.py --offers`), and both are judged by the same shop, on
@@ -61,7 +61,7 @@ def judged(experiment: Experiment, shop: UserModel, name: str) -> pairing.Scored
 
 def loop(options: argparse.Namespace) -> dict[str, Any]:
     """See the module's docstring; in JSON's own types."""
-    data = DataConfig(log=options.log, min_purchases=10)
+    data = DataConfig(log=options.log, min_purchases=10, held_out_share=0.5)
     config = TrainConfig(
         agents=(AGENT,), steps=options.steps, seeds=options.seeds, episodes=options.episodes, name="first",
         runs=options.runs, data=data, offer_exposure=(0.0,), judges=("choice",), planner_episodes=0,
@@ -109,9 +109,9 @@ def main() -> None:
     parser.add_argument("--exposure", type=float, default=1.0, help="planted offer_exposure (1)")
     parser.add_argument("--pull", type=float, default=0.3, help="planted bundle_pull (0.3)")
     parser.add_argument("--explore", type=float, default=0.5, help="share of offers that are explored (0.5)")
-    parser.add_argument("--steps", type=int, default=150_000, help="of each agent (150000)")
+    parser.add_argument("--steps", type=int, default=60_000, help="of each agent (60000)")
     parser.add_argument("--seeds", type=int, default=1, help="agents of each training (1)")
-    parser.add_argument("--episodes", type=int, default=4096, help="episodes of the judgement (4096)")
+    parser.add_argument("--episodes", type=int, default=2048, help="episodes of the judgement (2048)")
     parser.add_argument("--reward-draws", type=int, default=16, help="as of train.py (16)")
     parser.add_argument("--seed", type=int, default=0, help="of the shop's luck (0)")
     parser.add_argument(

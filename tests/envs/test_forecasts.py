@@ -128,6 +128,14 @@ def test_slots_are_forecast_by_themselves_and_copies_go_on(market, make_core):
     assert torch.equal(core.observe()["forecasts"], twin.observe()["forecasts"])
 
 
+def test_a_restored_core_forecasts_as_before(make_core):
+    core, other = (make_core(n=6, seed=seed, observation=OBSERVATION) for seed in (0, 1))
+    core.step(torch.full((6,), core.k))
+    core.step(torch.zeros(6, dtype=torch.int64))
+    other.restore(core.snapshot())
+    assert torch.equal(other.observe()["forecasts"], core.observe()["forecasts"])
+
+
 def test_shares_in_closed_form_make_rates_more_precise():
     rng = np.random.default_rng(0)
     truth = np.exp(rng.normal(-3, 1, size=(200, 1, 32)))

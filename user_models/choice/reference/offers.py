@@ -126,8 +126,8 @@ def answered(
 
 
 def pairs(p: ChoiceParameters, items: Tensor, value: Tensor) -> Tensor:
-    """(N, M, M) what having the second of `items` (N, M) adds to the `value` (N, M) that the first has by itself,
-    as in `beside_each_other`: half of their synergy, and what a better substitute leaves."""
+    """(N, M, M) what having the second of `items` (N, M) adds to the `value` (N, M) that the first has by
+    itself, as in `beside_each_other`: half of their synergy, and what a better substitute leaves."""
     category, group = p.catalogue.category[items], p.catalogue.subcategory[items]
     line = p.variants.product_line[items]
     substitute = (group[:, None] == group[:, :, None]) & (line[:, None] != line[:, :, None])

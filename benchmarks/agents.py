@@ -1,0 +1,198 @@
+"""What learned agents are worth beside the planner, on the same visits:
+`python benchmarks/agents.py --name NAME --agents ppo --seeds 3` and further options of train.py.
+
+Agents that the run `runs/NAME` lacks are trained first. Then each offers at the first visits of episodes of
+held-out shoppers in the test weeks, and so does the planner of the model trained on, and the oracle, which
+plans with the very model that judges. The gain of an offer is its mean over fresh draws of luck, the same for
+all. Intervals (95 %) are over visits, and over seeds where there are several; the difference to the planner is
+paired by visit. Shoppers are those of the model trained on, then of a judge, fitted on held-out shoppers.
+
+Each result is kept below the run in `benchmark/`, a file each; the same command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import tyro
+
+from bundlegym.agents.base import Policy
+from bundlegym.agents.planner import Planner, items_of
+from bundlegym.agents.planner.simulated_gains import simulated_gains
+from bundlegym.data.files import write_json
+from bundlegym.envs import BundleCore
+from bundlegym.envs.base import LEAVE
+from bundlegym.errors import UserError
+from bundlegym.evaluation import population
+from bundlegym.evaluation.cli import guarded, read_config_like
+from bundlegym.evaluation.config import TrainConfig
+from bundlegym.evaluation.experiment import Experiment, learned, read_config
+from bundlegym.evaluation.job import Job
+from bundlegym.evaluation.planner_gains import in_words, with_fresh_luck
+from bundlegym.evaluation.rollout import t_factor
+from bundlegym.threads import one_thread
+from bundlegym.user_models import UserModel
+
+
+@dataclass(frozen=True)
+class Offers:
+    """What a policy offers at M visits.
+
+    Attributes:
+        gain: (M,) expected incremental margin.
+        size: (M,) items, 0 for no offer. discount: (M,).
+        milliseconds: a decision, one pick or offer.
+    """
+
+    gain: np.ndarray
+    size: np.ndarray
+    discount: np.ndarray
+    milliseconds: float
+
+
+def offers_of(core: BundleCore, policy: Policy, fresh: int) -> Offers:
+    """The policy's offers at the first visits of a core, judged by who reacts in it."""
+    core.reset()
+    policy(core)  # what is compiled at first use does not count
+    core.reset()
+    picks, n = torch.full((core.n, core.config.max_size), -1), 0
+    level = torch.full((core.n,), -1)
+    seconds, decisions = 0.0, 0
+    while bool((level < 0).any()):
+        start = time.perf_counter()
+        action = policy(core)
+        seconds, decisions = seconds + time.perf_counter() - start, decisions + int((level < 0).sum())
+        ends = (action >= core.k) & (level < 0)
+        level[ends] = action[ends] - core.k
+        going = level < 0
+        if bool(going.any()):
+            picks[going, n] = action[going]
+            n += 1
+        core.step(torch.where(going, action, LEAVE))
+    items, discount = items_of(core.candidates, picks), core.discounts[level]
+    gain = torch.zeros(core.n)
+    at = (items[:, 0] >= 0).nonzero()[:, 0]
+    luck = with_fresh_luck(core, at), items[at][:, None], discount[at][:, None], range(1, fresh + 1)
+    gain[at] = simulated_gains(*luck)[:, 0].mean(1)
+    size = (items >= 0).sum(1)
+    return Offers(gain.double().numpy(), size.numpy(), discount.numpy(), 1000 * seconds / decisions)
+
+
+def kept(path: Path, core: BundleCore, policy: Policy, fresh: int) -> Offers:
+    """`offers_of`, read from a file where it is there."""
+    if not path.exists():
+        made = offers_of(core, policy, fresh)
+        path.parent.mkdir(exist_ok=True)
+        part = path.with_name(path.name + ".part")
+        with part.open("wb") as file:
+            np.savez_compressed(file, **vars(made))
+        os.replace(part, path)
+    with np.load(path, allow_pickle=False) as file:
+        return Offers(file["gain"], file["size"], file["discount"], float(file["milliseconds"]))
+
+
+def summary(offers: Sequence[Offers], planner: Offers, oracle: Offers) -> dict[str, Any]:
+    """In JSON's own types, of one policy under several seeds."""
+    gains = np.stack([one.gain for one in offers])
+    size, discount = (np.stack([getattr(one, name) for one in offers]) for name in ("size", "discount"))
+    made, level = size > 0, discount.round(4)
+    return {
+        "gain": interval(gains),
+        "over_planner": interval(gains - planner.gain),
+        "share_of_oracle": float(gains.mean() / oracle.gain.mean()) if oracle.gain.mean() > 0 else None,
+        "nothing": float((~made).mean()),
+        "discounts": {f"{d:g}": float((made & (level == d)).mean()) for d in np.unique(level[made])},
+        "sizes": {str(s): float((size == s).mean()) for s in np.unique(size[made])},
+        "milliseconds": float(np.mean([one.milliseconds for one in offers])),
+        "seeds": len(offers),
+        "visits": gains.shape[1],
+    }
+
+
+def interval(gains: np.ndarray) -> dict[str, float]:
+    """Mean and 95 % interval of (S, M) figures of S seeds at the same M visits."""
+    seeds, visits = gains.shape
+    variance = gains.mean(0).var(ddof=1) / visits + (gains.mean(1).var(ddof=1) / seeds if seeds > 1 else 0)
+    half, mean = t_factor(seeds) * float(variance) ** 0.5, float(gains.mean())
+    return {"mean": mean, "low": mean - half, "high": mean + half}
+
+
+def words(row: dict[str, Any]) -> str:
+    """Two lines."""
+    share = "" if row["share_of_oracle"] is None else f", {row['share_of_oracle']:.0%} of the oracle"
+    levels = [f"{share:.1%} at {float(d):.0%} off" for d, share in row["discounts"].items()]
+    sizes = [f"{share:.1%} of {size}" for size, share in row["sizes"].items()]
+    parts = [f"nothing at {row['nothing']:.1%}", *levels, *sizes]
+    return (
+        f"exposure {row['exposure']:g}, {row['judged_by']}: {row['policy']} {in_words(row['gain'])}, "
+        f"over the planner {in_words(row['over_planner'])}{share}\n"
+        f"    {', '.join(parts)} items; {row['milliseconds']:.2f} ms a decision"
+    )
+
+
+def rows(experiment: Experiment, visits: int, fresh: int) -> list[dict[str, Any]]:
+    """See the module's docstring."""
+    config, found = experiment.config, []
+    judge = population.judge(experiment.folder, "choice", config, experiment.dataset, experiment.device)
+    folder = experiment.folder / "benchmark"
+    for exposure, trained in experiment.user_models.items():
+        by: dict[str, UserModel] = {
+            "the model trained on": trained,
+            "judge": population.under(judge, config, exposure),
+        }
+        for name, model in by.items():
+            where = f"{name.split()[0]}-exposure-{exposure:g}-{visits}-{fresh}.npz"
+            core = experiment.judging_core(visits, model)
+            planner = kept(folder / f"planner-{where}", core, Planner(trained), fresh)
+            oracle = planner
+            if model is not trained:
+                oracle = kept(folder / f"oracle-{where}", core, Planner(model), fresh)
+            rivals = {"planner": [planner], "oracle": [oracle]}
+            for agent in config.agents:
+                offers = []
+                for seed in config.all_seeds:
+                    job = Job(agent, seed, exposure)
+                    model_of = experiment.trained(job)
+                    core = experiment.judging_core(visits, model, forecaster=trained)
+                    path = folder / f"{job.folder}-{model_of.num_timesteps}-{where}"
+                    offers.append(kept(path, core, learned(model_of), fresh))
+                rivals[agent] = offers
+            for policy, offers in rivals.items():
+                row = {"exposure": exposure, "judged_by": name, "policy": policy}
+                found.append(row | summary(offers, planner, oracle))
+                print(words(found[-1]), flush=True)
+    return found
+
+
+@one_thread()
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--visits", type=int, default=2048, help="visits (2048)")
+    parser.add_argument("--fresh", type=int, default=128, help="draws on which offers are judged (128)")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    options, rest = parser.parse_known_args()
+    config = tyro.cli(TrainConfig, args=rest, config=(tyro.conf.OmitArgPrefixes,))
+    config = replace(config, name=config.name or f"agents-{Path(config.data.log).stem}")
+    if (config.folder / "config.json").exists() and read_config(config.folder) != read_config_like(config):
+        raise UserError(f"{config.folder} was made with other options; choose another --name")
+    experiment = Experiment(config)
+    for job in experiment.jobs:
+        experiment.train(job)
+    print(f"{experiment.dataset.name}: held-out shoppers, test weeks; 95 % intervals")
+    found = rows(experiment, options.visits, options.fresh)
+    if options.json is not None:
+        write_json(options.json, {"log": experiment.dataset.name, "rows": found})
+
+
+if __name__ == "__main__":
+    guarded(main)
