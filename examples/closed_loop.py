@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from bundlegym.agents.ppo import PPOConfig
+from bundlegym.agents.registry import AgentConfigs
 from bundlegym.data import DataConfig
 from bundlegym.data.files import write_csv, write_json
 from bundlegym.envs import EnvConfig
@@ -66,6 +68,7 @@ def loop(options: argparse.Namespace) -> dict[str, Any]:
         agents=(AGENT,), steps=options.steps, seeds=options.seeds, episodes=options.episodes, name="first",
         runs=options.runs, data=data, offer_exposure=(0.0,), judges=("choice",), planner_episodes=0,
         eval_every=options.steps, env=EnvConfig(reward_draws=options.reward_draws),
+        hyper=AgentConfigs(ppo=PPOConfig(imitate=options.imitate)),
     )  # fmt: skip
     first = trained(config)
     dataset, weeks = first.dataset, first.dataset.split.test_weeks
@@ -110,6 +113,7 @@ def main() -> None:
     parser.add_argument("--pull", type=float, default=0.3, help="planted bundle_pull (0.3)")
     parser.add_argument("--explore", type=float, default=0.5, help="share of offers that are explored (0.5)")
     parser.add_argument("--steps", type=int, default=60_000, help="of each agent (60000)")
+    parser.add_argument("--imitate", type=int, default=512, help="planned visits it begins with (512)")
     parser.add_argument("--seeds", type=int, default=1, help="agents of each training (1)")
     parser.add_argument("--episodes", type=int, default=2048, help="episodes of the judgement (2048)")
     parser.add_argument("--reward-draws", type=int, default=16, help="as of train.py (16)")
@@ -120,7 +124,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="a few minutes: a small log, few steps")
     options = parser.parse_args()
     if options.small:
-        options.log, options.steps, options.episodes = "synthetic", 20_000, 1024
+        options.log, options.steps, options.imitate, options.episodes = "synthetic", 20_000, 0, 1024
     content = loop(options)
     write_json(options.runs / "closed_loop.json", content)
     for name in ("first", "second", "difference"):
