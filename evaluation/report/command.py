@@ -13,7 +13,7 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.cli import add_run_options
 from bundlegym.evaluation.episodes import FILE, read_episodes
-from bundlegym.evaluation.experiment import Experiment, learned, read_config
+from bundlegym.evaluation.experiment import Experiment, read_config
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.pairing import Scored, scored
 from bundlegym.evaluation.report.assumptions import assumptions_section
@@ -128,7 +128,7 @@ def _agents(experiment: Experiment) -> dict[str, Policy]:
         if len(config.exposures) > 1:
             name += f", trained at exposure {exposure:g}"
         job = Job(config.agents[0], config.seed, exposure)
-        found[policy_name({"policy": name, "kind": "learned"})] = learned(experiment.trained(job))
+        found[policy_name({"policy": name, "kind": "learned"})] = experiment.policy(job)
     return found
 
 
