@@ -4,8 +4,8 @@
 Agents that the run `runs/NAME` lacks are trained first. Then each offers at the first visits of episodes of
 held-out shoppers in the test weeks. So do the planner of the model trained on, and the oracle, which plans
 with the very model that judges. The gain of an offer is its mean over fresh draws of luck, the same for
-all. Intervals (95 %) are over visits, and over seeds where there are several; the difference to the planner is
-paired by visit. Shoppers are those of the model trained on, then of a judge, fitted on held-out shoppers.
+all. Intervals (95 %) are over visits, and over seeds where there are several; the difference to the planner
+is paired by visit. Shoppers are those of the model trained on, then of a judge, fitted on held-out shoppers.
 
 Each result is kept below the run in `benchmark/`, a file each; the same command goes on where it stopped.
 """
@@ -179,7 +179,7 @@ def main() -> None:
     parser.add_argument("--fresh", type=int, default=128, help="draws on which offers are judged (128)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     options, rest = parser.parse_known_args()
-    config = tyro.cli(TrainConfig, args=rest, config=(tyro.conf.OmitArgPrefixes,))
+    config = tyro.cli(TrainConfig, args=rest)
     config = replace(config, name=config.name or f"agents-{Path(config.data.log).stem}")
     if (config.folder / "config.json").exists() and read_config(config.folder) != read_config_like(config):
         raise UserError(f"{config.folder} was made with other options; choose another --name")

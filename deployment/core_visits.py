@@ -25,6 +25,10 @@ class CoreVisits:
         self.candidates = core.candidates.cpu().numpy().copy()
         self._read()
 
+    def observe(self) -> dict[str, torch.Tensor]:
+        """The observation, (N, width) by name."""
+        return self._core.observe()
+
     def act(self) -> np.ndarray:
         self._core.mask.copy_(torch.from_numpy(self.mask))
         return self._policy(self._core).cpu().numpy()

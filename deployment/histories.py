@@ -2,43 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from bundlegym.data.ids import read_ids
-from bundlegym.data.weeks import days_since
 from bundlegym.errors import UserError
 from bundlegym.recommenders.shopper_tables import Purchases
 
 #: Of a history; `basket` tells visits apart where a time does not, `quantity` below 1 is a return and left
 #: out, and what was paid is not asked for: whether it was a deal is known from the shop's own prices.
-NEEDED, KNOWN = ("item", "time"), ("item", "time", "basket", "quantity", "price_paid")
+NEEDED = ("item", "time")
+_ISO = len("2024-05-17T12:34:56")
 
 
-def ids_of(values: Sequence[object] | pd.Series) -> pd.Series:
-    """Ids as the log has them: text, 17850.0 as 17850 where all are whole numbers."""
-    texts = pd.Series(list(values), dtype=object).astype(str).str.strip()
+def ids_of(values: Iterable[object]) -> list[str]:
+    """Ids as the log has them: text, 17850.0 as 17850 where all are whole numbers.
+
+    Raises:
+        UserError: a spreadsheet has rounded them.
+    """
+    texts = pd.Series([str(value).strip() for value in values], dtype=object)
     try:
-        return read_ids(texts)[0].reset_index(drop=True)
+        return read_ids(texts)[0].tolist()
     except ValueError as error:
         raise UserError(f"ids: {error}") from error
 
 
-def codes_of(values: Sequence[object] | pd.Series, known: pd.Index) -> np.ndarray:
+def codes_of(values: Sequence[object], known: Mapping[str, int]) -> np.ndarray:
     """(n,) int64 codes of ids, -1 where an id is not among the `known`."""
-    return known.get_indexer(pd.Index(ids_of(values))).astype(np.int64)
+    codes = [known.get(str(value).strip(), -1) for value in values]
+    if -1 in codes:  # they may be written otherwise
+        codes = [known.get(text, -1) for text in ids_of(values)]
+    return np.array(codes, dtype=np.int64)
 
 
 def read_history(
-    history: pd.DataFrame, items: pd.Index, start: pd.Timestamp
+    history: pd.DataFrame, items: Mapping[str, int], start: pd.Timestamp
 ) -> tuple[Purchases, tuple[str, ...]]:
     """One shopper's lines in codes, and the items that are none of the catalogue's, each once.
 
     Args:
-        history: columns `NEEDED`, and any of `KNOWN`; it may have no rows.
-        items: ids of the catalogue in code order.
+        history: columns item and time, and any of basket, quantity and price_paid; it may have no rows.
+        items: codes of the catalogue by id.
         start: the first day of the log's week 0.
 
     Raises:
@@ -53,32 +60,54 @@ def read_history(
     if not len(history):
         none = np.zeros(0, dtype=np.int64)
         return Purchases(none, none, none, none), ()
-    time = _times(history["time"])
-    ids, codes = ids_of(history["item"]), codes_of(history["item"], items)
-    unknown = tuple(dict.fromkeys(ids[codes < 0]))
+    day = _days(history["time"], start)
+    ids = history["item"].tolist()
+    codes = codes_of(ids, items)
+    unknown = tuple(dict.fromkeys(str(i).strip() for i, code in zip(ids, codes, strict=True) if code < 0))
     keep = codes >= 0
     if "quantity" in history:
         quantity = pd.to_numeric(history["quantity"], errors="coerce").to_numpy(dtype=float)
         if np.isnan(quantity).any():
             raise UserError("history: a quantity is no number")
         keep &= quantity > 0
-    visit = pd.factorize(history["basket"].astype(str) if "basket" in history else time)[0].astype(np.int64)
-    day = days_since(time, start).to_numpy(np.int64)
-    lines = pd.DataFrame({"visit": visit, "item": codes, "day": day})[keep].drop_duplicates(["visit", "item"])
-    columns = (lines[name].to_numpy(np.int64) for name in ("visit", "item", "day"))
-    return Purchases(np.zeros(len(lines), dtype=np.int64), *columns), unknown
+    visits: dict[str, int] = {}
+    baskets = history["basket" if "basket" in history else "time"].tolist()
+    visit = [visits.setdefault(str(basket), len(visits)) for basket in baskets]
+    lines = {
+        (of, code): when
+        for of, code, when, here in zip(visit, codes.tolist(), day.tolist(), keep, strict=True)
+        if here
+    }
+    columns = np.array([(*key, when) for key, when in lines.items()], dtype=np.int64).reshape(-1, 3)
+    return Purchases(np.zeros(len(lines), dtype=np.int64), *columns.T), unknown
 
 
-def _times(values: pd.Series) -> pd.Series:
+def _days(values: pd.Series, start: pd.Timestamp) -> np.ndarray:
+    """(n,) int64 days since `start`."""
     if pd.api.types.is_numeric_dtype(values):
         raise UserError("history: time holds numbers; give dates, such as 2024-05-17")
+    return (_dates(values) - np.datetime64(start, "D")).astype(np.int64)
+
+
+def _dates(values: pd.Series) -> np.ndarray:
+    """(n,) datetime64[D], in the clock of the text where it names a zone."""
+    texts = values.tolist()
+    if all(isinstance(text, str) and 0 < len(text) <= _ISO for text in texts):
+        try:
+            dates = np.array(texts, dtype="datetime64[s]").astype("datetime64[D]")
+            if not np.isnat(dates).any():
+                return dates
+        except ValueError:
+            pass  # not as ISO 8601 has it
     try:
-        times = pd.to_datetime(values, errors="raise").reset_index(drop=True)
+        times = pd.to_datetime(values, errors="raise")
+        missing = bool(times.isna().any())
     except (ValueError, TypeError, OverflowError) as error:
         raise UserError(f"history: a time cannot be read ({error}); a date is 2024-05-17") from error
-    if times.isna().any():
+    if missing:
         raise UserError("history: a time is missing; give a date, such as 2024-05-17, in every row")
-    return times.dt.tz_localize(None) if times.dt.tz is not None else times
+    local = times.dt.tz_localize(None) if times.dt.tz is not None else times
+    return local.to_numpy(dtype="datetime64[D]")
 
 
 def day_of(text: str, start: pd.Timestamp) -> int:
@@ -89,5 +118,5 @@ def day_of(text: str, start: pd.Timestamp) -> int:
     """
     try:
         return int((pd.Timestamp(text).normalize() - start).days)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise UserError(f"--day {text}: not a date, such as 2024-05-17") from error

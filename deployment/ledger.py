@@ -14,6 +14,7 @@ from bundlegym.deployment.answers import Answer, MadeOffer, OfferedItem
 from bundlegym.deployment.histories import codes_of, day_of, read_history
 from bundlegym.deployment.limits import Limits
 from bundlegym.deployment.picking import Visits, pick
+from bundlegym.deployment.restricted import restricted_items
 from bundlegym.errors import UserError
 from bundlegym.recommenders.shopper_tables import Purchases, ShopperRule, ShopperTables
 
@@ -104,14 +105,14 @@ class Ledger:
         return len(self.item_ids)
 
     @cached_property
-    def items(self) -> pd.Index:
-        """Ids of items in code order."""
-        return pd.Index(self.item_ids)
+    def items(self) -> dict[str, int]:
+        """Codes of items by id."""
+        return {item: code for code, item in enumerate(self.item_ids.tolist())}
 
     @cached_property
-    def shoppers(self) -> pd.Index:
-        """Ids of shoppers in code order."""
-        return pd.Index(self.shopper_ids)
+    def shoppers(self) -> dict[str, int]:
+        """Codes of shoppers by id."""
+        return {shopper: code for code, shopper in enumerate(self.shopper_ids.tolist())}
 
     @cached_property
     def _first_line(self) -> np.ndarray:
@@ -131,6 +132,8 @@ class Ledger:
         day = self._next_day if date is None else day_of(date, self.start)
         if day < 0:
             raise UserError(f"--day {date}: lies before the log, which begins on {self.start.date()}")
+        if day > np.iinfo(np.int16).max:
+            raise UserError(f"--day {date}: lies too long after the log, which begins on {self.start.date()}")
         return day
 
     def date(self, day: int) -> str:
@@ -209,6 +212,17 @@ class Ledger:
                 raise UserError(f"category {group}: no department, category or subcategory of that name")
             mask |= within
         return mask
+
+    def restricted(self, preset: str) -> np.ndarray:
+        """(I,) bool, what a preset of `restricted` leaves out by names and groups."""
+        said = zip(*self.groups.tolist(), self.item_names.tolist(), strict=True)
+        return restricted_items(map(" ".join, said), preset)
+
+    def all_excluded(
+        self, items: Sequence[object], groups: Sequence[str], presets: Sequence[str]
+    ) -> np.ndarray:
+        """(I,) bool, by ids, by groups and by presets."""
+        return np.any([self.excluded(items, groups), *map(self.restricted, presets)], axis=0)
 
     @cached_property
     def _folded_groups(self) -> np.ndarray:

@@ -28,7 +28,6 @@ from bundlegym.deployment.limits import Limits
 from bundlegym.deployment.picking import pick
 from bundlegym.deployment.policy import BundlePolicy
 from bundlegym.deployment.reasons import reasons_of
-from bundlegym.deployment.restricted import restricted_items
 from bundlegym.errors import UserError
 from bundlegym.threads import one_thread
 
@@ -149,7 +148,7 @@ class _Maker:
         """(I,) float, units in stock; infinite where it is not said."""
         units = np.full(self.ledger.n_items, np.inf)
         if self.rules.stock is not None:
-            codes = codes_of(self.rules.stock.index, self.ledger.items)
+            codes = codes_of(self.rules.stock.index.tolist(), self.ledger.items)
             units[codes[codes >= 0]] = self.rules.stock.to_numpy(dtype=float)[codes >= 0]
             if (codes < 0).any():
                 self.notes.append(
@@ -158,14 +157,15 @@ class _Maker:
         return units
 
     def _excluded(self) -> np.ndarray:
-        rules, policy = self.rules, self.policy
-        excluded = self.ledger.excluded(rules.exclude_items, rules.exclude_categories)
+        rules = self.rules
+        excluded = self.ledger.all_excluded(
+            rules.exclude_items, rules.exclude_categories, rules.exclude_presets
+        )
         for preset in rules.exclude_presets:
-            found = restricted_items(policy.dataset.items, preset)
-            names = ", ".join(policy.market.names[i] for i in np.flatnonzero(found)[:3])
+            found = self.ledger.restricted(preset)
+            names = ", ".join(self.ledger.item_names[found][:3])
             such = f", such as {names}" if names else "; look whether names and categories tell them"
             self.notes.append(f"preset {preset}: {int(found.sum())} items are left out{such}")
-            excluded |= found
         if rules.stock is not None:
             excluded |= self.units < 1
         return excluded | rules.limits.never(self.price, self.cost)
@@ -343,10 +343,10 @@ def read_stock(path: Path) -> pd.Series:
     units = pd.to_numeric(table["units"], errors="coerce")
     if units.isna().any() or (units < 0).any():
         raise UserError(f"{path}: units must be numbers of at least 0")
-    ids = ids_of(table["item"])
+    ids = pd.Series(ids_of(table["item"]))
     if ids.duplicated().any():
         raise UserError(f"{path}: item {ids[ids.duplicated()].iloc[0]} stands there twice")
-    return pd.Series(units.to_numpy(dtype=float), index=ids)
+    return pd.Series(units.to_numpy(dtype=float), index=ids.to_numpy())
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import numpy as np
-import pandas as pd
 
 from bundlegym.errors import UserError
 
@@ -16,11 +16,10 @@ WORDS = {
     "tobacco": r"tobacco\w*|cigar\w*|smok(?:ing|eless)|snuff|vap(?:e|es|ing)|nicotine",
     "infant-formula": r"infant\W+formula\w*|baby\W+formula\w*|formula",
 }
-_COLUMNS = ("department", "category", "subcategory", "name")
 
 
-def restricted_items(items: pd.DataFrame, preset: str) -> np.ndarray:
-    """(I,) bool, the items that a preset, a key of `WORDS`, leaves out.
+def restricted_items(descriptions: Iterable[str], preset: str) -> np.ndarray:
+    """(I,) bool, the items that a preset, a key of `WORDS`, leaves out, by all words said of each.
 
     Raises:
         UserError: there is no such preset.
@@ -28,5 +27,4 @@ def restricted_items(items: pd.DataFrame, preset: str) -> np.ndarray:
     if preset not in WORDS:
         raise UserError(f"--exclude-presets: unknown preset {preset!r}; known are {', '.join(WORDS)}")
     words = re.compile(rf"\b(?:{WORDS[preset]})\b", re.IGNORECASE)
-    texts = items[list(_COLUMNS)].astype(str).agg(" ".join, axis=1)
-    return texts.str.contains(words).to_numpy(dtype=bool)
+    return np.array([words.search(text) is not None for text in descriptions], dtype=bool)

@@ -173,8 +173,7 @@ class BundleCore:
             getattr(self, name).copy_(held[name])
         for name, value in vars(self.records).items():
             value.copy_(held[f"records.{name}"])
-        parts = {name.removeprefix("state."): v for name, v in held.items() if name.startswith("state.")}
-        self.state = {name: value.to(self.device) for name, value in parts.items()}
+        self.state = {name: value.to(self.device) for name, value in _part(held, "state.").items()}
         self._forecasts = None
 
     def _views(self, compiled: bool) -> None:
@@ -277,6 +276,10 @@ class BundleCore:
         model, luck = forecasts.user_model, forecasts.luck(self.episode[rows], self.visit[rows])
         state = state_at_door(model, self.user_model, self.state, rows, shopper, day)
         forecasts.open(rows, OpenVisits(model, self.market, state, day, luck), self.candidates[rows])
+
+    def take_back(self) -> None:
+        """Empty the bundles of all open visits."""
+        self._open(self.rows)
 
     def draws(self, rows: Tensor) -> Draws:
         """The luck of the visits now open in the slots `rows` (M,)."""
@@ -396,6 +399,11 @@ class BundleCore:
         earned = map(self._give, self._ops.earnings(*map(self._take, bought), *self._money))
         names = ("revenue", "margin", "twin_margin", "incremental_list_value")
         return {"both": both, **dict(zip(names, earned, strict=True))}
+
+
+def _part(held: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """What of a snapshot begins with `prefix`, under its own names."""
+    return {name.removeprefix(prefix): value for name, value in held.items() if name.startswith(prefix)}
 
 
 def _codes(response: Response) -> tuple[Tensor, ...]:

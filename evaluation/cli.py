@@ -59,8 +59,7 @@ def train() -> None:
     experiment = Experiment(config)
     print(format_report(experiment.dataset.report), file=sys.stderr)
     results = experiment.run()
-    print(summary(results))
-    print(f"\nExample offers:\n{experiment.examples()}\n\nThe run is in {config.folder}")
+    print(f"Example offers:\n{experiment.examples()}\n\n{summary(results)}\n\nThe run is in {config.folder}")
 
 
 def _resumed() -> TrainConfig:
@@ -145,8 +144,7 @@ def evaluate() -> None:
     if options.offers < 1:
         return print(summary(results))
     config = read_config(options.run, trust_code=options.trust_code, cache_dir=options.cache_dir)
-    print(summary(results))
-    print(f"\nExample offers:\n{Experiment(config).examples(options.offers)}")
+    print(f"Example offers:\n{Experiment(config).examples(options.offers)}\n\n{summary(results)}")
 
 
 def _best_offers(options: argparse.Namespace) -> None:

@@ -76,7 +76,7 @@ def as_frame(tables: list[dict[str, Any]]) -> pd.DataFrame:
     flat = []
     for table in tables:
         for row in table["rows"]:
-            figures = {}
+            figures: dict[str, float] = {}
             for name in ("incremental_margin_per_visit", "less_than_best"):
                 figures |= {
                     name if end == "mean" else f"{name}_{end}": value for end, value in row[name].items()

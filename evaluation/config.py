@@ -76,7 +76,7 @@ class TrainConfig:
     bundle_pull: float = 0.0
     """Assumption: utility of taking a bundle as such."""
 
-    judges: tuple[str, ...] = ("choice", "lookalike")
+    judges: tuple[str, ...] = ("choice", "lookalike", "sequence")
     """User models that only judge, fitted on held-out shoppers: choice, lookalike, replay,
     sequence."""
 

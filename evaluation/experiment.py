@@ -44,10 +44,13 @@ from bundlegym.evaluation.episodes import EpisodeLog
 from bundlegym.evaluation.fidelity.report import as_json, as_text, compare
 from bundlegym.evaluation.fidelity.samples import SAMPLES, write_samples
 from bundlegym.evaluation.job import Job
+from bundlegym.evaluation.judging import Table, judge
 from bundlegym.evaluation.lock import sole_user
 from bundlegym.evaluation.parallel import train_in_parallel
-from bundlegym.evaluation.rollout import check_figures, estimate, play
+from bundlegym.evaluation.rivals import rank_correlations
+from bundlegym.evaluation.rollout import estimate, play
 from bundlegym.evaluation.table import example_offers
+from bundlegym.evaluation.verdict import verdicts
 from bundlegym.evaluation.versions import versions
 from bundlegym.recommenders import (
     Interactions,
@@ -104,6 +107,11 @@ class Experiment:
         """An existing run; see `read_config`."""
         return Experiment(read_config(folder, trust_code=trust_code, cache_dir=cache_dir))
 
+    def fit(self) -> None:
+        """Fit what agents learn from, and keep it with the run: workers side by side then read it."""
+        for part in ("user_models", "market"):
+            getattr(self, part)
+
     @cached_property
     def user_models(self) -> dict[float, UserModel]:
         """Whom agents train on, under each assumption on what being offered does by itself."""
@@ -139,8 +147,11 @@ class Experiment:
 
     def judging_core(self, n: int, user_model: UserModel) -> BundleCore:
         """A simulator of n held-out shoppers in the test weeks, as in the tables."""
+        return self._test_core(n, user_model, seed=_JUDGE_SEED)
+
+    def _test_core(self, n: int, user_model: UserModel, *, seed: int) -> BundleCore:
         weeks = self.dataset.split.test_weeks
-        return self.core(n, held_out=True, weeks=weeks, seed=_JUDGE_SEED, user_model=user_model)
+        return self.core(n, held_out=True, weeks=weeks, seed=seed, user_model=user_model)
 
     @property
     def jobs(self) -> list[Job]:
@@ -160,6 +171,7 @@ class Experiment:
 
     def _run(self) -> dict[str, Any]:
         config = self.config
+        self.fit()
         self._tell_fidelity()
         jobs = self.jobs
         for job in jobs:
@@ -308,24 +320,32 @@ class Experiment:
             for family in config.judges
             if not population.judge_lacks(family, self.dataset)
         }
-        rows, judged, kept = [], [], EpisodeLog()
+        rows, judged, paired, ranks = [], [], [], []
+        kept = EpisodeLog()
         for exposure, model in self.user_models.items():
             contenders = self._contenders(exposure)
-            rows += self._table(contenders, config.user_model, model, exposure, kept)
-            for name, judge in judges.items():
-                under = population.under(judge, config, exposure)
-                # A judge who makes no assumption says the same under each.
-                if under is not judge or exposure == config.exposures[0]:
-                    judged += self._table(contenders, name, under, exposure, kept)
+            tables = {config.user_model: self._table(contenders, config.user_model, model, exposure, kept)}
+            for name, fitted in judges.items():
+                under = population.under(fitted, config, exposure)
+                tables[name] = self._table(contenders, name, under, exposure, kept)
+            rows += tables[config.user_model].rows
+            for name, table in tables.items():
+                judged += table.rows if name in judges else []
+                paired += table.paired
+            found = rank_correlations({name: table.rows for name, table in tables.items()})
+            ranks += [{"offer_exposure": exposure, **each} for each in found]
         kept.write(self.folder, fingerprint(self.dataset), self.env.visits, config.bundle_pull)
-        return {
+        results = {
             "rows": rows,
             "judges": judged,
+            "paired": paired,
+            "rank_correlation": ranks,
             "seeds": config.seeds,
             "episodes": config.episodes,
             "log": self.dataset.name,
-            "notes": [*self.dataset.notes, *self.limits, *self._of_forecasts()],
+            "notes": [*self.dataset.notes, *self.limits, *population.assumed(config), *self._of_forecasts()],
         }
+        return results | {"verdict": verdicts(results)}
 
     def _of_forecasts(self) -> list[str]:
         """What a reader of the tables must know of the agents' forecasts."""
@@ -365,29 +385,29 @@ class Experiment:
         user_model: UserModel,
         exposure: float,
         kept: EpisodeLog,
-    ) -> list[dict[str, Any]]:
+    ) -> Table:
         """A row a contender: its figures with held-out shoppers in test weeks, as `user_model` sees them;
         its episodes go into `kept`."""
-        rows, config = [], self.config
+        config, trained_on = self.config, self.user_models[exposure]
         fewer = {"hindsight": config.hindsight_episodes} | dict.fromkeys(
             ("planner", "oracle"), config.planner_episodes
         )
-        trained_on = self.user_models[exposure]
         if config.planner_episodes and user_model is not trained_on:
             contenders = [*contenders, oracle(user_model)]
-        for rival in tqdm(contenders, desc=f"held-out shoppers and weeks ({name}, exposure {exposure:g})"):
-            n = fewer.get(rival.kind, config.episodes)
-            weeks = self.dataset.split.test_weeks
-            core = self.core(n, held_out=True, weeks=weeks, seed=0, user_model=user_model)
-            plays = [play(core, policy, _JUDGE_SEED) for policy in rival.policies]
-            figures = estimate(plays)
-            check_figures(f"{rival.name}, judged by {name}", figures)
-            who = {"policy": rival.name, "kind": rival.kind, "user_model": name, "offer_exposure": exposure}
-            rows.append(who | {"episodes": n} | figures)
-            kept.add(who, user_model, plays)
-            if rival.kind == "planner" and user_model is trained_on:  # which is the oracle here
-                rows.append(rows[-1] | {"policy": "oracle", "kind": "oracle"})
-        return rows
+        table = judge(
+            contenders,
+            lambda n, rival: self._test_core(n, user_model, seed=0),
+            lambda kind: fewer.get(kind, config.episodes),
+            name=name,
+            exposure=exposure,
+            seed=_JUDGE_SEED,
+            kept=kept,
+        )
+        if user_model is trained_on:  # the planner is the oracle here
+            for i, row in enumerate(table.rows):
+                if row["kind"] == "planner":
+                    table.rows.insert(i + 1, row | {"policy": "oracle", "kind": "oracle"})
+        return table
 
     def recommender(self, name: str) -> Recommender:
         """A recommender fitted on the training weeks of shoppers who are not held out, kept with the run."""

@@ -13,7 +13,7 @@ import pandas as pd
 from bundlegym.errors import UserError
 from bundlegym.evaluation.episodes import Ground, read_episodes
 from bundlegym.evaluation.pairing import Scored, best_chances, difference, scored
-from bundlegym.evaluation.summary import DEPLOYABLE
+from bundlegym.evaluation.verdict import DEPLOYABLE
 
 #: The run of a policy that did the same in every run.
 EVERY = "every run"
@@ -146,6 +146,6 @@ def _tables_of(run: Run, names: list[str]) -> dict[tuple[str, float], list[Score
     """Policies by user model and assumption."""
     known = run.episodes[run.episodes["user_model"].isin(names)]
     return {
-        (str(name), float(exposure)): scored(rows)
+        (str(name), float(str(exposure))): scored(rows)
         for (name, exposure), rows in known.groupby(["user_model", "offer_exposure"], sort=False)
     }

@@ -43,6 +43,17 @@ def limits(config: TrainConfig, dataset: Dataset) -> list[str]:
     return told
 
 
+def assumed(config: TrainConfig) -> list[str]:
+    """Sentences on what no log shows and the run takes for granted, beside the assumptions of its tables."""
+    if not config.bundle_pull:
+        return []
+    who = [f"{name}, judge" for name in config.judges if name == "choice"]
+    return [
+        f"--bundle-pull {config.bundle_pull:g} is an assumption that no log shows; it holds for "
+        f"{' and '.join([config.user_model, *who])}, and for no other judge"
+    ]
+
+
 def supported(config: TrainConfig, dataset: Dataset) -> tuple[EnvConfig, list[str]]:
     """The offers that agents may make, without discounts deeper than those that the training weeks know well
     unless they are asked for; and a sentence on what is left out, or extrapolated.

@@ -22,11 +22,16 @@ MARGIN_SHIFT = 0.05
 #: The incremental margin a visit where margins are that much lower, and higher.
 AT_LOWER_MARGINS = "incremental_margin_at_lower_margins"
 AT_HIGHER_MARGINS = "incremental_margin_at_higher_margins"
+#: Incremental margin as a share of the twin's margin.
+SHARE = "incremental_margin_share"
+#: The share of offers at full price, and that of visits at which the largest discount is offered.
+FULL_PRICE, DEEPEST = "full_price_rate", "deepest_discount_rate"
 _SHIFTS = {AT_LOWER_MARGINS: -MARGIN_SHIFT, AT_HIGHER_MARGINS: MARGIN_SHIFT}
 
 
 def play(core: BundleCore, policy: Policy, seed: int) -> dict[str, np.ndarray]:
-    """One episode in each slot: (N, 2) float64 by metric, the sum over visits and how many counted.
+    """One episode in each slot: (N, 2) float64 by metric, the sum over visits and how many counted; beside
+    `METRICS`, `FULL_PRICE` and `DEEPEST`.
 
     Visits at which a metric is undefined (the size of no offer) do not count for it. All others do, so that
     a number that is not finite shows in the sum.
@@ -34,6 +39,8 @@ def play(core: BundleCore, policy: Policy, seed: int) -> dict[str, np.ndarray]:
     core.reseed(seed)
     core.reset()
     totals = {name: np.zeros((core.n, 2)) for name in METRICS}
+    totals |= {name: np.zeros((core.n, 2)) for name in (FULL_PRICE, DEEPEST)}
+    deepest = max(core.config.discounts)
     live = torch.ones(core.n, dtype=torch.bool, device=core.device)
     while bool(live.any()):
         result = core.step(policy(core))
@@ -47,8 +54,17 @@ def play(core: BundleCore, policy: Policy, seed: int) -> dict[str, np.ndarray]:
                 known = counted & offered if name in OF_OFFERS else counted
                 totals[name][where[known], 0] += number[known]
                 totals[name][where[known], 1] += 1
+            level = result.record.offer.discount.cpu().numpy()
+            _count(totals[FULL_PRICE], where, level == 0, counted & offered)
+            _count(totals[DEEPEST], where, offered & (level > 0) & np.isclose(level, deepest), counted)
             live &= ~(result.terminated | result.truncated)
     return totals
+
+
+def _count(total: np.ndarray, slot: np.ndarray, true: np.ndarray, known: np.ndarray) -> None:
+    """Add to (N, 2) what is true (M,) of the visits in the slots (M,) that are known (M,)."""
+    total[slot[known], 0] += true[known]
+    total[slot[known], 1] += 1
 
 
 def estimate(plays: Sequence[dict[str, np.ndarray]]) -> dict[str, dict[str, float | None]]:
@@ -57,14 +73,15 @@ def estimate(plays: Sequence[dict[str, np.ndarray]]) -> dict[str, dict[str, floa
     Each mean is a ratio over visits, its variance clustered by episode; with S > 1 plays (one trained agent
     each) the variance between seeds is added and Student's t with S - 1 degrees of freedom used.
 
-    Beside `METRICS` stand the incremental margins if each margin share were `MARGIN_SHIFT` lower, or higher:
-    from the same visits, in which shoppers do not know costs; the policies stay as they are.
+    Beside what `play` counts stand the incremental margin as a `SHARE` of the twin's margin, and if each
+    margin share were `MARGIN_SHIFT` lower, or higher: from the same visits, in which shoppers do not know
+    costs; the policies stay as they are.
     """
-    plays = [{**play, **_shifted(play)} for play in plays]
+    plays = [{**play, **_derived(play)} for play in plays]
     rows: dict[str, dict[str, float | None]] = {}
-    for name in (*METRICS, *_SHIFTS):
+    for name in plays[0]:
         sums = np.stack([play[name] for play in plays])  # (S, N, 2)
-        if (sums[:, :, 1].sum(1) == 0).any():
+        if (sums[:, :, 1].sum(1) <= 0).any():
             rows[name] = {"mean": None, "low": None, "high": None}
             continue
         rows[name] = interval(*ratio(sums))
@@ -107,10 +124,13 @@ def t_factor(seeds: int) -> float:
     return _T[seeds - 2] if 1 < seeds <= len(_T) + 1 else 1.96
 
 
-def _shifted(play: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """(N, 2) incremental margins under other margins, by name."""
+def _derived(play: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """(N, 2) what follows from the metrics of a play, by name: incremental margins under other margins, and
+    as a share of what the twin earns."""
     gain, listed = (play[f"incremental_{what}_per_visit"] for what in ("margin", "list_value"))
-    return {name: gain + np.array([shift, 0.0]) * listed for name, shift in _SHIFTS.items()}
+    found = {name: gain + np.array([shift, 0.0]) * listed for name, shift in _SHIFTS.items()}
+    twin = play["margin_per_visit"][:, 0] - gain[:, 0]
+    return found | {SHARE: np.stack([gain[:, 0], twin], 1)}
 
 
 def check_figures(what: str, figures: dict[str, dict[str, float | None]]) -> None:

@@ -5,47 +5,17 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from bundlegym.evaluation.table import MARGIN_LEGEND, format_table
+from bundlegym.evaluation.table import MARGIN_LEGEND, format_paired, format_table
+from bundlegym.evaluation.verdict import exposure_of, is_judge, verdicts
 
 #: What values of `offer_exposure` assume of an offer.
 _MEANING = {0.0: "an offer is only its discount", 1.0: "an offer works like the log's own mailer"}
-#: Kinds of policies that a shop could use; others know what no shop knows.
-DEPLOYABLE = ("learned", "heuristic", "planner")
 _PART_OF_MAILER = "an offer works like so much of the log's own mailer"
 
 
 def assumption(exposure: float) -> str:
     """What a value of `offer_exposure` assumes, in words."""
     return f"Offer exposure {exposure:g}: {_MEANING.get(exposure, _PART_OF_MAILER)}"
-
-
-def verdict(rows: list[dict[str, Any]]) -> str:
-    """One sentence on the rows of an assumption: what earns more than offering nothing, by every judge.
-
-    Only what could be deployed counts, and only what is better beyond its interval. Without judges the model
-    that the agents trained on speaks, and the sentence says so.
-    """
-    rows = [row for row in rows if row["kind"] in DEPLOYABLE]
-    judged = any(row["user_model"].endswith("judge") for row in rows)
-    who = "by every judge" if judged else "by the model that the agents trained on, no judge was asked"
-    pays = paying(rows)
-    if not pays:
-        return f"Nothing pays: no policy earns more than offering nothing, beyond its interval, {who}."
-    return f"More than offering nothing, beyond their intervals, {who}: {', '.join(pays)}."
-
-
-def paying(rows: list[dict[str, Any]]) -> list[str]:
-    """Of the rows of an assumption the policies that could be deployed and earn more than offering nothing,
-    beyond their intervals, by every judge, or where there is none by the model that agents trained on; those
-    that the judge who sees least in them gives most come first."""
-    rows = [row for row in rows if row["kind"] in DEPLOYABLE]
-    judged = [row for row in rows if row["user_model"].endswith("judge")]
-    tables: dict[str, dict[str, dict[str, float]]] = {}
-    for row in judged or rows:
-        tables.setdefault(row["user_model"], {})[row["policy"]] = row["incremental_margin_per_visit"]
-    first, *others = tables.values()
-    pays = [name for name in first if all(table[name]["low"] > 0 for table in (first, *others))]
-    return sorted(pays, key=lambda name: -min(table[name]["mean"] for table in (first, *others)))
 
 
 def _other_sizes(results: dict[str, Any]) -> list[str]:
@@ -60,22 +30,35 @@ def _other_sizes(results: dict[str, Any]) -> list[str]:
 
 
 def summary(results: dict[str, Any]) -> str:
-    """The tables, one an assumption and user model, with what they rest on."""
+    """The tables, one an assumption and user model, with what they rest on; the verdict comes last."""
     size = f"{results['episodes']} episodes, {results['seeds']} seed(s)"
     parts = [f"{results['log']}: held-out shoppers and test weeks, {size}; 95 % intervals"]
     parts += _other_sizes(results)
 
     def table_of(row: dict[str, Any]) -> tuple[float, str]:
-        return row.get("offer_exposure", 0.0), row["user_model"]  # runs of earlier versions lack the first
+        return exposure_of(row), row["user_model"]
 
-    every = results["rows"] + results["judges"]
-    for exposure in dict.fromkeys(table_of(row)[0] for row in every):
+    every, paired = results["rows"] + results["judges"], results.get("paired", [])
+    for exposure in dict.fromkeys(map(exposure_of, every)):
         parts.append(f"== {assumption(exposure)} ==")
-        for (under, name), rows in itertools.groupby(every, table_of):
-            if under == exposure:
-                whose = "fitted on held-out shoppers" if name.endswith("judge") else "the model trained on"
-                parts.append(f"Shoppers: {name}, {whose}\n\n{format_table(list(rows))}")
-        parts.append(verdict([row for row in every if table_of(row)[0] == exposure]))
+        for table, rows in itertools.groupby(every, table_of):
+            if table[0] == exposure:
+                whose = "fitted on held-out shoppers" if is_judge(table[1]) else "the model trained on"
+                parts.append(f"Shoppers: {table[1]}, {whose}\n\n{format_table(list(rows))}")
+                if entries := [entry for entry in paired if table_of(entry) == table]:
+                    parts.append(f"On the episodes that both played:\n\n{format_paired(entries)}")
+        parts += _ranks(results, exposure)
     parts.append(MARGIN_LEGEND)
     parts += [f"Note: {note}" for note in results["notes"]]
+    parts += [f"Verdict, {assumption(one['offer_exposure'])}: {one['sentence']}" for one in verdicts(results)]
     return "\n\n".join(parts)
+
+
+def _ranks(results: dict[str, Any], exposure: float) -> list[str]:
+    """A sentence on how alike the orders are in which user models put the policies."""
+    told = [
+        f"{' and '.join(one['between'])}: {one['spearman']:+.2f}"
+        for one in results.get("rank_correlation", [])
+        if one["offer_exposure"] == exposure and one["spearman"] is not None
+    ]
+    return [f"Rank correlation of the policies' orders (Spearman): {'; '.join(told)}"] if told else []

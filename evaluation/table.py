@@ -11,10 +11,12 @@ from bundlegym.data import Dataset
 from bundlegym.envs.base import VisitRecord
 from bundlegym.envs.core import BundleCore
 from bundlegym.errors import UserError
-from bundlegym.evaluation.rollout import AT_HIGHER_MARGINS, AT_LOWER_MARGINS, MARGIN_SHIFT
+from bundlegym.evaluation.rollout import AT_HIGHER_MARGINS, AT_LOWER_MARGINS, MARGIN_SHIFT, SHARE
+from bundlegym.evaluation.verdict import note
 
 _COLUMNS = (
     ("incremental_margin_per_visit", "incremental margin a visit"),
+    (SHARE, "of twin's"),
     (AT_LOWER_MARGINS, f"at -{100 * MARGIN_SHIFT:.0f} pts"),
     (AT_HIGHER_MARGINS, f"at +{100 * MARGIN_SHIFT:.0f} pts"),
     ("margin_per_visit", "margin a visit"),
@@ -48,7 +50,7 @@ def read_results(folder: Path) -> dict[str, Any]:
 
 
 def format_table(rows: list[dict[str, Any]]) -> str:
-    """Rows from best to worst by incremental margin, each figure with its 95 % interval."""
+    """Rows from best to worst by incremental margin with its 95 % interval; a note stands below its row."""
     ordered = sorted(rows, key=lambda row: -row[_COLUMNS[0][0]]["mean"])
     lines = [["policy", "kind", *(title for _, title in _COLUMNS)]]
     for row in ordered:
@@ -59,9 +61,38 @@ def format_table(rows: list[dict[str, Any]]) -> str:
                 cells.append("-")
             elif name == _COLUMNS[0][0]:
                 cells.append(f"{value['mean']:+.4f} [{value['low']:+.4f}, {value['high']:+.4f}]")
+            elif name == SHARE:
+                cells.append(f"{value['mean']:+.1%}")
             else:
                 cells.append(f"{value['mean']:{'+.4f' if name in _SIGNED else '.3f'}}")
         lines.append(cells)
+    head, *body = _aligned(lines).splitlines()
+    told = [
+        f"{line}\n    ({note(row)})" if note(row) else line for line, row in zip(body, ordered, strict=True)
+    ]
+    return "\n".join([head, *told])
+
+
+def format_paired(entries: list[dict[str, Any]]) -> str:
+    """How each policy of a table compares with the best other one that could be deployed, best first."""
+    lines = [["policy", "less the best rival", "", "episodes", "best with probability"]]
+    for entry in sorted(entries, key=lambda entry: -entry["probability_best"]):
+        gap = entry["difference"]
+        told = f"{gap['mean']:+.4f} [{gap['low']:+.4f}, {gap['high']:+.4f}]"
+        lines.append(
+            [
+                entry["policy"],
+                entry["rival"],
+                told,
+                str(entry["episodes"]),
+                f"{entry['probability_best']:.2f}",
+            ]
+        )
+    return _aligned(lines)
+
+
+def _aligned(lines: list[list[str]]) -> str:
+    """Columns of equal width, two blanks between them."""
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join(
         "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines

@@ -16,8 +16,12 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation.experiment import read_config
 from bundlegym.evaluation.field_test import plan, reading
 from bundlegym.evaluation.field_test.design import Design, Gain, expected_gains
+from bundlegym.evaluation.field_test.learn import as_text, learn
+from bundlegym.evaluation.field_test.off_policy import read_target
+from bundlegym.evaluation.field_test.offer_log import read_offers
 from bundlegym.evaluation.field_test.outcomes import day_of
 from bundlegym.evaluation.table import read_results
+from bundlegym.user_models import ChoiceShopper
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,7 @@ class PlanConfig:
 
     def __post_init__(self) -> None:
         _check_least(self, weeks=0, before=1, splits=1, seed=0, households=0)
-        if self.run is not None and self.data != DataConfig(cache_dir=self.data.cache_dir):
-            raise UserError("a run has a log of its own; give no options of a log beside it")
+        _check_one_log(self)
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,75 @@ def whole_log(data: DataConfig) -> Dataset:
     return prepare(dataclasses.replace(data, min_purchases=1))
 
 
+def _check_one_log(config: PlanConfig | LearnConfig) -> None:
+    if config.run is not None and config.data != DataConfig(cache_dir=config.data.cache_dir):
+        raise UserError("a run has a log of its own; give no options of a log beside it")
+
+
 def _check_least(config: Any, **least: int) -> None:
     for name, number in least.items():
         if getattr(config, name) < number:
             raise UserError(f"--{name}: {getattr(config, name)} is less than {number}")
+
+
+@dataclass(frozen=True)
+class LearnConfig:
+    """Learn from the offers that were made and from what was bought then: the measured gain, what other
+    policies would have earned, and the numbers that are assumed until then (docs/experiment.md)."""
+
+    offers: Path
+    """The offer log: offer_id, shopper, time, items, discount; propensity, arm, taken, basket, held_back."""
+
+    run: tyro.conf.Positional[Path | None] = None
+    """Folder of a run whose log, as it is now, holds what followed; or give options of a log."""
+
+    policy: tuple[str, ...] = ()
+    """Other policies, as NAME=FILE: a table of offer_id (or shopper, time), items, discount, probability."""
+
+    window: int = 7
+    """Days after a decision whose purchases count as its own, where the offer log names no baskets."""
+
+    draws: int = 32
+    """Simulated lucks of each visit, in the estimates of the two numbers."""
+
+    fit_epochs: int = 3
+    """Passes over the visits when choice is fitted to the weeks before the offers."""
+
+    seed: int = 0
+    """Of the fit and of the simulated lucks."""
+
+    json: Path | None = None
+    """File for the figures; `train.py --offers FILE` takes the two numbers from it."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+
+    def __post_init__(self) -> None:
+        _check_least(self, window=1, draws=1, fit_epochs=1, seed=0)
+        _check_one_log(self)
+
+
+def learn_offers() -> None:
+    """`bundlegym learn-offers [RUN] --offers FILE [options]`."""
+    config = tyro.cli(LearnConfig, config=(tyro.conf.OmitArgPrefixes,))
+    data = config.data
+    if config.run is not None:
+        data = read_config(config.run, trust_code=True, cache_dir=data.cache_dir).data
+    dataset = prepare(data)
+    log = read_offers(config.offers, dataset, config.window)
+    targets = {}
+    for pair in config.policy:
+        name, equals, file = pair.partition("=")
+        if not (name and equals and file):
+            raise UserError(f"--policy {pair!r}: must be of the form NAME=FILE")
+        targets[name] = read_target(Path(file), log, dataset)
+
+    def fitted(weeks: tuple[int, int]) -> ChoiceShopper:
+        return ChoiceShopper.fit(
+            dataset, weeks=weeks, epochs=config.fit_epochs, seed=config.seed, cache=data.cache_dir,
+            progress=lambda text: print(text, file=sys.stderr),
+        )  # fmt: skip
+
+    content = learn(dataset, log, targets, fitted, draws=config.draws, seed=config.seed)
+    print(as_text(content))
+    if config.json is not None:
+        write_json(config.json, content)

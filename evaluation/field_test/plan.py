@@ -90,7 +90,7 @@ def _row(one: Spread, test: Design) -> dict[str, Any]:
 
 def _expected(gain: Gain, found: Sequence[Spread], test: Design, weeks: int) -> dict[str, Any]:
     """A gain beside what each length would show; `weeks` and `shows` are those of the length chosen."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for one in found:
         a_week = gain.mean * one.visits
         rows.append(
@@ -102,7 +102,7 @@ def _expected(gain: Gain, found: Sequence[Spread], test: Design, weeks: int) -> 
                 "households_needed_adjusted": needed(a_week, one, test, adjusted=True),
             }
         )
-    enough = [row["weeks"] for row in rows if row["chance"] >= test.power]
+    enough = [one.weeks for one, row in zip(found, rows, strict=True) if row["chance"] >= test.power]
     chosen = weeks or (enough[0] if enough else found[-1].weeks)
     return {**dataclasses.asdict(gain), "rows": rows, "weeks": chosen, "shows": chosen in enough}
 

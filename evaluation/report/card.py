@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from bundlegym.agents.registry import AgentConfigs
 from bundlegym.data import Dataset
 from bundlegym.data.fingerprint import fingerprint
 from bundlegym.evaluation.config import TrainConfig
@@ -15,7 +16,7 @@ from bundlegym.evaluation.report.document import Bullets, Heading, Paragraph, Pa
 from bundlegym.evaluation.report.words import from_log
 
 #: Paths of the machine that a run was made on are nobody's concern.
-_LEFT_OUT = ("runs", "cache_dir", "log", "columns", "items_file")
+_LEFT_OUT = ("name", "runs", "cache_dir", "log", "columns", "items_file")
 
 
 def card_section(folder: Path, config: TrainConfig, dataset: Dataset, notes: list[str]) -> Section:
@@ -68,16 +69,17 @@ def _settings(config: TrainConfig) -> Part:
     return Table(["Option", "Value"], rows) if rows else Paragraph("None.")
 
 
-def _given(config: Any, default: Any) -> list[tuple[str, Any]]:
+def _given(config: Any, default: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    """Names, as the command line has them, and values that differ from the defaults."""
     found: list[tuple[str, Any]] = []
     for field in dataclasses.fields(config):
         mine, usual = getattr(config, field.name), getattr(default, field.name)
-        if field.name in _LEFT_OUT or mine == usual or field.name == "name":
+        if field.name in _LEFT_OUT or mine == usual:
             continue
         if dataclasses.is_dataclass(mine):
-            found += _given(mine, usual)
+            found += _given(mine, usual, f"{field.name}." if isinstance(config, AgentConfigs) else "")
         else:
-            found.append((field.name, " ".join(map(str, mine)) if isinstance(mine, tuple) else mine))
+            found.append((prefix + field.name, " ".join(map(str, mine)) if isinstance(mine, tuple) else mine))
     return found
 
 

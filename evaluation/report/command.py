@@ -12,16 +12,21 @@ from bundlegym.data.files import write_text
 from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.cli import add_run_options
-from bundlegym.evaluation.episodes import FILE, read_episodes
 from bundlegym.evaluation.experiment import Experiment, read_config
 from bundlegym.evaluation.job import Job
-from bundlegym.evaluation.pairing import Scored, scored
 from bundlegym.evaluation.report.assumptions import assumptions_section
 from bundlegym.evaluation.report.card import card_section
 from bundlegym.evaluation.report.document import Page, as_html
 from bundlegym.evaluation.report.fidelity import fidelity_section
 from bundlegym.evaluation.report.learning import learning_section
-from bundlegym.evaluation.report.offers import Scene, examples_section, first_offers, offers_section, planned
+from bundlegym.evaluation.report.offers import (
+    Scene,
+    examples_section,
+    first_offers,
+    fixed,
+    offers_section,
+    planned,
+)
 from bundlegym.evaluation.report.pseudonyms import Pseudonyms
 from bundlegym.evaluation.report.results import Results, judges_section, league_section
 from bundlegym.evaluation.report.results import learned as what_was_learned
@@ -82,7 +87,7 @@ def page_of(
     config = read_config(folder, trust_code=trust_code, cache_dir=cache_dir)
     experiment = Experiment(config)
     money = Money(currency or _CURRENCIES.get(config.data.log, "units of money"))
-    results = Results(content, _episodes(folder), money)
+    results = Results(content, money)
     (judge, judged_by), agents, dataset = _judge(experiment, content), _agents(experiment), experiment.dataset
     scenes = _scenes(experiment, judge, agents, visits, with_planner=_has_planner(content))
     jobs = [Job(*job) for job in itertools.product(config.agents, config.all_seeds, config.exposures)]
@@ -105,15 +110,6 @@ def page_of(
             card_section(folder, config, dataset, content["notes"]),
         ],
     )
-
-
-def _episodes(folder: Path) -> dict[tuple[str, float], list[Scored]]:
-    """Policies by user model and assumption; nothing of a run of an earlier version, which kept none."""
-    if not (folder / FILE).exists():
-        return {}
-    _, table = read_episodes(folder)
-    groups = table.groupby(["user_model", "offer_exposure"], sort=False)
-    return {(str(name), float(exposure)): scored(rows) for (name, exposure), rows in groups}
 
 
 def _has_planner(content: dict[str, Any]) -> bool:
@@ -151,7 +147,7 @@ def _scenes(
     found = {}
     for (exposure, model), policy in zip(experiment.user_models.items(), agents.values(), strict=True):
         core = experiment.judging_core(visits, population.under(judge, experiment.config, exposure))
-        made = {agent: first_offers(core, lambda _, policy=policy: policy, _SEED)}
+        made = {agent: first_offers(core, fixed(policy), _SEED)}
         if with_planner:
             name = policy_name({"policy": "planner", "kind": "planner"})
             made[name] = first_offers(core, planned(model), _SEED)

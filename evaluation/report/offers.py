@@ -77,6 +77,11 @@ def first_offers(core: BundleCore, start: Callable[[BundleCore], Policy], seed: 
     return Made(**{name: value.cpu().numpy() for name, value in columns.items()})
 
 
+def fixed(policy: Policy) -> Callable[[BundleCore], Policy]:
+    """A policy for `first_offers` that needs no start."""
+    return lambda core: policy
+
+
 def planned(user_model: UserModel) -> Callable[[BundleCore], Policy]:
     """The planner for `first_offers`: it plans the first visits alone."""
 
@@ -179,13 +184,14 @@ def _by_department(made: dict[str, Made], dataset: Dataset) -> Table:
     names, counts = np.unique(np.concatenate(list(offered.values())), return_counts=True)
     top = names[np.argsort(-counts, kind="stable")][:_DEPARTMENTS]
 
-    def row(name: str, inside: Callable[[np.ndarray], np.ndarray]) -> list[str]:
+    def row(label: str, inside: np.ndarray, *, others: bool = False) -> list[str]:
         groups = (*offered.values(), bought)
-        return [name, *(share(inside(group).mean()) if len(group) else "–" for group in groups)]
+        shares = (np.isin(group, inside, invert=others).mean() if len(group) else None for group in groups)
+        return [label, *map(share, shares)]
 
-    rows = [row(from_log(name) or "(no department)", lambda group, name=name: group == name) for name in top]
+    rows = [row(from_log(name) or "(no department)", np.array([name])) for name in top]
     if len(names) > len(top):
-        rows.append(row("All others", lambda group: ~np.isin(group, top)))
+        rows.append(row("All others", top, others=True))
     columns = ["Department", *made, "What shoppers buy"]
     return Table(columns, rows, "Share of the offered items by department", compact=True)
 

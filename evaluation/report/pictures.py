@@ -15,7 +15,7 @@ from bundlegym.evaluation.report.words import PER, Figure
 
 _WIDTH = 4.6  # inches: at 350 pixels, a phone's width, 11 points are read without zooming
 _COLOURS = ("#1b6ca8", "#e07a1f", "#3a7d44", "#8e3b8e", "#a63d40", "#5a6675")
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "bundlegym",
     "font.family": "sans-serif",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bundlegym.evaluation.pairing import Scored, best_chances, difference
 from bundlegym.evaluation.report import pictures
 from bundlegym.evaluation.report.document import Bullets, Heading, Paragraph, Part, Picture, Section, Table
 from bundlegym.evaluation.report.words import (
@@ -23,9 +22,7 @@ from bundlegym.evaluation.report.words import (
     share,
 )
 from bundlegym.evaluation.rollout import AT_HIGHER_MARGINS, AT_LOWER_MARGINS, MARGIN_SHIFT
-from bundlegym.evaluation.summary import DEPLOYABLE, paying
-
-GAIN = "incremental_margin_per_visit"
+from bundlegym.evaluation.verdict import DEPLOYABLE, GAIN, exposure_of, is_blind, is_judge, verdict
 
 
 @dataclass(frozen=True)
@@ -34,44 +31,44 @@ class Results:
 
     Attributes:
         content: `results.json`.
-        episodes: policies by user model and assumption, to pair them; empty where the run kept none.
         money: how to say amounts.
     """
 
     content: dict[str, Any]
-    episodes: dict[tuple[str, float], list[Scored]]
     money: Money
 
     @property
     def exposures(self) -> list[float]:
-        return list(dict.fromkeys(row["offer_exposure"] for row in self.content["rows"]))
+        return list(dict.fromkeys(map(exposure_of, self.content["rows"])))
 
     def rows(self, exposure: float) -> list[Figure]:
         """All rows under an assumption: those of the model that agents trained on first."""
         every = self.content["rows"] + self.content["judges"]
-        return [row for row in every if row["offer_exposure"] == exposure]
+        return [row for row in every if exposure_of(row) == exposure]
 
     def judged(self, exposure: float) -> list[Figure]:
         """Rows by the judges, or where none was asked, by the model that agents trained on."""
         rows = self.rows(exposure)
-        return [row for row in rows if row["user_model"].endswith("judge")] or rows
+        return [row for row in rows if is_judge(row["user_model"])] or rows
 
     def first_judge(self, exposure: float) -> list[Figure]:
         """The rows of one user model: the first judge, or else the model that agents trained on."""
         rows = self.judged(exposure)
         return [row for row in rows if row["user_model"] == rows[0]["user_model"]]
 
-    def scored(self, row: Figure) -> Scored | None:
-        """The episodes of a row, where they were kept."""
-        table = self.episodes.get((row["user_model"], row["offer_exposure"]), [])
-        return next((one for one in table if one.policy == row["policy"]), None)
+    def paired(self, row: Figure) -> Figure | None:
+        """How a row compares with its best rival on the same episodes, where the run tells."""
+        for entry in self.content.get("paired", []):
+            if all(entry[name] == row.get(name) for name in ("user_model", "offer_exposure", "policy")):
+                return entry
+        return None
 
 
 def learned(results: Results) -> list[str]:
     """A sentence an assumption, and one on what is not known."""
     told = [_sentence(results, exposure) for exposure in results.exposures]
     if len(told) == 1:
-        told.append(_against_rules(results, results.exposures[0]))
+        told.append(_against_rival(results, results.exposures[0]))
     which = "Which of these holds, no log can tell, and all" if len(results.exposures) > 1 else "All"
     return [
         *told,
@@ -83,30 +80,35 @@ def learned(results: Results) -> list[str]:
 
 
 def _best(results: Results, exposure: float) -> tuple[Figure, bool]:
-    """The row of the policy to tell of, by the judge who sees least in it: the best of those that earn more
-    than offering nothing by every judge, or of all; and whether it earns more."""
+    """The row of the policy to tell of, by the judge who sees least in it: the best of those whose gains
+    survive, or of all; and whether one survives."""
     rows = [row for row in results.judged(exposure) if row["kind"] in DEPLOYABLE]
-    pays = paying(rows)
-    names = pays or list(dict.fromkeys(row["policy"] for row in rows if row["policy"] != "offer_nothing"))
-    least = [
-        min((row for row in rows if row["policy"] == name), key=lambda row: row[GAIN]["mean"])
-        for name in names
+    survives = verdict(results.rows(exposure))["survives"]
+    names = survives or [
+        name for name in dict.fromkeys(row["policy"] for row in rows) if name != "offer_nothing"
     ]
-    return max(least, key=lambda row: row[GAIN]["mean"]), bool(pays)
+    least = []
+    for name in names:
+        own = [row for row in rows if row["policy"] == name]
+        least.append(min([row for row in own if not is_blind(row)] or own, key=_gain))
+    return max(least, key=_gain), bool(survives)
+
+
+def _gain(row: Figure) -> float:
+    return row[GAIN]["mean"]
 
 
 def _sentence(results: Results, exposure: float) -> str:
-    row, pays = _best(results, exposure)
+    row, survives = _best(results, exposure)
     tried = {one["policy"] for one in results.judged(exposure) if one["kind"] in DEPLOYABLE} - {
         "offer_nothing"
     }
     best = f"the best of the {len(tried)} ways that were tried is {in_sentence(row)}, which earns"
     gain = f"{more(row[GAIN], results.money.unit)} than making no offers"
-    judged = row["user_model"].endswith("judge")
-    by = "the most cautious judge" if judged else "the shoppers that agents trained on"
-    if pays:
+    by = "the most cautious judge" if is_judge(row["user_model"]) else "the shoppers that agents trained on"
+    if survives:
         earned = without_offers(results, exposure)
-        part = f", {share(row[GAIN]['mean'] / earned, 1)} of what these visits earn" if earned else ""
+        part = f", {share(_gain(row) / earned, 1)} of what these visits earn" if earned else ""
         return f"If {assumed(exposure)}, offers pay: {best} {gain}{part}, by {by}."
     return (
         f"If {assumed(exposure)}, no way of making offers is shown to pay: {best} {gain} by {by}, and none is"
@@ -114,19 +116,16 @@ def _sentence(results: Results, exposure: float) -> str:
     )
 
 
-def _against_rules(results: Results, exposure: float) -> str:
-    """The best agent against the best rule."""
+def _against_rival(results: Results, exposure: float) -> str:
+    """The best agent against its best rival."""
     rows = results.first_judge(exposure)
-    agents, rules = ([row for row in rows if row["kind"] == kind] for kind in ("learned", "heuristic"))
-    agent, rule = (max(group, key=lambda row: row[GAIN]["mean"]) for group in (agents, rules))
-    one, other = results.scored(agent), results.scored(rule)
-    if one is None or other is None:
-        return f"This run kept no episodes, so {in_sentence(agent)} and {in_sentence(rule)} are not paired."
-    gain = more(difference(one, other), results.money.unit)
-    return (
-        f"On the same visits {in_sentence(agent)} earns {gain} than the best simple rule,"
-        f" {in_sentence(rule)}."
-    )
+    agent = max((row for row in rows if row["kind"] == "learned"), key=_gain)
+    entry = results.paired(agent)
+    if entry is None:
+        return f"This run kept no episodes, so {in_sentence(agent)} is not paired with its rivals."
+    rival = in_sentence(next(row for row in rows if row["policy"] == entry["rival"]))
+    gain = more(entry["difference"], results.money.unit)
+    return f"On the same visits {in_sentence(agent)} earns {gain} than its best rival, {rival}."
 
 
 def without_offers(results: Results, exposure: float) -> float | None:
@@ -157,7 +156,7 @@ def league_section(results: Results) -> Section:
         earned = without_offers(results, exposure)
         if earned is not None:
             parts.append(Paragraph(f"A visit earns {money.amount(earned)} without offers."))
-        ordered = sorted(rows, key=lambda row: -row[GAIN]["mean"])
+        ordered = sorted(rows, key=lambda row: -_gain(row))
         shown = [row for row in ordered if row["kind"] in DEPLOYABLE and row["policy"] != "offer_nothing"]
         parts.append(
             Picture(
@@ -186,27 +185,22 @@ def _league(results: Results, exposure: float, ordered: Sequence[Figure]) -> Tab
         dict.fromkeys(row["user_model"] for row in results.judged(exposure) + results.rows(exposure))
     )
     by_model = {(row["user_model"], row["policy"]): row for row in results.rows(exposure)}
-    usable = [row for row in ordered if row["kind"] in DEPLOYABLE]
-    known = {row["policy"]: results.scored(row) for row in ordered}
-    best = known.get(usable[0]["policy"])
-    chances: dict[str, float] = {}
-    if best is not None:
-        policies = [one for row in usable if (one := known[row["policy"]]) is not None]
-        chances = {p.policy: c for p, c in zip(policies, best_chances(policies), strict=True)}
+    paired = any(results.paired(row) for row in ordered)
     lines = []
     for row in ordered:
         cells = [policy_name(row)]
         for model in models:
             found = by_model.get((model, row["policy"]))
             cells.append("–" if found is None else many(found[GAIN]))
-        if best is not None:
-            mine = known[row["policy"]]
-            cells.append("–" if mine is None else "best" if mine is best else many(difference(mine, best)))
-            cells.append(share(chances.get(row["policy"])))
+        if paired:
+            entry = results.paired(row)
+            cells += (
+                ["–", "–"] if entry is None else [many(entry["difference"]), share(entry["probability_best"])]
+            )
         lines.append(cells)
     columns = ["Who chooses the offers", *map(model_name, models)]
-    if best is not None:
-        columns += ["Against the best, on the same visits", "Chance to be best"]
+    if paired:
+        columns += ["Against the best rival, on the same visits", "Chance to be best"]
     marked = [place for place, row in enumerate(ordered) if row["kind"] == "learned"]
     caption = f"{results.money.unit.capitalize()} in {PER:,} visits more than without offers"
     return Table(columns, lines, caption, marked)
@@ -247,40 +241,67 @@ def judges_section(results: Results) -> Section:
             "No judge was asked: all figures are by the shoppers on whom the agents trained, who may flatter"
             " them."
         )
-    verdicts = [_verdict(results, exposure) for exposure in results.exposures]
-    if isinstance(content.get("verdict"), str):
-        verdicts.insert(0, content["verdict"])
-    parts: list[Part] = [first, Bullets(verdicts)]
-    if "lookalike, judge" in names:
-        parts.append(
-            Paragraph(
-                "Look-alike shoppers repeat real visits of similar people. An offer at full price can change "
-                "nothing for them, so they see only what a discount does.",
-                remark=True,
-            )
+    parts: list[Part] = [first]
+    for exposure in results.exposures:
+        parts += [Heading(f"If {assumed(exposure)}", minor=True), Bullets(_verdict(results, exposure))]
+    if ranks := [one for one in content.get("rank_correlation", []) if one["spearman"] is not None]:
+        told = [
+            [assumed(one["offer_exposure"]), *map(model_name, one["between"]), number(one["spearman"])]
+            for one in ranks
+        ]
+        caption = (
+            "How alike two sets of shoppers order the policies (1: the same order; 0: nothing in common)"
         )
+        parts.append(Table(["If", "One", "Other", "Likeness"], told, caption))
     return Section("judges", "What the judges say", parts)
 
 
-def _verdict(results: Results, exposure: float) -> str:
-    """Who earns more than offering nothing by all who were asked."""
+def _verdict(results: Results, exposure: float) -> list[str]:
+    """Whose gain holds by whom."""
     rows = results.rows(exposure)
-    judged = any(row["user_model"].endswith("judge") for row in rows)
-    who = "by every judge" if judged else "by the shoppers that agents trained on"
-    names = [policy_name({"policy": name, "kind": _kind(rows, name)}) for name in paying(rows)]
-    if not names:
-        return (
-            f"If {assumed(exposure)}, nothing earns more than offering nothing beyond its {share(0.95)} range"
-            f" {who}."
+    found = verdict(rows)
+    asked = any(is_judge(row["user_model"]) for row in rows)
+    named = {row["policy"]: policy_name(row) for row in rows}
+
+    def those(policies: Iterable[str]) -> str:
+        return "; ".join(named[policy] for policy in policies)
+
+    told = []
+    if found["survives"]:
+        who = "by the shoppers that they trained on" if not asked else "by every judge who can see it"
+        told.append(
+            f"Earn more than offering nothing, beyond their {share(0.95)} ranges, {who}:"
+            f" {those(found['survives'])}."
         )
-    return (
-        f"If {assumed(exposure)}, these earn more than offering nothing beyond their {share(0.95)} ranges"
-        f" {who}: {'; '.join(names)}."
-    )
+    else:
+        told.append(
+            f"Nothing earns more than offering nothing, beyond its {share(0.95)} range, by all who were"
+            " asked."
+        )
+    if found["only_where_learned"]:
+        told.append(
+            "Gain with the shoppers that agents trained on alone, so do not count on it:"
+            f" {those(found['only_where_learned'])}."
+        )
+    for policy, judges in found["disputed"].items():
+        told.append(f"{named[policy]}: no gain is seen by {_judges(judges)}.")
+    for policy, judges in found["unseen"].items():
+        told.append(
+            f"{named[policy]} mostly offers at full price, which changes nothing for {_judges(judges)}: they"
+            " cannot see its gain."
+        )
+    if found["untold"]:
+        told.append(f"No judge can tell of: {those(found['untold'])}.")
+    if found["at_the_edge"]:
+        told.append(
+            "Offer the greatest discount that they may at nearly every visit, so what is best may lie beyond"
+            f" it: {those(found['at_the_edge'])}."
+        )
+    return told
 
 
-def _kind(rows: Sequence[Figure], policy: str) -> str:
-    return next(row["kind"] for row in rows if row["policy"] == policy)
+def _judges(names: Iterable[str]) -> str:
+    return " and ".join(model_name(name).removeprefix("Judge: ") for name in names)
 
 
 def margins_parts(results: Results) -> list[Part]:
@@ -289,7 +310,7 @@ def margins_parts(results: Results) -> list[Part]:
     columns = ["Who chooses the offers", f"{points} lower", "As assumed", f"{points} higher"]
     parts: list[Part] = []
     for exposure in results.exposures:
-        ordered = sorted(results.first_judge(exposure), key=lambda row: -row[GAIN]["mean"])
+        ordered = sorted(results.first_judge(exposure), key=lambda row: -_gain(row))
         rules = [row for row in ordered if row["kind"] == "heuristic" and row["policy"] != "offer_nothing"]
         shown = [row for row in ordered if row["kind"] in ("learned", "planner") or row in rules[:1]]
         rows = [

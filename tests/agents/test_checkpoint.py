@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing as mp
 import os
 import random
@@ -21,6 +22,7 @@ from stable_baselines3.common.vec_env import VecMonitor
 from bundlegym.agents.checkpoint import load_checkpoint, load_weights, save_checkpoint
 from bundlegym.agents.registry import AGENTS, AgentConfigs
 from bundlegym.envs import BundleVecEnv
+from bundlegym.envs.base import BLOCKS
 from bundlegym.errors import UserError
 from tests.agents.conftest import TinyShop
 
@@ -68,11 +70,16 @@ class SavesAndDies(BaseCallback):
 
 
 def worlds(make_core: Any, world: str) -> Any:
-    return TinyShop(truncates=True) if world == "tiny" else BundleVecEnv(make_core(8, seed=5))
+    if world == "tiny":
+        return TinyShop(truncates=True)
+    more = {"observation": (*BLOCKS, "forecasts")} if world == "forecasts" else {}
+    return BundleVecEnv(make_core(8, seed=5, **more))
 
 
-@pytest.mark.parametrize("world", ["tiny", "shoppers"])
-@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize(
+    ("agent", "world"),
+    [*itertools.product(AGENTS, ["tiny", "shoppers"]), ("ppo", "forecasts"), ("dqn", "forecasts")],
+)
 def test_killed_twice_and_resumed_the_last_checkpoint_is_the_same_byte_for_byte(
     agent: str, world: str, make_core: Any, tmp_path: Path
 ) -> None:

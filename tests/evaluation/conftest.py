@@ -30,6 +30,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines.to_csv(folder / "shop.csv", index=False)
     config = TrainConfig(
         agents=("ppo",), steps=256, seeds=2, n_envs=16, fit_epochs=1, greedy=("item-knn",),
+        judges=("choice", "lookalike"),
         planner_episodes=4, episodes=24, eval_every=128, workers=1, device="cpu", name="small",
         runs=folder / "runs",
         data=DataConfig(log=str(folder / "shop.csv"), min_purchases=10, cache_dir=folder / "cache"),

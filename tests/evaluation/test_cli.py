@@ -15,8 +15,8 @@ from bundlegym.evaluation.cli import guarded, train
 ROOT = Path(__file__).parents[2]
 SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512",
          "--n-envs", "16", "--fit-epochs", "1", "--planner-episodes", "4", "--hindsight-episodes", "4",
-         "--greedy", "item-knn", "--episodes", "32", "--eval-every", "256", "--device", "cpu",
-         "--workers", "1"]  # fmt: skip
+         "--greedy", "item-knn", "--judges", "choice", "lookalike", "--episodes", "32",
+         "--eval-every", "256", "--device", "cpu", "--workers", "1"]  # fmt: skip
 # More workers would each import torch anew; the run that is resumed has two.
 
 

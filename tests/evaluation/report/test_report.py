@@ -114,7 +114,7 @@ def test_a_bare_run_has_a_page_too(run, tmp_path):
     edit(bare / "config.json", offer_exposure=[0.0], judges=[], planner_episodes=0)
     results = json.loads((bare / "results.json").read_text())
     rows = [r for r in results["rows"] if r["offer_exposure"] == 0 and r["kind"] not in ("planner", "oracle")]
-    edit(bare / "results.json", rows=[r for r in rows if "," not in r["policy"]], judges=[])
+    edit(bare / "results.json", rows=[r for r in rows if "," not in r["policy"]], judges=[], paired=[])
     html = as_html(page_of(bare, cache_dir=cache(run), **FEW))
     assert "No judge was asked" in html and "has no measure of it" in html and "kept no episodes" in html
     assert "Planner" not in Text(html).cells and "units of money" in html

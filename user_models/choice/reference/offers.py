@@ -19,6 +19,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bundlegym.user_models.base import Offer
+from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice.parameters import ChoiceParameters
 from bundlegym.user_models.choice.reference.utility import Door, pull_effect
 from bundlegym.user_models.rng import streams
@@ -96,6 +98,31 @@ def beside_each_other(p: ChoiceParameters, offered: Tensor, wanted: Tensor, valu
     substitute = line != line.gather(1, best.indices)
     found = torch.where(substitute, late, value) + pull
     return torch.where(missing, found.clamp(max=0.0), value)
+
+
+def answered(
+    p: ChoiceParameters,
+    offer: Offer,
+    price: Tensor,
+    slope: Tensor,
+    wanted: Tensor,
+    lacking: Tensor,
+    effect: Tensor,
+    bundle_pull: float,
+) -> tuple[Tensor, Tensor]:
+    """What N shoppers do with an offer: (N, B) bool, which items being offered brings by itself, bought at
+    the shelf price; (N,) bool, whether the bundle is taken whole.
+
+    Args:
+        price, slope: (N, B), as in `bundling.takes_whole`, as is `bundle_pull`.
+        wanted, lacking: (N, B), as `appraise` gives them.
+        effect: (N, B) utility that being offered adds by itself.
+    """
+    here = offer.items >= 0
+    exposed = here & ~wanted & (effect > 0) & (lacking + effect >= 0)
+    anyway = wanted | exposed
+    beside = beside_each_other(p, offer.items, anyway, (lacking + effect).clamp(max=0.0))
+    return exposed, takes_whole(beside, anyway, price, slope, here, offer.discount, bundle_pull)
 
 
 def pairs(p: ChoiceParameters, items: Tensor, value: Tensor) -> Tensor:

@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response
-from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice.assumptions import Assumptions
 from bundlegym.user_models.choice.parameters import ChoiceParameters
 from bundlegym.user_models.choice.reference.exposure import exposure_effect, remember, weeks_in_a_row
 from bundlegym.user_models.choice.reference.long_tail import arrivals, bought_in_tail, tail_rates
-from bundlegym.user_models.choice.reference.offers import Basket, beside_each_other, leaves_habit
+from bundlegym.user_models.choice.reference.offers import Basket, answered, leaves_habit
 from bundlegym.user_models.choice.reference.offers import appraise as appraise_in
 from bundlegym.user_models.choice.reference.recent_trials import of_item, try_more
 from bundlegym.user_models.choice.reference.substitution import still_bought
@@ -38,11 +37,8 @@ def respond(
     alone = _basket(p, state, at, value, none, none, torch.full_like(offered, -1), draws)
     wanted, lacking = appraise_in(p, at, alone, offered)
     run, effect = _exposure(p, assumed, state, at, offered)
-    exposed = (offered >= 0) & ~wanted & (effect > 0) & (lacking + effect >= 0)
-    anyway = wanted | exposed
-    beside = beside_each_other(p, offered, anyway, (lacking + effect).clamp(max=0.0))
     price, slope = price_and_slope(p, shopper, at.week, offered)
-    whole = takes_whole(beside, anyway, price, slope, offered >= 0, offer.discount, assumed.bundle_pull)
+    exposed, whole = answered(p, offer, price, slope, wanted, lacking, effect, assumed.bundle_pull)
     gained = (offered >= 0) & ~wanted & (exposed | whole[:, None])
 
     # Where the offer adds something, the rest of the basket is decided again.

@@ -1,0 +1,58 @@
+"""The command line of `bundlegym export`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tyro
+
+from bundlegym.data.config import default_cache_dir
+from bundlegym.deployment.export import export_policy
+from bundlegym.deployment.policy import BundlePolicy
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """Write an agent of a run as a folder that answers without torch, for `bundlegym serve` and others."""
+
+    run: tyro.conf.Positional[Path]
+    """Folder of a finished run, such as runs/NAME."""
+
+    folder: tyro.conf.Positional[Path]
+    """Where the agent is written."""
+
+    policy: str = ""
+    """An agent of the run, such as ppo; by default the run's first."""
+
+    agent_seed: int | None = None
+    """Seed of the agent where the run trained several of a kind; by default the first."""
+
+    offer_exposure: float | None = None
+    """Assumption on what being offered does by itself, one of the run's; by default the first."""
+
+    seed: int = 0
+    """Seed of the luck among candidates."""
+
+    trust_code: bool = False
+    """Import the modules that the run names; give it only if you trust whoever made the run."""
+
+    cache_dir: Path = field(default_factory=default_cache_dir)
+    """Where logs are kept."""
+
+
+def export() -> None:
+    """`bundlegym export runs/NAME FOLDER [options]`."""
+    config = tyro.cli(ExportConfig)
+    policy = BundlePolicy.load(
+        config.run,
+        config.policy or None,
+        agent_seed=config.agent_seed,
+        exposure=config.offer_exposure,
+        seed=config.seed,
+        trust_code=config.trust_code,
+        cache_dir=config.cache_dir,
+    )
+    export_policy(policy, config.folder)
+    size = sum(file.stat().st_size for file in config.folder.iterdir() if file.is_file())
+    print(f"{policy.name} of {config.run} is in {config.folder}, {size / 1e6:.1f} MB")
