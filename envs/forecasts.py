@@ -23,8 +23,6 @@ and Conover 1979), each item by itself, with the model's own synergies.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 from torch import Tensor
