@@ -54,7 +54,7 @@ def read_history(
     Raises:
         UserError: a column is missing, or a time or quantity cannot be read.
     """
-    table = {str(name): list(history[name]) for name in history}
+    table: dict[str, list[Any]] = {str(name): list(column) for name, column in history.items()}
     n = max(map(len, table.values()), default=0)
     if n and (missing := [name for name in NEEDED if name not in table]):
         raise UserError(
