@@ -5,11 +5,11 @@ needs very many visits to find what the planner computes. Here the planner plans
 shoppers once, and the agent's policy is fitted to these plans by maximum likelihood (behaviour cloning;
 Pomerleau 1991, "Efficient training of artificial neural networks for autonomous navigation").
 
-A bundle has no order. So the items of a plan are picked in a random one, and until the last of them every item
-that is still missing is right: what is made likely is that one of them is picked, whichever. (A policy that
-gave each of four items a quarter of its chance would, where it takes the likeliest action, offer nothing
-wherever it thinks an offer right by less than four to one.) The value is fitted to the returns that the planner
-found.
+A bundle has no order. So the items of a plan are picked in a random one, and until the last of them every
+item that is still missing is right: what is made likely is that one of them is picked, whichever. (A policy
+that gave each of four items a quarter of its chance would, where it takes the likeliest action, offer nothing
+wherever it thinks an offer right by less than four to one.) The value is fitted to the returns that the
+planner found.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ def actions_of_visit(picks: np.ndarray, level: np.ndarray, k: int) -> Iterator[n
 
 @dataclass(frozen=True)
 class Decisions:
-    """M decisions of the planner: observations (M, width) by name, legal actions and the right ones among them
-    (M, K + D) bool, and what was earned from there on (M,)."""
+    """M decisions of the planner: observations (M, width) by name, legal actions and the right ones among
+    them (M, K + D) bool, and what was earned from there on (M,)."""
 
     observations: dict[str, Tensor]
     masks: Tensor
@@ -108,8 +108,8 @@ class Decisions:
 
 
 def replay(core: BundleCore, shown: Demonstrations, gamma: float, seed: int) -> Decisions:
-    """Play demonstrations again in a core like the one in which they were made; the items of each bundle in an
-    order of its own.
+    """Play demonstrations again in a core like the one in which they were made; the items of each bundle in
+    an order of its own.
 
     Args:
         gamma: discount factor a step.
@@ -141,8 +141,8 @@ def replay(core: BundleCore, shown: Demonstrations, gamma: float, seed: int) -> 
 
 
 def _right(core: BundleCore, rows: Tensor, picks: Tensor, acted: Tensor) -> Tensor:
-    """(R, K + D) the right actions of the slots `rows` (R,): any item of `picks` (N, B) that is missing yet, or
-    else the offer that is made."""
+    """(R, K + D) the right actions of the slots `rows` (R,): any item of `picks` (N, B) that is missing yet,
+    or else the offer that is made."""
     right = torch.zeros(core.n, core.k + core.levels, dtype=torch.int64, device=core.device)
     right.scatter_add_(1, picks.clamp(min=0), (picks >= 0).long())
     right = right > 0

@@ -89,12 +89,12 @@ class PPOConfig(AgentConfig):
 
     agent = "ppo"
 
-    steps: Count = 500_000
+    steps: Count = 250_000
     """Environment steps (picks and offers) to learn from."""
 
-    imitate: Whole = 4096  # type: ignore[assignment]
-    """Visits of training shoppers that the planner plans and the agent imitates before it learns from rewards;
-    0 starts at random. Then a learning rate of 1e-3 and an `ent_coef` of 0.005 are better."""
+    imitate: Whole = 2048  # type: ignore[assignment]
+    """Visits of training shoppers that the planner plans and the agent imitates before it learns from
+    rewards; 0 starts at random. Then a learning rate of 1e-3 and an `ent_coef` of 0.005 are better."""
 
     width: Count = 32
     """Width of the network's layers."""

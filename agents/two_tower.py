@@ -121,8 +121,8 @@ class TwoTowerScorer(nn.Module):
         return cls(**space_sizes(observation_space, action_space), width=width)
 
     def _parts(self, obs: Mapping[str, th.Tensor]) -> tuple[th.Tensor, th.Tensor, th.Tensor]:
-        """State (N, Fs + Fb + ...), candidates (N, K, Fc), picked (N, K), clamped and in float. With forecasts
-        state and candidates end in their rows of them."""
+        """State (N, Fs + Fb + ...), candidates (N, K, Fc), picked (N, K), clamped and in float. With
+        forecasts state and candidates end in their rows of them."""
         state = th.cat([obs[key] for key in self.state_keys], dim=-1).float()
         picked = obs["picked"].float()
         n, k = picked.shape

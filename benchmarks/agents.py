@@ -2,10 +2,10 @@
 `python benchmarks/agents.py --name NAME --agents ppo --seeds 3` and further options of train.py.
 
 Agents that the run `runs/NAME` lacks are trained first. Then each offers at the first visits of episodes of
-held-out shoppers in the test weeks, and so does the planner of the model trained on, and the oracle, which
-plans with the very model that judges. The gain of an offer is its mean over fresh draws of luck, the same for
-all. Intervals (95 %) are over visits, and over seeds where there are several; the difference to the planner is
-paired by visit. Shoppers are those of the model trained on, then of a judge, fitted on held-out shoppers.
+held-out shoppers in the test weeks. So do the planner of the model trained on, and the oracle, which plans
+with the very model that judges. The gain of an offer is its mean over fresh draws of luck, the same for
+all. Intervals (95 %) are over visits, and over seeds where there are several; the difference to the planner
+is paired by visit. Shoppers are those of the model trained on, then of a judge, fitted on held-out shoppers.
 
 Each result is kept below the run in `benchmark/`, a file each; the same command goes on where it stopped.
 """
@@ -34,7 +34,7 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.cli import guarded, read_config_like
 from bundlegym.evaluation.config import TrainConfig
-from bundlegym.evaluation.experiment import Experiment, learned, read_config
+from bundlegym.evaluation.experiment import Experiment, read_config
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.planner_gains import in_words, with_fresh_luck
 from bundlegym.evaluation.rollout import t_factor
@@ -160,10 +160,8 @@ def rows(experiment: Experiment, visits: int, fresh: int) -> list[dict[str, Any]
                 offers = []
                 for seed in config.all_seeds:
                     job = Job(agent, seed, exposure)
-                    model_of = experiment.trained(job)
-                    core = experiment.judging_core(visits, model, forecaster=trained)
-                    path = folder / f"{job.folder}-{model_of.num_timesteps}-{where}"
-                    offers.append(kept(path, core, learned(model_of), fresh))
+                    path = folder / f"{job.folder}-{config.steps_of(agent)}-{where}"
+                    offers.append(kept(path, core, experiment.policy(job), fresh))
                 rivals[agent] = offers
             for policy, offers in rivals.items():
                 row = {"exposure": exposure, "judged_by": name, "policy": policy}
@@ -181,7 +179,7 @@ def main() -> None:
     parser.add_argument("--fresh", type=int, default=128, help="draws on which offers are judged (128)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     options, rest = parser.parse_known_args()
-    config = tyro.cli(TrainConfig, args=rest, config=(tyro.conf.OmitArgPrefixes,))
+    config = tyro.cli(TrainConfig, args=rest)
     config = replace(config, name=config.name or f"agents-{Path(config.data.log).stem}")
     if (config.folder / "config.json").exists() and read_config(config.folder) != read_config_like(config):
         raise UserError(f"{config.folder} was made with other options; choose another --name")

@@ -23,6 +23,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bundlegym.agents.ppo import PPOConfig
+from bundlegym.agents.registry import AgentConfigs
 from bundlegym.data import DataConfig
 from bundlegym.data.files import write_json
 from bundlegym.envs import EnvConfig
@@ -141,6 +143,7 @@ def whole_run(table: pd.DataFrame, seed: int, folder: Path) -> str:
         name="run",
         runs=folder,
         data=DataConfig(log=str(folder / "log.csv"), min_purchases=1, cache_dir=folder / "cache"),
+        hyper=AgentConfigs(ppo=PPOConfig(imitate=16)),
         env=EnvConfig(n_candidates=(4, 20)[seed // 8 % 2], visits=4),
     )
     experiment = Experiment(config)

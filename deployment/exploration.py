@@ -26,12 +26,20 @@ POLICY, EXPLORE = "policy", "explore"
 
 @dataclass(frozen=True)
 class Offered:
-    """An offer to one shopper: item codes, none for nothing, the discount level, and how it came about."""
+    """An offer to one shopper.
+
+    Attributes:
+        items: codes, none for nothing. level: of the discount.
+        propensity: the chance that this was offered.
+        arm: `POLICY`, or `EXPLORE` where the offer was drawn.
+        held_back: what the policy would have offered, where the offer was drawn.
+    """
 
     items: tuple[int, ...]
     level: int
     propensity: float = 1.0
     arm: str = POLICY
+    held_back: tuple[int, ...] = ()
 
     def same(self, other: Offered) -> bool:
         """Whether both are the same bundle at the same discount."""
@@ -86,4 +94,5 @@ class Exploration:
         chosen = choices[int(luck.integers(len(choices)))] if explores else own
         mine = (1 - self.share) * own.same(chosen)
         drawn = self.share * sum(chosen.same(other) for other in choices) / len(choices)
-        return Offered(chosen.items, chosen.level, mine + drawn, EXPLORE if explores else POLICY)
+        arm, held_back = (EXPLORE, own.items) if explores else (POLICY, ())
+        return Offered(chosen.items, chosen.level, mine + drawn, arm, held_back)

@@ -63,8 +63,6 @@ class BundleCore:
         reward: takes the place of the one that `config.reward` names.
         blocks: further blocks of the observation by name, after those of `config.observation`.
         compiled: run the hot parts compiled; None does so on the CPU.
-        forecaster: whose forecasts the block `forecasts` holds, where the observation has it; by default
-            `user_model`, under which an agent then is partly an oracle.
     """
 
     features: Tensor
@@ -86,7 +84,6 @@ class BundleCore:
         reward: Reward | None = None,
         blocks: Mapping[str, Block] | None = None,
         compiled: bool | None = None,
-        forecaster: UserModel | None = None,
     ) -> None:
         if len(shoppers) == 0:
             raise UserError("no shoppers to simulate: the list of shoppers is empty")
@@ -109,10 +106,7 @@ class BundleCore:
         self.rows = torch.arange(n, device=self.device)
         self._allocate(market)
         self._views(self.device.type == "cpu" if compiled is None else compiled)
-        #: What the block of that name holds; None where nobody asked for it.
-        self.forecasts: Forecasts | None = None
-        if "forecasts" in config.observation:
-            self.forecasts = Forecasts(forecaster or user_model, market, config, n)
+        self._forecasts: Forecasts | None = None
         self.reward, self.blocks = reward or reward_of(config.reward), blocks_of(config.observation, blocks)
         self._of_reward = COMPONENTS if reward or ":" in config.reward else (config.reward,)
         self.reseed(seed)
@@ -155,8 +149,8 @@ class BundleCore:
         is not copied."""
         twin = object.__new__(type(self))
         memo |= {id(self): twin, id(self.market): self.market, id(self.user_model): self.user_model}
-        if self.forecasts is not None:
-            memo[id(self.forecasts.user_model)] = self.forecasts.user_model
+        if self._forecasts is not None:
+            memo[id(self._forecasts.user_model)] = self._forecasts.user_model
         twin.__setstate__({name: deepcopy(value, memo) for name, value in self.__getstate__().items()})
         return twin
 
@@ -180,9 +174,7 @@ class BundleCore:
         for name, value in vars(self.records).items():
             value.copy_(held[f"records.{name}"])
         self.state = {name: value.to(self.device) for name, value in _part(held, "state.").items()}
-        if self.forecasts is not None:
-            self._forecast(self.forecasts, self.rows)
-            self.forecasts.pick(self.rows, self.picked)
+        self._forecasts = None
 
     def _views(self, compiled: bool) -> None:
         """The tensors as the hot parts take them: as they are, or as numpy arrays on the same memory."""
@@ -275,8 +267,8 @@ class BundleCore:
         """Retrieve candidates and describe them: the work of a visit's boundary."""
         luck = (self.seed, self._episode, streams.RETRIEVAL)
         self._ops.open_visits(self._take(rows), luck, *self._records, *self._table)
-        if self.forecasts is not None:
-            self._forecast(self.forecasts, rows)
+        if self._forecasts is not None:
+            self._forecast(self._forecasts, rows)
 
     def _forecast(self, forecasts: Forecasts, rows: Tensor) -> None:
         """What the forecaster knows of the shoppers who are at the door in the slots `rows` (M,)."""
@@ -307,6 +299,25 @@ class BundleCore:
         """
         return self.mask
 
+    @property
+    def forecasts(self) -> Forecasts:
+        """What the block `forecasts` holds, by `user_model` unless `forecast_by` names another. They are made
+        when they are first asked for, and kept up to date from then on."""
+        if self._forecasts is None:
+            self.forecast_by(self.user_model)
+        assert self._forecasts is not None
+        return self._forecasts
+
+    def forecast_by(self, user_model: UserModel) -> None:
+        """Whose forecasts the block shows from now on. Those of the model that reacts make an agent partly an
+        oracle."""
+        if self._forecasts is not None and self._forecasts.user_model is user_model:
+            return
+        self._forecasts = Forecasts(user_model, self.market, self.config, self.n)
+        if self.state:  # before the first reset nobody is at the door
+            self._forecast(self._forecasts, self.rows)
+            self._forecasts.pick(self.rows, self.picked)
+
     # --- a step -----------------------------------------------------------------------------------------
 
     def step(self, action: Tensor) -> StepResult:
@@ -323,8 +334,8 @@ class BundleCore:
             raise ValueError(
                 f"environment {illegal}: action {int(action[illegal])} is masked; see action_masks()"
             )
-        if self.forecasts is not None:
-            self.forecasts.pick(((action >= 0) & (action < self.k)).nonzero()[:, 0], self.picked)
+        if self._forecasts is not None:
+            self._forecasts.pick(((action >= 0) & (action < self.k)).nonzero()[:, 0], self.picked)
         rows = self._give(slots)
         if len(rows) == 0:
             return self._quiet

@@ -1,8 +1,8 @@
 """What the shop's own fitted model forecasts at a visit: the block `forecasts` of an observation.
 
 At the door each candidate is appraised (`UserModel.appraise`) under a few draws of luck. They are the
-forecaster's own, and no draws of the visit: an agent that saw those would know what nobody knows. A pick needs
-no more than the rule of mixed bundling (`user_models.direct_gains`) on what is known then.
+forecaster's own, and no draws of the visit: an agent that saw those would know what nobody knows. A pick
+needs no more than the rule of mixed bundling (`user_models.direct_gains`) on what is known then.
 
 The model under which an agent is trained forecasts for it, too. Where another model reacts, a judge say, the
 forecasts still are those of the first, by the shopper's log until that day and the offers of the episode
@@ -16,14 +16,12 @@ have Gumbel noise). So its purchases a visit r are estimated as events over time
 events. Being offered multiplies r by exp(exposure), a price cut to 1 - d by (1 - d)^-slope, and 1 - exp(-r)
 is the chance of a purchase.
 
-*Gains.* What exposure brings follows from the rates. What a bundle earns by its discount depends on all of its
-items: it is the mean over `_LATIN` rows of a Latin hypercube of arrivals at these rates (McKay, Beckman and Conover 1979), each item by
-itself, with the model's own synergies.
+*Gains.* What exposure brings follows from the rates. What a bundle earns by its discount depends on all of
+its items: it is the mean over `_LATIN` rows of a Latin hypercube of arrivals at these rates (McKay, Beckman
+and Conover 1979), each item by itself, with the model's own synergies.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -43,7 +41,7 @@ from bundlegym.user_models.rng.counter import Draws
 _SEED = 7_046_029_254_386_353
 #: Draws of luck of an appraisal.
 _DRAWS = 12
-#: Rows of a Latin hypercube, and so many hypercubes, one of which serves a visit; and the stream that says which.
+#: Rows of a Latin hypercube; how many there are, one of which serves a visit; the stream that says which.
 _LATIN, _CUBES, _WHICH = 64, 16, 0
 _UNTIL, _PRIOR = 4.0, 8.0
 #: Columns of a candidate's row that are the same at all discount levels, and those that each level has.
@@ -59,9 +57,9 @@ def forecast_columns(levels: int) -> tuple[str, ...]:
     return (*COLUMNS, *(f"{name}_{level}" for name in BY_LEVEL for level in range(levels)))
 
 
-def can_forecast(user_model: UserModel) -> bool:
-    """Whether a model appraises items at all."""
-    return type(user_model).appraise is not UserModel.appraise
+def can_forecast(family: type[UserModel]) -> bool:
+    """Whether models of a class appraise items at all."""
+    return family.appraise is not UserModel.appraise
 
 
 class Forecasts:
@@ -97,7 +95,7 @@ class Forecasts:
         self.block = torch.zeros(n, (self.k + 1) * self.columns, device=user_model.device)
         #: (_CUBES, K, _LATIN) log of arrival times at rate 1.
         self.log_times = _log_times(self.k)
-        #: (N, K, 5) float32: log rate, slope, exposure, price and margin; (N, K, K) mean pair; (N,) hypercube.
+        #: (N, K, 5) log rate, slope, exposure, price and margin; (N, K, K) mean pair; (N,) hypercube.
         self.known = np.zeros((n, self.k, 5), dtype=np.float32)
         self.pair = np.zeros((n, self.k, self.k), dtype=np.float32)
         self.cube = np.zeros(n, dtype=np.int64)

@@ -26,13 +26,11 @@ class Contender:
 
     Attributes:
         kind: 'learned', 'heuristic', 'planner', 'oracle' or 'hindsight'; the last two know what no shop does.
-        forecaster: the user model whose forecasts the policies see, whoever judges; None if they see none.
     """
 
     name: str
     kind: str
     policies: list[Policy]
-    forecaster: UserModel | None = None
 
 
 def heuristics(tuning: BundleCore, recommenders: Mapping[str, Recommender]) -> list[Contender]:

@@ -80,9 +80,9 @@ class TrainConfig:
     """File that `bundlegym learn-offers --json` wrote: offer_exposure and bundle_pull are then those that the
     shop's own offers have taught."""
 
-    judges: tuple[str, ...] = ("choice", "lookalike", "sequence")
+    judges: tuple[str, ...] = ("choice", "lookalike")
     """User models that only judge, fitted on held-out shoppers: choice, lookalike, replay,
-    sequence."""
+    sequence, whose oracle plans for many minutes unless there are fewer --planner-episodes."""
 
     candidates: str = ""
     """Recommender whose best items become candidates; by default what this shopper most likely buys."""

@@ -93,6 +93,8 @@ class Experiment:
         #: What cannot be learned or judged, in sentences; known before any fit.
         self.limits = [*population.limits(config, self.dataset), *beyond]
         self._plugged = population.plugged(config, self.dataset, self.device, check=check)
+        self.env, without = population.with_forecasts(self.env, config.user_model, self._plugged)
+        self.limits += without
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "config.json").exists():
             (self.folder / "command.txt").write_text(shlex.join(sys.argv) + "\n", encoding="utf-8")
@@ -137,34 +139,19 @@ class Experiment:
         seed: int,
         user_model: UserModel,
         reward_draws: int = 1,
-        forecaster: UserModel | None = None,
     ) -> BundleCore:
-        """A simulator of n held-out or training shoppers in some weeks, who react as `user_model` says. It
-        shows the forecasts of `forecaster`, or none."""
+        """A simulator of n held-out or training shoppers in some weeks, who react as `user_model` says."""
         shoppers = np.flatnonzero(self.dataset.split.held_out == held_out)
-        shown = tuple(name for name in self.env.observation if forecaster or name != "forecasts")
-        env = dataclasses.replace(self.env, reward_draws=reward_draws, observation=shown)
-        return BundleCore(
-            self.market,
-            user_model,
-            env,
-            n=n,
-            shoppers=shoppers,
-            weeks=weeks,
-            seed=seed,
-            forecaster=forecaster,
-        )
+        env = dataclasses.replace(self.env, reward_draws=reward_draws)
+        return BundleCore(self.market, user_model, env, n=n, shoppers=shoppers, weeks=weeks, seed=seed)
 
-    def judging_core(self, n: int, user_model: UserModel, forecaster: UserModel | None = None) -> BundleCore:
+    def judging_core(self, n: int, user_model: UserModel) -> BundleCore:
         """A simulator of n held-out shoppers in the test weeks, as in the tables."""
-        return self._test_core(n, user_model, seed=_JUDGE_SEED, forecaster=forecaster)
+        return self._test_core(n, user_model, seed=_JUDGE_SEED)
 
-    def _test_core(
-        self, n: int, user_model: UserModel, *, seed: int, forecaster: UserModel | None = None
-    ) -> BundleCore:
+    def _test_core(self, n: int, user_model: UserModel, *, seed: int) -> BundleCore:
         weeks = self.dataset.split.test_weeks
-        who: Any = {"user_model": user_model, "forecaster": forecaster}
-        return self.core(n, held_out=True, weeks=weeks, seed=seed, **who)
+        return self.core(n, held_out=True, weeks=weeks, seed=seed, user_model=user_model)
 
     @property
     def jobs(self) -> list[Job]:
@@ -231,7 +218,6 @@ class Experiment:
             seed=job.seed,
             user_model=self.user_models[job.exposure],
             reward_draws=self.config.env.reward_draws,
-            forecaster=self.user_models[job.exposure],
         )
         env = VecMonitor(BundleVecEnv(core, on_visits))
         hyper = self.config.hyper.of(job.agent)
@@ -253,7 +239,7 @@ class Experiment:
         if not path.exists():
             bar = partial(tqdm, desc=f"the planner's visits, exposure {job.exposure:g}", unit=" visits")
             demonstrate(core(), Planner(model), bar).save(path)
-        return Demonstrations.load(path), core(reward_draws=self.env.reward_draws, forecaster=model)
+        return Demonstrations.load(path), core(reward_draws=self.env.reward_draws)
 
     def checkpoint(self, job: Job) -> Path:
         """The file that an agent is kept in."""
@@ -268,6 +254,14 @@ class Experiment:
         model = self.model(job)
         load_weights(model, self.checkpoint(job))
         return model
+
+    def policy(self, job: Job) -> Policy:
+        """What an agent of the run does, by the forecasts of the model that it trained on.
+
+        Raises:
+            UserError: there is no readable checkpoint.
+        """
+        return learned(self.trained(job), self.user_models[job.exposure])
 
     def train(self, job: Job, line: int = 0) -> None:
         """Train an agent and keep it; what its checkpoint holds already is not trained again.
@@ -294,8 +288,7 @@ class Experiment:
         @cache  # not made for an agent that is trained already
         def validation() -> BundleCore:
             weeks, model = self.dataset.split.validation_weeks, self.user_models[job.exposure]
-            options: Any = {"weeks": weeks, "user_model": model, "forecaster": model}
-            return self.core(episodes, held_out=False, seed=job.seed, **options)
+            return self.core(episodes, held_out=False, weeks=weeks, seed=job.seed, user_model=model)
 
         def evaluate(model: Any) -> dict[str, float]:
             rows = estimate([play(validation(), learned(model), _EVAL_SEED)])
@@ -350,9 +343,19 @@ class Experiment:
             "seeds": config.seeds,
             "episodes": config.episodes,
             "log": self.dataset.name,
-            "notes": [*self.dataset.notes, *self.limits, *population.assumed(config)],
+            "notes": [*self.dataset.notes, *self.limits, *population.assumed(config), *self._of_forecasts()],
         }
         return results | {"verdict": verdicts(results)}
+
+    def _of_forecasts(self) -> list[str]:
+        """What a reader of the tables must know of the agents' forecasts."""
+        if "forecasts" not in self.env.observation:
+            return []
+        model = self.config.user_model
+        return [
+            f"the agents see forecasts of {model}, the model trained on; in the tables of that model they "
+            "are partly oracles, and only the judges tell what they are worth"
+        ]
 
     def _contenders(self, exposure: float) -> list[Contender]:
         """Who stands in the tables of an assumption: rules tuned under it, and the agents of all."""
@@ -368,8 +371,7 @@ class Experiment:
         for agent, trained_under in itertools.product(config.agents, config.exposures):
             name = agent if trained_under == exposure else f"{agent}, trained at exposure {trained_under:g}"
             jobs = [Job(agent, seed, trained_under) for seed in config.all_seeds]
-            policies = [learned(self.trained(job)) for job in jobs]
-            contenders.append(Contender(name, "learned", policies, self.user_models[trained_under]))
+            contenders.append(Contender(name, "learned", [self.policy(job) for job in jobs]))
         if config.planner_episodes:
             contenders.append(planner(self.user_models[exposure]))
         if config.hindsight_episodes:
@@ -394,7 +396,7 @@ class Experiment:
             contenders = [*contenders, oracle(user_model)]
         table = judge(
             contenders,
-            lambda n, rival: self._test_core(n, user_model, seed=0, forecaster=rival.forecaster),
+            lambda n, rival: self._test_core(n, user_model, seed=0),
             lambda kind: fewer.get(kind, config.episodes),
             name=name,
             exposure=exposure,
@@ -425,8 +427,8 @@ class Experiment:
         for exposure, model in self.user_models.items():
             job = Job(self.config.agents[0], self.config.seed, exposure)
             weeks = self.dataset.split.test_weeks
-            core = self.core(count, held_out=True, weeks=weeks, seed=0, user_model=model, forecaster=model)
-            offers = example_offers(core, learned(self.trained(job)), self.dataset, _JUDGE_SEED, count)
+            core = self.core(count, held_out=True, weeks=weeks, seed=0, user_model=model)
+            offers = example_offers(core, self.policy(job), self.dataset, _JUDGE_SEED, count)
             told.append(f"{job}:\n{offers}")
         return "\n".join(told)
 
@@ -438,10 +440,16 @@ def train_one(config: TrainConfig, job: Job, line: int) -> None:
     Experiment(config, check=False).train(job, line)
 
 
-def learned(model: Any) -> Policy:
-    """A trained Stable-Baselines3 model under the policies' contract; it acts without exploring."""
+def learned(model: Any, forecaster: UserModel | None = None) -> Policy:
+    """A trained Stable-Baselines3 model under the policies' contract; it acts without exploring.
+
+    Args:
+        forecaster: whose forecasts it sees, whoever reacts; None for those that the core shows.
+    """
 
     def policy(core: BundleCore) -> torch.Tensor:
+        if forecaster is not None:
+            core.forecast_by(forecaster)
         actions, _ = model.predict(
             to_numpy(core.observe()), deterministic=True, action_masks=core.masks().cpu().numpy()
         )

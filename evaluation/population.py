@@ -13,6 +13,7 @@ import torch
 from bundlegym.data import Dataset
 from bundlegym.data.support import deepest_discount
 from bundlegym.envs import EnvConfig
+from bundlegym.envs.forecasts import can_forecast
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.user_models import ChoiceShopper, UserModel, build_user_model
@@ -79,6 +80,16 @@ def supported(config: TrainConfig, dataset: Dataset) -> tuple[EnvConfig, list[st
         raise UserError(f"--discounts: {about}; give smaller ones, or --beyond-support")
     sentence = f"{about}; no offers at {levels} off, which --beyond-support would allow"
     return dataclasses.replace(config.env, discounts=left), [sentence]
+
+
+def with_forecasts(env: EnvConfig, family: str, plugged: UserModel | None) -> tuple[EnvConfig, list[str]]:
+    """The observation without the block of forecasts where the user model that agents train on cannot make
+    any, and a sentence that says so."""
+    if "forecasts" not in env.observation or can_forecast(type(plugged) if plugged else FAMILIES[family]):
+        return env, []
+    left = tuple(name for name in env.observation if name != "forecasts")
+    sentence = f"no forecasts in the observation: {family} cannot tell what items are worth to a shopper"
+    return dataclasses.replace(env, observation=left), [sentence]
 
 
 def judge_lacks(family: str, dataset: Dataset) -> str:

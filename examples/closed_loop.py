@@ -26,7 +26,7 @@ from bundlegym.envs import EnvConfig
 from bundlegym.errors import guarded
 from bundlegym.evaluation import pairing, population
 from bundlegym.evaluation.config import TrainConfig
-from bundlegym.evaluation.experiment import Experiment, learned
+from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.field_test.learn import as_text, learn
 from bundlegym.evaluation.field_test.learned import learned_numbers
 from bundlegym.evaluation.field_test.offer_log import read_offers
@@ -53,10 +53,13 @@ def judged(experiment: Experiment, shop: UserModel, name: str) -> pairing.Scored
     exposure = config.exposures[0]
     for seed in config.all_seeds:
         core = experiment.core(
-            config.episodes, held_out=True, weeks=experiment.dataset.split.test_weeks, seed=0,
-            user_model=shop, forecaster=experiment.user_models[exposure],
-        )  # fmt: skip
-        policy = learned(experiment.trained(Job(AGENT, seed, exposure)))
+            config.episodes,
+            held_out=True,
+            weeks=experiment.dataset.split.test_weeks,
+            seed=0,
+            user_model=shop,
+        )
+        policy = experiment.policy(Job(AGENT, seed, exposure))
         plays.append(play(core, policy, JUDGE_SEED)["incremental_margin_per_visit"])
     return pairing.Scored(name, "learned", np.stack(plays))
 
@@ -76,9 +79,9 @@ def loop(options: argparse.Namespace) -> dict[str, Any]:
     shop = shop.under(offer_exposure=options.exposure, bundle_pull=options.pull)
 
     made = simulate_offers(
-        dataset, first.market, shop, learned(first.trained(Job(AGENT, config.seed, 0.0))), weeks,
+        dataset, first.market, shop, first.policy(Job(AGENT, config.seed, 0.0)), weeks,
         env=first.env, how=Randomised(held_back=0.5, explore=options.explore),
-        forecaster=first.user_models[0.0], seed=options.seed,
+        seed=options.seed,
     )  # fmt: skip
     write_csv(options.runs / "offers.csv", made.offers)
     log = read_offers(options.runs / "offers.csv", made.dataset)

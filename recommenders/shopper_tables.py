@@ -184,12 +184,13 @@ class ShopperRule:
             counts = np.bincount(row * n_items + item, minlength=m * n_items)
             counts = counts.astype(np.float32).reshape(m, n_items)
             week = (here.day[recent] // 7).clip(0, len(self.cut) - 1)
-            of_visit = np.unique(np.stack([row, here.visit[recent]]), axis=1)[0]
+            key = row * (here.visit.max(initial=0) + 1) + here.visit[recent]
+            visits = np.unique(key, return_index=True)[1]
             barred = excluded[some] if excluded is not None and excluded.ndim == 2 else excluded
             tables = self.tables(
                 counts,
                 self.averages.shares(counts)[0],
-                np.bincount(of_visit, minlength=m),
+                np.bincount(row[visits], minlength=m),
                 np.bincount(row, weights=self.cut[week, item], minlength=m),
                 chosen=None if score is None else _best(score[some], barred, self.size),
                 excluded=barred,

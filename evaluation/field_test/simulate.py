@@ -93,7 +93,6 @@ def simulate_offers(
     how: Randomised | None = None,
     second: Policy | None = None,
     shoppers: np.ndarray | None = None,
-    forecaster: UserModel | None = None,
     seed: int = 0,
 ) -> Simulated:
     """Offers to `shoppers` (codes; by default all) in `weeks` [first, past_last).
@@ -103,16 +102,14 @@ def simulate_offers(
         env: the offers that can be made.
         how: by what chances.
         second: whose bundles are explored; by default what each shopper buys most.
-        forecaster: whose forecasts the policy sees; without one it sees none.
         seed: of everything random.
     """
     codes = np.arange(dataset.n_shoppers) if shoppers is None else shoppers
     how = how or Randomised()
     env = env or EnvConfig()
-    shown = tuple(name for name in env.observation if forecaster or name != "forecasts")
     # A shop's offers have no last visit, and nothing is learned here.
-    env = dataclasses.replace(env, observation=shown, visits=_VISITS, reward_draws=1)
-    core = _at_the_door(market, user_model, codes, weeks, env, seed, forecaster)
+    env = dataclasses.replace(env, visits=_VISITS, reward_draws=1)
+    core = _at_the_door(market, user_model, codes, weeks, env, seed)
     second = second or fill_by(SCORES["most_bought"], 0)
     control = Draws(seed, core.episode, torch.zeros_like(core.episode)).uniform(_ARM) < how.control
     live = torch.ones(core.n, dtype=torch.bool, device=core.device)
@@ -144,7 +141,6 @@ def _at_the_door(
     weeks: tuple[int, int],
     env: EnvConfig,
     seed: int,
-    forecaster: UserModel | None,
 ) -> BundleCore:
     """All shoppers who come in `weeks`, each at their first visit."""
     first, end = weeks[0] * 7, weeks[1] * 7
@@ -156,9 +152,8 @@ def _at_the_door(
     if len(shopper) == 0:
         raise UserError(f"nobody comes in weeks {weeks[0]} to {weeks[1] - 1}")
     core = BundleCore(
-        market, model, env, n=len(shopper), shoppers=shopper.cpu().numpy(), weeks=weeks, seed=seed,
-        forecaster=forecaster,
-    )  # fmt: skip
+        market, model, env, n=len(shopper), shoppers=shopper.cpu().numpy(), weeks=weeks, seed=seed
+    )
     records = Records(shopper, day, market.last[market.week(day), shopper])
     core.place(shopper, records, model.reset(shopper, day))
     return core

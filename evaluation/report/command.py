@@ -12,7 +12,7 @@ from bundlegym.data.files import write_text
 from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.cli import add_run_options
-from bundlegym.evaluation.experiment import Experiment, learned, read_config
+from bundlegym.evaluation.experiment import Experiment, read_config
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.report.assumptions import assumptions_section
 from bundlegym.evaluation.report.card import card_section
@@ -124,7 +124,7 @@ def _agents(experiment: Experiment) -> dict[str, Policy]:
         if len(config.exposures) > 1:
             name += f", trained at exposure {exposure:g}"
         job = Job(config.agents[0], config.seed, exposure)
-        found[policy_name({"policy": name, "kind": "learned"})] = learned(experiment.trained(job))
+        found[policy_name({"policy": name, "kind": "learned"})] = experiment.policy(job)
     return found
 
 

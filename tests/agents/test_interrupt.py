@@ -8,6 +8,8 @@ import signal
 import pytest
 
 from bundlegym.agents.interrupt import interrupts_noted
+from bundlegym.agents.ppo import PPOConfig
+from bundlegym.agents.registry import AgentConfigs
 from bundlegym.data import DataConfig
 from bundlegym.envs import BundleCore
 from bundlegym.evaluation.config import TrainConfig
@@ -29,7 +31,7 @@ def test_an_interrupt_is_noted_and_nothing_else_until_the_end(kind):
 def test_interrupted_in_a_visit_an_agent_is_kept_and_goes_on(agent, tmp_path, monkeypatch):
     config = TrainConfig(
         agents=(agent,), steps=4096, n_envs=64, episodes=64, runs=tmp_path, name="run",
-        data=DataConfig(log="synthetic", min_purchases=10),
+        data=DataConfig(log="synthetic", min_purchases=10), hyper=AgentConfigs(ppo=PPOConfig(imitate=0)),
     )  # fmt: skip
     experiment, respond, calls = Experiment(config), BundleCore._visit, []
     job = Job(agent, 0, 0.0)

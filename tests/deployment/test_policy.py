@@ -47,7 +47,7 @@ def test_tables_hold_nothing_of_the_day_itself_or_later(dataset, market):
     np.testing.assert_array_equal(last, last_before)
 
 
-@pytest.mark.parametrize("name", ["ppo", "dqn", "planner"])
+@pytest.mark.parametrize("name", ["ppo", "dqn", "a2c", "q-learning", "planner"])
 def test_all_policies_of_a_run_make_offers(name, run, cache):
     policy = BundlePolicy.load(run, name, exposure=1.0, cache_dir=cache)
     answers = [policy.recommend(name_of(policy, shopper)) for shopper in range(12)]
@@ -63,6 +63,13 @@ def test_a_stranger_with_the_purchases_of_a_shopper_is_told_the_same(ppo):
         assert (
             ppo.recommend(history_of(ppo, shopper), name=name, k=2).offers == ppo.recommend(name, k=2).offers
         )
+
+
+def test_an_agent_that_sees_forecasts_answers_too(forecasting, cache):
+    policy = BundlePolicy.load(forecasting, cache_dir=cache)
+    some, stranger = policy.recommend(name_of(policy, 3)), policy.recommend(pd.DataFrame())
+    assert some == policy.recommend(name_of(policy, 3)) and stranger.unknown_items == ()
+    assert any(policy.recommend(name_of(policy, shopper)).offers for shopper in range(8))
 
 
 @pytest.mark.parametrize("policy", ["ppo", "planner"])

@@ -11,8 +11,9 @@ import torch
 from bundlegym import UserError
 from bundlegym.envs import BundleCore, EnvConfig
 from bundlegym.envs.base import BLOCKS, FEATURE_LIMIT
-from bundlegym.envs.forecasts import Forecasts, forecast_columns, rates
+from bundlegym.envs.forecasts import can_forecast, forecast_columns, rates
 from bundlegym.envs.open_visits import OpenVisits
+from bundlegym.user_models.replay import ReplayShopper
 from bundlegym.user_models.rng.counter import Draws
 from tests.agents.toy import Toy, a_toy, toy_core
 
@@ -91,8 +92,8 @@ def test_picked_and_impossible_candidates_add_nothing(market):
 def test_it_does_not_know_the_luck_of_the_visit(market):
     toy = a_toy(8, exposure=0.5)
     core = a_shop(market, toy)
-    assert core.seed not in toy.seeds and toy.seeds
     before = core.observe()["forecasts"].clone()
+    assert core.seed not in toy.seeds and toy.seeds
     core.seed += 1  # another luck of the visit, of the same shoppers with the same candidates
     core._open(core.rows[:0])
     core._forecast(core.forecasts, core.rows)
@@ -107,12 +108,16 @@ def test_the_forecaster_forecasts_whoever_reacts(market):
     toy, judge = a_toy(8), a_toy(8, seed=1)
     config = EnvConfig(n_candidates=8, max_size=3, observation=OBSERVATION)
     own = a_shop(market, toy)
-    judged = BundleCore(
-        own.market, judge, config, n=16, shoppers=np.arange(64), weeks=(0, 4), forecaster=toy
-    )  # fmt: skip
+    judged = BundleCore(own.market, judge, config, n=16, shoppers=np.arange(64), weeks=(0, 4))
+    judged.forecast_by(toy)
     judged.reset()
     assert torch.equal(judged.observe()["forecasts"], own.observe()["forecasts"])
-    assert not torch.equal(a_shop(market, judge).observe()["forecasts"], own.observe()["forecasts"])
+    judged.step(torch.zeros(16, dtype=torch.int64))
+    seen = judged.observe()["forecasts"].clone()
+    judged.forecast_by(judge)
+    assert not torch.equal(judged.observe()["forecasts"], seen)
+    judged.forecast_by(toy)  # in the midst of a visit
+    assert torch.equal(judged.observe()["forecasts"], seen)
 
 
 def test_slots_are_forecast_by_themselves_and_copies_go_on(market, make_core):
@@ -148,5 +153,5 @@ def test_shares_in_closed_form_make_rates_more_precise():
 
 def test_a_model_that_appraises_nothing_is_refused(market):
     with pytest.raises(UserError, match="forecasts.*Toy cannot tell"):
-        a_shop(market, a_toy(8, knows=False))
-    assert isinstance(a_shop(market, a_toy(8)).forecasts, Forecasts)
+        a_shop(market, a_toy(8, knows=False)).observe()
+    assert can_forecast(Toy) and not can_forecast(ReplayShopper)

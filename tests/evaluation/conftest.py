@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bundlegym.agents.ppo import PPOConfig
+from bundlegym.agents.registry import AgentConfigs
 from bundlegym.data import DataConfig, synthetic_log
 from bundlegym.envs import EnvConfig
 from bundlegym.evaluation.config import TrainConfig
@@ -35,6 +37,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         runs=folder / "runs",
         data=DataConfig(log=str(folder / "shop.csv"), min_purchases=10, cache_dir=folder / "cache"),
         env=EnvConfig(reward_draws=1, n_candidates=12, visits=3),
+        hyper=AgentConfigs(ppo=PPOConfig(imitate=16)),
     )  # fmt: skip
     Experiment(config).run()
     return config.folder

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from bundlegym.agents.interrupt import interrupts_noted
+from bundlegym.agents.ppo import PPOConfig
+from bundlegym.agents.registry import AgentConfigs
 from bundlegym.data import DataConfig
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
@@ -137,6 +139,7 @@ def test_side_by_side_and_one_after_the_other_the_table_is_the_same(tmp_path):
     options = {
         "agents": ("ppo",), "seeds": 2, "steps": 1024, "n_envs": 16, "eval_every": 512, "episodes": 32,
         "user_model": "lookalike", "fit_epochs": 1, "judges": (), "greedy": (), "planner_episodes": 0,
+        "hyper": AgentConfigs(ppo=PPOConfig(imitate=16)),
         "data": DataConfig(log="synthetic", min_purchases=10, cache_dir=tmp_path / "cache"),
     }  # fmt: skip
     tables = [
