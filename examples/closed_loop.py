@@ -89,6 +89,11 @@ def loop(options: argparse.Namespace) -> dict[str, Any]:
     write_json(options.runs / "learned.json", content)
     print(f"\n{as_text(content)}\n")
 
+    # An exposure is a share of a model's own mailer effect, and the two models differ in that, too.
+    mailer = {
+        name: float(model.params.coefficients.mailer)
+        for name, model in (("shop", shop), ("learner", first.user_models[0.0]))
+    }
     exposure, pull = learned_numbers(options.runs / "learned.json")
     second = trained(
         replace(
@@ -98,7 +103,10 @@ def loop(options: argparse.Namespace) -> dict[str, Any]:
     )  # fmt: skip
     before, after = judged(first, shop, "first"), judged(second, shop, "second")
     return {
-        "planted": {"offer_exposure": options.exposure, "bundle_pull": options.pull},
+        "planted": {
+            "offer_exposure": options.exposure * mailer["shop"] / mailer["learner"],
+            "bundle_pull": options.pull,
+        },
         "learned": {name: content[name] for name in ("offer_exposure", "bundle_pull")},
         "first": before.gain,
         "second": after.gain,
@@ -130,6 +138,9 @@ def main() -> None:
         options.log, options.steps, options.imitate, options.episodes = "synthetic", 20_000, 0, 1024
     content = loop(options)
     write_json(options.runs / "closed_loop.json", content)
+    for name, planted in content["planted"].items():
+        number = content["learned"][name]
+        print(f"{name}: planted {planted:.3f}, learned {number['estimate']:.3f} +-{number['error']:.3f}")
     for name in ("first", "second", "difference"):
         row = content[name]
         title = {"difference": "the second earns more than the first by"}.get(name, f"{name} training earns")
