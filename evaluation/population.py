@@ -53,8 +53,9 @@ def assumed(config: TrainConfig) -> list[str]:
     if not config.bundle_pull:
         return []
     who = [f"{name}, judge" for name in config.judges if name == "choice"]
+    whence = "is an assumption that no log shows" if config.offers is None else "is learned from offers"
     return [
-        f"--bundle-pull {config.bundle_pull:g} is an assumption that no log shows; it holds for "
+        f"--bundle-pull {config.bundle_pull:g} {whence}; it holds for "
         f"{' and '.join([config.user_model, *who])}, and for no other judge"
     ]
 
