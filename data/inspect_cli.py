@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tyro
 
+from bundlegym.data.checked import Whole, check_output
 from bundlegym.data.config import DataConfig, ReadOptions, default_cache_dir
 from bundlegym.data.files import write_json
 from bundlegym.data.inspection import inspect_log
@@ -33,7 +34,7 @@ class InspectConfig(ReadOptions):
     table: tuple[str, ...] = ()
     """Tables beside the log, as NAME=FILE; see `train.py --help`."""
 
-    min_purchases: int = DataConfig.min_purchases
+    min_purchases: Whole = DataConfig.min_purchases
     """Least number of purchase lines for an item to enter the catalogue."""
 
     json: Path | None = None
@@ -44,12 +45,18 @@ class InspectConfig(ReadOptions):
 
     cache_dir: tyro.conf.Suppress[Path] = field(default_factory=default_cache_dir)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_output("--json", self.json)
+        check_output("--toml", self.toml)
+
 
 def inspect() -> None:
     """`bundlegym inspect FILE ... [options]`: exit code 0 where the log can be used, 2 where not."""
     config = tyro.cli(InspectConfig)
     shared = {f.name for f in fields(DataConfig)} & {f.name for f in fields(InspectConfig)}
-    data = DataConfig(**{name: getattr(config, name) for name in shared})
+    log = str(config.files[0]) if config.files else "log"  # which of them is the log is found out
+    data = DataConfig(log=log, **{name: getattr(config, name) for name in shared})
     found = inspect_log(list(config.files), data, input if sys.stdin.isatty() else None)
     print(found.as_text())
     if config.json is not None:

@@ -7,12 +7,14 @@ import inspect
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import torch
 
 from bundlegym.data import DataConfig, Dataset, build_dataset, prepare, synthetic_log
+from bundlegym.data.checked import Count, check
 from bundlegym.data.synthetic import LOGS
 from bundlegym.devices import device_of
 from bundlegym.envs.base import Reward
@@ -75,7 +77,8 @@ def make_core(
     Raises:
         UserError: an option is unknown or out of range.
     """
-    if preset not in PRESETS:
+    check("n", n, Count)
+    if not isinstance(preset, str) or preset not in PRESETS:
         raise UserError(f"preset {preset!r}: is none of {', '.join(PRESETS)}")
     chosen = PRESETS[preset] | options
     for name in chosen:
@@ -156,8 +159,9 @@ def _silent(text: str) -> None:
 def _shoppers(choice: str | Sequence[int] | np.ndarray, dataset: Dataset) -> np.ndarray:
     if not isinstance(choice, str):
         codes = np.asarray(choice)
-        if codes.dtype == bool or (len(codes) and not 0 <= codes.min() <= codes.max() < dataset.n_shoppers):
-            raise UserError(f"shoppers: codes must lie in 0..{dataset.n_shoppers - 1}")
+        whole = codes.ndim == 1 and codes.dtype.kind in "iu"
+        if not whole or (len(codes) and not 0 <= codes.min() <= codes.max() < dataset.n_shoppers):
+            raise UserError(f"shoppers: codes must be whole numbers in 0..{dataset.n_shoppers - 1}")
         return codes
     if choice not in SHOPPERS:
         raise UserError(f"shoppers {choice!r}: is none of {', '.join(SHOPPERS)}, nor a list of codes")
@@ -169,7 +173,8 @@ def _weeks(choice: str | tuple[int, int], dataset: Dataset) -> tuple[int, int]:
         if choice not in WEEKS:
             raise UserError(f"weeks {choice!r}: is none of {', '.join(WEEKS)}, nor a range")
         return getattr(dataset.split, f"{choice}_weeks")
-    first, end = choice
+    pair = isinstance(choice, tuple | list) and len(choice) == 2
+    first, end = choice if pair and all(isinstance(week, Integral) for week in choice) else (-1, -1)
     if not 0 <= first < end <= dataset.n_weeks:
-        raise UserError(f"weeks ({first}, {end}): must hold 0 <= first < end <= {dataset.n_weeks}")
+        raise UserError(f"weeks {choice!r}: must be a pair with 0 <= first < end <= {dataset.n_weeks}")
     return first, end

@@ -230,7 +230,7 @@ class Experiment:
     def _demonstrations(self, job: Job) -> tuple[Demonstrations, BundleCore]:
         """What the planner does with training shoppers, kept with the run, and a core to replay it in."""
         visits, model = self._imitates(job), self.user_models[job.exposure]
-        path = self.folder / f"demonstrations-{visits}-exposure-{job.exposure:g}.npz"
+        path = self.folder / f"demonstrations-{visits}-exposure-{job.exposure:g}.safetensors"
 
         def core(**options: Any) -> BundleCore:
             n, weeks = -(-visits // self.env.visits), self.dataset.split.train_weeks
