@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
+
 from bundlegym.errors import UserError
 
 #: Beyond it a number is a slip, and what counts in 32 bits would overflow.
@@ -63,16 +65,16 @@ class Config:
     """The base of a configuration: see the module's docstring."""
 
     def __post_init__(self) -> None:
-        """A path that was given as a text becomes one.
+        """Paths that were given as texts become paths, and numbers of numpy Python's own.
 
         Raises:
             UserError: a value is of another type than its field, or outside the range; the message names it.
         """
         for name, kind in get_type_hints(type(self), include_extras=True).items():
-            value = getattr(self, name)
+            value = plain(getattr(self, name))
             check(self.label(name), value, kind)
-            if isinstance(value, str) and _plain(kind) is Path:
-                object.__setattr__(self, name, Path(value))
+            value = Path(value) if isinstance(value, str) and _bare(kind) is Path else value
+            object.__setattr__(self, name, value)
 
     @classmethod
     def label(cls, field: str) -> str:
@@ -87,6 +89,13 @@ class Options(Config):
     @classmethod
     def label(cls, field: str) -> str:
         return f"--{field.replace('_', '-')}"
+
+
+def plain(value: Any) -> Any:
+    """A number of numpy, alone or in a tuple, as Python's own, so that JSON can hold it."""
+    if isinstance(value, tuple):
+        return tuple(map(plain, value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def check(name: str, value: Any, kind: Any) -> None:
@@ -139,10 +148,10 @@ def _given(union: Any) -> Any:
     return kind
 
 
-def _plain(kind: Any) -> Any:
+def _bare(kind: Any) -> Any:
     """A kind without what is said of it, and without None."""
     base = get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
-    return _plain(_given(base)) if get_origin(base) in (Union, types.UnionType) else base
+    return _bare(_given(base)) if get_origin(base) in (Union, types.UnionType) else base
 
 
 def _check_tuple(name: str, value: Any, kind: Any, may_be_empty: bool) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from bundlegym.data import DataConfig, Dataset, build_dataset, prepare, synthetic_log
-from bundlegym.data.checked import Count, check
+from bundlegym.data.checked import Count, check, plain
 from bundlegym.data.synthetic import LOGS
 from bundlegym.devices import device_of
 from bundlegym.envs.base import Reward
@@ -77,7 +77,7 @@ def make_core(
     Raises:
         UserError: an option is unknown or out of range.
     """
-    check("n", n, Count)
+    check("n", plain(n), Count)
     if not isinstance(preset, str) or preset not in PRESETS:
         raise UserError(f"preset {preset!r}: is none of {', '.join(PRESETS)}")
     chosen = PRESETS[preset] | options
@@ -174,7 +174,11 @@ def _weeks(choice: str | tuple[int, int], dataset: Dataset) -> tuple[int, int]:
             raise UserError(f"weeks {choice!r}: is none of {', '.join(WEEKS)}, nor a range")
         return getattr(dataset.split, f"{choice}_weeks")
     pair = isinstance(choice, tuple | list) and len(choice) == 2
-    first, end = choice if pair and all(isinstance(week, Integral) for week in choice) else (-1, -1)
-    if not 0 <= first < end <= dataset.n_weeks:
-        raise UserError(f"weeks {choice!r}: must be a pair with 0 <= first < end <= {dataset.n_weeks}")
+    first, end = choice if pair else (-1, -1)
+    whole = isinstance(first, Integral) and isinstance(end, Integral)
+    if not whole or not 0 <= first < end <= dataset.n_weeks:
+        given = f"({first}, {end})" if pair else repr(choice)
+        raise UserError(
+            f"weeks {given}: must be a pair of whole numbers, 0 <= first < end <= {dataset.n_weeks}"
+        )
     return first, end
