@@ -103,7 +103,7 @@ class TrainConfig:
     episodes: int = 8192
     """Episodes on held-out shoppers and weeks behind each row of the final table."""
 
-    eval_every: int = 125_000
+    eval_every: int = 50_000
     """Steps between evaluations and checkpoints while training."""
 
     workers: int = 0
