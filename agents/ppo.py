@@ -92,7 +92,7 @@ class PPOConfig(AgentConfig):
     steps: Count = 250_000
     """Environment steps (picks and offers) to learn from."""
 
-    imitate: Whole = 2048  # type: ignore[assignment]
+    imitate: Whole = 2048
     """Visits of training shoppers that the planner plans and the agent imitates before it learns from
     rewards; 0 starts at random. Then a learning rate of 1e-3 and an `ent_coef` of 0.005 are better."""
 
