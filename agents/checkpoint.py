@@ -20,7 +20,8 @@ import json
 import os
 import random
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -113,18 +114,13 @@ def load_weights(model: Any, path: Path) -> None:
         _put_weights(model, tensors, counters)
 
 
-class _told:
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
     """Turns any error of what is inside into a `UserError` about the checkpoint at `path`."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, Exception):
-            raise UserError(f"{self.path}: not a checkpoint of this agent ({error})") from error
+    try:
+        yield
+    except Exception as error:
+        raise UserError(f"{path}: not a checkpoint of this agent ({error})") from error
 
 
 def _put_weights(model: Any, tensors: Tensors, counters: dict[str, Any]) -> None:
@@ -165,8 +161,8 @@ def _into_optimizer(policy: Any, kept: Tensors) -> None:
 
 def _random_states() -> dict[str, Any]:
     """The states of all generators that agents draw from, as arrays of numbers."""
-    version, words, gauss = random.getstate()
-    _, keys, at, has_gauss, numpy_gauss = np.random.get_state(legacy=True)  # type: ignore[misc]
+    _, words, gauss = random.getstate()
+    _, keys, at, has_gauss, numpy_gauss = np.random.get_state(legacy=True)
     states = {
         "python": np.array(words, dtype=np.int64),
         "python_gauss": np.array([] if gauss is None else [gauss]),
@@ -174,7 +170,6 @@ def _random_states() -> dict[str, Any]:
         "numpy_gauss": np.array([numpy_gauss]),
         "torch": torch.get_rng_state(),
     }
-    assert version == random.Random().getstate()[0]
     for i in range(torch.cuda.device_count()):
         states[f"cuda.{i}"] = torch.cuda.get_rng_state(i)
     return states
@@ -228,8 +223,7 @@ def _read(path: Path, only: str = "") -> tuple[Tensors, dict[str, Any]]:
         raise UserError(f"{path}: damaged, its SHA-256 is not the one that it was written with; {instead}")
     with safe_open(str(path), "pt") as file:
         counters = json.loads(file.metadata()["checkpoint"])
-        names: Iterable[str] = file.keys()
-        tensors = {name: file.get_tensor(name) for name in names if name.startswith(only)}
+        tensors = {name: file.get_tensor(name) for name in list(file.keys()) if name.startswith(only)}
     del counters["sha256"]
     return tensors, counters
 

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 COMMAND = (
     "--log synthetic --min-purchases 10 --user-model lookalike --judges lookalike --fit-epochs 1 "
     "--greedy item-knn --planner-episodes 0 --episodes 64 --n-envs 64 --reward-draws 4 --eval-every 512 "
-    "--workers 1 --device cpu --steps 16384 --ppo.imitate 0 --ppo.n-steps 8 "
+    "--workers 1 --device cpu --steps 16384 --ppo.imitate 64 --ppo.n-steps 8 "
     "--dqn.buffer-size 5000 --dqn.learning-starts 1000"
 ).split()
 

@@ -66,7 +66,8 @@ def requests_of(policy: ExportedPolicy, count: int) -> list[dict[str, Any]]:
 
 
 async def measure(server: subprocess.Popen[bytes], bodies: list[dict[str, Any]], options: Any) -> None:
-    limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+    # The service closes a connection that it hears nothing of; the client gives it up before.
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=1)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{_PORT}", limits=limits, timeout=60) as client:
         await until_it_answers(client, server)
         for body in bodies[:20]:

@@ -90,8 +90,8 @@ def _check(policy: BundlePolicy) -> tuple[str, ...]:
         )
     if strange := [name for name in policy.config.observation if name not in BLOCKS]:
         raise UserError(
-            f"the observation's block {strange[0]} cannot be exported; {', '.join(BLOCKS)} can: a run with "
-            "others answers through bundlegym recommend"
+            f"the observation's block {strange[0]} cannot be exported; train a run with --observation "
+            f"{' '.join(BLOCKS[:4])} (and {BLOCKS[4]}), or use bundlegym recommend"
         )
     try:
         import onnx  # noqa: F401 (torch needs it)

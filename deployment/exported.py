@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.deployment.answers import Answer, luck_of
+from bundlegym.deployment.histories import History
 from bundlegym.deployment.ledger import Asked, Ledger, Standing
 from bundlegym.deployment.limits import Limits
 from bundlegym.envs import compiled, streams
@@ -100,7 +101,7 @@ class ExportedPolicy:
 
     def recommend(
         self,
-        history: pd.DataFrame | str | int,
+        history: History | str | int,
         *,
         k: int = 1,
         day: str | None = None,

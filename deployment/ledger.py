@@ -11,7 +11,7 @@ import pandas as pd
 
 from bundlegym.data import Dataset
 from bundlegym.deployment.answers import Answer, MadeOffer, OfferedItem
-from bundlegym.deployment.histories import codes_of, day_of, read_history
+from bundlegym.deployment.histories import History, codes_of, day_of, read_history
 from bundlegym.deployment.limits import Limits
 from bundlegym.deployment.picking import Visits, pick
 from bundlegym.deployment.restricted import restricted_items
@@ -165,7 +165,7 @@ class Ledger:
         none = np.zeros(0, dtype=np.int64)
         return Asked(tuple(self.shopper_ids[code].tolist()), code, Purchases(none, none, none, none))
 
-    def ask_new(self, history: pd.DataFrame, name: str = "") -> tuple[Asked, tuple[str, ...]]:
+    def ask_new(self, history: History, name: str = "") -> tuple[Asked, tuple[str, ...]]:
         """A shopper of one's own history, and the items of it that are none of the catalogue's."""
         bought, unknown = read_history(history, self.items, self.start)
         code = np.array([self.n_shoppers], dtype=np.int64)
@@ -246,7 +246,7 @@ class Ledger:
     def answer(
         self,
         open_visits: Callable[[Asked, int, np.ndarray], Visits],
-        history: pd.DataFrame | str | int,
+        history: History | str | int,
         *,
         k: int = 1,
         day: str | None = None,
@@ -270,10 +270,10 @@ class Ledger:
             raise UserError(f"k {k}: must be at least 1")
         when = self.day(day)
         unknown: tuple[str, ...] = ()
-        if isinstance(history, pd.DataFrame):
-            asked, unknown = self.ask_new(history, name)
-        else:
+        if isinstance(history, (str, int)):
             asked = self.ask([str(history)])
+        else:
+            asked, unknown = self.ask_new(history, name)
         barred = self.excluded(exclude_items) | limits.never(*self.prices(when))
         if excluded is not None:
             barred |= excluded

@@ -30,8 +30,12 @@ class Visits(Protocol):
     discounts: np.ndarray
     price: np.ndarray
     cost: np.ndarray
-    mask: np.ndarray
-    picks: np.ndarray
+
+    @property
+    def mask(self) -> np.ndarray: ...
+
+    @property
+    def picks(self) -> np.ndarray: ...
 
     def act(self) -> np.ndarray:
         """(N,) int64, what the policy does."""

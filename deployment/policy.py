@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 
 from bundlegym.agents.base import Policy
@@ -15,6 +14,7 @@ from bundlegym.agents.planner import Planner
 from bundlegym.deployment.answers import Answer, luck_of
 from bundlegym.deployment.at_door import states_at_door
 from bundlegym.deployment.core_visits import CoreVisits
+from bundlegym.deployment.histories import History
 from bundlegym.deployment.ledger import Asked, Ledger
 from bundlegym.deployment.limits import Limits
 from bundlegym.envs import BundleCore, with_shoppers
@@ -110,7 +110,7 @@ class BundlePolicy:
     @one_thread()
     def recommend(
         self,
-        history: pd.DataFrame | str | int,
+        history: History | str | int,
         *,
         k: int = 1,
         day: str | None = None,

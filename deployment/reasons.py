@@ -24,7 +24,7 @@ def reasons_of(
     keys, counts = np.unique(key, return_counts=True)
     times = dict(zip(keys.tolist(), counts.tolist(), strict=True))
     week = min(max(day // 7, 0), dataset.n_weeks - 1)
-    cut = is_deal(dataset, np.arange(dataset.n_items), np.int64(week))
+    cut = is_deal(dataset, np.arange(dataset.n_items), np.full(dataset.n_items, week))
     synergy, category = market.synergy.cpu().numpy(), market.category.cpu().numpy()
 
     def why(shopper: int, items: tuple[int, ...]) -> str:

@@ -29,6 +29,7 @@ from bundlegym.deployment.picking import pick
 from bundlegym.deployment.policy import BundlePolicy
 from bundlegym.deployment.reasons import reasons_of
 from bundlegym.errors import UserError
+from bundlegym.evaluation.report.words import from_log
 from bundlegym.threads import one_thread
 
 #: Shoppers whose offers are picked at once, so that memory does not grow with the log.
@@ -284,7 +285,7 @@ class _Maker:
             "shopper": names,
             "time": date,
             "items": [_as_json(ids[list(offer.items)].tolist()) for offer in offers],
-            "names": [" + ".join(policy.market.names[i] for i in offer.items) for offer in offers],
+            "names": [from_log(" + ".join(policy.market.names[i] for i in offer.items)) for offer in offers],
             "discount": off,
             "shelf_price": price,
             "offer_price": [round(p * (1 - d), 2) for p, d in zip(price, off, strict=True)],
@@ -292,6 +293,7 @@ class _Maker:
             "propensity": [offer.propensity for offer in offers],
             "arm": [offer.arm for offer in offers],
             "policy": policy.name,
+            "held_back": [_as_json(ids[list(offer.held_back)].tolist()) for offer in offers],
         })  # fmt: skip
         for who in estimators(policy.experiment):
             gains = self._gains_by(who, offers, rows, FIRST_TO_REPORT)
@@ -303,7 +305,8 @@ class _Maker:
                 f"expected by {who.name}: {total:+.2f} [{total - half:+.2f}, {total + half:+.2f}]"
             )
         table["why"] = [
-            why(code, offer.items) if offer.items else "" for code, offer in zip(codes, offers, strict=True)
+            from_log(why(code, offer.items)) if offer.items else ""
+            for code, offer in zip(codes, offers, strict=True)
         ]
         given = sum(self._face(offer) for offer in offers)
         made = sum(bool(offer.items) for offer in offers)

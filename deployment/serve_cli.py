@@ -16,6 +16,7 @@ from bundlegym.errors import UserError
 _KEEP_ALIVE, _SHUTDOWN = 5, 10
 #: Requests at once beyond which the service answers 503.
 _CONCURRENCY = 200
+_MOST_PORT = 65_535
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class ServeConfig:
 def serve() -> None:
     """`bundlegym serve FOLDER [options]`: until it is stopped."""
     config = tyro.cli(ServeConfig)
+    if not 1 <= config.port <= _MOST_PORT:
+        raise UserError(f"--port {config.port}: must be 1..{_MOST_PORT}")
     try:
         import uvicorn
 

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Annotated, Any
 
 import numpy as np
-import pandas as pd
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -21,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 import bundlegym
 from bundlegym.deployment.answers import Answer
 from bundlegym.deployment.exported import ExportedPolicy
+from bundlegym.deployment.histories import History
 from bundlegym.deployment.limits import Limits
 from bundlegym.errors import UserError
 
@@ -42,7 +42,7 @@ class Line(_Strict):
     """An item that was bought."""
 
     item: Id = Field(description="id in the log")
-    time: datetime.datetime | datetime.date = Field(description="when, such as 2024-05-17")
+    time: datetime.datetime = Field(description="when, such as 2024-05-17")
     basket: Id = Field(default="", description="tells visits on one day apart")
     quantity: float = Field(default=1.0, allow_inf_nan=False, description="0 or less is a return")
     price_paid: float | None = Field(default=None, allow_inf_nan=False, description="accepted, not needed")
@@ -160,16 +160,17 @@ def make_app(
     return BodyLimit(app)
 
 
-def _history(ask: Ask) -> pd.DataFrame:
+def _history(ask: Ask) -> History:
     lines = ask.history or []
-    table = {
+    times = [line.time.replace(tzinfo=None, microsecond=0).isoformat() for line in lines]
+    table: dict[str, list[Any]] = {
         "item": [line.item for line in lines],
-        "time": [line.time.isoformat() for line in lines],
+        "time": times,
         "quantity": [line.quantity for line in lines],
     }
     if any(line.basket for line in lines):
-        table["basket"] = [f"{line.time.isoformat()} {line.basket}" for line in lines]
-    return pd.DataFrame(table)
+        table["basket"] = [f"{time} {line.basket}" for time, line in zip(times, lines, strict=True)]
+    return table
 
 
 def _told(answer: Answer) -> Offers:
@@ -202,7 +203,7 @@ class BodyLimit:
     """Reads a request's body before the application does: 413 where it is too long, 408 where it takes too
     long.
 
-    It is an ASGI middleware (https://asgi.readthedocs.io).
+    It is an ASGI middleware (https://asgi.readthedocs.io). FastAPI's own `max_body_size` knows no time.
     """
 
     def __init__(self, app: FastAPI, limit: int = BODY_LIMIT, seconds: float = BODY_SECONDS) -> None:

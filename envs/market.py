@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -157,7 +158,7 @@ def with_shoppers(
         table[rows] = value
         return _tensor(table).to(device)
 
-    changed = {name: spread(value) for name, value in vars(tables).items()}
+    changed: dict[str, Any] = {name: spread(value) for name, value in vars(tables).items()}
     profile = torch.zeros(size, market.profile.shape[1], device=device)
     profile[: len(market.profile)] = market.profile[:size]
     return replace(market, **changed, profile=profile, last=spread(last).expand(n_weeks, -1, -1).contiguous())

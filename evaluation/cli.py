@@ -19,6 +19,7 @@ from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment, read_config
 from bundlegym.evaluation.fidelity.command import FidelityConfig
 from bundlegym.evaluation.fidelity.command import run as run_fidelity
+from bundlegym.evaluation.field_test.learned import learned_numbers
 from bundlegym.evaluation.summary import assumption, summary
 from bundlegym.evaluation.table import format_report, read_results
 from bundlegym.threads import one_thread
@@ -46,7 +47,7 @@ def train() -> None:
         about = f"{TrainConfig.__doc__} {_RESUME}"
         if any(argument.split("=")[0] in ("--dqn-steps", "--dqn_steps") for argument in sys.argv[1:]):
             raise UserError("--dqn-steps is now --dqn.steps; --steps is for every agent")
-        config = tyro.cli(TrainConfig, description=about)
+        config = _with_offers(tyro.cli(TrainConfig, description=about))
         if (config.folder / "results.json").exists():
             raise UserError(f"{config.folder} holds a finished run; choose another --name, or remove it")
         # The code of the run that is there is not imported: it is compared, and what was asked for is run.
@@ -60,6 +61,16 @@ def train() -> None:
     print(format_report(experiment.dataset.report), file=sys.stderr)
     results = experiment.run()
     print(f"Example offers:\n{experiment.examples()}\n\n{summary(results)}\n\nThe run is in {config.folder}")
+
+
+def _with_offers(config: TrainConfig) -> TrainConfig:
+    """With what the shop's own offers have taught in place of assumptions, where --offers names a file."""
+    if config.offers is None:
+        return config
+    if config.offer_exposure or config.bundle_pull:
+        raise UserError("--offers says what --offer-exposure and --bundle-pull are; leave these out")
+    exposure, pull = learned_numbers(config.offers)
+    return dataclasses.replace(config, offer_exposure=(exposure,), bundle_pull=pull)
 
 
 def _resumed() -> TrainConfig:

@@ -12,6 +12,7 @@ import pandas as pd
 from bundlegym.data.files import write_json
 from bundlegym.errors import UserError
 from bundlegym.evaluation.league import comparable, leagues, read_runs
+from bundlegym.evaluation.report.words import from_log
 from bundlegym.evaluation.summary import assumption
 
 
@@ -82,7 +83,7 @@ def as_frame(tables: list[dict[str, Any]]) -> pd.DataFrame:
                     name if end == "mean" else f"{name}_{end}": value for end, value in row[name].items()
                 }
             about = {name: table[name] for name in ("user_model", "offer_exposure")}
-            flat.append(about | row | figures)
+            flat.append(about | row | figures | {"run": from_log(row["run"])})
     return pd.DataFrame(flat)
 
 

@@ -76,9 +76,13 @@ class TrainConfig:
     bundle_pull: float = 0.0
     """Assumption: utility of taking a bundle as such."""
 
-    judges: tuple[str, ...] = ("choice", "lookalike", "sequence")
+    offers: Path | None = None
+    """File that `bundlegym learn-offers --json` wrote: offer_exposure and bundle_pull are then those that the
+    shop's own offers have taught."""
+
+    judges: tuple[str, ...] = ("choice", "lookalike")
     """User models that only judge, fitted on held-out shoppers: choice, lookalike, replay,
-    sequence."""
+    sequence, whose oracle plans for many minutes unless there are fewer --planner-episodes."""
 
     candidates: str = ""
     """Recommender whose best items become candidates; by default what this shopper most likely buys."""
@@ -226,6 +230,7 @@ def from_json(content: dict[str, Any], folder: Path, cache_dir: Path | None = No
     rest = {k: v for k, v in content.items() if k not in ("data", "env", "hyper", "runs", "name")}
     for name in ("agents", "greedy", "judges", "user_model_args", "offer_exposure"):
         rest[name] = tuple(rest[name])
+    rest["offers"] = None if rest.get("offers") is None else Path(rest["offers"])
     folder = folder.resolve()
     kinds = get_type_hints(AgentConfigs)
     return TrainConfig(

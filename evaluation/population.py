@@ -37,6 +37,11 @@ def limits(config: TrainConfig, dataset: Dataset) -> list[str]:
             f"{dataset.n_items} items; give as many or fewer, or a lower --min-purchases"
         )
     told = cannot_learn(dataset, dataset.split.train_weeks, ~dataset.split.held_out)
+    if config.offers is not None:
+        told.append(
+            f"what an offer does beside its discount is learned from offers ({config.offers.name}): "
+            f"offer_exposure {config.exposures[0]:g}, bundle_pull {config.bundle_pull:g}"
+        )
     for family in config.judges:
         if sentence := judge_lacks(family, dataset):
             told.append(f"no judge {family!r} in the tables: {sentence}")
@@ -48,8 +53,9 @@ def assumed(config: TrainConfig) -> list[str]:
     if not config.bundle_pull:
         return []
     who = [f"{name}, judge" for name in config.judges if name == "choice"]
+    whence = "is an assumption that no log shows" if config.offers is None else "is learned from offers"
     return [
-        f"--bundle-pull {config.bundle_pull:g} is an assumption that no log shows; it holds for "
+        f"--bundle-pull {config.bundle_pull:g} {whence}; it holds for "
         f"{' and '.join([config.user_model, *who])}, and for no other judge"
     ]
 

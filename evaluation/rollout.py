@@ -84,7 +84,7 @@ def estimate(plays: Sequence[dict[str, np.ndarray]]) -> dict[str, dict[str, floa
         if (sums[:, :, 1].sum(1) <= 0).any():
             rows[name] = {"mean": None, "low": None, "high": None}
             continue
-        rows[name] = interval(*ratio(sums))
+        rows[name] = {**interval(*ratio(sums))}
     return {name: {k: None if v is None else float(v) for k, v in row.items()} for name, row in rows.items()}
 
 

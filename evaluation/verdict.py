@@ -7,7 +7,7 @@ are mostly at full price.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bundlegym.evaluation.rollout import DEEPEST, FULL_PRICE
@@ -123,15 +123,13 @@ def _sentence(found: dict[str, Any], judges: list[str], by_policy: dict[str, lis
         parts.append(
             f"that of {_list(found['only_where_learned'])} EXISTS ONLY WHERE IT WAS LEARNED: no judge sees it"
         )
-    for policy, against in found["disputed"].items():
-        parts.append(f"that of {_list([policy])} is not seen by {_list(against)}")
+    for against, policies in _grouped(
+        {policy: [_list(no)] for policy, no in found["disputed"].items()}
+    ).items():
+        parts.append(f"that of {_list(policies)} is not seen by {against}")
     if found["untold"]:
         parts.append(f"NO JUDGE CAN TELL whether the gain of {_list(found['untold'])} survives")
-    blind: dict[str, list[str]] = {}
-    for policy, unable in found["unseen"].items():
-        for judge in unable:
-            blind.setdefault(judge, []).append(policy)
-    for judge, policies in blind.items():
+    for judge, policies in _grouped(found["unseen"]).items():
         parts.append(
             f"{_list([judge])} cannot see that of {_list(policies)}: mostly offers at full price, which "
             "change nothing for that judge"
@@ -172,6 +170,15 @@ def _rate(row: Row, name: str) -> float:
 
 def _worth(row: Row) -> float:
     return row[GAIN]["mean"]
+
+
+def _grouped(judges_of: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+    """Policy -> judges, the other way round."""
+    found: dict[str, list[str]] = {}
+    for policy, judges in judges_of.items():
+        for judge in judges:
+            found.setdefault(judge, []).append(policy)
+    return found
 
 
 def _list(names: Iterable[str]) -> str:

@@ -68,23 +68,21 @@ class ShopAverages:
 
     def shares(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """log p(i | s) (n, n_items) float32 and p(cat | s) (n, n_categories), of counts (n, n_items)."""
+        of_category = np.empty((len(counts), len(self._category_popularity)), dtype=np.float32)
+        for total, line in zip(of_category, counts, strict=True):
+            total[:] = np.bincount(self.category, line, len(total))
         share, category_share = dirichlet_share(
-            counts, counts @ self._one_hot, self.popularity, self._category_popularity, self.category,
+            counts, of_category, self.popularity, self._category_popularity, self.category,
             self.category_weight, self.item_weight,
         )  # fmt: skip
         return np.log(share).astype(np.float32), category_share
 
     @cached_property
-    def _one_hot(self) -> np.ndarray:
-        """(n_items, n_categories) float32."""
-        one_hot = np.zeros((len(self.category), self.category.max() + 1), dtype=np.float32)
-        one_hot[np.arange(len(self.category)), self.category] = 1.0
-        return one_hot
-
-    @cached_property
     def _category_popularity(self) -> np.ndarray:
         """(n_categories,) float64."""
-        return self.popularity @ self._one_hot
+        one_hot = np.zeros((len(self.category), self.category.max() + 1), dtype=np.float32)
+        one_hot[np.arange(len(self.category)), self.category] = 1.0
+        return self.popularity @ one_hot
 
 
 @dataclass(frozen=True)

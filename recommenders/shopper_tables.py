@@ -110,7 +110,7 @@ class ShopperRule:
             averages=taste.averages,
             deals=averages,
             mean=tuple(c.mean() for c in columns),
-            spread=tuple(max(c.std(), 1e-6) for c in columns),
+            spread=tuple(np.maximum(c.std(), 1e-6) for c in columns),
             weeks=weeks[1] - weeks[0],
             size=size,
             cut=is_deal(dataset, item, week),
@@ -181,15 +181,16 @@ class ShopperRule:
             np.maximum.at(last, (row, here.item), here.day.astype(np.int16))
             recent = here.day >= day - 7 * self.weeks
             row, item = row[recent], here.item[recent]
-            counts = np.bincount(row * n_items + item, minlength=m * n_items)
-            counts = counts.astype(np.float32).reshape(m, n_items)
+            lines = np.bincount(row * n_items + item, minlength=m * n_items)
+            counts = lines.astype(np.float32).reshape(m, n_items)
             week = (here.day[recent] // 7).clip(0, len(self.cut) - 1)
-            of_visit = np.unique(np.stack([row, here.visit[recent]]), axis=1)[0]
+            key = row * (here.visit.max(initial=0) + 1) + here.visit[recent]
+            visits = np.unique(key, return_index=True)[1]
             barred = excluded[some] if excluded is not None and excluded.ndim == 2 else excluded
             tables = self.tables(
                 counts,
                 self.averages.shares(counts)[0],
-                np.bincount(of_visit, minlength=m),
+                np.bincount(row[visits], minlength=m),
                 np.bincount(row, weights=self.cut[week, item], minlength=m),
                 chosen=None if score is None else _best(score[some], barred, self.size),
                 excluded=barred,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 import pytest
@@ -24,6 +25,12 @@ def test_help_tells_each_command_in_a_line_and_an_example(monkeypatch, capsys):
     told = capsys.readouterr().out
     for name, command in COMMANDS.items():
         assert command.purpose in told and f"bundlegym {name} {command.example}" in told
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_there(name):
+    module, _, function = COMMANDS[name].function.partition(":")
+    assert callable(getattr(importlib.import_module(module), function))
 
 
 def test_version(monkeypatch, capsys):

@@ -19,7 +19,7 @@ from scipy import stats
 from bundlegym.errors import UserError
 from bundlegym.evaluation.field_test.outcomes import Visits
 from bundlegym.evaluation.field_test.power import households_needed, power, smallest_gain
-from bundlegym.evaluation.verdict import DEPLOYABLE
+from bundlegym.evaluation.verdict import DEPLOYABLE, GAIN, is_blind, is_judge
 
 #: Lengths that a plan tells of.
 WEEKS = (1, 2, 4, 8, 12)
@@ -195,24 +195,21 @@ def needed(gain: float, spread: Spread, test: Design, *, adjusted: bool) -> int 
 
 def expected_gains(results: dict[str, Any]) -> list[Gain]:
     """Of a run's `results.json`, one an assumption: the deployable policy whose gain by the judge who gives
-    it least is greatest, with that gain. Without judges the model that agents trained on speaks."""
+    it least is greatest, with that gain. Judges who cannot see what a policy does (`verdict.is_blind`) have
+    no say on it; where no judge has, the model that agents trained on speaks."""
     every = [row for row in results["rows"] + results["judges"] if row["kind"] in DEPLOYABLE]
     found = []
     for exposure in dict.fromkeys(row.get("offer_exposure", 0.0) for row in every):
         rows = [row for row in every if row.get("offer_exposure", 0.0) == exposure]
-        rows = [row for row in rows if row["user_model"].endswith("judge")] or rows
+        rows = [row for row in rows if is_judge(row["user_model"]) and not is_blind(row)] or rows
         least: dict[str, dict[str, Any]] = {}
         for row in rows:
             before = least.setdefault(row["policy"], row)
-            if _gain_of(row)["mean"] < _gain_of(before)["mean"]:
+            if row[GAIN]["mean"] < before[GAIN]["mean"]:
                 least[row["policy"]] = row
-        best = max(least.values(), key=lambda row: _gain_of(row)["mean"])
-        found.append(Gain(best["policy"], best["user_model"], exposure, **_gain_of(best)))
+        best = max(least.values(), key=lambda row: row[GAIN]["mean"])
+        found.append(Gain(best["policy"], best["user_model"], exposure, **best[GAIN]))
     return found
-
-
-def _gain_of(row: dict[str, Any]) -> dict[str, float]:
-    return row["incremental_margin_per_visit"]
 
 
 def lengths(weeks: int) -> Sequence[int]:

@@ -3,9 +3,7 @@ earned, and the two numbers that are assumptions until then."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -197,20 +195,3 @@ def _support(found: dict[str, Any]) -> str:
         f"{told}. NOT SUPPORTED: {found['without_support']:.0%} of what it would do could not have been "
         "done; these figures are of another policy"
     )
-
-
-def learned_numbers(path: Path) -> tuple[float, float]:
-    """`offer_exposure` and `bundle_pull` of a file that `learn-offers --json` wrote.
-
-    Raises:
-        UserError: it is no such file, or a number is not known.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        found = [content[name] for name in ("offer_exposure", "bundle_pull")]
-        return tuple(float(number["estimate"]) for number in found)  # type: ignore[return-value]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"--offers: {path} holds no estimates of offer_exposure and bundle_pull; give the file that "
-            f"learn-offers --json wrote ({error})"
-        ) from error

@@ -32,7 +32,7 @@ from bundlegym.user_models.rng.counter import Draws
 
 #: Streams of the shop's own draws, which neither core, heuristics nor user models use.
 _ARM, _HOLD, _EXPLORE, _LEVEL = range(210, 214)
-#: Visits of an episode that nobody comes to the end of: a shop's offers have no last visit.
+#: Visits of an episode that nobody comes to the end of.
 _VISITS = 1_000
 #: Of the luck of when a household first comes, apart from that of its visits.
 _ARRIVAL_SEED = 7_919
@@ -106,7 +106,10 @@ def simulate_offers(
     """
     codes = np.arange(dataset.n_shoppers) if shoppers is None else shoppers
     how = how or Randomised()
-    core = _at_the_door(market, user_model, codes, weeks, env or EnvConfig(), seed)
+    env = env or EnvConfig()
+    # A shop's offers have no last visit, and nothing is learned here.
+    env = dataclasses.replace(env, visits=_VISITS, reward_draws=1)
+    core = _at_the_door(market, user_model, codes, weeks, env, seed)
     second = second or fill_by(SCORES["most_bought"], 0)
     control = Draws(seed, core.episode, torch.zeros_like(core.episode)).uniform(_ARM) < how.control
     live = torch.ones(core.n, dtype=torch.bool, device=core.device)
@@ -132,7 +135,12 @@ def simulate_offers(
 
 
 def _at_the_door(
-    market: Market, model: UserModel, codes: np.ndarray, weeks: tuple[int, int], env: EnvConfig, seed: int
+    market: Market,
+    model: UserModel,
+    codes: np.ndarray,
+    weeks: tuple[int, int],
+    env: EnvConfig,
+    seed: int,
 ) -> BundleCore:
     """All shoppers who come in `weeks`, each at their first visit."""
     first, end = weeks[0] * 7, weeks[1] * 7
@@ -144,9 +152,8 @@ def _at_the_door(
     if len(shopper) == 0:
         raise UserError(f"nobody comes in weeks {weeks[0]} to {weeks[1] - 1}")
     core = BundleCore(
-        market, model, dataclasses.replace(env, visits=_VISITS, reward_draws=1), n=len(shopper),
-        shoppers=shopper.cpu().numpy(), weeks=weeks, seed=seed,
-    )  # fmt: skip
+        market, model, env, n=len(shopper), shoppers=shopper.cpu().numpy(), weeks=weeks, seed=seed
+    )
     records = Records(shopper, day, market.last[market.week(day), shopper])
     core.place(shopper, records, model.reset(shopper, day))
     return core

@@ -79,9 +79,9 @@ def learned(results: Results) -> list[str]:
     ]
 
 
-def _best(results: Results, exposure: float) -> tuple[Figure, bool]:
+def _best(results: Results, exposure: float) -> tuple[Figure, int]:
     """The row of the policy to tell of, by the judge who sees least in it: the best of those whose gains
-    survive, or of all; and whether one survives."""
+    survive, or of all; and how many survive."""
     rows = [row for row in results.judged(exposure) if row["kind"] in DEPLOYABLE]
     survives = verdict(results.rows(exposure))["survives"]
     names = survives or [
@@ -91,7 +91,7 @@ def _best(results: Results, exposure: float) -> tuple[Figure, bool]:
     for name in names:
         own = [row for row in rows if row["policy"] == name]
         least.append(min([row for row in own if not is_blind(row)] or own, key=_gain))
-    return max(least, key=_gain), bool(survives)
+    return max(least, key=_gain), len(survives)
 
 
 def _gain(row: Figure) -> float:
@@ -100,19 +100,22 @@ def _gain(row: Figure) -> float:
 
 def _sentence(results: Results, exposure: float) -> str:
     row, survives = _best(results, exposure)
-    tried = {one["policy"] for one in results.judged(exposure) if one["kind"] in DEPLOYABLE} - {
-        "offer_nothing"
-    }
-    best = f"the best of the {len(tried)} ways that were tried is {in_sentence(row)}, which earns"
-    gain = f"{more(row[GAIN], results.money.unit)} than making no offers"
-    by = "the most cautious judge" if is_judge(row["user_model"]) else "the shoppers that agents trained on"
+    usable = [one for one in results.judged(exposure) if one["kind"] in DEPLOYABLE]
+    tried = {one["policy"] for one in usable} - {"offer_nothing"}
+    gain = f"{in_sentence(row)}, which earns {more(row[GAIN], results.money.unit)} than making no offers"
+    judged = is_judge(row["user_model"])
+    by = "the most cautious judge" if judged else "the shoppers that agents trained on"
     if survives:
+        who = "every judge who can see it" if judged else "the shoppers that agents trained on"
         earned = without_offers(results, exposure)
         part = f", {share(_gain(row) / earned, 1)} of what these visits earn" if earned else ""
-        return f"If {assumed(exposure)}, offers pay: {best} {gain}{part}, by {by}."
+        return (
+            f"If {assumed(exposure)}, offers pay: {survives} of the {len(tried)} ways that were tried gain by"
+            f" {who}, and the best of these is {gain}{part}, by {by}."
+        )
     return (
-        f"If {assumed(exposure)}, no way of making offers is shown to pay: {best} {gain} by {by}, and none is"
-        " above zero beyond its range by all who were asked."
+        f"If {assumed(exposure)}, no way of making offers is shown to pay: of the {len(tried)} that were"
+        f" tried none is above zero beyond its range by all who were asked. The best is {gain}, by {by}."
     )
 
 
@@ -245,14 +248,14 @@ def judges_section(results: Results) -> Section:
     for exposure in results.exposures:
         parts += [Heading(f"If {assumed(exposure)}", minor=True), Bullets(_verdict(results, exposure))]
     if ranks := [one for one in content.get("rank_correlation", []) if one["spearman"] is not None]:
-        told = [
+        alike = [
             [assumed(one["offer_exposure"]), *map(model_name, one["between"]), number(one["spearman"])]
             for one in ranks
         ]
         caption = (
             "How alike two sets of shoppers order the policies (1: the same order; 0: nothing in common)"
         )
-        parts.append(Table(["If", "One", "Other", "Likeness"], told, caption))
+        parts.append(Table(["If", "One", "Other", "Likeness"], alike, caption))
     return Section("judges", "What the judges say", parts)
 
 

@@ -1,11 +1,17 @@
-"""A run with two hardly trained agents, of the small fitted world that the tests share."""
+"""A run with hardly trained agents, of the small fitted world that the tests share."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from bundlegym.agents.a2c import A2CConfig
+from bundlegym.agents.dqn import DQNConfig
+from bundlegym.agents.ppo import PPOConfig
+from bundlegym.agents.registry import AgentConfigs
+from bundlegym.agents.tabular import QLearningConfig
 from bundlegym.data import DataConfig
 from bundlegym.deployment.policy import BundlePolicy
 from bundlegym.envs import EnvConfig
@@ -27,14 +33,33 @@ def run(tmp_path_factory: pytest.TempPathFactory, user_model: ChoiceShopper, cac
     (runs / "small" / "judges").mkdir(parents=True)
     for folder in (runs / "small", runs / "small" / "judges"):
         user_model.save(folder)
+    ppo, few = PPOConfig(steps=256, imitate=0), {"steps": 256}
+    hyper = AgentConfigs(ppo, DQNConfig(**few), A2CConfig(**few), QLearningConfig(**few))
     config = TrainConfig(
-        agents=("ppo", "dqn"), steps=256, dqn_steps=256, n_envs=16, episodes=16, judges=("choice",),
+        agents=("ppo", "dqn", "a2c", "q-learning"), n_envs=16, episodes=16, judges=("choice",), hyper=hyper,
         offer_exposure=(0.0, 1.0), device="cpu", name="small", runs=runs, env=EnvConfig(reward_draws=1),
         data=DataConfig(log="synthetic", min_purchases=10, cache_dir=cache),
     )  # fmt: skip
     experiment = Experiment(config)
-    for job in (Job("ppo", 0, 1.0), Job("dqn", 0, 1.0)):
-        experiment.train(job)
+    for agent in config.agents:
+        experiment.train(Job(agent, 0, 1.0))
+    return config.folder
+
+
+@pytest.fixture(scope="session")
+def forecasting(run: Path, cache: Path) -> Path:
+    """The same with a PPO agent that sees forecasts, as agents do by default."""
+    runs = run.parent
+    (runs / "forecasting").mkdir()
+    for file in run.glob("choice.*"):
+        shutil.copy(file, runs / "forecasting")
+    hyper = AgentConfigs(PPOConfig(steps=256, imitate=0))
+    config = TrainConfig(
+        agents=("ppo",), n_envs=16, episodes=16, judges=(), hyper=hyper, offer_exposure=(1.0,), device="cpu",
+        name="forecasting", runs=runs, data=DataConfig(log="synthetic", min_purchases=10, cache_dir=cache),
+    )  # fmt: skip
+    assert "forecasts" in config.env.observation
+    Experiment(config).train(Job("ppo", 0, 1.0))
     return config.folder
 
 

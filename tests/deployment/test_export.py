@@ -37,14 +37,14 @@ def folders(run: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """The exported agents by name."""
     made = {}
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("ppo", "dqn"):
+        for name in ("ppo", "dqn", "a2c"):
             made[name] = tmp_path_factory.mktemp("exported") / name
             given = ("--policy", name, "--offer-exposure", "1", "--cache-dir", str(cache))
             assert call(patch, str(run), str(made[name]), *given) == 0
     return made
 
 
-@pytest.mark.parametrize("name", ["ppo", "dqn"])
+@pytest.mark.parametrize("name", ["ppo", "dqn", "a2c"])
 def test_observations_scores_and_offers_are_the_agents_own(name, folders, run, cache):
     exported = ExportedPolicy.load(folders[name])
     agent = BundlePolicy.load(run, name, exposure=1.0, cache_dir=cache)
@@ -125,6 +125,17 @@ def test_another_format_is_told(folders, tmp_path):
     (folder / "policy.json").write_text(json.dumps(facts | {"format": 99}), encoding="utf-8")
     with pytest.raises(UserError, match="format 99"):
         ExportedPolicy.load(folder)
+
+
+def test_forecasts_cannot_be_exported(forecasting, cache, tmp_path, monkeypatch, capsys):
+    assert call(monkeypatch, str(forecasting), str(tmp_path / "out"), "--cache-dir", str(cache)) == 2
+    assert "block forecasts cannot be exported" in capsys.readouterr().err
+
+
+def test_a_table_of_values_cannot_be_exported(run, cache, tmp_path, monkeypatch, capsys):
+    options = ("--policy", "q-learning", "--offer-exposure", "1", "--cache-dir", str(cache))
+    assert call(monkeypatch, str(run), str(tmp_path / "out"), *options) == 2
+    assert "cannot be exported" in capsys.readouterr().err
 
 
 def test_the_planner_cannot_be_exported(run, cache, tmp_path, monkeypatch, capsys):

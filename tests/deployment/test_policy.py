@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 import bundlegym
+from bundlegym.agents.planner import Planner
+from bundlegym.data import DataConfig
 from bundlegym.deployment.at_door import states_at_door
 from bundlegym.deployment.limits import Limits
 from bundlegym.deployment.picking import pick
 from bundlegym.deployment.policy import BundlePolicy
+from bundlegym.envs import EnvConfig
 from bundlegym.errors import UserError
+from bundlegym.evaluation.config import TrainConfig
+from bundlegym.evaluation.experiment import Experiment
 from bundlegym.recommenders.shopper_tables import Purchases
 
 
@@ -47,7 +54,7 @@ def test_tables_hold_nothing_of_the_day_itself_or_later(dataset, market):
     np.testing.assert_array_equal(last, last_before)
 
 
-@pytest.mark.parametrize("name", ["ppo", "dqn", "planner"])
+@pytest.mark.parametrize("name", ["ppo", "dqn", "a2c", "q-learning", "planner"])
 def test_all_policies_of_a_run_make_offers(name, run, cache):
     policy = BundlePolicy.load(run, name, exposure=1.0, cache_dir=cache)
     answers = [policy.recommend(name_of(policy, shopper)) for shopper in range(12)]
@@ -63,6 +70,13 @@ def test_a_stranger_with_the_purchases_of_a_shopper_is_told_the_same(ppo):
         assert (
             ppo.recommend(history_of(ppo, shopper), name=name, k=2).offers == ppo.recommend(name, k=2).offers
         )
+
+
+def test_an_agent_that_sees_forecasts_answers_too(forecasting, cache):
+    policy = BundlePolicy.load(forecasting, cache_dir=cache)
+    some, stranger = policy.recommend(name_of(policy, 3)), policy.recommend(pd.DataFrame())
+    assert some == policy.recommend(name_of(policy, 3)) and stranger.unknown_items == ()
+    assert any(policy.recommend(name_of(policy, shopper)).offers for shopper in range(8))
 
 
 @pytest.mark.parametrize("policy", ["ppo", "planner"])
@@ -141,3 +155,23 @@ def test_the_few_names_are_loaded_when_asked_for():
     assert all(getattr(bundlegym, name) for name in bundlegym.__all__)
     with pytest.raises(AttributeError):
         bundlegym.no_such_name  # noqa: B018
+
+
+def test_candidates_of_a_recommender_come_from_the_purchases_before_the_day(run, cache):
+    runs = run.parent
+    (runs / "recommended").mkdir()
+    for file in run.glob("choice.*"):
+        shutil.copy(file, runs / "recommended")
+    config = TrainConfig(
+        agents=("ppo",), candidates="item-knn", judges=(), offer_exposure=(1.0,), device="cpu",
+        name="recommended", runs=runs, env=EnvConfig(),
+        data=DataConfig(log="synthetic", min_purchases=10, cache_dir=cache),
+    )  # fmt: skip
+    experiment = Experiment(config)
+    policy = BundlePolicy(experiment, "planner", Planner(experiment.user_models[1.0]), 1.0)
+    weeks = experiment.dataset.split.train_weeks
+    asked, nothing = policy.ledger.ask(["3", "8", "40"]), policy.ledger.excluded()
+    visits = policy.open(asked, 7 * weeks[1], nothing)
+    for code, candidates in zip(asked.code, visits.candidates, strict=True):
+        assert set(candidates) <= set(experiment.market.shortlist[code].tolist())
+    assert policy.recommend(history_of(policy, 8), name="8") == policy.recommend("8")

@@ -111,24 +111,25 @@ def test_draws_come_as_often_as_their_propensities_say():
     how, own = exploration(), Offered((2, 0), 1)
     choices = how.choices(np.arange(4), np.inf)
     drawn = [how.drawn(f"shopper {i}", 3, own, choices) for i in range(20_000)]
-    for offer in [own, Offered((1, 3), 0), *choices]:
+    for offer in [own, NOTHING, Offered((1, 3), 0), *choices]:
         same = [other for other in drawn if other.same(offer)]
         expected = same[0].propensity if same else 0.0
         assert len(same) / len(drawn) == pytest.approx(expected, abs=0.012)
         assert len({other.propensity for other in same}) <= 1
-    # Inverse propensities are unbiased: each offer of the set counts for one shopper of each.
-    weights = sum(1 / offer.propensity for offer in drawn if offer.same(NOTHING)) / len(drawn)
-    assert weights == pytest.approx(1, abs=0.1)
+    # Inverse propensities are unbiased: each offer stands for all shoppers.
+    for offer in (own, NOTHING, choices[0]):
+        weights = sum(1 / other.propensity for other in drawn if other.same(offer)) / len(drawn)
+        assert weights == pytest.approx(1, abs=0.1)
+    assert how.drawn("x", 0, own, []).propensity in (0.6, 0.4)
 
 
-def test_the_set_holds_nothing_and_what_limits_and_stock_allow():
+def test_the_set_holds_what_limits_and_stock_allow():
     choices = exploration().choices(np.arange(4), np.inf)
-    assert choices[0] == NOTHING
-    assert {(c.items, c.level) for c in choices[1:]} == {
+    assert {(c.items, c.level) for c in choices} == {
         ((0, 1), 0), ((0, 1), 1), ((0, 2), 0), ((0, 2), 1), ((0, 2), 2), ((1, 2), 0), ((1, 2), 1),
     }  # fmt: skip
     cheap = exploration().choices(np.arange(4), 0.61)
-    assert {(c.items, c.level) for c in cheap[1:]} == {
+    assert {(c.items, c.level) for c in cheap} == {
         ((0, 1), 0), ((0, 1), 1), ((0, 2), 0), ((0, 2), 1), ((1, 2), 0),
     }  # fmt: skip
 

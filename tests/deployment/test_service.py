@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ service = pytest.importorskip("bundlegym.deployment.service")
 
 from bundlegym.deployment.export import export_policy  # noqa: E402
 from bundlegym.deployment.exported import ExportedPolicy  # noqa: E402
+from bundlegym.deployment.serve_cli import serve  # noqa: E402
 from bundlegym.deployment.testing import malformed_request  # noqa: E402
+from bundlegym.errors import guarded  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +127,25 @@ def test_nothing_malformed_makes_it_fail(app):
     answers = send(app, *(malformed_request(rng) for _ in range(1500)))
     statuses = {answer.status_code for answer in answers}
     assert max(statuses) < 500 and {404, 405, 422} <= statuses
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere"], "nowhere: holds no policy.json"),
+        (["nowhere", "--port", "99999"], "--port 99999"),
+        (["FOLDER", "--exclude-categories", "Weapons"], "category Weapons"),
+        (["FOLDER", "--exclude-categories", "GROCERY", "DAIRY", "PRODUCE"], "items are left"),
+    ],
+)
+def test_mistakes_of_the_command_are_one_line_and_code_2(
+    arguments, words, ppo, tmp_path, monkeypatch, capsys
+):
+    export_policy(ppo, tmp_path / "policy")
+    arguments = [str(tmp_path / "policy") if a == "FOLDER" else a for a in arguments]
+    monkeypatch.setattr(sys, "argv", ["bundlegym serve", *arguments])
+    with pytest.raises(SystemExit) as end:
+        guarded(serve)
+    assert end.value.code == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("error: ") and words in last

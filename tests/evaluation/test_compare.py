@@ -123,6 +123,12 @@ def test_the_command_prints_writes_and_fails_where_it_should(run, better, tmp_pa
     assert len(short) == 1 and short[0].startswith("small: its best agent earns")
 
 
+def test_a_runs_name_is_no_formula_in_a_spreadsheet(run, tmp_path, monkeypatch):
+    shutil.copytree(run, tmp_path / "=1+1")
+    call(monkeypatch, tmp_path / "=1+1", "--csv", tmp_path / "t.csv")
+    assert set(pd.read_csv(tmp_path / "t.csv")["run"]) == {"'=1+1"}
+
+
 def test_a_run_without_episodes_says_what_to_do(run, tmp_path):
     shutil.copytree(run, tmp_path / "old")
     (tmp_path / "old" / "episodes.parquet").unlink()

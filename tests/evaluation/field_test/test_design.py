@@ -148,8 +148,14 @@ def test_the_gain_of_a_run_is_that_of_the_judge_who_gives_least():
         row("rule", "heuristic", "a, judge", 1.0), row("rule", "heuristic", "b, judge", 1.0),
         row("oracle", "oracle", "a, judge", 8.0), row("oracle", "oracle", "b, judge", 8.0),
     ]  # fmt: skip
+    # A judge who cannot see what offers at full price do has no say on them.
+    blind = row("ppo", "learned", "c, judge", 0.0, exposure=1.0) | {"offer_is_only_discount": True}
+    judges += [
+        blind | {"full_price_rate": {"mean": 1.0}},
+        row("ppo", "learned", "a, judge", 1.5, exposure=1.0),
+    ]
     found = expected_gains({"rows": rows, "judges": judges})
-    assert [(g.policy, g.mean, g.exposure) for g in found] == [("rule", 1.0, 0.0), ("ppo", 2.0, 1.0)]
+    assert [(g.policy, g.mean, g.exposure) for g in found] == [("rule", 1.0, 0.0), ("ppo", 1.5, 1.0)]
 
 
 def test_dates_are_those_of_the_log(dataset):
