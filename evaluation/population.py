@@ -84,7 +84,7 @@ def supported(config: TrainConfig, dataset: Dataset) -> tuple[EnvConfig, list[st
 
 
 def check_forecasts(env: EnvConfig, family: str, plugged: UserModel | None) -> None:
-    """Raise `UserError` where forecasts are asked for, which the user model that agents train on cannot make."""
+    """Raise `UserError` where forecasts are asked for that the user model trained on cannot make."""
     if "forecasts" in env.observation and not can_forecast(type(plugged) if plugged else FAMILIES[family]):
         raise UserError(
             f"--observation: no forecasts with {family}, which cannot tell what items are worth to a shopper"
