@@ -109,7 +109,7 @@ class TrainConfig(Options):
     episodes: Count = 8192
     """Episodes on held-out shoppers and weeks behind each row of the final table."""
 
-    eval_every: Count = 125_000
+    eval_every: Count = 50_000
     """Steps between evaluations and checkpoints while training."""
 
     workers: Whole = 0
@@ -126,7 +126,7 @@ class TrainConfig(Options):
 
     data: Annotated[DataConfig, tyro.conf.arg(name="")] = field(default_factory=DataConfig)
     env: Annotated[EnvConfig, tyro.conf.arg(name="")] = field(
-        default_factory=lambda: EnvConfig(reward_draws=_REWARD_DRAWS, observation=(*BLOCKS, "forecasts"))
+        default_factory=lambda: EnvConfig(reward_draws=_REWARD_DRAWS)
     )
     hyper: Annotated[AgentConfigs, tyro.conf.arg(name="")] = field(default_factory=AgentConfigs)
 

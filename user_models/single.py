@@ -147,7 +147,7 @@ def _faults(answer: Any, n_items: int) -> Iterator[str]:
         if not isinstance(value := getattr(answer, name), bool | np.bool_):
             yield f"gave {name} {value!r}; must be True or False"
     if not _whole(answer.days, 0, MOST_DAYS):
-        yield f"gave: days {answer.days!r} is out of range; must be a whole number, 0..{MOST_DAYS}"
+        yield f"answered: days {answer.days!r} is out of range; must be a whole number, 0..{MOST_DAYS}"
     if not isinstance(answer.basket, dict):
         yield f"gave a basket that is a {type(answer.basket).__name__}; must be a dict of item: units"
         return
@@ -155,7 +155,7 @@ def _faults(answer: Any, n_items: int) -> Iterator[str]:
         if not _whole(item, 0, n_items - 1):
             yield f"bought item {item!r}; items are 0..{n_items - 1}"
         if not _whole(units, 1, MOST_UNITS):
-            yield f"gave a quantity {units!r} that is out of range; must be a whole number, 1..{MOST_UNITS}"
+            yield f"answered: quantity {units!r} is out of range; must be a whole number, 1..{MOST_UNITS}"
 
 
 def _whole(value: Any, least: int, most: int) -> bool:
