@@ -159,7 +159,8 @@ def _faults(answer: Any, n_items: int) -> Iterator[str]:
 
 
 def _whole(value: Any, least: int, most: int) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and least <= value <= most
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return whole and bool(least <= value <= most)
 
 
 def _choice(answer: Answer, bundle: tuple[int, ...]) -> int:

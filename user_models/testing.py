@@ -248,9 +248,7 @@ def _at_most(seconds: float, method: str) -> Iterator[None]:
         return
 
     def stop(*_: object) -> None:
-        raise UserError(
-            f"{method}: takes over {seconds:g} s for {_SHOPPERS} shoppers; does it ever end?"
-        )
+        raise UserError(f"{method}: takes over {seconds:g} s for {_SHOPPERS} shoppers; does it ever end?")
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)
