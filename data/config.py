@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -119,6 +119,8 @@ class ReadOptions(Options):
 
 #: Logs that come with the software, and have no files of their own.
 BUILT_IN_LOGS = ("complete-journey", "synthetic", "synthetic-year")
+#: Options that say what the columns and tables of a log are.
+_OF_FILES = ("columns", "map", "items_file", "table", "join")
 _Margin = Annotated[float, Range(f"a share from 0 to {GREATEST_MARGIN}", least=0.0, most=GREATEST_MARGIN)]
 
 
@@ -171,7 +173,17 @@ class DataConfig(ReadOptions):
         super().__post_init__()
         check_text("--log", Path(self.log))
         check_folder("--cache-dir", Path(self.cache_dir))
-        if self.log in BUILT_IN_LOGS:
-            for option in ("columns", "map", "items_file", "table", "join"):
-                if getattr(self, option):
-                    raise UserError(f"{self.label(option)}: --log {self.log} is built in and takes none")
+
+    def check_mapping(self) -> None:
+        """That nothing says how to read a log which is not read, but comes with the software.
+
+        Raises:
+            UserError: an option does.
+        """
+        for option in _OF_FILES if self.log in BUILT_IN_LOGS else ():
+            if getattr(self, option):
+                raise UserError(f"{self.label(option)}: --log {self.log} is built in and takes none")
+
+    def built_in(self, log: str) -> DataConfig:
+        """The same choices for a log that comes with the software."""
+        return replace(self, log=log, columns=None, map=(), items_file=None, table=(), join=())

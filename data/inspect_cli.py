@@ -55,8 +55,7 @@ def inspect() -> None:
     """`bundlegym inspect FILE ... [options]`: exit code 0 where the log can be used, 2 where not."""
     config = tyro.cli(InspectConfig)
     shared = {f.name for f in fields(DataConfig)} & {f.name for f in fields(InspectConfig)}
-    log = str(config.files[0]) if config.files else "log"  # which of them is the log is found out
-    data = DataConfig(log=log, **{name: getattr(config, name) for name in shared})
+    data = DataConfig(**{name: getattr(config, name) for name in shared})
     found = inspect_log(list(config.files), data, input if sys.stdin.isatty() else None)
     print(found.as_text())
     if config.json is not None:

@@ -113,6 +113,7 @@ def make_core(
 @lru_cache(maxsize=8)
 def _prepared(config: DataConfig) -> Dataset:
     """The log; a synthetic one is drawn faster than a cache on disk is read."""
+    config.check_mapping()
     if config.log in LOGS:
         return build_dataset(synthetic_log(**LOGS[config.log]), config)
     return prepare(config, progress=False)

@@ -132,6 +132,7 @@ class TrainConfig(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.data.check_mapping()
         if not self.agents:
             raise UserError(f"--agents: none is given; known are {', '.join(AGENTS)}")
         for agent in self.agents:

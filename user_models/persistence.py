@@ -53,9 +53,17 @@ def load_parameters(folder: Path, name: str, kind: type[P]) -> tuple[P, dict[str
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
-    """Write one sealed safetensors file; `header` is of JSON's own types."""
+    """Write one sealed safetensors file; `header` is of JSON's own types.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     # One entry alone: the order of several would not be the same each time.
-    save_file(dict(tensors), str(path), metadata={"header": json.dumps({"sha256": BLANK, **header})})
+    metadata = {"header": json.dumps({"sha256": BLANK, **header})}
+    try:
+        save_file(dict(tensors), str(path), metadata=metadata)
+    except SafetensorError as error:  # a full disk, for instance
+        raise OSError(str(error)) from error
     seal(path)
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bundlegym.data import DataConfig
+from bundlegym.data import DataConfig, prepare
 from bundlegym.data.config import BUILT_IN_LOGS
 from bundlegym.data.synthetic import LOGS
+from bundlegym.envs import make_core
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.fidelity.command import FidelityConfig
@@ -51,8 +52,14 @@ def test_logs_that_are_built_in_are_known_without_making_them():
 @pytest.mark.parametrize("option", ["map", "table"])
 @pytest.mark.parametrize("log", BUILT_IN_LOGS)
 def test_a_mapping_of_a_log_that_is_built_in_is_refused(log, option):
-    with pytest.raises(UserError, match=f"--{option}: --log {log} is built in and takes none"):
-        DataConfig(log=log, **{option: ("shopper=CUST",)})
+    words = f"--{option}: --log {log} is built in and takes none"
+    config = DataConfig(log=log, **{option: ("shopper=CUST",)})
+    with pytest.raises(UserError, match=words):
+        TrainConfig(data=config)
+    with pytest.raises(UserError, match=words):
+        prepare(config)
+    with pytest.raises(UserError, match=words):
+        make_core(1, log=log, **{option: ["shopper=CUST"]})
 
 
 def test_paths_that_cannot_be_written_are_refused_before_any_work(tmp_path):

@@ -59,9 +59,9 @@ def test_a_whole_mapping_is_proposed_and_works(log: Log, tmp_path: Path) -> None
 def test_the_mapping_it_writes_is_what_columns_takes(log: Log, tmp_path: Path) -> None:
     path = shop(log, tmp_path / "sales.csv", "%m/%d/%y")
     (tmp_path / "some.toml").write_text('shopper = "Customer ID"\n[options]\nmonth_first = true\n')
-    first = inspect_log([path], DataConfig(log=str(path), columns=tmp_path / "some.toml"))
+    first = inspect_log([path], DataConfig(columns=tmp_path / "some.toml"))
     (tmp_path / "all.toml").write_text(first.as_toml(), encoding="utf-8")
-    second = inspect_log([path], DataConfig(log=str(path), columns=tmp_path / "all.toml"))
+    second = inspect_log([path], DataConfig(columns=tmp_path / "all.toml"))
     assert second.as_json()["mapping"] == first.as_json()["mapping"]
     assert second.options.month_first
 
