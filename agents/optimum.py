@@ -8,8 +8,8 @@ draws of luck, which gives what the visit earns and where the shopper is at the 
 
 (Bellman 1957). Since the twin's margin does not depend on offers, what is best for the margin is best for the
 incremental margin. The maximum of means over D draws is on average no less than the maximum of the
-expectations, so `value` is a bound from above, up to the error of its draws; the policy played on other luck
-is one from below.
+expectations, so `value` is a bound from above, up to the error of its draws; `value_of` the same offers on
+other draws is one from below.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Optimum:
         ahead: visits that it looks at, this one among them; by default all that are left of the episode. 1
             is the *myopic* optimum.
         draws: D of the module's docstring.
+        seed: of their luck.
     """
 
     def __init__(
@@ -54,8 +55,10 @@ class Optimum:
         *,
         ahead: int | None = None,
         draws: int = 1024,
+        seed: int = 0,
     ) -> None:
-        self.shopper, self.market, self.config, self.draws = shopper, market, config, draws
+        self.shopper, self.market, self.config = shopper, market, config
+        self.draws, self.seed = draws, seed
         self.ahead = ahead or config.visits
         #: Items whose purchase at the last visit matters.
         self.carried = (
@@ -65,7 +68,7 @@ class Optimum:
 
     def looking(self, ahead: int) -> Optimum:
         """The same, looking at other many visits; what was tried is not tried again."""
-        other = Optimum(self.shopper, self.market, self.config, ahead=ahead, draws=self.draws)
+        other = Optimum(self.shopper, self.market, self.config, ahead=ahead, draws=self.draws, seed=self.seed)
         other.tried = self.tried
         return other
 
@@ -75,7 +78,7 @@ class Optimum:
 
     def plan(self, core: BundleCore) -> Plan:
         """What to offer at the open visits."""
-        left = (self.config.visits - core.visit).clamp(max=self.ahead)
+        left = (self.config.visits - core.visit).clamp(1, self.ahead)
         state = self.code({name: value[core.rows] for name, value in core.state.items()})
         best = self.best[left - 1, state]
         items, none = self.items[best], torch.zeros(core.n)
@@ -127,7 +130,7 @@ class Optimum:
                     self.items[part].repeat_interleave(d, 0),
                     discounts[self.level[part]].repeat_interleave(d),
                 )
-                draws = Draws(_SEED, luck.repeat(len(part)), torch.zeros(n, dtype=torch.int64))
+                draws = Draws(_SEED + self.seed, luck.repeat(len(part)), torch.zeros(n, dtype=torch.int64))
                 response, new = self.shopper.respond(state, offer, draws)
                 margin[s, part] = margin_of(self.market, response, state["day"]).reshape(-1, d)
                 after[s, part] = self.code(new).reshape(-1, d).int()
@@ -158,18 +161,22 @@ class Optimum:
         """(`ahead` + 1, S) expected margin with 0, 1, ... visits left under the best offers."""
         return self._solved[0]
 
-    @cached_property
-    def organic_value(self) -> Tensor:
-        """(`ahead` + 1, S) expected margin with 0, 1, ... visits left without offers."""
-        now, value = self.tried[0][:, 0].mean(1), torch.zeros_like(self.value)
-        for h in range(self.ahead):
-            value[h + 1] = now + value[h][self.tried[1][:, 0].long()].mean(1)
+    def value_of(self, best: Tensor) -> Tensor:
+        """(H + 1, S) expected margin with 0, 1, ..., H visits left under the offers `best` (H, S), of another
+        `Optimum`, say, on the draws of this one."""
+        margin, after = self.tried
+        every, value = torch.arange(len(margin)), torch.zeros(len(best) + 1, len(margin))
+        for h, offer in enumerate(best):
+            later = value[h][after[every, offer].long()]
+            value[h + 1] = (margin[every, offer] + later).mean(1)
         return value
 
-    def gain(self, core: BundleCore) -> Tensor:
-        """(N,) expected incremental margin of the whole episodes that now begin in the slots of a core."""
+    def gain(self, core: BundleCore, best: Tensor | None = None) -> Tensor:
+        """(N,) expected incremental margin of the whole episodes that now begin in the slots of a core, under
+        the best offers, or `best` (visits, S)."""
         state = self.code({name: value[core.rows] for name, value in core.state.items()})
-        return (self.value - self.organic_value)[self.config.visits, state]
+        value = self.value if best is None else self.value_of(best)
+        return (value - self.value_of(torch.zeros_like(self.best)))[self.config.visits, state]
 
 
 def _all_offers(n_items: int, config: EnvConfig) -> tuple[Tensor, Tensor]:

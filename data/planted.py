@@ -30,7 +30,7 @@ ITEMS = (
     ("Butter, Birch", "Butter", "DAIRY"),
 )
 PRICE = (2.0, 3.0, 6.0, 3.0, 4.0, 2.0, 3.0, 5.0, 3.0, 3.0)
-COST = (0.8, 1.2, 2.4, 1.2, 1.8, 1.4, 1.5, 2.5, 1.5, 1.2)
+COST = (1.1, 1.7, 3.3, 1.6, 2.2, 1.4, 1.7, 2.9, 1.7, 1.5)
 _NAMES = tuple(name for name, _, _ in ITEMS)
 
 
@@ -73,9 +73,9 @@ class Planted:
 
 
 _COMPLEMENTS = (
-    ("Pasta", "Pasta sauce", 1.5),
-    ("Coffee", "Cookies", 1.5),
-    ("Cereal", "Milk", 1.5),
+    ("Pasta", "Pasta sauce", 1.0),
+    ("Coffee", "Cookies", 1.0),
+    ("Cereal", "Milk", 1.0),
 )
 #: Logs by name. The first has complements and substitutes and no memory: the best offer of a visit is best.
 #: In the second, an offer costs later visits something: shoppers tire of offers and stock up, or try an item
@@ -83,23 +83,23 @@ _COMPLEMENTS = (
 PLANTED = {
     "known-optimum": Planted(
         utility=(
-            (-1.5, -2.0, -3.0, -3.0, -2.5, -0.5, -1.0, -2.5, -1.5, -2.0),
-            (-3.0, -3.0, -1.5, -2.0, -2.5, -1.0, -1.0, -3.0, -2.0, -1.5),
-            (-2.5, -3.0, -3.0, -2.0, -1.5, -0.5, -1.5, -1.5, -2.5, -2.5),
+            (-1.0, -2.0, -3.0, -3.0, -2.0, -0.5, -1.0, -2.5, -1.0, -1.5),
+            (-3.0, -3.0, -1.0, -2.0, -2.5, -1.0, -1.0, -3.0, -2.0, -1.5),
+            (-2.5, -3.0, -3.5, -2.5, -1.0, -1.5, -1.5, -1.5, -2.5, -2.5),
         ),
-        slope=4.0,
-        synergy=(*_COMPLEMENTS, ("Butter, Alder", "Butter, Birch", -2.0)),
+        slope=3.0,
+        synergy=(*_COMPLEMENTS, ("Butter, Alder", "Butter, Birch", -1.0)),
     ),
     "planning": Planted(
         utility=(
-            (-1.5, -2.0, -3.0, -3.0, -2.5, -0.5, -1.0, -2.5, -1.5, -2.0),
-            (-3.0, -3.0, -1.5, -2.0, -2.5, -1.0, -1.0, -3.0, -2.0, -1.5),
+            (-1.0, -2.0, -3.0, -3.0, -2.0, -0.5, -1.0, -2.5, -1.0, -1.5),
+            (-3.0, -3.0, -1.0, -2.0, -2.5, -1.0, -1.0, -3.0, -2.0, -1.5),
         ),
-        slope=4.0,
+        slope=2.5,
         synergy=_COMPLEMENTS,
-        exposure=1.5,
-        left=(1.0, 0.3, 0.1),
-        carryover=(("Coffee", -1.5), ("Pasta sauce", -1.5), ("Cheese", 2.0)),
+        exposure=2.0,
+        left=(1.0, 0.2, 0.0),
+        carryover=(("Coffee", -2.0), ("Pasta sauce", -2.0), ("Pasta", -2.0), ("Cheese", 2.0)),
     ),
 }
 

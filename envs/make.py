@@ -15,7 +15,7 @@ import torch
 from bundlegym.data import DataConfig, Dataset, build_dataset, prepare
 from bundlegym.data.built_in import BUILT_IN, built_in_log
 from bundlegym.devices import device_of
-from bundlegym.envs.base import Reward
+from bundlegym.envs.base import BLOCKS, Reward
 from bundlegym.envs.config import EnvConfig
 from bundlegym.envs.core import BundleCore
 from bundlegym.envs.market import CandidateSource, Market, build_market
@@ -38,7 +38,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "complete-journey": {"log": "complete-journey"},
     "quick": {"log": "synthetic", "min_purchases": 10, "n_candidates": 8, "visits": 2, "max_size": 3},
     "known-optimum": _PLANTED | {"log": "known-optimum", "max_size": 3},
-    "planning": _PLANTED | {"log": "planning", "max_size": 2},
+    "planning": _PLANTED
+    | {"log": "planning", "max_size": 2, "observation": (*BLOCKS, "bundlegym.envs.lately:offers_lately")},
 }
 WEEKS = ("train", "validation", "test")
 SHOPPERS = ("training", "held_out")
