@@ -115,34 +115,31 @@ class Optimum:
 
     @cached_property
     def tried(self) -> tuple[Tensor, Tensor]:
-        """(S, A, D) margin of each state under each offer, and the number of the state after it."""
+        """(S, A) mean margin of each state under each offer, and (S, A, D) the number of the state after."""
         states, offers, d = self.states(), len(self.items), self.draws
-        margin = torch.empty(len(states["day"]), offers, d)
-        after = torch.empty(len(states["day"]), offers, d, dtype=torch.int32)
-        luck = torch.arange(d)
-        discounts = torch.tensor(self.config.discounts)
-        step = max(1, _ROWS // d)
+        margin = torch.empty(len(states["day"]), offers)
+        after = torch.empty(len(states["day"]), offers, d, dtype=torch.int16)
+        luck, discounts = torch.arange(d), torch.tensor(self.config.discounts)
         for s in range(len(margin)):
-            for part in torch.arange(offers).split(step):
+            for part in torch.arange(offers).split(max(1, _ROWS // d)):
                 n = len(part) * d
                 state = {name: value[s].expand(n, *value.shape[1:]) for name, value in states.items()}
                 offer = Offer(
                     self.items[part].repeat_interleave(d, 0),
                     discounts[self.level[part]].repeat_interleave(d),
                 )
-                draws = Draws(_SEED + self.seed, luck.repeat(len(part)), torch.zeros(n, dtype=torch.int64))
+                draws = Draws(_SEED + self.seed, luck.repeat(len(part)), torch.zeros_like(state["day"]))
                 response, new = self.shopper.respond(state, offer, draws)
-                margin[s, part] = margin_of(self.market, response, state["day"]).reshape(-1, d)
-                after[s, part] = self.code(new).reshape(-1, d).int()
+                margin[s, part] = margin_of(self.market, response, state["day"]).reshape(-1, d).mean(1)
+                after[s, part] = self.code(new).reshape(-1, d).short()
         return margin, after
 
     @cached_property
     def _solved(self) -> tuple[Tensor, Tensor]:
-        margin, after = self.tried
-        now = margin.mean(2)
-        value, best = torch.zeros(self.ahead + 1, len(now)), torch.zeros(self.ahead, len(now)).long()
+        margin = self.tried[0]
+        value, best = torch.zeros(self.ahead + 1, len(margin)), torch.zeros(self.ahead, len(margin)).long()
         for h in range(self.ahead):
-            value[h + 1], best[h] = (now + self._later(value[h])).max(1)
+            value[h + 1], best[h] = (margin + self._later(value[h])).max(1)
         return value, best
 
     def _later(self, value: Tensor) -> Tensor:
@@ -168,7 +165,7 @@ class Optimum:
         every, value = torch.arange(len(margin)), torch.zeros(len(best) + 1, len(margin))
         for h, offer in enumerate(best):
             later = value[h][after[every, offer].long()]
-            value[h + 1] = (margin[every, offer] + later).mean(1)
+            value[h + 1] = margin[every, offer] + later.mean(1)
         return value
 
     def gain(self, core: BundleCore, best: Tensor | None = None) -> Tensor:

@@ -135,8 +135,8 @@ def main() -> None:
     )
     parser.add_argument("--ids", nargs="+", default=IDS, help=f"environments ({' '.join(IDS)})")
     parser.add_argument("--episodes", type=int, default=512, help="that all policies play (512)")
-    parser.add_argument("--draws", type=int, default=1024, help="of luck, on which offers are tried (1024)")
-    parser.add_argument("--seeds", type=int, default=4, help="of the bound's luck (4)")
+    parser.add_argument("--draws", type=int, default=2048, help="of luck, on which offers are tried (2048)")
+    parser.add_argument("--seeds", type=int, default=6, help="of the bound's luck (6)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args()
     found = {}

@@ -91,3 +91,8 @@ def test_they_are_registered(name):
     assert ("offers_lately" in observation) == (name == "Planning")
     several = gym.make_vec(f"bundlegym/{name}-v0", num_envs=2)
     assert several.observation_space["candidates"].shape[0] == 2
+
+
+def test_other_shoppers_count_no_offers():
+    with pytest.raises(UserError, match="offers_lately: LookalikeShopper does not count offers"):
+        gym.make("bundlegym/Planning-v0", user_model="lookalike").reset(seed=1)
