@@ -49,7 +49,7 @@ class Offers:
     Attributes:
         gain: (M,) expected incremental margin.
         size: (M,) items, 0 for no offer. discount: (M,).
-        milliseconds: a decision, one pick or offer.
+        milliseconds: a decision, one pick or offer; of the planner a plan, which is a whole bundle.
     """
 
     gain: np.ndarray
@@ -61,8 +61,28 @@ class Offers:
 def offers_of(core: BundleCore, policy: Policy, fresh: int) -> Offers:
     """The policy's offers at the first visits of a core, judged by who reacts in it."""
     core.reset()
+    picks, level, milliseconds = (
+        planned(core, policy) if isinstance(policy, Planner) else decided(core, policy)
+    )
+    items, discount = items_of(core.candidates, picks), core.discounts[level]
+    gain = torch.zeros(core.n)
+    at = (items[:, 0] >= 0).nonzero()[:, 0]
+    luck = with_fresh_luck(core, at), items[at][:, None], discount[at][:, None], range(1, fresh + 1)
+    gain[at] = simulated_gains(*luck)[:, 0].mean(1)
+    size = (items >= 0).sum(1)
+    return Offers(gain.double().numpy(), size.numpy(), discount.numpy(), milliseconds)
+
+
+def planned(core: BundleCore, planner: Planner) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """Picks (M, B), levels (M,), and milliseconds a plan."""
+    start = time.perf_counter()
+    plan = planner.plan(core, core.rows)
+    return plan.picks, plan.level, 1000 * (time.perf_counter() - start) / core.n
+
+
+def decided(core: BundleCore, policy: Policy) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """Picks (M, B), levels (M,), and milliseconds a decision."""
     policy(core)  # what is compiled at first use does not count
-    core.reset()
     picks, n = torch.full((core.n, core.config.max_size), -1), 0
     level = torch.full((core.n,), -1)
     seconds, decisions = 0.0, 0
@@ -77,13 +97,7 @@ def offers_of(core: BundleCore, policy: Policy, fresh: int) -> Offers:
             picks[going, n] = action[going]
             n += 1
         core.step(torch.where(going, action, LEAVE))
-    items, discount = items_of(core.candidates, picks), core.discounts[level]
-    gain = torch.zeros(core.n)
-    at = (items[:, 0] >= 0).nonzero()[:, 0]
-    luck = with_fresh_luck(core, at), items[at][:, None], discount[at][:, None], range(1, fresh + 1)
-    gain[at] = simulated_gains(*luck)[:, 0].mean(1)
-    size = (items >= 0).sum(1)
-    return Offers(gain.double().numpy(), size.numpy(), discount.numpy(), 1000 * seconds / decisions)
+    return picks, level, 1000 * seconds / decisions
 
 
 def kept(path: Path, core: BundleCore, policy: Policy, fresh: int) -> Offers:
@@ -134,7 +148,7 @@ def words(row: dict[str, Any]) -> str:
     return (
         f"exposure {row['exposure']:g}, {row['judged_by']}: {row['policy']} {in_words(row['gain'])}, "
         f"over the planner {in_words(row['over_planner'])}{share}\n"
-        f"    {', '.join(parts)} items; {row['milliseconds']:.2f} ms a decision"
+        f"    {', '.join(parts)} items; {row['milliseconds']:.2f} ms a {row['asked_for']}"
     )
 
 
@@ -165,6 +179,7 @@ def rows(experiment: Experiment, visits: int, fresh: int) -> list[dict[str, Any]
                 rivals[agent] = offers
             for policy, offers in rivals.items():
                 row = {"exposure": exposure, "judged_by": name, "policy": policy}
+                row["asked_for"] = "decision" if policy in config.agents else "plan"
                 found.append(row | summary(offers, planner, oracle))
                 print(words(found[-1]), flush=True)
     return found

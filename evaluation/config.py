@@ -103,7 +103,7 @@ class TrainConfig:
     episodes: int = 8192
     """Episodes on held-out shoppers and weeks behind each row of the final table."""
 
-    eval_every: int = 125_000
+    eval_every: int = 50_000
     """Steps between evaluations and checkpoints while training."""
 
     workers: int = 0
@@ -120,7 +120,7 @@ class TrainConfig:
 
     data: Annotated[DataConfig, tyro.conf.arg(name="")] = field(default_factory=DataConfig)
     env: Annotated[EnvConfig, tyro.conf.arg(name="")] = field(
-        default_factory=lambda: EnvConfig(reward_draws=_REWARD_DRAWS, observation=(*BLOCKS, "forecasts"))
+        default_factory=lambda: EnvConfig(reward_draws=_REWARD_DRAWS)
     )
     hyper: Annotated[AgentConfigs, tyro.conf.arg(name="")] = field(default_factory=AgentConfigs)
 

@@ -93,8 +93,7 @@ class Experiment:
         #: What cannot be learned or judged, in sentences; known before any fit.
         self.limits = [*population.limits(config, self.dataset), *beyond]
         self._plugged = population.plugged(config, self.dataset, self.device, check=check)
-        self.env, without = population.with_forecasts(self.env, config.user_model, self._plugged)
-        self.limits += without
+        population.check_forecasts(self.env, config.user_model, self._plugged)
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "config.json").exists():
             (self.folder / "command.txt").write_text(shlex.join(sys.argv) + "\n", encoding="utf-8")

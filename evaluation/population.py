@@ -83,14 +83,12 @@ def supported(config: TrainConfig, dataset: Dataset) -> tuple[EnvConfig, list[st
     return dataclasses.replace(config.env, discounts=left), [sentence]
 
 
-def with_forecasts(env: EnvConfig, family: str, plugged: UserModel | None) -> tuple[EnvConfig, list[str]]:
-    """The observation without the block of forecasts where the user model that agents train on cannot make
-    any, and a sentence that says so."""
-    if "forecasts" not in env.observation or can_forecast(type(plugged) if plugged else FAMILIES[family]):
-        return env, []
-    left = tuple(name for name in env.observation if name != "forecasts")
-    sentence = f"no forecasts in the observation: {family} cannot tell what items are worth to a shopper"
-    return dataclasses.replace(env, observation=left), [sentence]
+def check_forecasts(env: EnvConfig, family: str, plugged: UserModel | None) -> None:
+    """Raise `UserError` where forecasts are asked for that the user model trained on cannot make."""
+    if "forecasts" in env.observation and not can_forecast(type(plugged) if plugged else FAMILIES[family]):
+        raise UserError(
+            f"--observation: no forecasts with {family}, which cannot tell what items are worth to a shopper"
+        )
 
 
 def judge_lacks(family: str, dataset: Dataset) -> str:

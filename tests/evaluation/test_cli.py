@@ -156,6 +156,23 @@ def small_log(folder: Path, **columns: list) -> str:
         (["--min-size", "9"], ["min_size 9"]),
         (["--observation", "magic"], ["observation", "magic", "profile"]),
         (["--observation", "context", "profile"], ["--observation", "shopper, candidates, picked missing"]),
+        (
+            [
+                "--log",
+                "synthetic",
+                "--min-purchases",
+                "10",
+                "--user-model",
+                "replay",
+                "--observation",
+                "shopper",
+                "context",
+                "candidates",
+                "picked",
+                "forecasts",
+            ],
+            ["--observation", "no forecasts with replay"],
+        ),
         (["--reward", "magic"], ["reward", "magic", "incremental_margin"]),
     ],
 )
