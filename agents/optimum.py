@@ -118,7 +118,7 @@ class Optimum:
         """(S, A) mean margin of each state under each offer, and (S, A, D) the number of the state after."""
         states, offers, d = self.states(), len(self.items), self.draws
         margin = torch.empty(len(states["day"]), offers)
-        after = torch.empty(len(states["day"]), offers, d, dtype=torch.int16)
+        after = torch.empty(len(states["day"]), offers, d, dtype=torch.int32)
         luck, discounts = torch.arange(d), torch.tensor(self.config.discounts)
         for s in range(len(margin)):
             for part in torch.arange(offers).split(max(1, _ROWS // d)):
@@ -131,7 +131,7 @@ class Optimum:
                 draws = Draws(_SEED + self.seed, luck.repeat(len(part)), torch.zeros_like(state["day"]))
                 response, new = self.shopper.respond(state, offer, draws)
                 margin[s, part] = margin_of(self.market, response, state["day"]).reshape(-1, d).mean(1)
-                after[s, part] = self.code(new).reshape(-1, d).short()
+                after[s, part] = self.code(new).reshape(-1, d).int()
         return margin, after
 
     @cached_property

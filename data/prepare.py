@@ -8,8 +8,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from bundlegym.data.built_in import BUILT_IN, VERSION, built_in_log
 from bundlegym.data.base import Dataset, Log
+from bundlegym.data.built_in import BUILT_IN, VERSION, built_in_log
 from bundlegym.data.columns_file import read_columns_file, with_file_options
 from bundlegym.data.complete_journey import complete_journey_version, load_complete_journey
 from bundlegym.data.config import DataConfig

@@ -38,8 +38,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "complete-journey": {"log": "complete-journey"},
     "quick": {"log": "synthetic", "min_purchases": 10, "n_candidates": 8, "visits": 2, "max_size": 3},
     "known-optimum": _PLANTED | {"log": "known-optimum", "max_size": 3},
-    "planning": _PLANTED
-    | {"log": "planning", "max_size": 2, "observation": (*BLOCKS, "bundlegym.envs.lately:offers_lately")},
+    "planning": _PLANTED | {"log": "planning", "max_size": 2, "observation": (*BLOCKS, "offers_lately")},
 }
 WEEKS = ("train", "validation", "test")
 SHOPPERS = ("training", "held_out")

@@ -15,8 +15,8 @@ from bundlegym.agents.planner.simulated_gains import simulated_gains
 from bundlegym.envs import BundleCore, EnvConfig
 from bundlegym.envs.open_visits import worths
 from bundlegym.evaluation.decomposition import decompose_offer
-from bundlegym.user_models.base import State
 from bundlegym.user_models import LookalikeShopper
+from bundlegym.user_models.base import State
 from bundlegym.user_models.direct_gains import add_gains, worth_of
 from bundlegym.user_models.rng.counter import Draws
 from tests.agents.toy import Toy, a_toy, toy_core

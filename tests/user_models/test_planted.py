@@ -94,5 +94,5 @@ def test_they_are_registered(name):
 
 
 def test_other_shoppers_count_no_offers():
-    with pytest.raises(UserError, match="offers_lately: LookalikeShopper does not count offers"):
-        gym.make("bundlegym/Planning-v0", user_model="lookalike").reset(seed=1)
+    with pytest.raises(UserError, match="offers_lately: ReplayShopper counts no offers"):
+        gym.make("bundlegym/Planning-v0", user_model="replay").reset(seed=1)
