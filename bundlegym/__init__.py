@@ -1,7 +1,7 @@
 """bundlegym: simulated shoppers fitted to a shop's log, and agents that learn which bundles to offer them.
 
-Importing the package registers `bundlegym/Bundle-v0` and `bundlegym/Slate-v0` with Gymnasium. What most need
-of it is here, and is loaded when it is asked for:
+Importing the package registers `bundlegym/Bundle-v0`, `bundlegym/Slate-v0`, `bundlegym/KnownOptimum-v0` and
+`bundlegym/Planning-v0` with Gymnasium. What most need of it is here, and is loaded when it is asked for:
 
 - `load_log(path, ...)` is a table of transactions as a `Log`; `prepare(DataConfig(log=...))` is one cleaned
   and numbered, as all else takes it.
@@ -38,9 +38,15 @@ _LOADED_WHEN_ASKED = {
 __all__ = ["UserError", "__version__", *_LOADED_WHEN_ASKED]
 __getattr__, __dir__ = loaded_when_asked(__name__, _LOADED_WHEN_ASKED)
 
-gymnasium.register(
-    "bundlegym/Bundle-v0",
-    entry_point="bundlegym.envs.bundle_env:BundleEnv",
-    vector_entry_point="bundlegym.envs.vector_env:BundleVectorEnv",
-)
+#: Their shoppers have stated parameters.
+_PLANTED = "bundlegym.user_models.planted:PlantedShopper"
+_ENTRY_POINTS = {
+    "entry_point": "bundlegym.envs.bundle_env:BundleEnv",
+    "vector_entry_point": "bundlegym.envs.vector_env:BundleVectorEnv",
+}
+gymnasium.register("bundlegym/Bundle-v0", **_ENTRY_POINTS)
 gymnasium.register("bundlegym/Slate-v0", entry_point="bundlegym.envs.slate_env:SlateEnv")
+for _name, _preset in (("KnownOptimum", "known-optimum"), ("Planning", "planning")):
+    gymnasium.register(
+        f"bundlegym/{_name}-v0", **_ENTRY_POINTS, kwargs={"preset": _preset, "user_model": _PLANTED}
+    )

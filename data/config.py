@@ -129,8 +129,8 @@ class DataConfig(ReadOptions):
     """Which log to read, and how to read, clean, select and split it."""
 
     log: str = "complete-journey"
-    """'complete-journey', 'synthetic', 'synthetic-year', or the path of a table: CSV, TSV, Parquet, Excel,
-    packed, a folder."""
+    """'complete-journey', 'synthetic', 'synthetic-year', 'known-optimum', 'planning', or the path of a table:
+    CSV, TSV, Parquet, Excel, packed, a folder."""
 
     columns: Path | None = None
     """TOML file of lines like `shopper = "customer_no"`: our name, then yours; `[options]` of reading; and

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bundlegym.data.base import Dataset, Log
+from bundlegym.data.built_in import BUILT_IN, VERSION, built_in_log
 from bundlegym.data.columns_file import read_columns_file, with_file_options
 from bundlegym.data.complete_journey import complete_journey_version, load_complete_journey
 from bundlegym.data.config import DataConfig
@@ -19,7 +20,6 @@ from bundlegym.data.mapping import parse_pairs
 from bundlegym.data.schema import check_log
 from bundlegym.data.side_tables import parse_files, with_pairs
 from bundlegym.data.store import FORMAT_VERSION, load_dataset, save_dataset
-from bundlegym.data.synthetic import LOGS, VERSION, synthetic_log
 from bundlegym.errors import UserError
 
 
@@ -66,8 +66,8 @@ def _load(config: DataConfig) -> Log:
         log = load_complete_journey()
         check_log(log, log.name)
         return log
-    if config.log in LOGS:
-        return synthetic_log(**LOGS[config.log])
+    if config.log in BUILT_IN:
+        return built_in_log(config.log)
     return load_log(
         config.log,
         parse_pairs(config.map),
@@ -90,7 +90,7 @@ def _source(config: DataConfig) -> list[str]:
     """What tells one state of the log's source from another."""
     if config.log == "complete-journey":
         return [complete_journey_version()]
-    if config.log in LOGS:
+    if config.log in BUILT_IN:
         return [VERSION]
     joined = [beside(text.partition("@")[0], Path(config.log)) for text in _all_options(config).join]
     tables = read_columns_file(config.columns).tables if config.columns else {}

@@ -49,8 +49,6 @@ LOGS: dict[str, dict[str, Any]] = {
     "synthetic": {},
     "synthetic-year": {"n_shoppers": 400, "n_weeks": 52, "base": -4.4},
 }
-#: Of the behaviour and how it is drawn: prepared logs of another one are not read from the cache.
-VERSION = "2"
 
 #: Chance that a price cut, or a mailer, of a brand in a category begins in a week; most weeks that it lasts.
 _CUT_BEGINS, _CUT_LASTS, _MAILER_BEGINS, _MAILER_LASTS = 0.06, 2, 0.06, 4

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from bundlegym.data import DataConfig, Dataset, build_dataset, prepare, synthetic_log
+from bundlegym.data import DataConfig, Dataset, build_dataset, prepare
+from bundlegym.data.built_in import BUILT_IN, built_in_log
 from bundlegym.data.checked import Count, check, plain
-from bundlegym.data.synthetic import LOGS
 from bundlegym.devices import device_of
-from bundlegym.envs.base import Reward
+from bundlegym.envs.base import BLOCKS, Reward
 from bundlegym.envs.config import EnvConfig
 from bundlegym.envs.core import BundleCore
 from bundlegym.envs.market import CandidateSource, Market, build_market
@@ -27,11 +27,20 @@ from bundlegym.plugins import load
 from bundlegym.user_models import UserModel, build_user_model
 from bundlegym.user_models.registry import FAMILIES
 
+#: Of the small shops whose shoppers are stated (`data.planted`): every item is a candidate at every visit.
+_PLANTED: dict[str, Any] = {
+    "min_purchases": 1,
+    "n_candidates": 10,
+    "visits": 8,
+    "discounts": (0.0, 0.1, 0.2, 0.3),
+}
 #: Keywords by name; those that are given beside a preset win over its own.
 PRESETS: dict[str, dict[str, Any]] = {
     "synthetic": {"log": "synthetic-year", "min_purchases": 10},
     "complete-journey": {"log": "complete-journey"},
     "quick": {"log": "synthetic", "min_purchases": 10, "n_candidates": 8, "visits": 2, "max_size": 3},
+    "known-optimum": _PLANTED | {"log": "known-optimum", "max_size": 3},
+    "planning": _PLANTED | {"log": "planning", "max_size": 2, "observation": (*BLOCKS, "offers_lately")},
 }
 WEEKS = ("train", "validation", "test")
 SHOPPERS = ("training", "held_out")
@@ -112,10 +121,10 @@ def make_core(
 
 @lru_cache(maxsize=8)
 def _prepared(config: DataConfig) -> Dataset:
-    """The log; a synthetic one is drawn faster than a cache on disk is read."""
+    """The log; a made-up one is drawn faster than a cache on disk is read."""
     config.check_mapping()
-    if config.log in LOGS:
-        return build_dataset(synthetic_log(**LOGS[config.log]), config)
+    if config.log in BUILT_IN:
+        return build_dataset(built_in_log(config.log), config)
     return prepare(config, progress=False)
 
 

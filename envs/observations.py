@@ -14,6 +14,7 @@ from torch import Tensor
 
 from bundlegym.envs.base import FEATURE_LIMIT
 from bundlegym.envs.rewards import check_name
+from bundlegym.errors import UserError
 from bundlegym.plugins import load
 
 #: `block(core) -> (N, width)` float; only what a shop would know may stand in it. The core is a `BundleCore`,
@@ -31,6 +32,18 @@ def _forecasts(core: Any) -> Tensor:
     return core.forecasts.block
 
 
+def _offers_lately(core: Any) -> Tensor:
+    """(N, 1) how many offers `PlantedShopper`s still remember: the shop's own doing, which it knows.
+
+    Raises:
+        UserError: the user model that reacts is another one, and counts no offers.
+    """
+    if "offers" not in core.state:
+        name = type(core.user_model).__name__
+        raise UserError(f"observation offers_lately: {name} counts no offers; leave the block out")
+    return core.state["offers"][: core.n, None].float()
+
+
 #: No lambdas: a core can be pickled.
 NAMED_BLOCKS: dict[str, Block] = {
     "shopper": attrgetter("shopper_block"),
@@ -39,6 +52,7 @@ NAMED_BLOCKS: dict[str, Block] = {
     "picked": attrgetter("picked"),
     "profile": _profile,
     "forecasts": _forecasts,
+    "offers_lately": _offers_lately,
 }
 
 

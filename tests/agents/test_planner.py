@@ -16,6 +16,7 @@ from bundlegym.envs import BundleCore, EnvConfig
 from bundlegym.envs.open_visits import worths
 from bundlegym.evaluation.decomposition import decompose_offer
 from bundlegym.user_models import LookalikeShopper
+from bundlegym.user_models.base import State
 from bundlegym.user_models.direct_gains import add_gains, worth_of
 from bundlegym.user_models.rng.counter import Draws
 from tests.agents.toy import Toy, a_toy, toy_core
@@ -31,10 +32,15 @@ def gains(toy: Toy, core, bundles: list[tuple[int, ...]], discount: float, n: in
     """(T, n) gain of each bundle by simulation of one visit."""
     size = max(map(len, bundles))
     items = torch.tensor([list(b) + [-1] * (size - len(b)) for b in bundles])[None]
-    state = toy.reset(torch.zeros(1, dtype=torch.int64), torch.zeros(1, dtype=torch.int64))
+    state = at_door(toy, 1)
     cuts = torch.full(items.shape[:2], discount)
     visits = OpenVisits(toy, core.market, state, state["day"], some_draws(1))
     return simulated_gains(visits, items, cuts, range(50_000, 50_000 + n))[0]
+
+
+def at_door(toy: Toy, n: int) -> State:
+    nobody = torch.zeros(n, dtype=torch.int64)
+    return toy.reset(nobody, nobody)
 
 
 @pytest.mark.parametrize("exposure, synergy", [(0.0, 0.0), (0.8, 0.0), (0.0, 0.6), (0.5, -0.4)])
@@ -46,9 +52,9 @@ def test_the_direct_effect_is_what_a_simulation_of_the_offered_items_finds(marke
     inside = torch.tensor([0, 2, 3])  # synergy among the offered items alone: there is no spill-over
     toy.synergy[inside[:, None], inside] = synergy * (1 - torch.eye(3))
     draws = some_draws(1).others(range(1, n_draws + 1))
-    appraisal = toy.appraise({}, torch.arange(k).expand(n_draws, k), draws)
+    appraisal = toy.appraise(at_door(toy, n_draws), torch.arange(k).expand(n_draws, k), draws)
     worth = worth_of(appraisal, 0, n_draws, toy.price.numpy(), (toy.price - cost).numpy(), 3)
-    state = toy.reset(torch.zeros(1, dtype=torch.int64), torch.zeros(1, dtype=torch.int64))
+    state = at_door(toy, 1)
     for bundle in [(0,), (0, 2), (2, 3), (0, 2, 3)]:
         total = np.zeros(len(LEVELS))
         add_gains(worth, np.array(bundle), len(bundle), LEVELS, total)
@@ -64,7 +70,7 @@ def test_the_search_finds_the_best_of_all_pairs(market):
     k, n_draws = 7, 50
     toy = a_toy(k, exposure=0.3, seed=3)
     draws = some_draws(1).others(range(1, n_draws + 1))
-    appraisal = toy.appraise({}, torch.arange(k).expand(n_draws, k), draws)
+    appraisal = toy.appraise(at_door(toy, n_draws), torch.arange(k).expand(n_draws, k), draws)
     worth = worth_of(appraisal, 0, n_draws, toy.price.numpy(), (0.6 * toy.price).numpy(), 2)
     every = {}
     for size in (1, 2):

@@ -1,8 +1,4 @@
-"""A shop of a few items whose shoppers decide on each by itself, so that brute force knows every answer.
-
-Item i is bought at the shelf price when utility + Gumbel noise > 0. Offers go by `bundling`; what an offer
-brings into the basket pulls the other items by `synergy`. Each visit is a week after the one before.
-"""
+"""A planted shop of random items, with what tests want to see of it: which luck it was asked under."""
 
 from __future__ import annotations
 
@@ -13,74 +9,25 @@ from torch import Tensor
 
 from bundlegym.envs import BundleCore, EnvConfig, Market
 from bundlegym.user_models import UserModel
-from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Appraisal, Offer, Response, State
-from bundlegym.user_models.bundling import takes_whole
+from bundlegym.user_models.base import Appraisal, State
+from bundlegym.user_models.planted import PlantedShopper
 from bundlegym.user_models.rng.counter import Draws
-
-_NOISE = 0
 
 
 @dataclasses.dataclass
-class Toy(UserModel):
-    """utility, slope, price: (I,). synergy: (I, I). `knows` is whether it appraises."""
+class Toy(PlantedShopper):
+    """All shoppers are of one type. `knows` is whether it appraises; `seeds` are those it was asked under."""
 
-    utility: Tensor
-    slope: Tensor
-    price: Tensor
-    synergy: Tensor
-    exposure: float = 0.0
     units: int = 2
     knows: bool = True
-    device: torch.device = dataclasses.field(default_factory=lambda: torch.device("cpu"))
     seeds: list[int] = dataclasses.field(default_factory=list)
 
-    def reset(self, shopper: Tensor, day: Tensor) -> State:
-        return {"shopper": shopper, "day": day}
-
-    def _value(self, draws: Draws) -> Tensor:
-        """(N, I) utility above the shelf price."""
+    def _value(self, state: State, draws: Draws) -> Tensor:
         self.seeds.append(draws.seed)
-        return self.utility + draws.gumbel(_NOISE, torch.arange(len(self.utility)))
+        return super()._value(state, draws)
 
     def appraise(self, state: State, items: Tensor, draws: Draws) -> Appraisal | None:
-        if not self.knows:
-            return None
-        value = self._value(draws).gather(1, items)
-        wanted = value > 0
-        pair = self.synergy[items[:, :, None], items[:, None, :]]
-        return Appraisal(
-            wanted=wanted,
-            quantity=wanted * self.units,
-            value=value.clamp(max=0.0),
-            slope=self.slope[items],
-            exposure=torch.full_like(value, self.exposure),
-            pair=pair,
-        )
-
-    def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
-        value = self._value(draws)
-        wanted, n = value > 0, len(value)
-        here, slot = offer.items >= 0, offer.items.clamp(min=0)
-        offered = torch.zeros_like(value).scatter_add_(1, slot, here.float()) > 0
-        shown = offered & (self.exposure > 0) & (value + self.exposure >= 0)
-        anyway = (wanted | shown).gather(1, slot)
-        pull = self.synergy[slot[:, :, None], slot[:, None, :]] * (here & ~anyway)[:, None, :]
-        within = value.gather(1, slot) + self.exposure + pull.sum(2)
-        whole = takes_whole(
-            within, anyway, self.price[slot], self.slope[slot].expand_as(within), here, offer.discount
-        )
-        taken = offered & whole[:, None]
-        new = (shown | taken) & ~wanted
-        pulled = value + new.float() @ self.synergy.T > 0
-        bought = wanted | shown | taken | pulled
-        row, item = bought.nonzero(as_tuple=True)
-        units = torch.where(wanted[row, item], self.units, 1)
-        price = self.price[item] * (1 - offer.discount[row] * taken[row, item] / units)
-        picked = (bought & offered).any(1)
-        choice = torch.where(whole, TAKE, torch.where(picked, CHERRY_PICK, IGNORE))
-        days = torch.full((n,), 7)
-        response = Response(choice, row, item, units, price, days, torch.zeros(n, dtype=torch.bool))
-        return response, {"shopper": state["shopper"], "day": state["day"] + 7}
+        return super().appraise(state, items, draws) if self.knows else None
 
 
 def a_toy(n_items: int = 8, seed: int = 0, **options) -> Toy:
