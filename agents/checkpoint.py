@@ -10,39 +10,31 @@ A checkpoint is one safetensors file, renamed into place, so that its parts alwa
 - `random.*`, the states of the random generators of Python, numpy and torch;
 - `replay.*`, what an agent with a replay buffer remembers, until it has learned all that it was to learn.
 
-The header holds counters as JSON, and the SHA-256 of the file with zeros in the place of that number.
+The header holds counters as JSON, and the file is sealed (`bundlegym.data.sealed`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import random
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from stable_baselines3.common.vec_env import VecMonitor
 from torch import Tensor
 
 from bundlegym.errors import UserError
+from bundlegym.user_models.persistence import read_tensors, write_tensors
 
 #: Attributes of Stable-Baselines3 algorithms, of which each has some.
 _COUNTERS = ("num_timesteps", "_episode_num", "_n_updates", "_n_calls", "_current_progress_remaining",
              "exploration_rate")  # fmt: skip
 _ARRAYS = ("_last_episode_starts", "_chosen")
 _OF_MONITOR = ("episode_returns", "episode_lengths")
-
-_BLANK = "0" * 64
-_DIGEST = re.compile(rb"sha256\W+([0-9a-f]{64})")
-_CHUNK = 1 << 20
 
 Tensors = dict[str, Tensor]
 
@@ -194,14 +186,7 @@ def _set_random_states(states: Tensors) -> None:
 def _write(path: Path, tensors: Tensors, counters: dict[str, Any]) -> None:
     """Under a temporary name, with its SHA-256, then renamed; what was there before stays until then."""
     part = path.with_name(path.name + ".part")
-    # One entry alone: the order of several would not be the same each time.
-    save_file(tensors, str(part), metadata={"checkpoint": json.dumps({"sha256": _BLANK, **counters})})
-    with part.open("r+b") as file:
-        _, at, digest = _digests(file)
-        file.seek(at)
-        file.write(digest.encode())
-        file.flush()
-        os.fsync(file.fileno())
+    write_tensors(part, tensors, counters)
     os.replace(part, path)
 
 
@@ -211,36 +196,12 @@ def _read(path: Path, only: str = "") -> tuple[Tensors, dict[str, Any]]:
     Raises:
         UserError: it is missing, damaged, or no checkpoint.
     """
-    instead = "remove it to train this agent anew; the other parts of the run stay as they are"
     try:
-        with path.open("rb") as file:
-            said, _, digest = _digests(file)
+        return read_tensors(path, only)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     except ValueError as error:
-        raise UserError(f"{path}: damaged, or of an earlier version ({error}); {instead}") from error
-    if said != digest:
-        raise UserError(f"{path}: damaged, its SHA-256 is not the one that it was written with; {instead}")
-    with safe_open(str(path), "pt") as file:
-        counters = json.loads(file.metadata()["checkpoint"])
-        tensors = {name: file.get_tensor(name) for name in list(file.keys()) if name.startswith(only)}
-    del counters["sha256"]
-    return tensors, counters
-
-
-def _digests(file: BinaryIO) -> tuple[str, int, str]:
-    """The SHA-256 that a file says of itself, where that stands, and the one that it has.
-
-    Raises:
-        ValueError: it says none.
-    """
-    length = file.read(8)
-    header = file.read(min(int.from_bytes(length, "little"), os.fstat(file.fileno()).st_size))
-    found = _DIGEST.search(header)
-    if found is None:
-        raise ValueError("it holds no SHA-256")
-    first, end = found.span(1)
-    digest = hashlib.sha256(length + header[:first] + _BLANK.encode() + header[end:])
-    while chunk := file.read(_CHUNK):
-        digest.update(chunk)
-    return found[1].decode(), 8 + first, digest.hexdigest()
+        raise UserError(
+            f"{path}: damaged, or of an earlier version ({error}); remove it to train this agent anew; the "
+            "other parts of the run stay as they are"
+        ) from error

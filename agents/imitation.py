@@ -27,6 +27,8 @@ from torch import Tensor
 from bundlegym.agents.planner import Planner
 from bundlegym.envs import BundleCore
 from bundlegym.envs.base import LEAVE
+from bundlegym.errors import UserError
+from bundlegym.user_models.persistence import read_tensors, write_tensors
 
 #: Visits planned at once, between two updates of a progress bar.
 _AT_ONCE = 64
@@ -45,17 +47,23 @@ class Demonstrations:
     level: np.ndarray
 
     def save(self, path: Path) -> None:
-        """Write an NPZ file, renamed into place."""
+        """Write a sealed file, renamed into place."""
         part = path.with_name(path.name + ".part")
-        with part.open("wb") as file:
-            np.savez_compressed(file, picks=self.picks, level=self.level)
+        write_tensors(part, {name: torch.from_numpy(value) for name, value in vars(self).items()}, {})
         os.replace(part, path)
 
     @staticmethod
     def load(path: Path) -> Demonstrations:
-        """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            return Demonstrations(file["picks"], file["level"])
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        try:
+            tensors, _ = read_tensors(path)
+            return Demonstrations(**{name: value.numpy() for name, value in tensors.items()})
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path}: damaged ({error}); remove it, and the planner shows anew") from error
 
 
 def demonstrate(core: BundleCore, planner: Planner, bar: Callable[..., Any]) -> Demonstrations:

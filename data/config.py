@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
+from bundlegym.data.checked import (
+    Count,
+    Options,
+    Part,
+    Positive,
+    Range,
+    Seed,
+    Whole,
+    check_folder,
+    check_text,
+)
+from bundlegym.data.costs import GREATEST_MARGIN
 from bundlegym.errors import UserError
 
 
@@ -23,7 +36,7 @@ def default_cache_dir() -> Path:
 
 
 @dataclass(frozen=True)
-class ReadOptions:
+class ReadOptions(Options):
     """How the files of a log are written and what their lines mean, where the files do not say it."""
 
     join: tuple[str, ...] = ()
@@ -35,7 +48,7 @@ class ReadOptions:
     delimiter: str = ""
     """Sign between the fields of text files: one character, 'tab' or 'space'; found out by default."""
 
-    header_line: int | None = None
+    header_line: Whole | None = None
     """Line with the names of the columns, from 1; 0 where there is none; found out by default."""
 
     decimal: str = ""
@@ -74,7 +87,7 @@ class ReadOptions:
     line_totals: str = "auto"
     """Whether the column `price_paid` holds totals of lines: yes, no, or auto to tell by quantities."""
 
-    basket_hours: float = 12.0
+    basket_hours: Positive = 12.0
     """A basket whose lines are more hours apart becomes several visits: receipt numbers start anew."""
 
     drop_items: tuple[str, ...] = ()
@@ -83,13 +96,14 @@ class ReadOptions:
     cancel_returns: bool = True
     """Leave out what was returned together with its return; otherwise the return alone."""
 
-    max_quantity: int = 1000
+    max_quantity: Count = 1000
     """Beyond this a quantity is no count of pieces, and its line is left out."""
 
     bad_lines: str = "refuse"
     """What to do with lines whose date or number cannot be read: refuse the log, or drop the line."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for option, choices in (
             ("line_totals", ("auto", "yes", "no")),
             ("bad_lines", ("refuse", "drop")),
@@ -98,18 +112,16 @@ class ReadOptions:
             if getattr(self, option) not in choices:
                 given = getattr(self, option)
                 known = ", ".join(filter(None, choices))
-                raise UserError(f"{_flag(option)}: '{given}' is none of {known}")
+                raise UserError(f"{self.label(option)}: '{given}' is none of {known}")
         if self.day_first and self.month_first:
             raise UserError("--day-first and --month-first exclude each other")
-        for option in ("basket_hours", "max_quantity"):
-            if not getattr(self, option) > 0:
-                raise UserError(f"{_flag(option)}: {getattr(self, option)} is not above 0")
-        if self.header_line is not None and self.header_line < 0:
-            raise UserError(f"--header-line: {self.header_line} is less than 0")
 
 
-def _flag(option: str) -> str:
-    return f"--{option.replace('_', '-')}"
+#: Logs that come with the software, and have no files of their own.
+BUILT_IN_LOGS = ("complete-journey", "synthetic", "synthetic-year")
+#: Options that say what the columns and tables of a log are.
+_OF_FILES = ("columns", "map", "items_file", "table", "join")
+_Margin = Annotated[float, Range(f"a share from 0 to {GREATEST_MARGIN}", least=0.0, most=GREATEST_MARGIN)]
 
 
 @dataclass(frozen=True)
@@ -134,23 +146,44 @@ class DataConfig(ReadOptions):
     """Tables beside the log, as NAME=FILE: items, shoppers, promotions, campaigns, members, coupons,
     redemptions, costs, stock, stores; their columns as --map promotions.item=NAME, or in `columns`."""
 
-    min_purchases: int = 50
+    min_purchases: Whole = 50
     """Least number of purchase lines for an item to enter the catalogue."""
 
-    held_out_share: float = 0.2
+    held_out_share: Part = 0.2
     """Share of the shoppers whom no fit may see."""
 
-    test_share: float = 0.17
+    test_share: Part = 0.17
     """Share of the weeks, the last ones, that are kept for tests."""
 
-    validation_share: float = 0.1
+    validation_share: Part = 0.1
     """Share of the weeks, those before the test weeks, that are for validation."""
 
-    gross_margin: float | None = None
+    gross_margin: _Margin | None = None
     """Gross margin, a share of list price, for items of unknown cost; by default a table by department."""
 
-    split_seed: int = 0
+    split_seed: Seed = 0
     """Seed of the choice of held-out shoppers."""
 
     cache_dir: Path = field(default_factory=default_cache_dir)
     """Where prepared logs are kept; the environment variable BUNDLEGYM_CACHE changes the default."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.log, Path):
+            object.__setattr__(self, "log", str(self.log))
+        super().__post_init__()
+        check_text("--log", Path(self.log))
+        check_folder("--cache-dir", Path(self.cache_dir))
+
+    def check_mapping(self) -> None:
+        """That nothing says how to read a log which is not read, but comes with the software.
+
+        Raises:
+            UserError: an option does.
+        """
+        for option in _OF_FILES if self.log in BUILT_IN_LOGS else ():
+            if getattr(self, option):
+                raise UserError(f"{self.label(option)}: --log {self.log} is built in and takes none")
+
+    def built_in(self, log: str) -> DataConfig:
+        """The same choices for a log that comes with the software."""
+        return replace(self, log=log, columns=None, map=(), items_file=None, table=(), join=())

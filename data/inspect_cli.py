@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tyro
 
+from bundlegym.data.checked import Whole, check_output
 from bundlegym.data.config import DataConfig, ReadOptions, default_cache_dir
 from bundlegym.data.files import write_json
 from bundlegym.data.inspection import inspect_log
@@ -33,7 +34,7 @@ class InspectConfig(ReadOptions):
     table: tuple[str, ...] = ()
     """Tables beside the log, as NAME=FILE; see `train.py --help`."""
 
-    min_purchases: int = DataConfig.min_purchases
+    min_purchases: Whole = DataConfig.min_purchases
     """Least number of purchase lines for an item to enter the catalogue."""
 
     json: Path | None = None
@@ -43,6 +44,11 @@ class InspectConfig(ReadOptions):
     """File for the mapping, as --columns takes it; by default NAME.columns.toml in the working directory."""
 
     cache_dir: tyro.conf.Suppress[Path] = field(default_factory=default_cache_dir)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_output("--json", self.json)
+        check_output("--toml", self.toml)
 
 
 def inspect() -> None:

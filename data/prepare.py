@@ -35,6 +35,7 @@ def prepare(config: DataConfig, progress: bool = True) -> Dataset:
     Raises:
         UserError: a file, column or option is wrong, or the cache folder cannot be written.
     """
+    config.check_mapping()
     folder = Path(config.cache_dir) / _cache_name(config)
     if (cached := _cached(folder, progress)) is not None:
         return cached

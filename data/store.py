@@ -1,8 +1,10 @@
-"""A `Dataset` as a folder: Parquet for tables, NPZ for arrays, JSON for the rest; nothing pickled."""
+"""A `Dataset` as a folder: Parquet for tables, NPZ for arrays, JSON for the rest; nothing pickled.
+
+The JSON file vouches for the others.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -17,10 +19,11 @@ import pyarrow as pa
 
 from bundlegym.data.base import Dataset, Split
 from bundlegym.data.campaigns import Campaigns
+from bundlegym.data.sealed import read_sealed_json, write_sealed_json
 from bundlegym.errors import UserError
 
 #: Raise it whenever prepared data changes in content or layout, so that older folders are not read.
-FORMAT_VERSION = 14
+FORMAT_VERSION = 15
 TABLES = ("items", "shoppers", "visits", "purchases")
 ARRAYS = ("list_price", "shelf_price", "unit_cost", "display", "mailer")
 
@@ -102,12 +105,11 @@ def _write(dataset: Dataset, folder: Path) -> None:
         "notes": list(dataset.notes),
         "start": dataset.start.isoformat(),
     }
-    text = json.dumps(facts, indent=2, ensure_ascii=False)
-    (folder / "dataset.json").write_text(text, encoding="utf-8")
+    write_sealed_json(folder / "dataset.json", facts, others=sorted(folder.iterdir()))
 
 
 def _read(folder: Path) -> Dataset:
-    facts = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    facts = read_sealed_json(folder / "dataset.json")
     if facts["format_version"] != FORMAT_VERSION:
         raise UserError(
             f"{folder}: written in format {facts['format_version']}, this version reads {FORMAT_VERSION}"

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import bundlegym
-from bundlegym.data.files import write_json
+from bundlegym.data.sealed import write_sealed_json
 from bundlegym.deployment.exported import (
     BLOCKS,
     FORMAT,
@@ -74,7 +74,7 @@ def export_policy(policy: BundlePolicy, folder: Path) -> None:
         (folder / POLICY).unlink(missing_ok=True)  # it says that the rest is whole
         _write_scorer(scorer, [blocks[name] for name in names], names, folder / SCORER)
         _write_arrays(arrays, folder / TABLES)
-        write_json(folder / POLICY, facts)
+        write_sealed_json(folder / POLICY, facts, others=[folder / SCORER, folder / TABLES])
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror or error})") from error
 

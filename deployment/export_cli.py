@@ -7,13 +7,14 @@ from pathlib import Path
 
 import tyro
 
+from bundlegym.data.checked import NotNegative, Options, Seed, check_folder
 from bundlegym.data.config import default_cache_dir
 from bundlegym.deployment.export import export_policy
 from bundlegym.deployment.policy import BundlePolicy
 
 
 @dataclass(frozen=True)
-class ExportConfig:
+class ExportConfig(Options):
     """Write an agent of a run as a folder that answers without torch, for `bundlegym serve` and others."""
 
     run: tyro.conf.Positional[Path]
@@ -25,13 +26,13 @@ class ExportConfig:
     policy: str = ""
     """An agent of the run, such as ppo; by default the run's first."""
 
-    agent_seed: int | None = None
+    agent_seed: Seed | None = None
     """Seed of the agent where the run trained several of a kind; by default the first."""
 
-    offer_exposure: float | None = None
+    offer_exposure: NotNegative | None = None
     """Assumption on what being offered does by itself, one of the run's; by default the first."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the luck among candidates."""
 
     trust_code: bool = False
@@ -39,6 +40,10 @@ class ExportConfig:
 
     cache_dir: Path = field(default_factory=default_cache_dir)
     """Where logs are kept."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_folder("FOLDER", self.folder)
 
 
 def export() -> None:

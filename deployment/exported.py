@@ -1,14 +1,13 @@
 """An exported agent: it answers from one folder, with numpy, numba and onnxruntime, and without torch.
 
 A folder holds `scorer.onnx`, the network; `tables.npz`, the shop's books and the tables that observations are
-made of; and `policy.json`, sizes and names, which is written last. Observations come from the same compiled
-functions as in the simulator (`envs.compiled`), and tables of shoppers by the same rule
-(`recommenders.shopper_tables`).
+made of; and `policy.json`, sizes and names, which is written last and vouches for the other two. Observations
+come from the same compiled functions as in the simulator (`envs.compiled`), and tables of shoppers by the
+same rule (`recommenders.shopper_tables`).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bundlegym.data.sealed import read_sealed_json
 from bundlegym.deployment.answers import Answer, luck_of
 from bundlegym.deployment.histories import History
 from bundlegym.deployment.ledger import Asked, Ledger, Standing
@@ -83,7 +83,7 @@ class ExportedPolicy:
         if not (folder / POLICY).is_file():
             raise UserError(f"{folder}: holds no {POLICY}; give a folder that bundlegym export wrote")
         try:
-            facts = json.loads((folder / POLICY).read_text(encoding="utf-8"))
+            facts = read_sealed_json(folder / POLICY)
             if facts["format"] != FORMAT:
                 raise UserError(f"{folder}: of format {facts['format']}; this version reads {FORMAT}")
             with np.load(folder / TABLES, allow_pickle=False) as file:

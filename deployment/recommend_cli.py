@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tyro
 
+from bundlegym.data.checked import Count, NotNegative, Options, Seed, Share, Whole, check_output
 from bundlegym.data.config import default_cache_dir
 from bundlegym.deployment.limits import Limits
 from bundlegym.deployment.offers_file import check_suffix, write_offers
@@ -17,7 +18,7 @@ from bundlegym.errors import UserError
 
 
 @dataclass(frozen=True)
-class RecommendConfig:
+class RecommendConfig(Options):
     """Make offers for the shoppers of a run's log, one at most for each, and write them as a file."""
 
     run: tyro.conf.Positional[Path]
@@ -29,10 +30,10 @@ class RecommendConfig:
     policy: str = ""
     """An agent of the run, such as ppo, or planner; by default the run's first agent."""
 
-    agent_seed: int | None = None
+    agent_seed: Seed | None = None
     """Seed of the agent where the run trained several of a kind; by default the first."""
 
-    offer_exposure: float | None = None
+    offer_exposure: NotNegative | None = None
     """Assumption on what being offered does by itself, one of the run's; by default the first."""
 
     shoppers: Path | None = None
@@ -41,10 +42,10 @@ class RecommendConfig:
     day: str = ""
     """Day of the offers, as 2017-12-04; by default the one after the log's last."""
 
-    budget: float | None = None
+    budget: NotNegative | None = None
     """Money that all discounts may cost, if every offer is taken whole."""
 
-    most_offers: int | None = None
+    most_offers: Whole | None = None
     """Greatest number of offers."""
 
     least_margin: float | None = None
@@ -66,13 +67,13 @@ class RecommendConfig:
     stock: Path | None = None
     """Table with the columns item and units; each offer takes a unit of each of its items."""
 
-    explore: float = 0.0
+    explore: Share = 0.0
     """Share of shoppers whose offer is drawn at random, with its propensity written beside it."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Seed of candidates and of what is drawn."""
 
-    draws: int = 64
+    draws: Count = 64
     """Draws of luck behind each expected margin."""
 
     trust_code: bool = False
@@ -81,11 +82,15 @@ class RecommendConfig:
     cache_dir: Path = field(default_factory=default_cache_dir)
     """Where logs are kept."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_suffix(self.out)
+        check_output("--out", self.out)
+
 
 def recommend() -> None:
     """`bundlegym recommend runs/NAME [options]`: offers as a file; what they come to, on standard error."""
     config = tyro.cli(RecommendConfig)
-    check_suffix(config.out)
     rules = Rules(
         budget=config.budget,
         most_offers=config.most_offers,

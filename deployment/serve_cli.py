@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import tyro
 
+from bundlegym.data.checked import Options, Range
 from bundlegym.deployment.exported import ExportedPolicy
 from bundlegym.deployment.limits import Limits
 from bundlegym.errors import UserError
@@ -16,11 +18,11 @@ from bundlegym.errors import UserError
 _KEEP_ALIVE, _SHUTDOWN = 5, 10
 #: Requests at once beyond which the service answers 503.
 _CONCURRENCY = 200
-_MOST_PORT = 65_535
+_Port = Annotated[int, Range("1..65535", least=1, most=65_535)]
 
 
 @dataclass(frozen=True)
-class ServeConfig:
+class ServeConfig(Options):
     """Answer over HTTP from a folder that `bundlegym export` wrote: POST /offers, GET /health, GET /version;
     /docs describes them."""
 
@@ -30,7 +32,7 @@ class ServeConfig:
     host: str = "127.0.0.1"
     """Address to listen at; the default is this machine alone. There is no log-in: put a proxy before it."""
 
-    port: int = 8000
+    port: _Port = 8000
     """Port to listen at."""
 
     least_margin: float | None = None
@@ -53,8 +55,6 @@ class ServeConfig:
 def serve() -> None:
     """`bundlegym serve FOLDER [options]`: until it is stopped."""
     config = tyro.cli(ServeConfig)
-    if not 1 <= config.port <= _MOST_PORT:
-        raise UserError(f"--port {config.port}: must be 1..{_MOST_PORT}")
     try:
         import uvicorn
 

@@ -14,7 +14,7 @@ from bundlegym.envs.make import make_core
 from bundlegym.envs.rendering.picture import picture_of
 from bundlegym.envs.rendering.scene import Outcome, outcome_of, scene_of
 from bundlegym.envs.rendering.words import in_words
-from bundlegym.envs.views import Window, core_spaces, figures_of, legal_actions
+from bundlegym.envs.views import Window, core_spaces, figures_of, legal_actions, whole_action
 
 
 class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
@@ -74,7 +74,7 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
         self._action = np.zeros(1, dtype=np.int64)
         self.observation_space, self.action_space = core_spaces(self.core)  # type: ignore[assignment]
         self.render_mode = render_mode
-        self._started = False
+        self._started = self._ended = False
         self._past: list[Outcome] = []
 
     def __getstate__(self) -> dict[str, Any]:
@@ -96,11 +96,16 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
         else:
             self.core.restart(torch.ones(1, dtype=torch.bool))
         self._past.clear()
+        self._ended = False
         self._show()
         return self._window.observation(), {"action_mask": self.action_masks()}
 
     def step(self, action: Any) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
-        self._action[0] = self._decode(int(action))
+        """Raises:
+        ValueError: the episode has ended, or the action is none of the action space.
+        """
+        self._check_open()
+        self._action[0] = self._decode(whole_action(action, self.core.k + self.core.levels - 1))
         return self._observe(self.core.step(torch.from_numpy(self._action).to(self.core.device)))
 
     def render(self) -> Any:
@@ -122,6 +127,10 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
         """(K + D,) bool, the legal actions; the name is the one that sb3-contrib looks for."""
         return self._window.mask().copy()
 
+    def _check_open(self) -> None:
+        if self._ended:
+            raise ValueError("the episode has ended; call reset")
+
     def _decode(self, action: int) -> int:
         mask = self._window.mask()
         return action if mask[action] else int(legal_actions(np.array([action]), mask[None], self.core.k)[0])
@@ -136,10 +145,6 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
         if self.render_mode is not None:
             self._past.append(outcome_of(self.core, result.record, 0))
         self._show()
-        return (
-            observation,
-            float(result.reward.item()),
-            bool(result.terminated.item()),
-            bool(result.truncated.item()),
-            info,
-        )
+        terminated, truncated = bool(result.terminated.item()), bool(result.truncated.item())
+        self._ended = terminated or truncated
+        return observation, float(result.reward.item()), terminated, truncated, info

@@ -13,7 +13,7 @@ from bundlegym.compiling import njit
 from bundlegym.envs.arrays import Board, Shop
 from bundlegym.envs.features import CANDIDATE_FEATURES, FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
 from bundlegym.user_models.numeric.fast_math import log32
-from bundlegym.user_models.response_codes import IGNORE, TAKE
+from bundlegym.user_models.response_codes import IGNORE, MOST_DAYS, MOST_PRICE, MOST_UNITS, TAKE
 from bundlegym.user_models.rng.compiled_counter import compiled_draw, compiled_key, compiled_unit
 
 _LIMIT = np.float32(FEATURE_LIMIT)
@@ -276,10 +276,12 @@ def in_range(
         row, item, quantity: (P,) int64. price: (P,) float32.
     """
     for p in range(len(row)):
-        if not (0 <= row[p] < n and 0 <= item[p] < n_items and quantity[p] >= 1 and 0 <= price[p] < np.inf):
+        if not (0 <= row[p] < n and 0 <= item[p] < n_items):
+            return False
+        if not (1 <= quantity[p] <= MOST_UNITS and 0 <= price[p] <= MOST_PRICE):
             return False
     for i in range(len(days)):
-        if days[i] < 0 or not IGNORE <= choice[i] <= TAKE:
+        if not 0 <= days[i] <= MOST_DAYS or not IGNORE <= choice[i] <= TAKE:
             return False
     return True
 

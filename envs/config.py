@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from bundlegym.data.checked import Config, Count, Discount
 from bundlegym.envs.base import BLOCKS, COMPONENTS
 from bundlegym.envs.observations import NAMED_BLOCKS
 from bundlegym.envs.rewards import check_name
@@ -11,28 +14,28 @@ from bundlegym.errors import UserError
 
 
 @dataclass(frozen=True)
-class EnvConfig:
+class EnvConfig(Config):
     """The offers an agent may make, and to whom."""
 
-    n_candidates: int = 32
+    n_candidates: Count = 32
     """Items put before the agent at a visit."""
 
-    visits: int = 8
+    visits: Count = 8
     """Visits in an episode; the end is a truncation."""
 
-    min_size: int = 2
+    min_size: Count = 2
     """Least number of items in an offer; offering nothing is always allowed."""
 
-    max_size: int = 4
+    max_size: Count = 4
     """Greatest number of items in an offer."""
 
-    discounts: tuple[float, ...] = (0.0, 0.05, 0.1, 0.2, 0.3)
+    discounts: tuple[Discount, ...] = (0.0, 0.05, 0.1, 0.2, 0.3)
     """Discount levels off the shelf price of the whole bundle; the first should be 0."""
 
     reward: str = "incremental_margin"
     """Reward of a visit: a component by name, or module:name of a function over all components."""
 
-    reward_draws: int = 1
+    reward_draws: Count = 1
     """Draws of luck over which a visit's reward is averaged: the first is what happens, the others only
     lessen the noise that an agent learns from, and each costs one more answer of the user model."""
 
@@ -42,18 +45,19 @@ class EnvConfig:
 
     def __post_init__(self) -> None:
         for name in ("discounts", "observation"):  # lists where a configuration comes from JSON
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            if isinstance(value := getattr(self, name), list | np.ndarray):
+                object.__setattr__(self, name, tuple(value))
+        super().__post_init__()
         if not 1 <= self.min_size <= self.max_size <= self.n_candidates:
             raise UserError(
                 f"min_size {self.min_size}, max_size {self.max_size}, n_candidates {self.n_candidates}: "
                 "must hold 1 <= min_size <= max_size <= n_candidates"
             )
-        if not self.discounts or any(not 0 <= d < 1 for d in self.discounts):
-            given = ", ".join(map(str, self.discounts)) or "none"
-            raise UserError(f"discounts {given}: give at least one, each in [0, 1)")
-        for name in ("visits", "reward_draws"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} {getattr(self, name)}: must be at least 1")
+
+    @classmethod
+    def label(cls, field: str) -> str:
+        """A keyword of `gymnasium.make`, and an option of train.py."""
+        return field
 
 
 def check_names(config: EnvConfig) -> None:

@@ -7,6 +7,7 @@ import inspect
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 
 from bundlegym.data import DataConfig, Dataset, build_dataset, prepare
 from bundlegym.data.built_in import BUILT_IN, built_in_log
+from bundlegym.data.checked import Count, check, plain
 from bundlegym.devices import device_of
 from bundlegym.envs.base import BLOCKS, Reward
 from bundlegym.envs.config import EnvConfig
@@ -84,7 +86,8 @@ def make_core(
     Raises:
         UserError: an option is unknown or out of range.
     """
-    if preset not in PRESETS:
+    check("n", plain(n), Count)
+    if not isinstance(preset, str) or preset not in PRESETS:
         raise UserError(f"preset {preset!r}: is none of {', '.join(PRESETS)}")
     chosen = PRESETS[preset] | options
     for name in chosen:
@@ -119,6 +122,7 @@ def make_core(
 @lru_cache(maxsize=8)
 def _prepared(config: DataConfig) -> Dataset:
     """The log; a made-up one is drawn faster than a cache on disk is read."""
+    config.check_mapping()
     if config.log in BUILT_IN:
         return build_dataset(built_in_log(config.log), config)
     return prepare(config, progress=False)
@@ -165,8 +169,9 @@ def _silent(text: str) -> None:
 def _shoppers(choice: str | Sequence[int] | np.ndarray, dataset: Dataset) -> np.ndarray:
     if not isinstance(choice, str):
         codes = np.asarray(choice)
-        if codes.dtype == bool or (len(codes) and not 0 <= codes.min() <= codes.max() < dataset.n_shoppers):
-            raise UserError(f"shoppers: codes must lie in 0..{dataset.n_shoppers - 1}")
+        whole = codes.ndim == 1 and codes.dtype.kind in "iu"
+        if not whole or (len(codes) and not 0 <= codes.min() <= codes.max() < dataset.n_shoppers):
+            raise UserError(f"shoppers: codes must be whole numbers in 0..{dataset.n_shoppers - 1}")
         return codes
     if choice not in SHOPPERS:
         raise UserError(f"shoppers {choice!r}: is none of {', '.join(SHOPPERS)}, nor a list of codes")
@@ -178,7 +183,12 @@ def _weeks(choice: str | tuple[int, int], dataset: Dataset) -> tuple[int, int]:
         if choice not in WEEKS:
             raise UserError(f"weeks {choice!r}: is none of {', '.join(WEEKS)}, nor a range")
         return getattr(dataset.split, f"{choice}_weeks")
-    first, end = choice
-    if not 0 <= first < end <= dataset.n_weeks:
-        raise UserError(f"weeks ({first}, {end}): must hold 0 <= first < end <= {dataset.n_weeks}")
+    pair = isinstance(choice, tuple | list) and len(choice) == 2
+    first, end = choice if pair else (-1, -1)
+    whole = isinstance(first, Integral) and isinstance(end, Integral)
+    if not whole or not 0 <= first < end <= dataset.n_weeks:
+        given = f"({first}, {end})" if pair else repr(choice)
+        raise UserError(
+            f"weeks {given}: must be a pair of whole numbers, 0 <= first < end <= {dataset.n_weeks}"
+        )
     return first, end

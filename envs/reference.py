@@ -12,6 +12,7 @@ from torch import Tensor
 from bundlegym.envs.arrays import Board, Shop
 from bundlegym.envs.base import FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
 from bundlegym.user_models.base import IGNORE, TAKE
+from bundlegym.user_models.response_codes import MOST_DAYS, MOST_PRICE, MOST_UNITS
 from bundlegym.user_models.rng.counter import Draws
 
 
@@ -138,9 +139,10 @@ def in_range(
     days: Tensor,
 ) -> bool:  # fmt: skip
     """See `compiled.in_range`."""
-    lines = (row >= 0) & (row < n) & (item >= 0) & (item < n_items) & (quantity >= 1)
-    lines = lines & (price >= 0) & torch.isfinite(price)
-    return bool(lines.all() & ((days >= 0) & (choice >= IGNORE) & (choice <= TAKE)).all())
+    lines = (row >= 0) & (row < n) & (item >= 0) & (item < n_items)
+    lines = lines & (quantity >= 1) & (quantity <= MOST_UNITS) & (price >= 0) & (price <= MOST_PRICE)
+    visits = (days >= 0) & (days <= MOST_DAYS) & (choice >= IGNORE) & (choice <= TAKE)
+    return bool(lines.all() & visits.all())
 
 
 def earnings(

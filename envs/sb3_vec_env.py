@@ -11,7 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from bundlegym.envs.base import VisitRecord
 from bundlegym.envs.core import BundleCore
-from bundlegym.envs.views import core_spaces, to_numpy
+from bundlegym.envs.views import core_spaces, to_numpy, whole_actions
 
 
 class BundleVecEnv(VecEnv):
@@ -26,6 +26,7 @@ class BundleVecEnv(VecEnv):
         core.reset()
         self.core, self.on_visits = core, on_visits
         self.render_mode = None
+        self._last = np.full(core.n, core.k + core.levels - 1)
         super().__init__(core.n, *core_spaces(core))
 
     def reset(self) -> dict[str, np.ndarray]:
@@ -36,7 +37,10 @@ class BundleVecEnv(VecEnv):
         return to_numpy(self.core.observe())
 
     def step_async(self, actions: np.ndarray) -> None:
-        self._actions = torch.as_tensor(actions, dtype=torch.int64, device=self.core.device).reshape(-1)
+        """Raises:
+        ValueError: not N whole numbers of the action space.
+        """
+        self._actions = torch.from_numpy(whole_actions(actions, self._last)).to(self.core.device)
 
     def step_wait(self) -> Any:
         result = self.core.step(self._actions)

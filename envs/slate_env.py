@@ -9,6 +9,7 @@ import torch
 from gymnasium import spaces
 
 from bundlegym.envs.bundle_env import BundleEnv
+from bundlegym.envs.views import whole_actions
 
 
 class SlateEnv(BundleEnv):
@@ -46,12 +47,17 @@ class SlateEnv(BundleEnv):
     def __init__(self, render_mode: str | None = None, **options: Any) -> None:
         super().__init__(render_mode, **options)
         core = self.core
+        self._last = np.array([core.k] * core.config.max_size + [core.levels - 1])
         self.action_space = spaces.MultiDiscrete(  # type: ignore[assignment]
             [core.k + 1] * core.config.max_size + [core.levels]
         )
 
     def step(self, action: Any) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
-        *places, level = (int(a) for a in action)
+        """Raises:
+        ValueError: the episode has ended, or the action is none of the action space.
+        """
+        self._check_open()
+        *places, level = whole_actions(action, self._last).tolist()
         bundle = list(dict.fromkeys(place for place in places if place < self.core.k))
         if len(bundle) < self.core.config.min_size:
             bundle, level = [], 0

@@ -13,7 +13,7 @@ from gymnasium.vector.utils import batch_space
 from bundlegym.envs.base import LEAVE, METRICS
 from bundlegym.envs.core import BundleCore
 from bundlegym.envs.make import make_core
-from bundlegym.envs.views import core_spaces, figures_of, legal_actions, to_numpy
+from bundlegym.envs.views import core_spaces, figures_of, legal_actions, to_numpy, whole_actions
 
 Observation = dict[str, np.ndarray]
 
@@ -49,6 +49,7 @@ class BundleVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
         self.single_observation_space, self.single_action_space = core_spaces(self.core)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._last = np.full(self.num_envs, self.core.k + self.core.levels - 1)
         self._ended = np.zeros(self.num_envs, dtype=bool)
         self._started = False
 
@@ -76,7 +77,7 @@ class BundleVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
         self, actions: np.ndarray
     ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         core, masks = self.core, self.core.masks().cpu().numpy()
-        action = legal_actions(np.asarray(actions, dtype=np.int64).reshape(-1), masks, core.k)
+        action = legal_actions(whole_actions(actions, self._last), masks, core.k)
         if self._ended.any():
             if self.mode is AutoresetMode.DISABLED:
                 raise ValueError(f"environment {self._ended.argmax()}: its episode has ended; reset it")

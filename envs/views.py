@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,37 @@ class Window:
         if tensor.is_cpu:
             self._kept[name] = tensor, array
         return array
+
+
+def whole_action(action: Any, last: int) -> int:
+    """The action that a client of one environment gives.
+
+    Raises:
+        ValueError: it is no whole number from 0 to `last`.
+    """
+    try:
+        given = operator.index(action)
+    except TypeError:
+        given = -1
+    if not 0 <= given <= last:
+        raise ValueError(f"action {action!r}: must be a whole number from 0 to {last}")
+    return given
+
+
+def whole_actions(actions: Any, most: np.ndarray) -> np.ndarray:
+    """(N,) int64, the actions that a client gives: as many whole numbers as `most` (N,), none beyond it.
+
+    Raises:
+        ValueError: they are something else.
+    """
+    given = actions.numpy(force=True) if isinstance(actions, Tensor) else np.asarray(actions)
+    if given.size != len(most) or given.dtype.kind not in "iu":
+        raise ValueError(f"actions of shape {given.shape}, {given.dtype}: must be {len(most)} whole numbers")
+    given = given.reshape(-1).astype(np.int64)
+    if (wrong := (given < 0) | (given > most)).any():
+        at = int(wrong.argmax())
+        raise ValueError(f"action {given[at]} at place {at}: must be from 0 to {most[at]}")
+    return given
 
 
 def legal_actions(action: np.ndarray, mask: np.ndarray, k: int) -> np.ndarray:

@@ -11,6 +11,7 @@ import tyro
 
 from bundlegym.agents.planner import Planner
 from bundlegym.data import DataConfig
+from bundlegym.data.checked import Count, Several, Whole, check, check_output
 from bundlegym.data.config import default_cache_dir
 from bundlegym.data.files import write_json
 from bundlegym.errors import UserError, guarded
@@ -145,6 +146,9 @@ def evaluate() -> None:
         raise UserError(f"{flag} goes with --fidelity" if flag in known else f"unknown argument {flag}")
     if options.run is None:
         raise UserError("give the folder of a run, such as runs/NAME, or --fidelity")
+    for name, kind in (("offers", Whole), ("best_offers", Whole), ("visits", Count), ("refits", Several)):
+        check(f"--{name.replace('_', '-')}", getattr(options, name), kind)
+    check_output("--json", options.json)
     if options.best_offers:
         return _best_offers(options)
     if options.discount_levels:
@@ -159,9 +163,6 @@ def evaluate() -> None:
 
 
 def _best_offers(options: argparse.Namespace) -> None:
-    for name in ("best_offers", "visits"):
-        if getattr(options, name) < 1:
-            raise UserError(f"--{name.replace('_', '-')}: {getattr(options, name)} is less than 1")
     config = read_config(options.run, trust_code=options.trust_code, cache_dir=options.cache_dir)
     experiment, contents = Experiment(config), []
     for exposure, model in experiment.user_models.items():
@@ -179,8 +180,6 @@ def _best_offers(options: argparse.Namespace) -> None:
 
 
 def _discount_levels(options: argparse.Namespace) -> None:
-    if options.refits < 2:
-        raise UserError(f"--refits: {options.refits} is less than 2, of which no variance can be taken")
     experiment = Experiment(
         read_config(options.run, trust_code=options.trust_code, cache_dir=options.cache_dir)
     )

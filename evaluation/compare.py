@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from bundlegym.data.checked import NotNegative, check, check_output
 from bundlegym.data.files import write_json
 from bundlegym.errors import UserError
 from bundlegym.evaluation.league import comparable, leagues, read_runs
@@ -19,6 +20,11 @@ from bundlegym.evaluation.summary import assumption
 def compare() -> None:
     """`bundlegym compare runs/A runs/B ...`; with --fail-below X, exit code 1 where an agent earns less."""
     options = _parser().parse_args()
+    for exposure in options.exposure or ():
+        check("--exposure", exposure, NotNegative)
+    check("--fail-below", options.fail_below, float | None)
+    check_output("--csv", options.csv)
+    check_output("--json", options.json)
     runs = read_runs(options.runs)
     names, notes = comparable(runs)
     for note in notes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -13,6 +12,16 @@ import tyro
 
 from bundlegym.agents.registry import AGENTS, AgentConfigs
 from bundlegym.data import DataConfig
+from bundlegym.data.checked import (
+    MAY_BE_EMPTY,
+    Count,
+    NotNegative,
+    Options,
+    Seed,
+    Share,
+    Whole,
+    check_folder,
+)
 from bundlegym.data.config import default_cache_dir
 from bundlegym.envs import EnvConfig
 from bundlegym.envs.base import BLOCKS
@@ -25,15 +34,12 @@ from bundlegym.user_models.registry import FAMILIES
 _DEFAULT_AGENTS = ("ppo", "dqn")
 #: What a good offer adds to a visit is a hundredth of what luck adds or takes.
 _REWARD_DRAWS = 16
-#: The least that each whole number may be.
-_LEAST = {"seed": 0, "planner_episodes": 0, "hindsight_episodes": 0, "workers": 0, "steps": 0,
-          "seeds": 1, "n_envs": 1, "fit_epochs": 1, "episodes": 1, "eval_every": 1}  # fmt: skip
 _MOST_SEED = 2**32 - 1  # that numpy's global generator takes
 _LONGEST_NAME = 255  # bytes that file systems take
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Options):
     """Train bundle agents on shoppers fitted to a log, then judge them beside heuristics."""
 
     agents: tuple[str, ...] = _DEFAULT_AGENTS
@@ -46,25 +52,25 @@ class TrainConfig:
     user_model_args: tuple[str, ...] = ()
     """Arguments of a class of your own, as name=value."""
 
-    steps: int = 0
+    steps: Whole = 0
     """Environment steps (picks and offers) for each agent; 0 is what its own --NAME.steps says."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Seed of everything random; further seeds count up from it."""
 
-    seeds: int = 1
+    seeds: Count = 1
     """How many agents of each kind to train, each with a seed of its own."""
 
-    n_envs: int = 256
+    n_envs: Count = 256
     """Shoppers simulated at once in training."""
 
-    gamma: float = 0.95
+    gamma: Share = 0.95
     """Discount factor a step."""
 
-    fit_epochs: int = 3
+    fit_epochs: Count = 3
     """Passes over the visits when a user model is fitted."""
 
-    offer_exposure: tuple[float, ...] = ()
+    offer_exposure: Annotated[tuple[NotNegative, ...], MAY_BE_EMPTY] = ()
     """Assumptions on what being offered does by itself, as shares of the log's own mailer effect. Agents are
     trained, and all are judged, under each. By default 0 (an offer is only its discount) and 1 (it works like
     a mailer); for user models that make no such assumption 0 alone."""
@@ -73,7 +79,7 @@ class TrainConfig:
     """Also offer discounts deeper than any promotion that the log knows well: what shoppers would do then is
     an extrapolation."""
 
-    bundle_pull: float = 0.0
+    bundle_pull: NotNegative = 0.0
     """Assumption: utility of taking a bundle as such."""
 
     offers: Path | None = None
@@ -93,20 +99,20 @@ class TrainConfig:
     greedy: tuple[str, ...] = ("tifu-knn", "item-knn")
     """Recommenders over each of which a greedy bundle stands in the table."""
 
-    planner_episodes: int = 128
+    planner_episodes: Whole = 128
     """Episodes of the planner, and of the oracle, which plans with the model that judges: fewer, since a plan
     asks the user model a thousand times a visit; 0 leaves both out."""
 
-    hindsight_episodes: int = 0
+    hindsight_episodes: Whole = 0
     """Episodes of a policy that knows the luck of each visit: a curiosity; 0 leaves it out."""
 
-    episodes: int = 8192
+    episodes: Count = 8192
     """Episodes on held-out shoppers and weeks behind each row of the final table."""
 
-    eval_every: int = 50_000
+    eval_every: Count = 50_000
     """Steps between evaluations and checkpoints while training."""
 
-    workers: int = 0
+    workers: Whole = 0
     """Agents trained at once, each in a process of its own; 0 is one for each core (one in all on a GPU)."""
 
     device: str = "auto"
@@ -125,6 +131,8 @@ class TrainConfig:
     hyper: Annotated[AgentConfigs, tyro.conf.arg(name="")] = field(default_factory=AgentConfigs)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        self.data.check_mapping()
         if not self.agents:
             raise UserError(f"--agents: none is given; known are {', '.join(AGENTS)}")
         for agent in self.agents:
@@ -141,14 +149,12 @@ class TrainConfig:
             raise UserError(f"--user-model-args: {self.user_model} takes none; they are for module:Class")
         for name, values in (("offer_exposure", self.offer_exposure), ("bundle_pull", (self.bundle_pull,))):
             for value in values:
-                if not (math.isfinite(value) and value >= 0):
-                    raise UserError(f"{_option(name)}: {value} is no number of at least 0")
                 if value and self.user_model != "choice":
                     raise UserError(
-                        f"{_option(name)}: {self.user_model} makes no such assumption; choice does"
+                        f"{self.label(name)}: {self.user_model} makes no such assumption; choice does"
                     )
                 if values.count(value) > 1:
-                    raise UserError(f"{_option(name)}: {value:g} is given twice")
+                    raise UserError(f"{self.label(name)}: {value:g} is given twice")
         for family in self.judges:
             if family not in FAMILIES:
                 raise UserError(f"--judges: unknown user model {family!r}; known are {', '.join(FAMILIES)}")
@@ -167,20 +173,15 @@ class TrainConfig:
             raise UserError(
                 f"--observation: {', '.join(missing)} missing; the agents need {', '.join(BLOCKS)}"
             )
-        for name, least in _LEAST.items():
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < least:
-                number = getattr(self, name)
-                raise UserError(f"{_option(name)}: {number} is no whole number of at least {least}")
         if self.seed + self.seeds - 1 > _MOST_SEED:
             raise UserError(f"--seed: {self.seed} is too great; the last seed may be {_MOST_SEED}")
-        if not 0 <= self.gamma <= 1:
-            raise UserError(f"--gamma: {self.gamma} is not in [0, 1]")
         if self.device not in ("auto", "cpu", "cuda"):
             raise UserError(f"--device: {self.device!r} is none of auto, cpu, cuda")
         if any(sign in self.name for sign in ("/", "\\", "\0")) or self.name in (".", ".."):
             raise UserError(f"--name: {self.name!r} is no name of a folder; --runs says below which folder")
         if len(self.folder.name.encode(errors="surrogatepass")) > _LONGEST_NAME:
             raise UserError(f"--name: {self.folder.name[:20]}... is longer than {_LONGEST_NAME} bytes")
+        check_folder("--runs", self.folder)
 
     @property
     def all_seeds(self) -> range:
@@ -241,8 +242,3 @@ def from_json(content: dict[str, Any], folder: Path, cache_dir: Path | None = No
         env=EnvConfig(**env),
         hyper=AgentConfigs(**{name: kinds[name](**values) for name, values in content["hyper"].items()}),
     )
-
-
-def _option(name: str) -> str:
-    """A field as the command line calls it."""
-    return f"--{name.replace('_', '-')}"

@@ -80,7 +80,7 @@ def read_episodes(folder: Path) -> tuple[Ground, pd.DataFrame]:
         UserError: the run has none, or the file is damaged.
     """
     path = folder / FILE
-    if not path.is_file():
+    if not os.path.isfile(path):  # which knows of no name too long
         raise UserError(
             f"{folder}: no {FILE} there, so its episodes cannot be paired with those of another run; an "
             "earlier version made it: judge it anew with train.py --resume after removing results.json"

@@ -229,7 +229,7 @@ class Experiment:
     def _demonstrations(self, job: Job) -> tuple[Demonstrations, BundleCore]:
         """What the planner does with training shoppers, kept with the run, and a core to replay it in."""
         visits, model = self._imitates(job), self.user_models[job.exposure]
-        path = self.folder / f"demonstrations-{visits}-exposure-{job.exposure:g}.npz"
+        path = self.folder / f"demonstrations-{visits}-exposure-{job.exposure:g}.safetensors"
 
         def core(**options: Any) -> BundleCore:
             n, weeks = -(-visits // self.env.visits), self.dataset.split.train_weeks
@@ -475,6 +475,8 @@ def read_config(folder: Path, *, trust_code: bool = False, cache_dir: Path | Non
         config = from_json(json.loads(path.read_text(encoding="utf-8")), folder, cache_dir)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{folder}: not the folder of a run, no readable config.json ({error})") from error
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     if config.code and not trust_code:
         raise UserError(
             f"{folder}: this run imports {', '.join(config.code)}; add --trust-code if you trust that code"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def read_results(folder: Path) -> dict[str, Any]:
         UserError: the folder holds none, or it is unreadable.
     """
     path = folder / "results.json"
-    if not path.is_file():
+    if not os.path.isfile(path):  # which knows of no name too long
         raise UserError(f"{folder}: no results.json there; give the folder of a finished run (see train.py)")
     try:
         return json.loads(path.read_text(encoding="utf-8"))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import json
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy import sparse
 
-from bundlegym.data.files import write_json
+from bundlegym.data.sealed import read_sealed_json, write_sealed_json
 from bundlegym.errors import UserError
 from bundlegym.recommenders.interactions import Interactions
 
@@ -128,7 +127,8 @@ class Recommender(ABC):
         header = {"name": self.name, "parameters": self.parameters}
         np.savez_compressed(folder / "state.npz", allow_pickle=False, **_flat(self._state()))
         self.log.save(folder / "log.npz")
-        write_json(folder / "recommender.json", header)  # last: it says that the rest is there
+        others = [folder / "state.npz", folder / "log.npz"]
+        write_sealed_json(folder / "recommender.json", header, others)  # last: it vouches for the rest
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -146,7 +146,7 @@ class Recommender(ABC):
             with np.load(folder / "state.npz", allow_pickle=False) as file:
                 model._restore(_unflat({name: file[name] for name in file.files}))
         except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-            raise UserError(f"{folder}: the recommender is damaged ({error}); remove the folder") from error
+            raise _damaged(folder, error) from error
         model._read(model.log)
         return model
 
@@ -195,15 +195,22 @@ def slices(n_shoppers: int, n_items: int) -> Iterator[slice]:
 
 
 def read_header(folder: Path) -> dict[str, Any]:
-    """Name and hyper-parameters of the recommender saved in a folder.
+    """Name and hyper-parameters of the recommender saved in a folder, all of whose files are undamaged.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or a damaged one.
     """
     path = folder / "recommender.json"
     if not path.is_file():
         raise UserError(f"{folder}: holds no recommender.json; give a folder that a recommender was saved in")
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return read_sealed_json(path)
+    except (OSError, ValueError) as error:
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: Path, error: Exception) -> UserError:
+    return UserError(f"{folder}: the recommender is damaged ({error}); remove the folder")
 
 
 def _tuples(value: Any) -> Any:

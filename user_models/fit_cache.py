@@ -13,14 +13,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 import bundlegym
 from bundlegym.data import Dataset
 from bundlegym.data.fingerprint import behaviour_digest
 from bundlegym.errors import UserError
 from bundlegym.user_models.parameters import Parameters
+from bundlegym.user_models.persistence import read_tensors, write_tensors
 
 P = TypeVar("P", bound=Parameters)
 
@@ -55,16 +54,16 @@ class FitCache:
         path = self.folder / f"{name}.safetensors"
         if path.exists():
             try:
-                kept = kind.of(load_file(path))
+                kept = kind.of(read_tensors(path)[0])
                 self.progress(f"user model: {name} from {self.folder}")
                 return kept
-            except (OSError, KeyError, SafetensorError) as error:
+            except (OSError, KeyError, ValueError) as error:
                 self.progress(f"user model: {name} anew, {path} is damaged ({error})")
         made = self._timed(name, make)
         part = path.with_name(f"{path.name}.{os.getpid()}.part")  # fits may run side by side
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            save_file({leaf: value.contiguous() for leaf, value in made.leaves()}, part)
+            write_tensors(part, {leaf: value.contiguous() for leaf, value in made.leaves()}, {})
             os.replace(part, path)
         except OSError as error:
             raise UserError(

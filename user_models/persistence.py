@@ -1,14 +1,18 @@
-"""User models on disk: parameters as safetensors, settings as JSON; no pickle."""
+"""User models on disk: parameters as safetensors, settings as JSON, sealed both; no pickle."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
+from bundlegym.data.sealed import BLANK, check_seal, read_sealed_json, seal, write_sealed_json
 from bundlegym.errors import UserError
 from bundlegym.user_models.parameters import Parameters
 
@@ -17,11 +21,11 @@ P = TypeVar("P", bound=Parameters)
 
 def save_parameters(folder: Path, name: str, parameters: Parameters, settings: dict[str, float]) -> None:
     """Write `name.safetensors` and `name.json` into an existing folder, each renamed into place."""
-    tensors = {leaf: value.cpu().contiguous() for leaf, value in parameters.leaves()}
-    save_file(tensors, str(folder / f"{name}.safetensors.part"))
-    (folder / f"{name}.json.part").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-    for file in (f"{name}.safetensors", f"{name}.json"):
-        os.replace(folder / f"{file}.part", folder / file)
+    path = folder / f"{name}.safetensors"
+    part = path.with_name(path.name + ".part")
+    save_file({leaf: value.cpu().contiguous() for leaf, value in parameters.leaves()}, str(part))
+    os.replace(part, path)
+    write_sealed_json(folder / f"{name}.json", dict(settings), others=[path])
 
 
 def load_parameters(folder: Path, name: str, kind: type[P]) -> tuple[P, dict[str, Any]]:
@@ -31,11 +35,11 @@ def load_parameters(folder: Path, name: str, kind: type[P]) -> tuple[P, dict[str
         UserError: a file is missing, unreadable or damaged, or an earlier version wrote it.
     """
     try:
-        settings = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        settings = read_sealed_json(folder / f"{name}.json")
         tensors = load_file(str(folder / f"{name}.safetensors"))
     except Exception as error:
         raise UserError(
-            f"{folder}: no readable user model {name!r} ({name}.json, {name}.safetensors): {error}"
+            f"{folder}: no readable user model {name!r} ({error}); remove {name}.json to fit it anew"
         ) from error
     if tensors.keys() != {leaf for _, leaf, _ in kind.specs()}:
         raise UserError(f"{folder}: the user model is of an earlier version; fit it anew")
@@ -46,3 +50,36 @@ def load_parameters(folder: Path, name: str, kind: type[P]) -> tuple[P, dict[str
         if not isinstance(value, int | float) or not 0 <= value < float("inf"):
             raise UserError(f"{folder}: {name}.json is damaged, {setting} is {value}; must be at least 0")
     return parameters, settings
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+    """Write one sealed safetensors file; `header` is of JSON's own types.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    # One entry alone: the order of several would not be the same each time.
+    metadata = {"header": json.dumps({"sha256": BLANK, **header})}
+    try:
+        save_file(dict(tensors), str(path), metadata=metadata)
+    except SafetensorError as error:  # a full disk, for instance
+        raise OSError(str(error)) from error
+    seal(path)
+
+
+def read_tensors(path: Path, only: str = "") -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors whose names begin with `only`, and the header, of what `write_tensors` wrote.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is damaged, or was never sealed.
+    """
+    check_seal(path)
+    try:
+        with safe_open(str(path), "pt") as file:
+            header = json.loads(file.metadata()["header"])
+            tensors = {name: file.get_tensor(name) for name in list(file.keys()) if name.startswith(only)}
+    except (SafetensorError, KeyError, TypeError) as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    del header["sha256"]
+    return tensors, header

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.user_models.base import IGNORE, TAKE, Response
+from bundlegym.user_models.response_codes import MOST_DAYS, MOST_PRICE, MOST_UNITS
 
 #: Dtypes of `Response`.
 KINDS = {"choice": torch.int64, "row": torch.int64, "item": torch.int64, "quantity": torch.int64,
@@ -29,6 +30,8 @@ def wrong_shapes(response: Response, n: int) -> Iterator[str]:
             yield f"respond: {name} must be a tensor of {right}; it is {getattr(value, 'dtype', type(value))}"
         elif tuple(value.shape) != (expected := lines if name in _LINES else (n,)):
             yield f"respond: {name} has shape {tuple(value.shape)}; must be {expected}"
+        elif value.requires_grad:
+            yield f"respond: {name} requires gradients; give {name}.detach()"
 
 
 def out_of_range(response: Response, n: int, n_items: int) -> Iterator[str]:
@@ -41,9 +44,13 @@ def out_of_range(response: Response, n: int, n_items: int) -> Iterator[str]:
         ),
         ("row", (response.row >= 0) & (response.row < n), f"the shopper's row, 0..{n - 1}"),
         ("item", (response.item >= 0) & (response.item < n_items), f"an item's code, 0..{n_items - 1}"),
-        ("quantity", response.quantity >= 1, "at least 1"),
-        ("price", torch.isfinite(response.price) & (response.price >= 0), "a price of at least 0"),
-        ("days", response.days >= 0, "at least 0, days until the next visit"),
+        ("quantity", (response.quantity >= 1) & (response.quantity <= MOST_UNITS), f"1..{MOST_UNITS}"),
+        ("price", (response.price >= 0) & (response.price <= MOST_PRICE), f"a price of 0..{MOST_PRICE:g}"),
+        (
+            "days",
+            (response.days >= 0) & (response.days <= MOST_DAYS),
+            f"0..{MOST_DAYS}, days until the next visit",
+        ),
     ]
     for name, good, right in rules:
         if not bool(good.all()):

@@ -13,7 +13,7 @@ the twin gets the same one, so draw what does not depend on the offer first. A c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -24,6 +24,7 @@ from torch import Tensor
 from bundlegym.data import Dataset
 from bundlegym.errors import UserError
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
+from bundlegym.user_models.response_codes import MOST_DAYS, MOST_UNITS
 from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws
 
@@ -36,7 +37,7 @@ class Visit:
         shopper: code of the shopper. day: days since the first of the log. week: row of `prices`.
         offer: item codes of the bundle, empty where nothing is offered.
         discount: share off the shelf price of each item in the bundle, if it is taken whole.
-        prices: (n_items,) this week's shelf prices.
+        prices: (n_items,) this week's shelf prices; read-only.
     """
 
     shopper: int
@@ -82,7 +83,8 @@ class PlainShoppers(UserModel):
 
     def __init__(self, shopper: PlainShopper, dataset: Dataset) -> None:
         self.shopper = shopper
-        self.prices = np.ascontiguousarray(dataset.shelf_price.T)
+        self.prices = np.array(dataset.shelf_price.T, order="C")
+        self.prices.flags.writeable = False  # all shoppers see the same
 
     @property
     def offer_is_only_discount(self) -> bool:
@@ -104,13 +106,13 @@ class PlainShoppers(UserModel):
             bundle = tuple(item for item in offer.items[n].tolist() if item >= 0)
             visit = Visit(s, d, week, bundle, float(offer.discount[n]), self.prices[week])
             answer = self.shopper.respond(own, visit, np.random.Generator(np.random.PCG64(seeds[n])))
-            if not isinstance(answer, Answer):
-                raise UserError(f"{self._name('respond')} gave {type(answer).__name__}; must be an Answer")
+            for fault in _faults(answer, len(visit.prices)):
+                raise UserError(f"{self._name('respond')} {fault}")
             answers.append((_choice(answer, bundle), answer.days, answer.left))
             carried.append(own)
             if answer.take and bundle:
                 lines += [(n, i, 1, visit.prices[i] * (1 - visit.discount)) for i in bundle]
-            lines += [(n, i, units, self._price(visit, i)) for i, units in answer.basket.items()]
+            lines += [(n, i, units, visit.prices[i]) for i, units in answer.basket.items()]
         row, item, quantity, price = zip(*lines, strict=True) if lines else ((), (), (), ())
         choice, days, left = zip(*answers, strict=True)
         response = Response(
@@ -123,16 +125,42 @@ class PlainShoppers(UserModel):
             torch.tensor(left, dtype=torch.bool),
         )
         after = {"_shopper": shopper, "_day": day + response.days}
-        return response, after | _packed(carried, self._name("respond"))
-
-    def _price(self, visit: Visit, item: int) -> float:
-        if not 0 <= item < len(visit.prices):
-            last = len(visit.prices) - 1
-            raise UserError(f"{self._name('respond')} bought item {item}; items are 0..{last}")
-        return float(visit.prices[item])
+        after |= _packed(carried, self._name("respond"))
+        for name, value in after.items():
+            if name in state and value.dtype != state[name].dtype:
+                raise UserError(
+                    f"{self._name('respond')}: state {name!r} becomes {value.dtype}, and was "
+                    f"{state[name].dtype}; give it numbers of one kind from the start, such as 0.0 and 0.5"
+                )
+        return response, after
 
     def _name(self, method: str) -> str:
         return f"{type(self.shopper).__name__}.{method}"
+
+
+def _faults(answer: Any, n_items: int) -> Iterator[str]:
+    """What is wrong with an answer, in plain words."""
+    if not isinstance(answer, Answer):
+        yield f"gave {type(answer).__name__}; must be an Answer"
+        return
+    for name in ("take", "left"):
+        if not isinstance(value := getattr(answer, name), bool | np.bool_):
+            yield f"gave {name} {value!r}; must be True or False"
+    if not _whole(answer.days, 0, MOST_DAYS):
+        yield f"answered: days {answer.days!r} is out of range; must be a whole number, 0..{MOST_DAYS}"
+    if not isinstance(answer.basket, dict):
+        yield f"gave a basket that is a {type(answer.basket).__name__}; must be a dict of item: units"
+        return
+    for item, units in answer.basket.items():
+        if not _whole(item, 0, n_items - 1):
+            yield f"bought item {item!r}; items are 0..{n_items - 1}"
+        if not _whole(units, 1, MOST_UNITS):
+            yield f"answered: quantity {units!r} is out of range; must be a whole number, 1..{MOST_UNITS}"
+
+
+def _whole(value: Any, least: int, most: int) -> bool:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return whole and bool(least <= value <= most)
 
 
 def _choice(answer: Answer, bundle: tuple[int, ...]) -> int:

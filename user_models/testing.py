@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bundlegym.data import DataConfig, Dataset, prepare, synthetic_dataset
+from bundlegym.data.checked import Range, check
 from bundlegym.errors import UserError
 from bundlegym.terminal import show_what_it_can
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
@@ -28,13 +33,16 @@ from bundlegym.user_models.rng.counter import Draws
 from bundlegym.user_models.single import PlainShoppers
 
 _SHOPPERS, _BUNDLE = 24, 3
+#: Seconds for a visit of all shoppers, some of whom ask a language model.
+_PATIENCE = 600.0
+_Patience = Annotated[float, Range("above 0 and at most a day, 86400", above=0.0, most=86_400.0)]
 
 
 class _World:
     """A model, and N shoppers at the door with an offer each; `respond` is a visit of them or of some."""
 
-    def __init__(self, model: UserModel, dataset: Dataset) -> None:
-        self.model, self.dataset, n = model, dataset, _SHOPPERS
+    def __init__(self, model: UserModel, dataset: Dataset, patience: float) -> None:
+        self.model, self.dataset, self.patience, n = model, dataset, patience, _SHOPPERS
         rng = np.random.default_rng(0)
         device = model.device
         self.shopper = torch.arange(n, device=device) % dataset.n_shoppers
@@ -48,7 +56,8 @@ class _World:
         )
 
     def state(self) -> State:
-        return self.model.reset(self.shopper, self.day)
+        with _at_most(self.patience, "reset"):
+            return self.model.reset(self.shopper, self.day)
 
     def offer(self, discount: float) -> Offer:
         return Offer(self.items, torch.full((len(self.items),), discount, device=self.model.device))
@@ -59,26 +68,34 @@ class _World:
             state = {name: value[rows] for name, value in state.items()}
             offer = Offer(offer.items[rows], offer.discount[rows])
             d = Draws(d.seed, d.episode[rows], d.visit[rows])
-        return self.model.respond(state, offer, d)
+        return self.play(state, offer, d)
+
+    def play(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
+        with _at_most(self.patience, "respond"):
+            return self.model.respond(state, offer, draws)
 
 
-def problems(model: UserModel, dataset: Dataset) -> list[str]:
+def problems(model: UserModel, dataset: Dataset, patience: float = _PATIENCE) -> list[str]:
     """What is wrong with a user model, in plain words; empty where it keeps the contract.
 
     A check that cannot go on (the model raises an error) is a problem too, and so is not followed by others.
+
+    Args:
+        patience: seconds for one visit of 24 shoppers, beyond which it is taken for one without an end; only
+            where Python can interrupt it: in the main thread, on other systems than Windows.
     """
-    world, found = _World(model, dataset), []
+    world, found = _World(model, dataset, patience), []
     checks = (_state, _shapes, _sense, _offers, _nothing, _purity, _luck, _neighbours, _later, _discount)
-    for check in checks:
+    for look in checks:
         try:
-            found += list(check(world))
+            found += list(look(world))
         except UserError as error:
             return [*found, str(error)]
         except Exception:
             last = traceback.format_exc().strip().splitlines()
             where = next((line.strip() for line in reversed(last) if line.strip().startswith("File")), "")
             return [*found, f"it stops with an error: {last[-1]} ({where})"]
-        if found and check in (_state, _shapes):  # what follows would only repeat it
+        if found and look in (_state, _shapes):  # what follows would only repeat it
             break
     return found
 
@@ -94,6 +111,8 @@ def _state(world: _World) -> Iterator[str]:
                 f"reset: state {name!r} has shape {tuple(value.shape)}; for {_SHOPPERS} shoppers its first "
                 f"dimension must be {_SHOPPERS}"
             )
+        if value.requires_grad:
+            yield f"reset: state {name!r} requires gradients; give {name}.detach()"
 
 
 def _shapes(world: _World) -> Iterator[str]:
@@ -152,7 +171,7 @@ def _offers(world: _World) -> Iterator[str]:
 
 def _nothing(world: _World) -> Iterator[str]:
     nothing = Offer.nothing(_SHOPPERS, _BUNDLE, world.model.device)
-    response, _ = world.model.respond(world.state(), nothing, world.draws)
+    response, _ = world.play(world.state(), nothing, world.draws)
     if bool((response.choice != IGNORE).any()):
         yield "respond: with nothing offered, choice must be 0; the twin of every shopper is offered nothing"
 
@@ -160,7 +179,7 @@ def _nothing(world: _World) -> Iterator[str]:
 def _purity(world: _World) -> Iterator[str]:
     state = world.state()
     before = {name: value.clone() for name, value in state.items()}
-    world.model.respond(state, world.offer(0.2), world.draws)
+    world.play(state, world.offer(0.2), world.draws)
     for name, value in before.items():
         if not torch.equal(value, state[name]):
             yield f"respond changes the state {name!r} that it is given; give a new one back instead"
@@ -205,7 +224,7 @@ def _later(world: _World) -> Iterator[str]:
     for visit in range(10):
         d = Draws(0, world.draws.episode, torch.full_like(world.draws.visit, visit))
         nothing = Offer.nothing(_SHOPPERS, _BUNDLE, world.model.device)
-        pairs = [world.model.respond(state, nothing, d) for state in states]
+        pairs = [world.play(state, nothing, d) for state in states]
         if not _same(*pairs):
             yield "two shoppers of one history and luck live apart; unoffered, the twin must be the shopper"
             return
@@ -219,6 +238,25 @@ def _discount(world: _World) -> Iterator[str]:
     """Where an offer is said to be only its discount."""
     if world.model.offer_is_only_discount:
         yield from (f"respond: {problem}" for problem in offer_problems(world.model, world.dataset))
+
+
+@contextmanager
+def _at_most(seconds: float, method: str) -> Iterator[None]:
+    """Raises a `UserError` where what is done within takes longer and can be interrupted."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise UserError(f"{method}: takes over {seconds:g} s for {_SHOPPERS} shoppers; does it ever end?")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _same(one: Response | tuple[Response, State], two: Response | tuple[Response, State]) -> bool:
@@ -236,14 +274,19 @@ def main(arguments: list[str] | None = None, say: Callable[[str], None] = print)
     parser.add_argument("spec", help="module:Class, from the working directory or an installed package")
     parser.add_argument("arguments", nargs="*", help="name=value, arguments of the class")
     parser.add_argument("--log", default="synthetic", help="log to try it on (synthetic)")
+    parser.add_argument(
+        "--patience", type=float, default=_PATIENCE,
+        help=f"seconds for a visit of {_SHOPPERS} shoppers, after which it is stopped (%(default)g)",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     try:
+        check("--patience", options.patience, _Patience)
         dataset = synthetic_dataset() if options.log == "synthetic" else prepare(DataConfig(log=options.log))
         model = build_user_model(options.spec, dataset, parse_arguments(options.arguments, "argument"))
     except UserError as error:
         say(f"error: {error}")
         return 2
-    found = problems(model, dataset)
+    found = problems(model, dataset, options.patience)
     kind = "a plain class" if isinstance(model, PlainShoppers) else "a batched user model"
     if not found:
         command = f"python -m bundlegym train --user-model {options.spec}"

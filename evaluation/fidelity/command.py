@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bundlegym.data import DataConfig, Dataset, prepare
+from bundlegym.data.checked import Options, Seed, check_folder, check_output
 from bundlegym.data.files import write_json
 from bundlegym.devices import device_of
 from bundlegym.errors import UserError
@@ -21,7 +22,7 @@ from bundlegym.user_models.registry import FAMILIES, parse_arguments
 
 
 @dataclass(frozen=True)
-class FidelityConfig:
+class FidelityConfig(Options):
     """Fit a user model on all weeks before the test weeks, and compare what it buys in these with the log."""
 
     user_model: str = "choice"
@@ -31,7 +32,7 @@ class FidelityConfig:
     user_model_args: tuple[str, ...] = ()
     """Arguments of a class of your own, as name=value."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the fit and of the simulations."""
 
     suite: Path | None = None
@@ -61,8 +62,10 @@ class FidelityConfig:
     data: DataConfig = field(default_factory=DataConfig)
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise UserError(f"--seed: {self.seed} is less than 0")
+        super().__post_init__()
+        check_output("--json", self.json)
+        if self.page is not None:
+            check_folder("--page", self.page)
         if self.user_model not in FAMILIES and ":" not in self.user_model:
             known = ", ".join(FAMILIES)
             raise UserError(

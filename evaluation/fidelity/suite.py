@@ -38,9 +38,12 @@ def logs_in(folder: Path, data: DataConfig) -> dict[str, DataConfig]:
         name = place.name if built_in else place.name.split(".")[0]
         if name in found:
             raise UserError(f"--suite: {folder} holds two logs called {name}")
+        if built_in:
+            found[name] = data.built_in(name)
+            continue
         columns = folder / f"{name}.toml"
         found[name] = dataclasses.replace(
-            data, log=name if built_in else str(place), columns=columns if columns.exists() else data.columns
+            data, log=str(place), columns=columns if columns.exists() else data.columns
         )
     if not found:
         raise UserError(f"--suite: {folder} holds no log")

@@ -6,11 +6,11 @@ import dataclasses
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import tyro
 
 from bundlegym.data import DataConfig, Dataset, prepare
+from bundlegym.data.checked import Count, Options, Part, Seed, Whole, check_output
 from bundlegym.data.files import write_csv, write_json
 from bundlegym.errors import UserError
 from bundlegym.evaluation.experiment import read_config
@@ -25,7 +25,7 @@ from bundlegym.user_models import ChoiceShopper
 
 
 @dataclass(frozen=True)
-class PlanConfig:
+class PlanConfig(Options):
     """Plan the field experiment that would show a run's gain, from the log's own past; with --assignment,
     draw who is offered."""
 
@@ -35,31 +35,31 @@ class PlanConfig:
     effect: float | None = None
     """Incremental margin a visit that is expected, in place of what the run's judges say."""
 
-    weeks: int = 0
+    weeks: Whole = 0
     """How long the test lasts; 0 takes the shortest of 1, 2, 4, 8, 12 weeks that shows the gain."""
 
-    before: int = 12
+    before: Count = 12
     """Weeks before the test that are adjusted for; who bought nothing in them does not take part."""
 
-    share: float = 0.5
+    share: Part = 0.5
     """Share of the households that is offered."""
 
-    power: float = 0.8
+    power: Part = 0.8
     """Chance with which the expected gain is to be found."""
 
-    alpha: float = 0.05
+    alpha: Part = 0.05
     """Level of the two-sided test."""
 
-    splits: int = 2000
+    splits: Count = 2000
     """Random assignments in the A/A check."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Of the A/A check, and of the assignment."""
 
     assignment: Path | None = None
     """File for who is in which arm: CSV of shopper, arm."""
 
-    households: int = 0
+    households: Whole = 0
     """So many households take part, drawn at random; 0 for all."""
 
     json: Path | None = None
@@ -68,12 +68,15 @@ class PlanConfig:
     data: DataConfig = field(default_factory=DataConfig)
 
     def __post_init__(self) -> None:
-        _check_least(self, weeks=0, before=1, splits=1, seed=0, households=0)
+        super().__post_init__()
+        check_output("--json", self.json)
+        check_output("--assignment", self.assignment)
+        Design(self.share, self.power, self.alpha)  # which checks its own
         _check_one_log(self)
 
 
 @dataclass(frozen=True)
-class ReadConfig:
+class ReadConfig(Options):
     """Read a field experiment back: the log with its weeks, and who was in which arm."""
 
     arms: tyro.conf.Positional[Path]
@@ -82,16 +85,16 @@ class ReadConfig:
     start: str
     """First day of the test, as 2024-05-13."""
 
-    weeks: int
+    weeks: Count
     """That it lasted."""
 
-    before: int = 12
+    before: Count = 12
     """Weeks before it to adjust for."""
 
-    share: float = 0.5
+    share: Part = 0.5
     """Share of the households that was to be offered."""
 
-    alpha: float = 0.05
+    alpha: Part = 0.05
     """Level of the two-sided test; intervals hold the rest."""
 
     json: Path | None = None
@@ -100,7 +103,8 @@ class ReadConfig:
     data: DataConfig = field(default_factory=DataConfig)
 
     def __post_init__(self) -> None:
-        _check_least(self, weeks=1, before=1)
+        super().__post_init__()
+        check_output("--json", self.json)
         Design(self.share, alpha=self.alpha)  # which checks its own
 
 
@@ -182,14 +186,8 @@ def _check_one_log(config: PlanConfig | LearnConfig) -> None:
         raise UserError("a run has a log of its own; give no options of a log beside it")
 
 
-def _check_least(config: Any, **least: int) -> None:
-    for name, number in least.items():
-        if getattr(config, name) < number:
-            raise UserError(f"--{name}: {getattr(config, name)} is less than {number}")
-
-
 @dataclass(frozen=True)
-class LearnConfig:
+class LearnConfig(Options):
     """Learn from the offers that were made and from what was bought then: the measured gain, what other
     policies would have earned, and the numbers that are assumed until then (docs/experiment.md)."""
 
@@ -202,16 +200,16 @@ class LearnConfig:
     policy: tuple[str, ...] = ()
     """Other policies, as NAME=FILE: a table of offer_id (or shopper, time), items, discount, probability."""
 
-    window: int = 7
+    window: Count = 7
     """Days after a decision whose purchases count as its own, where the offer log names no baskets."""
 
-    draws: int = 32
+    draws: Count = 32
     """Simulated lucks of each visit, in the estimates of the two numbers."""
 
-    fit_epochs: int = 3
+    fit_epochs: Count = 3
     """Passes over the visits when choice is fitted to the weeks before the offers."""
 
-    seed: int = 0
+    seed: Seed = 0
     """Of the fit and of the simulated lucks."""
 
     json: Path | None = None
@@ -220,7 +218,8 @@ class LearnConfig:
     data: DataConfig = field(default_factory=DataConfig)
 
     def __post_init__(self) -> None:
-        _check_least(self, window=1, draws=1, fit_epochs=1, seed=0)
+        super().__post_init__()
+        check_output("--json", self.json)
         _check_one_log(self)
 
 

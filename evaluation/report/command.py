@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bundlegym.agents.base import Policy
+from bundlegym.data.checked import Count, Whole, check, check_output
 from bundlegym.data.files import write_text
-from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.cli import add_run_options
 from bundlegym.evaluation.experiment import Experiment, read_config
@@ -45,9 +45,9 @@ _CURRENCIES = {"complete-journey": "dollars"}
 def report() -> None:
     """Write the page of a run."""
     options = _parser().parse_args()
-    for name in ("visits", "episodes"):
-        if getattr(options, name) < 1:
-            raise UserError(f"--{name}: {getattr(options, name)} is less than 1")
+    for name, kind in (("visits", Count), ("episodes", Count), ("offers", Whole)):
+        check(f"--{name}", getattr(options, name), kind)
+    check_output("--out", options.out)
     page = page_of(
         options.run,
         visits=options.visits,

@@ -1,4 +1,3 @@
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +7,8 @@ import pytest
 
 from bundlegym.data import DataConfig, Dataset, load_dataset, prepare, save_dataset, synthetic_dataset
 from bundlegym.data.config import default_cache_dir
-from bundlegym.data.store import FORMAT_VERSION
 from bundlegym.errors import UserError
+from tests.sealing import damages, edit_sealed
 
 from .conftest import OWN_NAMES
 
@@ -50,9 +49,7 @@ def test_a_dataset_survives_the_disk(small: Dataset, tmp_path: Path) -> None:
 def test_the_second_start_reads_the_first_ones_result(own_config: DataConfig) -> None:
     first = prepare(own_config, progress=False)
     (entry,) = entries(own_config)
-    marked = json.loads((entry / "dataset.json").read_text(encoding="utf-8"))
-    marked["notes"] = ["from the cache"]
-    (entry / "dataset.json").write_text(json.dumps(marked), encoding="utf-8")
+    edit_sealed(entry / "dataset.json", notes=["from the cache"])
     second = prepare(own_config, progress=False)
     assert second.notes == ("from the cache",)
     assert_same(replace(first, notes=second.notes), second)
@@ -83,12 +80,17 @@ def test_a_damaged_cache_is_made_anew(own_config: DataConfig, name: str, damage:
     assert_same(first, load_dataset(entries(own_config)[0]))
 
 
+def test_each_byte_of_prepared_data_is_vouched_for(small: Dataset, tmp_path: Path) -> None:
+    save_dataset(small, tmp_path / "kept")
+    for file in damages(tmp_path / "kept"):
+        with pytest.raises(UserError, match=rf"kept: the prepared data is damaged \(.*{file}"):
+            load_dataset(tmp_path / "kept")
+    assert_same(small, load_dataset(tmp_path / "kept"))
+
+
 def test_another_format_is_not_read(small: Dataset, tmp_path: Path) -> None:
     save_dataset(small, tmp_path / "kept")
-    path = tmp_path / "kept" / "dataset.json"
-    path.write_text(
-        path.read_text(encoding="utf-8").replace(f'"format_version": {FORMAT_VERSION}', '"format_version": 0')
-    )
+    edit_sealed(tmp_path / "kept" / "dataset.json", format_version=0)
     with pytest.raises(UserError, match="written in format 0"):
         load_dataset(tmp_path / "kept")
 
@@ -106,7 +108,7 @@ def test_wrong_options_are_named(config: DataConfig, tmp_path: Path) -> None:
     (tmp_path / "sales.csv").write_text("a\n1\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"map: 'shopper' is not of the form ours=yours"):
         prepare(replace(config, log=str(tmp_path / "sales.csv"), map=("shopper",)), progress=False)
-    with pytest.raises(UserError, match="cannot write to .*sales.csv"):
+    with pytest.raises(UserError, match="--cache-dir: .*sales.csv is a file; must be a folder"):
         prepare(replace(config, cache_dir=tmp_path / "sales.csv"), progress=False)
     with pytest.raises(UserError, match="nowhere: no prepared data here"):
         load_dataset(tmp_path / "nowhere")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from bundlegym.deployment.limits import Limits
 from bundlegym.deployment.picking import pick
 from bundlegym.deployment.policy import BundlePolicy
 from bundlegym.errors import UserError, guarded
+from tests.sealing import damages, edit_sealed
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
@@ -118,11 +118,18 @@ def test_a_damaged_folder_is_one_clear_error(name, folders, tmp_path):
         ExportedPolicy.load(folder)
 
 
+def test_each_byte_is_vouched_for(folders, tmp_path):
+    shutil.copytree(folders["ppo"], tmp_path / "copy")
+    for file in damages(tmp_path / "copy"):
+        with pytest.raises(UserError, match=rf"copy: the exported policy is damaged \(.*{file}"):
+            ExportedPolicy.load(tmp_path / "copy")
+    ExportedPolicy.load(tmp_path / "copy")
+
+
 def test_another_format_is_told(folders, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(folders["ppo"], folder)
-    facts = json.loads((folder / "policy.json").read_text(encoding="utf-8"))
-    (folder / "policy.json").write_text(json.dumps(facts | {"format": 99}), encoding="utf-8")
+    edit_sealed(folder / "policy.json", format=99)
     with pytest.raises(UserError, match="format 99"):
         ExportedPolicy.load(folder)
 

@@ -43,6 +43,13 @@ def spoilt(user_model: ChoiceShopper, change) -> ChoiceShopper:
         (lambda r: at_last(r, row=8), "row 8 is out of range; must be the shopper's row, 0..7"),
         (lambda r: at_last(r, row=-LAST), f"row -{LAST} is out of range"),
         (lambda r: at_last(r, quantity=0), "quantity 0 is out of range"),
+        (lambda r: at_last(r, quantity=10**15), f"quantity {10**15} is out of range; must be 1..1000000"),
+        (lambda r: at_last(r, days=LAST), f"days {LAST} is out of range; must be 0..100000"),
+        (lambda r: at_last(r, price=1e30), "price .* is out of range"),
+        (
+            lambda r: dataclasses.replace(r, price=r.price.clone().requires_grad_()),
+            "price requires gradients",
+        ),
         (lambda r: at_last(r, price=float("nan")), "price nan is out of range"),
         (lambda r: at_last(r, price=float("inf")), "price inf is out of range"),
         (lambda r: at_last(r, price=-1.0, days=-2), "price -1.0 .*; respond: days -2 is out of range"),

@@ -173,7 +173,7 @@ def test_time_limit_is_truncation(make_core):
     [
         ({"min_size": 5, "max_size": 4}, "min_size 5"),
         ({"discounts": (1.5,)}, "discounts"),
-        ({"visits": 0}, "visits 0"),
+        ({"visits": 0}, "visits: must be a whole number, 1 or more, not 0"),
     ],
 )
 def test_bad_configuration_is_named(options, message):

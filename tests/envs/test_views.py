@@ -121,6 +121,36 @@ def test_disabled_autoreset_waits_for_the_reset_mask(given):
     assert (after["context"][:2, 0] == 1).all() and after["context"][2, 0] == 0
 
 
+@pytest.mark.parametrize("id", ["bundlegym/Bundle-v0", "bundlegym/Slate-v0"])
+def test_what_is_no_action_is_an_error_and_so_is_a_step_after_the_end(id, given):
+    env = gym.make(id, **given).unwrapped
+    env.reset(seed=0)
+    size = len(np.atleast_1d(env.action_space.sample()))
+    for wrong in (-1, 10**6, 0.5, "all", None, float("nan"), True if size > 1 else 2**70):
+        with pytest.raises(ValueError, match="must be"):
+            env.step(wrong if size == 1 else [wrong] * size)
+    nothing = env.core.k if size == 1 else [env.core.k] * (size - 1) + [0]
+    ended = False
+    while not ended:
+        _, _, terminated, truncated, _ = env.step(nothing)
+        ended = terminated or truncated
+    with pytest.raises(ValueError, match="the episode has ended; call reset"):
+        env.step(nothing)
+    env.reset()
+    env.step(nothing)
+
+
+def test_what_is_no_action_is_an_error_where_there_are_many(given, make_core):
+    vector = gym.make_vec("bundlegym/Bundle-v0", 3, **given)
+    vector.reset(seed=0)
+    sb3 = BundleVecEnv(make_core(3))
+    sb3.reset()
+    for step in (vector.step, sb3.step):
+        for wrong in (np.full(3, -1), np.array([0, 0, 10**6]), np.full(3, 0.5), np.zeros(2, int), ["a"] * 3):
+            with pytest.raises(ValueError, match="must be"):
+                step(wrong)
+
+
 def test_masked_actions_make_the_first_legal_offer(env):
     _, info = env.reset(seed=0)
     k = env.unwrapped.core.k
@@ -157,7 +187,9 @@ def test_a_copy_goes_on_from_where_it_was_made(name, copied):
     env.reset(seed=3)
     env.action_space.seed(0)
     for _ in range(3):
-        env.step(env.action_space.sample())
+        _, _, *ended, _ = env.step(env.action_space.sample())
+        if any(ended):
+            env.reset()
     twin = copied(env)
     for _ in range(30):
         action = env.action_space.sample()
@@ -184,7 +216,7 @@ def test_no_numpy_in_messages(weeks):
     with pytest.raises(UserError) as told:
         gym.make("bundlegym/Bundle-v0", preset="quick", weeks=weeks)
     assert "np." not in str(told.value)
-    with pytest.raises(UserError, match=r"discounts 0\.1, 1\.5: "):
+    with pytest.raises(UserError, match=r"discounts: must be in \[0, 1\), not 1\.5"):
         gym.make("bundlegym/Bundle-v0", preset="quick", discounts=(np.float64(0.1), np.float64(1.5)))
 
 

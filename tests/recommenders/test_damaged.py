@@ -9,6 +9,7 @@ import pytest
 
 from bundlegym.errors import UserError
 from bundlegym.recommenders import Interactions, load_recommender, make_recommender
+from tests.sealing import damages, edit_sealed
 
 
 @pytest.fixture
@@ -23,6 +24,7 @@ def change(path: Path, name: str, value: float) -> None:
         arrays = {key: file[key] for key in file.files}
     arrays[name][-1] = value
     np.savez_compressed(path, **arrays)
+    edit_sealed(path.with_name("recommender.json"))
 
 
 @pytest.mark.parametrize("name", ["item", "shopper", "visit"])
@@ -39,6 +41,13 @@ def test_columns_of_a_matrix_out_of_range(folder):
     change(folder / "state.npz", matrix, 2**30)
     with pytest.raises(UserError, match="the recommender is damaged"):
         load_recommender(folder)
+
+
+def test_each_byte_is_vouched_for(folder):
+    for file in damages(folder):
+        with pytest.raises(UserError, match=rf"the recommender is damaged \(.*{file}.*remove the folder"):
+            load_recommender(folder)
+    load_recommender(folder)
 
 
 def test_a_file_that_is_cut_short(folder):

@@ -16,6 +16,7 @@ from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.parameters import StateDependence
 from bundlegym.user_models.fit_cache import FitCache, fit_folder
 from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
+from tests.sealing import damages
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,19 @@ def test_an_interrupted_fit_goes_on(dataset, user_model, tmp_path):
     damaged.write_bytes(b"no such thing")
     assert same(user_model, ChoiceShopper.fit(dataset, epochs=2, progress=said.append, cache=tmp_path))
     assert any("damaged" in text for text in said)
+
+
+def test_a_damaged_stage_is_made_anew_whichever_byte_it_is(tmp_path):
+    made = Visits(torch.tensor([0.25]), torch.arange(1.0, 40.0))
+    said: list[str] = []
+    cache = FitCache(tmp_path, said.append)
+    cache("incidence", Visits, lambda: made)
+    for _ in damages(tmp_path):
+        said.clear()
+        again = cache("incidence", Visits, lambda: made)
+        assert torch.equal(again.visit_rate, made.visit_rate) and "damaged" in said[0]
+    cache("incidence", Visits, lambda: made)
+    assert "incidence from" in said[-1]
 
 
 def test_what_a_fit_depends_on_is_in_the_name_of_its_folder(dataset, tmp_path):

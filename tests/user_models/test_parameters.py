@@ -15,6 +15,7 @@ from bundlegym.evaluation import population
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.registry import FAMILIES
+from tests.sealing import damages, edit_sealed
 
 LARGE = 2**40
 
@@ -34,6 +35,7 @@ def damaged(saved: Path, folder: Path, family: str, name: str, change) -> Path:
     tensors[name] = change(tensors[name])
     save_file(tensors, folder / f"{family}.safetensors")
     (folder / f"{family}.json").write_text((saved / f"{family}.json").read_text())
+    edit_sealed(folder / f"{family}.json")
     return folder
 
 
@@ -52,6 +54,14 @@ def shorter(tensor):
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_what_was_saved_is_loaded(family, saved):
     assert dict(FAMILIES[family].load(saved).params.leaves())
+
+
+def test_each_byte_is_vouched_for(user_model, tmp_path):
+    user_model.save(tmp_path)
+    for file in damages(tmp_path):
+        with pytest.raises(UserError, match=rf"user model 'choice' \(.*{file}.*remove choice.json"):
+            ChoiceShopper.load(tmp_path)
+    ChoiceShopper.load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -93,10 +103,10 @@ def test_an_estimate_without_an_error_is_none(saved, tmp_path):
     assert ChoiceShopper.load(folder).params.state_dependence.state_dependence_share[1] == float("inf")
 
 
-@pytest.mark.parametrize("value", ["NaN", "-1", '"much"', "Infinity"])
+@pytest.mark.parametrize("value", [float("nan"), -1, "much", float("inf")])
 def test_assumptions_out_of_range_are_refused_on_loading(value, saved, tmp_path):
     damaged(saved, tmp_path, "choice", "log_preference", lambda tensor: tensor)
-    (tmp_path / "choice.json").write_text(f'{{"offer_exposure": {value}, "bundle_pull": 0}}')
+    edit_sealed(tmp_path / "choice.json", offer_exposure=value)
     with pytest.raises(UserError, match="choice.json is damaged, offer_exposure"):
         ChoiceShopper.load(tmp_path)
 

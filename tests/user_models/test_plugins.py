@@ -67,6 +67,16 @@ def remembers(self, state, visit, luck):
     return Answer(basket={self.count % 5: 1})
 
 
+def halves_a_count(self, state, visit, luck):
+    state["visits"] += 0.5
+    return Answer()
+
+
+def changes_prices(self, state, visit, luck):
+    visit.prices[0] = 0.01
+    return Answer()
+
+
 @pytest.mark.parametrize(
     "cls, words",
     [
@@ -80,6 +90,23 @@ def remembers(self, state, visit, luck):
             "quantity 0 is out of range",
         ),
         (broken(respond=lambda self, state, visit, luck: Answer(days=-1)), "days -1 is out of range"),
+        (
+            broken(respond=lambda self, state, visit, luck: Answer(days=2**62)),
+            f"days {2**62} is out of range",
+        ),
+        (
+            broken(respond=lambda self, state, visit, luck: Answer(days=2**70)),
+            f"days {2**70} is out of range",
+        ),
+        (broken(respond=lambda self, state, visit, luck: Answer(days=1.5)), "days 1.5 is out of range"),
+        (broken(respond=lambda self, state, visit, luck: Answer(take="no")), "take 'no'; must be True or"),
+        (broken(respond=lambda self, state, visit, luck: Answer(left=0)), "left 0; must be True or False"),
+        (broken(respond=lambda self, state, visit, luck: Answer(basket={0: 10**15})), f"quantity {10**15}"),
+        (broken(respond=lambda self, state, visit, luck: Answer(basket={0: 1.5})), "quantity 1.5"),
+        (broken(respond=lambda self, state, visit, luck: Answer(basket={0.5: 1})), "bought item 0.5"),
+        (broken(respond=lambda self, state, visit, luck: Answer(basket=[3])), "a basket that is a list"),
+        (broken(respond=halves_a_count), "state 'visits' becomes torch.float64, and was torch.int64"),
+        (broken(respond=changes_prices), "read-only"),
         (broken(respond=lambda self, state, visit, luck: Answer(basket={np.random.randint(9): 1})), "global"),
         (broken(respond=lambda self, state, visit, luck: 1 / 0), "ZeroDivisionError"),
         (broken(respond=remembers), "nothing may be remembered outside the state"),
@@ -88,6 +115,15 @@ def remembers(self, state, visit, luck):
 def test_what_is_wrong_is_said_in_plain_words(cls, words, dataset):
     found = problems(build_user_model(cls, dataset), dataset)
     assert any(words in problem for problem in found), found
+
+
+def test_a_visit_without_an_end_is_stopped(dataset):
+    def respond(self, state, visit, luck):
+        while True:
+            pass
+
+    found = problems(build_user_model(broken(respond=respond), dataset), dataset, patience=0.2)
+    assert found == ["respond: takes over 0.2 s for 24 shoppers; does it ever end?"]
 
 
 def test_what_is_wrong_with_a_batched_model_is_said(user_model, dataset):

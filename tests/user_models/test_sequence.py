@@ -16,6 +16,7 @@ from bundlegym.user_models.base import TAKE
 from bundlegym.user_models.panel import simulated_panel
 from bundlegym.user_models.sequence import model as sequence
 from bundlegym.user_models.sequence.training import fit_net
+from tests.sealing import edit_sealed
 from tests.user_models.choice.test_known_answers import DISPLAY, PRICE, draw
 
 
@@ -164,5 +165,6 @@ def test_loading_what_an_earlier_version_wrote_is_a_clear_error(model, tmp_path)
     leaves = load_file(tmp_path / "sequence.safetensors")
     del leaves["last_size_class"]
     save_file(leaves, tmp_path / "sequence.safetensors")
+    edit_sealed(tmp_path / "sequence.json")
     with pytest.raises(UserError, match="earlier version"):
         SequenceShopper.load(tmp_path)

@@ -147,7 +147,7 @@ def test_any_log_is_read_as_train_reads_it(monkeypatch, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--fidelity", "--seed", "-1"], "--seed: -1 is less than 0"),
+        (["--fidelity", "--seed", "-1"], "--seed: must be a whole number"),
         (
             ["--fidelity", "--user-model", "magic"],
             "unknown user model 'magic'; known are choice.*module:Class",

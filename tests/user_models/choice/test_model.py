@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from bundlegym.errors import UserError
 from bundlegym.user_models import ChoiceShopper, Draws, Offer
 from bundlegym.user_models.base import TAKE
+from tests.sealing import edit_sealed
 
 
 @pytest.fixture
@@ -87,6 +88,7 @@ def test_loading_what_an_earlier_version_wrote_is_a_clear_error(user_model, tmp_
     leaves = load_file(tmp_path / "choice.safetensors")
     del leaves["habit_prob"]
     save_file(leaves, tmp_path / "choice.safetensors")
+    edit_sealed(tmp_path / "choice.json")
     with pytest.raises(UserError, match="earlier version"):
         ChoiceShopper.load(tmp_path)
 
