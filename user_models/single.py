@@ -106,8 +106,8 @@ class PlainShoppers(UserModel):
             bundle = tuple(item for item in offer.items[n].tolist() if item >= 0)
             visit = Visit(s, d, week, bundle, float(offer.discount[n]), self.prices[week])
             answer = self.shopper.respond(own, visit, np.random.Generator(np.random.PCG64(seeds[n])))
-            for fault in _faults(answer, len(visit.prices)):
-                raise UserError(f"{self._name('respond')} {fault}")
+            if faults := list(_faults(answer, len(visit.prices))):
+                raise UserError(f"{self._name('respond')} {'; '.join(faults)}")
             answers.append((_choice(answer, bundle), answer.days, answer.left))
             carried.append(own)
             if answer.take and bundle:

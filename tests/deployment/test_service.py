@@ -133,7 +133,7 @@ def test_nothing_malformed_makes_it_fail(app):
     ("arguments", "words"),
     [
         (["nowhere"], "nowhere: holds no policy.json"),
-        (["nowhere", "--port", "99999"], "--port 99999"),
+        (["nowhere", "--port", "99999"], "--port: must be a whole number, 1..65535, not 99999"),
         (["FOLDER", "--exclude-categories", "Weapons"], "category Weapons"),
         (["FOLDER", "--exclude-categories", "GROCERY", "DAIRY", "PRODUCE"], "items are left"),
     ],

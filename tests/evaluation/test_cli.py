@@ -152,7 +152,7 @@ def small_log(folder: Path, **columns: list) -> str:
         (["--dqn-steps", "3"], ["--dqn-steps", "--dqn.steps"]),
         (["--ppo.learning-rate", "-1"], ["--ppo.learning-rate", "above 0", "-1"]),
         (["--seed", "-1"], ["--seed", "-1"]),
-        (["--log", "synthetic", "--split-seed", "-1"], ["split_seed", "-1"]),
+        (["--log", "synthetic", "--split-seed", "-1"], ["--split-seed", "-1"]),
         (["--min-size", "9"], ["min_size 9"]),
         (["--observation", "magic"], ["observation", "magic", "profile"]),
         (["--observation", "context", "profile"], ["--observation", "shopper, candidates, picked missing"]),
