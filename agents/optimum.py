@@ -7,9 +7,9 @@ draws of luck, which gives what the visit earns and where the shopper is at the 
     V_0 = 0,    V_h(state) = max over offers of  mean over draws of  margin + V_{h-1}(next state)
 
 (Bellman 1957). Since the twin's margin does not depend on offers, what is best for the margin is best for the
-incremental margin. The maximum of means over D draws is on average no less than the maximum of the
-expectations, so `value` is a bound from above, up to the error of its draws; `value_of` the same offers on
-other draws is one from below.
+incremental margin. The best offers on D draws do on these draws no worse than those that are truly best, so
+`value` is on average a bound from above, and `value_of` the same offers on other draws is one from below; but
+for a bias of order 1 / D where several visits are looked at, since all of them have the same draws.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Optimum:
         self.items, self.level = _all_offers(len(shopper.price), config)
 
     def looking(self, ahead: int) -> Optimum:
-        """The same, looking at other many visits; what was tried is not tried again."""
+        """The same, looking at `ahead` visits; what was tried is not tried again."""
         other = Optimum(self.shopper, self.market, self.config, ahead=ahead, draws=self.draws, seed=self.seed)
         other.tried = self.tried
         return other

@@ -1,7 +1,7 @@
 """What can be earned in each registered environment: `python benchmarks/environments.py`.
 
 A row a policy: its incremental margin a visit, the difference to the planner in the same episodes, both with
-95 % intervals over episodes, and CPU-seconds, planning and tuning included. All play the same episodes.
+95 % intervals over episodes, and CPU-seconds, all planning included. All play the same episodes.
 
 - nothing: no offer, by definition 0.
 - best rule: of random, popularity, what the shopper buys most and co-purchase, each at each discount level,

@@ -118,7 +118,7 @@ class ReadOptions(Options):
 
 
 #: Logs that come with the software, and have no files of their own.
-BUILT_IN_LOGS = ("complete-journey", "synthetic", "synthetic-year")
+BUILT_IN_LOGS = ("complete-journey", "synthetic", "synthetic-year", "known-optimum", "planning")
 #: Options that say what the columns and tables of a log are.
 _OF_FILES = ("columns", "map", "items_file", "table", "join")
 _Margin = Annotated[float, Range(f"a share from 0 to {GREATEST_MARGIN}", least=0.0, most=GREATEST_MARGIN)]

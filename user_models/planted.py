@@ -4,7 +4,7 @@ Item i is worth v_i = utility + carryover if it was bought at the last visit + G
 on its own merits pulls its complements. Without an offer, what is then above 0 is bought at the shelf price.
 Offers go by `bundling`. An offer adds `exposure` to its items, less of it the more of the last visits had an
 offer (`left`); what it brings into the basket pulls complements in and pushes substitutes out. Each visit is
-a week after the one before. Nothing is fitted.
+a week after the one before. Nothing is fitted, and all is computed on the CPU.
 """
 
 from __future__ import annotations

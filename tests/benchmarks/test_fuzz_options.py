@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bundlegym.data import DataConfig, prepare
+from bundlegym.data.built_in import BUILT_IN
 from bundlegym.data.config import BUILT_IN_LOGS
-from bundlegym.data.synthetic import LOGS
 from bundlegym.envs import make_core
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
@@ -46,7 +46,7 @@ def test_a_number_is_refused_by_its_name_where_it_is_none(make):
 
 
 def test_logs_that_are_built_in_are_known_without_making_them():
-    assert set(BUILT_IN_LOGS) == {*LOGS, "complete-journey"}
+    assert set(BUILT_IN_LOGS) == {*BUILT_IN, "complete-journey"}
 
 
 @pytest.mark.parametrize("option", ["map", "table"])
