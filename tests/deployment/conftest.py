@@ -15,6 +15,7 @@ from bundlegym.agents.tabular import QLearningConfig
 from bundlegym.data import DataConfig
 from bundlegym.deployment.policy import BundlePolicy
 from bundlegym.envs import EnvConfig
+from bundlegym.envs.base import BLOCKS
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.job import Job
@@ -48,7 +49,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, user_model: ChoiceShopper, cac
 
 @pytest.fixture(scope="session")
 def forecasting(run: Path, cache: Path) -> Path:
-    """The same with a PPO agent that sees forecasts, as agents do by default."""
+    """The same with a PPO agent that sees forecasts."""
     runs = run.parent
     (runs / "forecasting").mkdir()
     for file in run.glob("choice.*"):
@@ -57,8 +58,8 @@ def forecasting(run: Path, cache: Path) -> Path:
     config = TrainConfig(
         agents=("ppo",), n_envs=16, episodes=16, judges=(), hyper=hyper, offer_exposure=(1.0,), device="cpu",
         name="forecasting", runs=runs, data=DataConfig(log="synthetic", min_purchases=10, cache_dir=cache),
+        env=EnvConfig(reward_draws=1, observation=(*BLOCKS, "forecasts")),
     )  # fmt: skip
-    assert "forecasts" in config.env.observation
     Experiment(config).train(Job("ppo", 0, 1.0))
     return config.folder
 
