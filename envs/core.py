@@ -309,8 +309,10 @@ class BundleCore:
         return self._forecasts
 
     def forecast_by(self, user_model: UserModel) -> None:
-        """Whose forecasts the block shows from now on. Those of the model that reacts make an agent partly an
-        oracle."""
+        """Whose forecasts the block shows from now on, where the observation has it. Those of the model that
+        reacts make an agent partly an oracle."""
+        if "forecasts" not in self.config.observation:
+            return
         if self._forecasts is not None and self._forecasts.user_model is user_model:
             return
         self._forecasts = Forecasts(user_model, self.market, self.config, self.n)
