@@ -114,7 +114,7 @@ def as_text(rows: list[dict[str, Any]]) -> str:
             lines.append(f"Offered: {about}")
             lines.append(
                 f"  {'discount':12}{'taken [95 %]':26}{'gain a visit [95 %]':34}{'of the fit':>10}"
-                f"{f'  gain at margins {MARGIN_SHIFT:.0%} lower, higher':}"
+                f"  gain at margins {MARGIN_SHIFT:.0%} lower, higher"
             )
             for row in rows:
                 if (row["offer_exposure"], row["offers"]) == (exposure, offers):
