@@ -144,8 +144,11 @@ def learned(model: Any, forecaster: UserModel | None = None) -> Policy:
     """A trained Stable-Baselines3 model under the policies' contract; it acts without exploring.
 
     Args:
-        forecaster: whose forecasts it sees, whoever reacts; None for those that the core shows.
+        forecaster: whose forecasts it sees, if it sees any, whoever reacts; None for those that the core
+            shows.
     """
+    if "forecasts" not in model.observation_space.spaces:
+        forecaster = None
 
     def policy(core: BundleCore) -> torch.Tensor:
         if forecaster is not None:

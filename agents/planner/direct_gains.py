@@ -26,7 +26,10 @@ def best_direct(
     best = np.full((count, max_size), -1, np.int64)
     best_level, best_gain = np.zeros(count, np.int64), np.zeros(count)
     items, total = np.zeros(max_size, np.int64), np.zeros(levels)
-    one, two = np.int64(1), np.int64(2)  # typed: a function that is given a literal is compiled once more for it
+    one, two = (
+        np.int64(1),
+        np.int64(2),
+    )  # typed: for a literal, functions are compiled once more
     start, start_gain = np.zeros((levels, 2), np.int64), np.full(levels, -np.inf)
     if min_size == 1:
         for i in range(k):

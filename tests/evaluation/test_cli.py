@@ -18,7 +18,7 @@ SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512", "--ppo
          "--n-envs", "16", "--fit-epochs", "1", "--planner-episodes", "4", "--hindsight-episodes", "4",
          "--greedy", "item-knn", "--judges", "choice", "lookalike", "--episodes", "32",
          "--eval-every", "256", "--device", "cpu", "--workers", "1"]  # fmt: skip
-# More workers would each import torch anew; the run that is resumed has two.
+# More workers would each import torch anew; test_parallel.py has two.
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_discount_levels_are_told_with_the_uncertainty_of_the_fit(run, tmp_path)
 
 def test_resume_continues_an_unfinished_run(run, tmp_path):
     config = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    options = {"agents": ["ppo"], "steps": 768, "workers": 2, "judges": [], "planner_episodes": 0}
+    options = {"agents": ["ppo"], "steps": 768, "judges": [], "planner_episodes": 0}
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "config.json").write_text(json.dumps({**config, **options}), encoding="utf-8")
     (tmp_path / "half" / "ppo-0-exposure-0").mkdir()

@@ -255,5 +255,5 @@ class ChoiceShopper(UserModel):
 
 
 def _in_one_piece(tensor: Tensor) -> np.ndarray:
-    """It as an array; part of a wider table is copied, since half a minute would go by to compile for that."""
+    """It as an array; part of a wider table is copied: to compile for that would take half a minute."""
     return np.ascontiguousarray(tensor.numpy())
