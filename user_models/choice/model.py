@@ -194,7 +194,7 @@ class ChoiceShopper(UserModel):
         appraise = self._appraise_compiled if self.device.type == "cpu" else self._appraise_reference
         wanted, quantity, value, exposure = appraise(state, items, draws)
         if self.device.type == "cpu":
-            pair = torch.from_numpy(compiled_offers.pairs(self._tables, items.numpy(), value.numpy()))
+            pair = torch.from_numpy(compiled_offers.pairs(self._tables, _in_one_piece(items), value.numpy()))
         else:
             pair = reference_offers.pairs(self.params, items, value)
         p = self.params
@@ -225,8 +225,8 @@ class ChoiceShopper(UserModel):
             self._tables,
             draws.seed,
             (draws.episode.numpy(), draws.visit.numpy()),
-            tuple(value.numpy() for value in state),
-            (offer.items.numpy(), offer.discount.numpy()),
+            tuple(map(_in_one_piece, state)),
+            (_in_one_piece(offer.items), _in_one_piece(offer.discount)),
             np.float32(exposure and exposure * float(self.params.coefficients.mailer)),
             np.float32(self.assumed.bundle_pull),
             only_appraise,
@@ -252,3 +252,8 @@ class ChoiceShopper(UserModel):
         """
         params, assumed = load_parameters(folder, "choice", ChoiceParameters)
         return ChoiceShopper(params, **assumed, device=device)
+
+
+def _in_one_piece(tensor: Tensor) -> np.ndarray:
+    """It as an array; part of a wider table is copied: to compile for that would take half a minute."""
+    return np.ascontiguousarray(tensor.numpy())
