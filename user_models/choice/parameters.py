@@ -29,8 +29,6 @@ from bundlegym.user_models.components.trip_effects import Missions
 from bundlegym.user_models.components.wear_out import RUN_WEEKS
 from bundlegym.user_models.parameters import Parameters, parameter
 
-#: First axis of `item_shocks`: to whom an item is near, shortlisted or remembered, and to the rest.
-NEAR, REST = range(2)
 _FAMILIAR, _BINS, _GAPS = len(FAMILIAR_EDGES) + 1, len(GAP_EDGES) + 2, len(SIZE_GAP_EDGES) + 1
 
 
@@ -278,23 +276,6 @@ class StateDependence(Parameters):
 
 
 @dataclass(frozen=True)
-class ItemShocks(Parameters):
-    """Demand shocks of items in weeks after the fit: gamma, so that sales are negative binomial (Greenwood
-    and Yule 1920), see `estimation.item_shocks`."""
-
-    item_shocks: Tensor = parameter(
-        "2 W I",
-        "added to the log rate of an item on the shortlist or remembered, and of any other; 0 in weeks of "
-        "the fit",
-        r"\eta_{iw}",
-    )
-    shock_mean: Tensor = parameter("2 E", "mean of exp(shock) by class of items", r"\bar\eta_E")
-    shock_variance: Tensor = parameter(
-        "2 E", "variance of exp(shock) over its squared mean by class of items", r"\sigma^\eta_E"
-    )
-
-
-@dataclass(frozen=True)
 class ChoiceParameters(Parameters):
     """All of it; see the module's docstring."""
 
@@ -313,7 +294,6 @@ class ChoiceParameters(Parameters):
     attribute_tastes: AttributeTastes
     trials: Trials
     state_dependence: StateDependence
-    item_shocks: ItemShocks
     coupons: Coupons
     incidence: Incidence
     basket_size: BasketSize

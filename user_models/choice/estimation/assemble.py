@@ -18,7 +18,6 @@ from bundlegym.recommenders.profile import deal_share
 from bundlegym.recommenders.recency import last_bought_by_week
 from bundlegym.user_models.choice.bounds import THINNING
 from bundlegym.user_models.choice.config import ChoiceConfig
-from bundlegym.user_models.choice.estimation.item_shocks import no_shocks
 from bundlegym.user_models.choice.estimation.mechanisms import left_out
 from bundlegym.user_models.choice.estimation.state_dependence import state_dependence_share
 from bundlegym.user_models.choice.estimation.tail_tables import memory_tables, tail_tables
@@ -260,7 +259,6 @@ def assemble(
                 [np.clip(shrink(share, error, config.state_dependence.spread), 0.0, 1.0)], dtype=torch.float32
             ),
         ),
-        item_shocks=no_shocks(*marketing.log_discount.shape),
         coupons=coupons,
         incidence=cache(
             "incidence",
