@@ -63,6 +63,17 @@ class Board(NamedTuple):
     visit: Array
 
 
+class Told(NamedTuple):
+    """What of a user model's `Response` is looked up or added to, by its names: that of N shoppers."""
+
+    choice: Array
+    row: Array
+    item: Array
+    quantity: Array
+    price: Array
+    days: Array
+
+
 @dataclass
 class Records:
     """What the shop itself notes of the shopper in each slot.

@@ -323,7 +323,7 @@ def step_outputs(
 
     Args:
         rows: (M,) int64, the slots.
-        reward: (M,) float32. left: (M,) bool, whether the shopper left for good.
+        reward: (M,) float32. left: (2M,) bool, whether the shopper, or further on the twin, left for good.
         visit: (N,) int64, visits that are over, of `visits` in an episode.
 
     Returns:

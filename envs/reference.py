@@ -163,6 +163,7 @@ def step_outputs(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """See `compiled.step_outputs`."""
     rewards, no = torch.zeros_like(visit, dtype=torch.float32), torch.zeros_like(visit, dtype=torch.bool)
+    left = left[: len(rows)]
     late = ~left & (visit[rows] >= visits)
     return rewards.index_put((rows,), reward), no.index_put((rows,), left), no.index_put((rows,), late)
 

@@ -225,7 +225,7 @@ class ChoiceShopper(UserModel):
             self._tables,
             draws.seed,
             (draws.episode.numpy(), draws.visit.numpy()),
-            tuple(value.numpy() for value in state),
+            tuple([value.numpy() for value in state]),
             (offer.items.numpy(), offer.discount.numpy()),
             np.float32(exposure and exposure * float(self.params.coefficients.mailer)),
             np.float32(self.assumed.bundle_pull),
