@@ -23,6 +23,7 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation.experiment import Experiment, learned
 from bundlegym.evaluation.job import Job
 from bundlegym.recommenders import Interactions
+from bundlegym.recommenders.dirichlet_shares import counted
 from bundlegym.recommenders.shopper_tables import Purchases
 from bundlegym.threads import one_thread
 
@@ -177,10 +178,9 @@ class BundlePolicy:
     @cached_property
     def _category_shares(self) -> np.ndarray:
         """(S, C) square roots of the log's shoppers' shares of lines by category."""
-        bought, dataset = self.ledger.bought, self.dataset
-        flat = bought.shopper * dataset.n_items + bought.item
-        counts = np.bincount(flat, minlength=dataset.n_shoppers * dataset.n_items).astype(np.float32)
-        return np.sqrt(self.market.rule.averages.shares(counts.reshape(dataset.n_shoppers, -1))[1])
+        bought, averages = self.ledger.bought, self.market.rule.averages
+        counts = counted(bought.shopper, bought.item, (self.dataset.n_shoppers, self.dataset.n_items))
+        return np.sqrt(averages.category_shares(averages.lines_by_category(counts)))
 
     def _score(self, asked: Asked, day: int) -> np.ndarray | None:
         """(N, I) how the run's recommender scores items; None where candidates are by shares of lines."""

@@ -29,6 +29,7 @@ from bundlegym.recommenders.recency import last_bought_by_week
 from bundlegym.recommenders.shopper_tables import (
     RETRIEVAL_NOISE,
     SHOPPER_FEATURES,
+    Purchases,
     ShopperRule,
     ShopperTables,
     by_rank,
@@ -109,9 +110,9 @@ def build_market(
     """
     weeks = dataset.split.train_weeks
     taste = PersonalFrequency.fit(dataset, weeks)
-    rule, visits, deals = ShopperRule.of(dataset, weeks, taste, shortlist_size)
+    rule = ShopperRule.of(dataset, weeks, taste, shortlist_size)
     chosen = None if candidates is None else _checked(*candidates(dataset), dataset)
-    tables = rule.tables(taste.counts, taste.log_share, visits, deals, chosen=chosen)
+    tables, _ = rule.as_of(Purchases.of(dataset), dataset.n_shoppers, 7 * weeks[1], chosen=chosen)
     synergy = category_synergy(dataset, taste, weeks)
     if embeddings is None:
         embeddings = synergy_embeddings(synergy, taste.category, EMBEDDING_SIZE)
