@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -253,6 +254,7 @@ def run_stages(options: argparse.Namespace, rows: int, items: int) -> list[dict[
         for stage in options.stages:
             command = [sys.executable, __file__, "--stage", stage, "--folder", name]
             command += ["--fit-shoppers", str(options.fit_shoppers), "--steps", str(options.steps)]
+            command += ["--patience", str(options.patience)]
             row = {"rows": rows, "shoppers": shoppers, "items": items} | _outcome(command, stage, options)
             found.append(row)
             show(row)
@@ -261,10 +263,10 @@ def run_stages(options: argparse.Namespace, rows: int, items: int) -> list[dict[
 
 def _outcome(command: list[str], stage: str, options: argparse.Namespace) -> dict[str, Any]:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=options.patience, check=True)
-    except subprocess.TimeoutExpired:
-        return {"stage": stage, "error": f"not done in {options.patience:g} s"}
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
     except subprocess.CalledProcessError as error:
+        if error.returncode == -signal.SIGXCPU:
+            return {"stage": stage, "error": f"not done in {options.patience} CPU-s"}
         lines = (error.stderr or "").strip().splitlines()
         return {"stage": stage, "error": lines[-1] if lines else f"ended with {error.returncode}"}
     return json.loads(done.stdout.splitlines()[-1])
@@ -282,7 +284,7 @@ def show(row: dict[str, Any]) -> None:
 
 
 def exponents(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """For each stage that ran at two sizes or more: how CPU seconds, and memory beyond what was held, grow."""
+    """For each stage that ran at two sizes or more: how CPU seconds and memory beyond what was held grow."""
     import numpy as np
 
     found = {}
@@ -310,12 +312,13 @@ def main() -> None:
     parser.add_argument("--fit-shoppers", type=int, default=300)
     parser.add_argument("--steps", type=int, default=16_384, help="of PPO")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
-    parser.add_argument("--patience", type=float, default=600.0, help="seconds that a stage may take")
+    parser.add_argument("--patience", type=int, default=600, help="CPU seconds that a stage may take")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     parser.add_argument("--stage", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.stage:
+        resource.setrlimit(resource.RLIMIT_CPU, (options.patience, options.patience))
         print(json.dumps(measured(options.stage, options.folder, options.fit_shoppers, options.steps)))
         return
     sizes = [(rows, items) for items in options.items for rows in options.rows]

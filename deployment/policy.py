@@ -150,7 +150,7 @@ class BundlePolicy:
         self.ledger.check_left(excluded, self.config.n_candidates)
         stands = self.ledger.standing(asked, day, excluded, self._score(asked, day))
         size = max(self.dataset.n_shoppers, int(asked.code.max()) + 1)
-        market = with_shoppers(self.market, asked.code, size, stands.tables, stands.last)
+        market = with_shoppers(self.market, asked.code, size, stands.tables)
         core = BundleCore(
             market, self.user_model, self.config, n=len(asked.code), shoppers=asked.code,
             weeks=(0, self.dataset.n_weeks), seed=self.seed,

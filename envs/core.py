@@ -17,7 +17,7 @@ from torch import Tensor
 
 from bundlegym.envs import compiled as compiled_parts
 from bundlegym.envs import reference, streams
-from bundlegym.envs.arrays import Board, Records, Shop, Told
+from bundlegym.envs.arrays import Board, History, Records, Shop, Told
 from bundlegym.envs.base import (
     CANDIDATE_FEATURES,
     COMPONENTS,
@@ -40,7 +40,7 @@ from bundlegym.user_models.rng.counter import Draws, first_episode
 #: What a core holds beside its own tensors: views on the same memory, and functions.
 _VIEWS = frozenset(
     ("flat_features", "_ops", "_take", "_give", "_table", "_pick", "_episode", "_records", "_discounts",
-     "_money")
+     "_money", "_history")
 )  # fmt: skip
 #: The core's own tensors that steps change, beside its records and the user model's state.
 _MOVING = ("episode", "visit", "n_picks", "picks", "candidates", "picked", "features", "shopper_block",
@@ -92,7 +92,7 @@ class BundleCore:
         # Those of the package itself give the shapes of the contract, as tests see to.
         self._shaped = type(user_model).__module__.startswith("bundlegym.user_models.")
         self.k, self.levels = config.n_candidates, len(config.discounts)
-        n_weeks, n_shoppers, listed = market.last.shape
+        (n_shoppers, listed), n_weeks = market.shortlist.shape, len(market.unit_cost)
         if self.k > listed:
             raise UserError(f"n_candidates {self.k}: the shortlist holds only {listed} items")
         if not 0 <= weeks[0] < weeks[1] <= n_weeks:
@@ -193,6 +193,7 @@ class BundleCore:
         limits = config.visits, config.min_size, config.max_size
         self._table = board, shop, *limits
         self._pick = board, shop.synergy, shop.category, *limits
+        self._history = History(*(take(getattr(m, name)) for name in History._fields))
         self._episode, self._records = take(self.episode), tuple(map(take, vars(self.records).values()))
         self._discounts, self._money = take(self.discounts), (take(m.unit_cost), take(m.list_price))
 
@@ -225,9 +226,9 @@ class BundleCore:
         drawn, and the first visit is opened."""
         first, end = self.weeks
         days = first * 7, max(1, (end - first + 1) // 2) * 7
-        luck, (board, shop, *_) = (self.seed, streams.SHOPPER, streams.START), self._table
+        luck, (board, *_) = (self.seed, streams.SHOPPER, streams.START), self._table
         known = self._episode, board.visit, *self._records
-        people = self._take(self.shoppers), shop.last
+        people = self._take(self.shoppers), self._history
         begun = self._ops.begin(self._take(which), ahead, luck, days, *people, *known)
         rows, shopper, day = map(self._give, begun)
         if len(rows):

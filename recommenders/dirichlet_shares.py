@@ -28,7 +28,9 @@ def sparse_line_counts(dataset: Dataset, weeks: tuple[int, int]) -> sparse.csr_m
     rows = visit_rows(dataset, weeks)
     lines, place = lines_of(dataset, rows)
     shopper = dataset.visits["shopper"].to_numpy()[rows][place]
-    return counted(shopper, dataset.purchases["item"].to_numpy()[lines], (dataset.n_shoppers, dataset.n_items))
+    return counted(
+        shopper, dataset.purchases["item"].to_numpy()[lines], (dataset.n_shoppers, dataset.n_items)
+    )
 
 
 def counted(shopper: np.ndarray, item: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:

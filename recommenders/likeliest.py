@@ -109,7 +109,7 @@ def _near_the_top(
     first_line: np.ndarray, bought: np.ndarray, share: np.ndarray, within: np.ndarray, weight: np.ndarray,
     order: np.ndarray, first: np.ndarray, closed: np.ndarray, size: int, near: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
-    """Fill each row of `near` (n, room) with all items whose share is near the `size`-th greatest or above it;
+    """Fill each row of `near` (n, room) with all items whose share is near the `size`-th greatest or above;
     how many they are (n,), -1 where there is no room.
 
     Args:

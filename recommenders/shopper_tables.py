@@ -96,9 +96,7 @@ class ShopperRule:
     cut: np.ndarray
 
     @staticmethod
-    def of(
-        dataset: Dataset, weeks: tuple[int, int], taste: PersonalFrequency, size: int
-    ) -> ShopperRule:
+    def of(dataset: Dataset, weeks: tuple[int, int], taste: PersonalFrequency, size: int) -> ShopperRule:
         """The rule of the training weeks."""
         in_train = dataset.visits["week"].between(weeks[0], weeks[1] - 1)
         visits = np.bincount(dataset.visits["shopper"][in_train], minlength=dataset.n_shoppers)

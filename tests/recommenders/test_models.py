@@ -9,8 +9,8 @@ import pytest
 
 from bundlegym.errors import UserError
 from bundlegym.recommenders import Content, Interactions, PersonalFrequency, make_recommender
-from bundlegym.recommenders.dirichlet_shares import line_counts
 from bundlegym.recommenders.blend import tune_weights
+from bundlegym.recommenders.dirichlet_shares import line_counts
 from bundlegym.recommenders.neural.histories import histories_before, histories_of, one_visit_each
 from bundlegym.recommenders.pair_features import PAIR_FEATURES, PairFeatures
 from bundlegym.recommenders.testing import small_log
