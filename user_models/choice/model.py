@@ -225,7 +225,7 @@ class ChoiceShopper(UserModel):
             self._tables,
             draws.seed,
             (draws.episode.numpy(), draws.visit.numpy()),
-            tuple(map(_in_one_piece, state)),
+            tuple([_in_one_piece(value) for value in state]),
             (_in_one_piece(offer.items), _in_one_piece(offer.discount)),
             np.float32(exposure and exposure * float(self.params.coefficients.mailer)),
             np.float32(self.assumed.bundle_pull),
