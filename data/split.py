@@ -30,11 +30,16 @@ def split(
     test_share: float = 0.17,
     validation_share: float = 0.1,
     seed: int = 0,
+    known: np.ndarray | None = None,
 ) -> Split:
     """Last weeks for test, those before for validation, the rest for training; some shoppers held out.
 
     Shares are rounded to whole weeks and shoppers, at least one each. Which shoppers are held out is a
     permutation seeded with `seed`.
+
+    Args:
+        known: (n,) bool, whether the first n shoppers are held out, as an earlier split has said; of each
+            shopper behind them, a draw of their own says it.
 
     Raises:
         UserError: a share is not between 0 and 1, nothing is left to train on, or the seed is below 0.
@@ -60,7 +65,12 @@ def split(
     if n_held_out >= n_shoppers:
         raise UserError(f"held_out_share {held_out_share} leaves none of {n_shoppers} shoppers to train on")
     held_out = np.zeros(n_shoppers, dtype=bool)
-    held_out[np.random.default_rng(seed).permutation(n_shoppers)[:n_held_out]] = True
+    if known is None:
+        held_out[np.random.default_rng(seed).permutation(n_shoppers)[:n_held_out]] = True
+    else:
+        held_out[: len(known)] = known
+        for shopper in range(len(known), n_shoppers):
+            held_out[shopper] = np.random.default_rng((seed, shopper)).random() < held_out_share
     return Split(
         train_weeks=(0, train),
         validation_weeks=(train, train + validation),
