@@ -12,13 +12,13 @@ figure is of one seed; the standard error of a difference is over shoppers.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 
 import numpy as np
 
 from bundlegym.data import DataConfig, Dataset, lines_of, prepare, visit_rows
+from bundlegym.data.files import write_json
 from bundlegym.errors import guarded
 from bundlegym.evaluation.fidelity.likelihood import line_nll
 from bundlegym.recommenders.dirichlet_shares import line_counts
@@ -48,9 +48,8 @@ def main() -> None:
 
     stale, _ = fit(first)
     updated, rows = stale, []
-    print(
-        "week  above popularity: stale  updated  refitted  refitted less updated   CPU-s: updated  refitted"
-    )
+    head = "week", "above popularity: stale", "updated", "refitted", "refitted less updated"
+    print("  ".join((*head, "CPU-s: updated", "refitted")))
     for end in range(first + 1, first + options.weeks + 1):
         updated, quick = fit(end, updated)
         if (end - first) % options.refit_every:
@@ -72,14 +71,12 @@ def main() -> None:
     print("mean of the weeks:")
     _tell(mean)
     print(
-        f"an update gives {mean['updated'] / mean['refitted']:.1%} of a full refit's gain above popularity in "
-        f"{mean['cpu_updated'] / mean['cpu_refitted']:.1%} of its CPU seconds; without any update "
+        f"an update gives {mean['updated'] / mean['refitted']:.1%} of a full refit's gain above popularity "
+        f"in {mean['cpu_updated'] / mean['cpu_refitted']:.1%} of its CPU seconds; without any update "
         f"{mean['stale'] / mean['refitted']:.1%} of the gain is left"
     )
     if options.json is not None:
-        options.json.write_text(
-            json.dumps({"log": options.log, "rows": rows}, indent=2) + "\n", encoding="utf-8"
-        )
+        write_json(options.json, {"log": options.log, "rows": rows})
 
 
 def _tell(row: dict[str, float]) -> None:

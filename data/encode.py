@@ -23,9 +23,9 @@ from bundlegym.data.weeks import days_since, first_monday, week_of
 def build_dataset(log: Log, config: DataConfig, known: Known | None = None) -> Dataset:
     """Clean, encode and split `log`, without reading or writing any file.
 
-    Items and shoppers are numbered by their sorted ids, after those of an earlier run that are `known`, visits
-    by shopper, time and basket. Weeks are calendar weeks from the Monday of the log's first usable line to its
-    last. A visit takes place at the time of its first line.
+    Items and shoppers are numbered by their sorted ids, after those of an earlier run that are `known`,
+    visits by shopper, time and basket. Weeks are calendar weeks from the Monday of the log's first usable
+    line to its last. A visit takes place at the time of its first line.
 
     Raises:
         UserError: nothing, or too little, is left of the log; an option is out of its range; unit costs are
@@ -92,7 +92,7 @@ def build_dataset(log: Log, config: DataConfig, known: Known | None = None) -> D
             test_share=config.test_share,
             validation_share=config.validation_share,
             seed=config.split_seed,
-            known=None if known is None else known.held_out,
+            known=known,
         ),
         report=report,
         notes=(*log.notes, *_notes(weighed, errors)),

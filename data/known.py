@@ -1,4 +1,4 @@
-"""What an earlier run has decided of a log that has become longer: codes, who is held out, weeks for judging."""
+"""What an earlier run has decided of a log that is longer now: codes, who is held out, weeks for judging."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bundlegym.data.base import Split
+from bundlegym.data.known import Known
 from bundlegym.errors import UserError
 
 #: The least that a log must have after cleaning, so that each part of a split holds something.
@@ -30,7 +31,7 @@ def split(
     test_share: float = 0.17,
     validation_share: float = 0.1,
     seed: int = 0,
-    known: np.ndarray | None = None,
+    known: Known | None = None,
 ) -> Split:
     """Last weeks for test, those before for validation, the rest for training; some shoppers held out.
 
@@ -38,8 +39,8 @@ def split(
     permutation seeded with `seed`.
 
     Args:
-        known: (n,) bool, whether the first n shoppers are held out, as an earlier split has said; of each
-            shopper behind them, a draw of their own says it.
+        known: an earlier split, which holds for its shoppers and its numbers of weeks kept; whether a shopper
+            behind them is held out, a draw of their own says.
 
     Raises:
         UserError: a share is not between 0 and 1, nothing is left to train on, or the seed is below 0.
@@ -55,6 +56,8 @@ def split(
         if not 0 < share < 1:
             raise UserError(f"{option} must lie between 0 and 1, but is {share}")
     test, validation = (max(1, round(share * n_weeks)) for share in (test_share, validation_share))
+    if known is not None:
+        test, validation = known.test_weeks, known.validation_weeks
     train = n_weeks - test - validation
     if train < 1:
         raise UserError(
@@ -68,8 +71,8 @@ def split(
     if known is None:
         held_out[np.random.default_rng(seed).permutation(n_shoppers)[:n_held_out]] = True
     else:
-        held_out[: len(known)] = known
-        for shopper in range(len(known), n_shoppers):
+        held_out[: len(known.held_out)] = known.held_out
+        for shopper in range(len(known.held_out), n_shoppers):
             held_out[shopper] = np.random.default_rng((seed, shopper)).random() < held_out_share
     return Split(
         train_weeks=(0, train),

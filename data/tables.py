@@ -70,8 +70,8 @@ class Table:
     notes: dict[str, str] = field(default_factory=dict)
 
     def read(self, columns: Collection[str]) -> tuple[pa.Table, dict[str, int]]:
-        """`columns`, `TABLE_NUMBER` among them where it is asked for, text as dictionaries, types of Parquet as
-        they are; and rows left out by reason."""
+        """`columns`, text as dictionaries, types of Parquet as they are, and `TABLE_NUMBER` if asked for; and
+        rows left out by reason."""
         first = self.parts[0].names
         own = [name for name in first if name in columns]
         keys = [table.key for table in self.joined if table.key in first and table.key not in own]
@@ -88,7 +88,7 @@ class Table:
                 table = table.append_column(name, joined.column(name, table[joined.key]))
         if TABLE_NUMBER in columns:
             numbers = [
-                np.full(len(piece), part.later) for part, piece in zip(self.parts, pieces, strict=True)
+                np.full(piece.num_rows, part.later) for part, piece in zip(self.parts, pieces, strict=True)
             ]
             table = table.append_column(TABLE_NUMBER, pa.array(np.concatenate(numbers)))
         return table.select([name for name in (*self.names, TABLE_NUMBER) if name in columns]), dropped

@@ -106,9 +106,9 @@ class ChoiceShopper(UserModel):
         named in `without` (`estimation.mechanisms`) are left out. `config` holds all hyper-parameters;
         `shortlist_size` and `epochs`, where they are given, stand in place of its own.
 
-        With `start`, fitted on an earlier state of this log, whose items come first in `dataset`, all that takes
-        long is kept from it, and all that is counted is counted anew (`estimation.continuation`); nothing is kept
-        below `cache` then.
+        With `start`, fitted on an earlier state of this log, whose items come first in `dataset`, all that
+        takes long is kept from it, and all that is counted is counted anew (`estimation.continuation`);
+        nothing is kept below `cache` then.
 
         Raises:
             UserError: the log holds too little for a fit, the fit ends in numbers that are not finite, or

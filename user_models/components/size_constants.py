@@ -76,8 +76,8 @@ def match_sizes(
     basket after each time since the last visit and, soon after it, by how large that was, as many visits, and
     as large a share of each subcategory, or category, in baskets of each size as the log. With `by_category`
     subcategories of one category have one constant; without `constants` all are 0. `basket_size` says what a
-    factor on lines is shrunk by. An `earlier` fit's `log_gap_factor`, `hazard_level` and `size_constants`, where
-    they are given, are begun with.
+    factor on lines is shrunk by. An `earlier` fit's `log_gap_factor`, `hazard_level` and `size_constants`,
+    where they are given, are begun with.
 
     Raises:
         UserError: these weeks hold no purchases.

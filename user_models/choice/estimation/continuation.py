@@ -1,4 +1,4 @@
-"""A fit that goes on from an earlier one: which stages are kept, and what they are under a longer log's codes.
+"""A fit that goes on from an earlier one: which stages are kept, and under which codes of a longer log.
 
 A longer log has the items of the earlier one first, then new ones, and may have new groups of items, so that
 all groups have other codes. What is known by group is carried over by the items that both logs have; a group
