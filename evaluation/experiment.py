@@ -39,7 +39,7 @@ from bundlegym.envs.views import to_numpy
 from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.baselines import Contender, heuristics, hindsight, oracle, planner
-from bundlegym.evaluation.config import TrainConfig, from_json, to_json
+from bundlegym.evaluation.config import ITEM_VECTORS, TrainConfig, from_json, to_json
 from bundlegym.evaluation.episodes import EpisodeLog
 from bundlegym.evaluation.fidelity.report import as_json, as_text, compare
 from bundlegym.evaluation.fidelity.samples import SAMPLES, write_samples
@@ -63,6 +63,7 @@ from bundlegym.recommenders import (
 from bundlegym.terminal import show_what_it_can
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
+from bundlegym.user_models.persistence import read_tensors
 from bundlegym.user_models.registry import FAMILIES
 
 _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024
@@ -121,13 +122,21 @@ class Experiment:
     @cached_property
     def market(self) -> Market:
         """What the shop itself knows."""
-        source, vectors = self.config.candidates, self.config.embeddings
+        source = self.config.candidates
         return build_market(
             self.dataset,
             device=self.device,
             candidates=recommended(self.recommender(source)) if source else None,
-            embeddings=item_vectors(self.recommender(vectors), EMBEDDING_SIZE) if vectors else None,
+            embeddings=self._item_vectors(),
         )
+
+    def _item_vectors(self) -> np.ndarray | None:
+        """(I, EMBEDDING_SIZE); those of the earlier run where this one goes on from one; None for the
+        market's own."""
+        if (kept := self.folder / ITEM_VECTORS).exists():
+            return read_tensors(kept)[0]["vectors"].numpy()
+        name = self.config.embeddings
+        return item_vectors(self.recommender(name), EMBEDDING_SIZE) if name else None
 
     def core(
         self,
@@ -174,7 +183,7 @@ class Experiment:
         self._tell_fidelity()
         jobs = self.jobs
         for job in jobs:
-            if self._imitates(job):
+            if self._imitates(job) and not self.checkpoint(job).exists():
                 self._demonstrations(job)  # before processes would each make them
         workers = min(len(jobs), config.workers or (os.cpu_count() or 1 if self.device.type == "cpu" else 1))
         if workers > 1:
