@@ -24,6 +24,7 @@ from bundlegym.user_models.components.complementarity import Complementarity
 from bundlegym.user_models.components.coupons import Coupons
 from bundlegym.user_models.components.incidence import Incidence
 from bundlegym.user_models.components.marketing import FAMILIAR_EDGES, GAP_EDGES
+from bundlegym.user_models.components.preference_selection import ChosenPreferences
 from bundlegym.user_models.components.quantity import Quantity
 from bundlegym.user_models.components.trip_effects import Missions
 from bundlegym.user_models.components.wear_out import RUN_WEEKS
@@ -298,3 +299,4 @@ class ChoiceParameters(Parameters):
     incidence: Incidence
     basket_size: BasketSize
     quantity: Quantity
+    preference_weights: ChosenPreferences

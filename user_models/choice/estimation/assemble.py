@@ -52,6 +52,7 @@ from bundlegym.user_models.components.marketing import (
     recency_bins,
     steadily_sold,
 )
+from bundlegym.user_models.components.preference_selection import ChosenPreferences
 from bundlegym.user_models.components.preferences import Preferences
 from bundlegym.user_models.components.quantity import Quantity, fit_quantity
 from bundlegym.user_models.components.trip_effects import Missions, fit_missions, shares_by_category
@@ -277,6 +278,7 @@ def assemble(
             Quantity,
             lambda: fit_quantity(dataset, weeks, shoppers, marketing.log_discount, config=config.quantity),
         ),
+        preference_weights=ChosenPreferences.of_config(config.preferences),
     )
     parameters = left_out(parameters, without)
     outside = torch.from_numpy(choice.attraction @ one_hot_csr(preferences.subcategory)).float()

@@ -134,6 +134,7 @@ def fit_parameters(
                 constants="size_constants" not in without,
                 config=config.size_constants,
                 basket_size=config.basket_size,
+                earlier=cache.begun.get("sizes", {}),
             ).params
             return _Sizes(found.basket_size, found.incidence, found.size_constants.size_constants)
 
