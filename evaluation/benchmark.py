@@ -87,8 +87,8 @@ class Task:
 
 
 def first_visits(dataset: Dataset, weeks: tuple[int, int]) -> Task:
-    """Learn from all weeks before `weeks` [first, past_last); tell the first visit in them of each shopper who
-    has a past."""
+    """Learn from all weeks before `weeks` [first, past_last); tell the first visit in them of each shopper
+    who has a past."""
     log = Interactions.from_dataset(dataset, (0, weeks[0]))
     then = Interactions.from_dataset(dataset, weeks)
     first_visit = np.r_[True, then.visit_shopper[1:] != then.visit_shopper[:-1]]

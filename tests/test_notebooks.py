@@ -1,4 +1,4 @@
-"""The notebooks as they stand, their code run cell by cell on the small log, in one process with one cache."""
+"""The notebooks as they stand; their code runs cell by cell on the small log, in one process."""
 
 from __future__ import annotations
 
