@@ -10,7 +10,7 @@ RUN ?=
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install train evaluate test lint
+.PHONY: help install train evaluate test lint notebooks
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,6 +28,9 @@ evaluate: $(STAMP) ## judge the newest run; another one: make evaluate RUN=runs/
 
 test: $(STAMP) ## run the tests; some of them: make test ARGS="tests/data -x"
 	$(VENV)/bin/python -m pytest $(ARGS)
+
+notebooks: $(STAMP) ## execute the notebooks on the default log; one of them: make notebooks ARGS=03
+	$(VENV)/bin/python examples/notebooks/run.py $(ARGS)
 
 lint: $(STAMP) ## ruff and mypy
 	$(VENV)/bin/ruff check .

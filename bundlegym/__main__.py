@@ -46,6 +46,11 @@ COMMANDS = {
     "compare": Command(
         "bundlegym.evaluation.compare:compare", "put runs side by side", "runs/first runs/second"
     ),
+    "watch": Command(
+        "bundlegym.evaluation.watch.command:watch",
+        "serve a page on this machine to watch shoppers react to offers",
+        "runs/first",
+    ),
     "recommend": Command(
         "bundlegym.deployment.recommend_cli:recommend",
         "make offers for each shopper, as a file",
