@@ -73,7 +73,8 @@ def make_core(
     Args:
         preset: a name in `PRESETS`.
         dataset: a prepared log, instead of the one that the options name.
-        user_model, user_model_args: see `build_user_model`; by default a `ChoiceShopper`.
+        user_model: see `build_user_model`; by default a `ChoiceShopper`.
+        user_model_args: keywords of the user model's fit or constructor.
         candidates: see `market.CandidateSource`; also as `module:name`.
         shoppers: 'training', 'held_out', or codes.
         weeks: 'train', 'validation', 'test', or a half-open range.
