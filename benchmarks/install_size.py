@@ -1,4 +1,4 @@
-"""How much disk an installation takes, package by package: `python benchmarks/install_size.py [--extra serve]`.
+"""What an installation takes on disk, by package: `python benchmarks/install_size.py [--extra serve]`.
 
 Counted is bundlegym's own requirements and all that they require, from the records of what pip has installed.
 """
@@ -48,7 +48,6 @@ def megabytes(package: Distribution) -> float:
     """Of its files, those compiled by Python too."""
     paths = [Path(str(file.locate())) for file in package.files or []]
     return sum(path.stat().st_size for path in paths if path.is_file()) / 1e6
-
 
 
 if __name__ == "__main__":

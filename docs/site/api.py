@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import sys
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -24,17 +21,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def pages() -> dict[str, str]:
     """File name -> Markdown."""
     return {
-        "bundlegym.md": page(
-            "Public names", "What `import bundlegym` gives.", names_of("bundlegym")
-        ),
+        "bundlegym.md": page("Public names", "What `import bundlegym` gives.", names_of("bundlegym")),
         "contracts.md": page(
             "Contracts",
-            "The `base.py` of each folder: what a part of that kind must have, and what its neighbours may rely on.",
+            "The `base.py` of each folder: what a part of that kind must have, and what others rely on.",
             sorted(f"bundlegym.{path.parent.name}.base" for path in ROOT.glob("*/base.py")),
         ),
-        "environments.md": page(
-            "Environments", "What `bundlegym.envs` gives.", names_of("bundlegym.envs")
-        ),
+        "environments.md": page("Environments", "What `bundlegym.envs` gives.", names_of("bundlegym.envs")),
         "agents.md": page(
             "Agents",
             "The registry of agents and their hyper-parameters.",
@@ -49,7 +42,7 @@ def configs() -> object:
 
 
 def names_of(package: str) -> list[str]:
-    """The canonical names of classes and functions in the package's `__all__`, without those of a contract."""
+    """The canonical names of classes and functions in the package's `__all__`, but for contracts."""
     module = importlib.import_module(package)
     found = [getattr(module, name) for name in module.__all__]
     found = [each for each in found if inspect.isclass(each) or inspect.isfunction(each)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import os
 import sys
@@ -27,12 +26,16 @@ def page() -> str:
     """The page as Markdown."""
     parts = [
         "# Command line",
-        "From a clone the commands are `.venv/bin/bundlegym`; `train.py` is `bundlegym train`, and `evaluate.py` is "
-        "`bundlegym evaluate`. Each prints what stands here with `--help`.",
+        "In a clone the command is `.venv/bin/bundlegym`; `train.py` is `bundlegym train`, and `evaluate.py` "
+        "is `bundlegym evaluate`. Each prints what stands here with `--help`.",
         block(usage()),
     ]
     for name, command in COMMANDS.items():
-        parts += [f"## {name}", f"`bundlegym {name} {command.example}`: {command.purpose}.", block(help_of(name))]
+        parts += [
+            f"## {name}",
+            f"`bundlegym {name} {command.example}`: {command.purpose}.",
+            block(help_of(name)),
+        ]
         for word in WORDS.get(name, ()):
             parts += [f"### {name} {word}", block(help_of(name, word))]
     return "\n\n".join(parts) + "\n"

@@ -18,9 +18,11 @@ def on_page_content(content: str, **_: object) -> str:
 
 
 def mathml(latex: str, display: str) -> str:
-    """An equation; one that the converter cannot read stops the build."""
+    """An equation; one that the converter cannot read stops the build. Functions get the space of TeX."""
     made = convert(html.unescape(latex).strip().replace("{aligned}", "{align*}"), display=display)
     if "<mi>&</mi>" in made or "<mi>\\" in made:
         raise PluginError(f"this equation cannot be shown: {latex}")
-    made = re.sub(r"<mi>(log|exp|min|max)</mi>(?!<mo[^>]*>&#x00028;)", r'<mi>\1</mi><mspace width="0.17em" />', made)
+    made = re.sub(
+        r"<mi>(log|exp|min|max)</mi>(?!<mo[^>]*>&#x00028;)", r'<mi>\1</mi><mspace width="0.17em" />', made
+    )
     return re.sub(r"(&#x00028;</mo>)<mo>&#x02212;</mo>", r'\1<mo form="prefix">&#x02212;</mo>', made)

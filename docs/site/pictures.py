@@ -1,7 +1,7 @@
 """The pictures of README, as SVG on a ground of their own, so that they are read on light and on dark pages.
 
-    python docs/site/pictures.py visit              # docs/pictures/visit.svg
-    python docs/site/pictures.py learning runs/NAME # docs/pictures/learning.svg, from a run's curves
+python docs/site/pictures.py visit              # docs/pictures/visit.svg
+python docs/site/pictures.py learning runs/NAME # docs/pictures/learning.svg, from a run's curves
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[1] / "pictures"
 INK, GREY, BLUE, ORANGE, GREEN, GROUND = "#1f2933", "#5a6675", "#1b6ca8", "#c2570c", "#2f6b39", "#fbfaf7"
+TAKEN = "takes the bundle for 4.50"
+NOTE = "Judges repeat it with shoppers on whom no agent trained. (Example; unit costs are 60 % of prices.)"
 
 
 def main() -> None:
     """Draw one picture."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("picture", choices=("visit", "learning"))
     parser.add_argument("run", type=Path, nargs="?", help="folder of a finished run, for `learning`")
     options = parser.parse_args()
@@ -32,12 +36,14 @@ def main() -> None:
 def visit() -> str:
     """A visit of a shopper with an offer, and of the twin without: an example."""
     parts = [
-        card(16, 118, 168, "Shopper", ["fitted to the log:", "tastes, prices, habits,", "what is at home"], INK),
+        card(
+            16, 118, 168, "Shopper", ["fitted to the log:", "tastes, prices, habits,", "what is at home"], INK
+        ),
         arrow(184, 130, 224, 92),
         arrow(184, 210, 224, 252),
         card(226, 34, 196, "Offer", ["pasta 2.00", "tomato sauce 3.00", "both together 10 % off"], BLUE),
         arrow(422, 92, 460, 92),
-        card(462, 34, 222, "Reaction", ["takes the bundle for 4.50", "buys bread 2.00 as always", "margin 2.30"], ORANGE),
+        card(462, 34, 222, "Reaction", [TAKEN, "buys bread 2.00 as always", "margin 2.30"], ORANGE),
         card(226, 196, 196, "The twin: no offer", ["the same shopper,", "visit and luck"], GREY),
         arrow(422, 252, 460, 252),
         card(462, 196, 222, "Bought anyway", ["pasta 2.00", "bread 2.00", "margin 1.60"], GREY),
@@ -45,15 +51,19 @@ def visit() -> str:
         arrow(684, 252, 724, 204),
         card(726, 118, 178, "Gain", ["2.30 - 1.60 = 0.70", "incremental margin", "of this visit"], GREEN),
         text(226, 22, "An agent picks the items and the discount.", GREY, 13),
-        text(226, 336, "Judges repeat it with shoppers on whom no agent trained. (Example; unit costs are 60 % of prices.)", GREY, 13),
+        text(226, 336, NOTE, GREY, 13),
     ]
-    return svg(920, 352, parts, "A shopper is made an offer; a twin is not. The difference in margin is the gain.")
+    return svg(
+        920, 352, parts, "A shopper is made an offer; a twin is not. The difference in margin is the gain."
+    )
 
 
 def card(x: float, y: float, width: float, head: str, lines: list[str], colour: str) -> str:
+    frame = f'<rect x="{x}" y="{y}" width="{width}" height="112" rx="8" fill="#fff" '
     rows = "".join(text(x + 12, y + 50 + 20 * n, line, INK, 14) for n, line in enumerate(lines))
     return (
-        f'<rect x="{x}" y="{y}" width="{width}" height="112" rx="8" fill="#fff" stroke="{colour}" stroke-width="2"/>'
+        frame
+        + f'stroke="{colour}" stroke-width="2"/>'
         + text(x + 12, y + 26, head, colour, 16, "bold")
         + rows
     )
@@ -75,10 +85,11 @@ def svg(width: int, height: int, parts: list[str], about: str) -> str:
         '<defs><marker id="head" markerWidth="8" markerHeight="8" refX="6" refY="3" orient="auto">'
         f'<path d="M0,0 L6,3 L0,6 z" fill="{GREY}"/></marker></defs>'
     )
-    inside = "\n".join([f"<title>{about}</title>", head, f'<rect width="{width}" height="{height}" rx="10" fill="{GROUND}"/>', *parts])
+    ground = f'<rect width="{width}" height="{height}" rx="10" fill="{GROUND}"/>'
+    inside = "\n".join([f"<title>{about}</title>", head, ground, *parts])
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img" font-family="system-ui, sans-serif">\n{inside}\n</svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" role="img" font-family="system-ui, sans-serif">\n{inside}\n</svg>\n'
     )
 
 
@@ -100,7 +111,12 @@ def learning(run: Path) -> str:
     for exposure in config.exposures:
         for seed in config.all_seeds:
             curves[exposure].append(curve(run / Job(config.agents[0], seed, exposure).folder))
-    style = {"svg.fonttype": "none", "svg.hashsalt": "bundlegym", "font.family": "sans-serif", "font.size": 11}
+    style = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "bundlegym",
+        "font.family": "sans-serif",
+        "font.size": 11,
+    }
     words = {0.0: ("an offer is only its discount", GREY), 1.0: ("an offer works like a mailer", ORANGE)}
     with plt.rc_context(style):
         figure, axis = plt.subplots(figsize=(8.75, 3.3), facecolor=GROUND, layout="constrained")
@@ -108,7 +124,15 @@ def learning(run: Path) -> str:
         for exposure, lines in curves.items():
             label, colour = words.get(exposure, (f"exposure {exposure}", BLUE))
             for place, (steps, gains) in enumerate(lines):
-                axis.plot(steps, gains, "o-", color=colour, markersize=3, linewidth=1.5, label=None if place else label)
+                axis.plot(
+                    steps,
+                    gains,
+                    "o-",
+                    color=colour,
+                    markersize=3,
+                    linewidth=1.5,
+                    label=None if place else label,
+                )
         axis.axhline(0, color=INK, linewidth=0.8)
         axis.set_xlabel("steps of training")
         axis.set_ylabel("gain a visit")

@@ -59,7 +59,7 @@ def title(notebook: Path) -> str:
 
 
 def from_root(markdown: str) -> str:
-    """A page of the root with the links of the site, and with lists within lists as Python-Markdown wants them."""
+    """A page of the root with the links of the site, and with inner lists indented by four."""
 
     def link(found: re.Match[str]) -> str:
         mark, text, target, anchor = found.groups()
