@@ -55,5 +55,5 @@ def canonical(found: type | object) -> str:
 
 def page(title: str, about: str, names: list[str]) -> str:
     parts = [f"# {title}", about]
-    parts += [f"## {name.removeprefix('bundlegym.')}\n\n::: {name}" for name in names]
+    parts += [f"::: {name}" for name in names]
     return "\n\n".join(parts) + "\n"

@@ -71,6 +71,6 @@ def from_root(markdown: str) -> str:
             target = target.removeprefix("docs/")
         else:
             return text
-        return f"{mark}[{text}]({target}{anchor or ''})"
+        return f"{mark}[{text.removeprefix('docs/')}]({target}{anchor or ''})"
 
     return re.sub(r"^  - ", "    - ", _LINK.sub(link, markdown), flags=re.MULTILINE)
