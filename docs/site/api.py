@@ -53,7 +53,13 @@ def canonical(found: type | object) -> str:
     return f"{found.__module__}.{found.__qualname__}"  # type: ignore[attr-defined]
 
 
+def label(name: str) -> str:
+    """The last word of a class's name, all of a module's."""
+    last = name.rpartition(".")[2]
+    return last if last[0].isupper() else name.removeprefix("bundlegym.")
+
+
 def page(title: str, about: str, names: list[str]) -> str:
     parts = [f"# {title}", about]
-    parts += [f"::: {name}" for name in names]
+    parts += [f"::: {name}\n    options:\n      toc_label: {label(name)}" for name in names]
     return "\n\n".join(parts) + "\n"
