@@ -16,6 +16,9 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
+_MERMAID = re.compile(
+    r'<script type="module">(?:(?!</script>).)*?cdnjs(?:(?!</script>).)*</script>', re.DOTALL
+)
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
 
@@ -23,7 +26,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Notebooks stand in the navigation below `Tutorials`, in the order of their names."""
     for section in config.nav or []:
         if "Tutorials" in section:
-            section["Tutorials"] += [{title(path): f"tutorials/{path.name}"} for path in notebooks()]
+            section["Tutorials"] += [{title(path): f"notebooks/{path.name}"} for path in notebooks()]
     return config
 
 
@@ -34,7 +37,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             File.generated(config, page, content=from_root((ROOT / source).read_text(encoding="utf-8")))
         )
     for path in notebooks():
-        files.append(File.generated(config, f"tutorials/{path.name}", abs_src_path=str(path)))
+        files.append(
+            File(f"notebooks/{path.name}", str(ROOT / "examples"), config.site_dir, config.use_directory_urls)
+        )
     return files
 
 
@@ -43,6 +48,11 @@ def on_page_markdown(markdown: str, **_: object) -> str:
     for source, page in PAGES.items():
         markdown = markdown.replace(f"](../{source}", f"]({page}")
     return markdown
+
+
+def on_post_page(output: str, **_: object) -> str:
+    """Without the script that notebooks bring along, which would fetch a drawer of diagrams."""
+    return _MERMAID.sub("", output)
 
 
 def notebooks() -> list[Path]:
