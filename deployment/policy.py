@@ -87,7 +87,8 @@ class BundlePolicy:
             policy: an agent of the run, or `planner`; by default the run's first agent.
             agent_seed: of the agent where a run trained several of a kind; by default the first.
             exposure: of the assumptions of the run; by default the first.
-            trust_code, cache_dir: as in `evaluation.run_folder.read_config`.
+            trust_code: as in `evaluation.run_folder.read_config`.
+            cache_dir: the same.
 
         Raises:
             UserError: there is no such run, agent, seed or assumption.
