@@ -18,7 +18,7 @@ from bundlegym.envs.base import EMBEDDING_SIZE
 from bundlegym.envs.observations import blocks_of
 from bundlegym.envs.rewards import reward_of
 from bundlegym.evaluation import population
-from bundlegym.evaluation.config import TrainConfig
+from bundlegym.evaluation.config import ITEM_VECTORS, TrainConfig
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.run_folder import begin
 from bundlegym.recommenders import (
@@ -30,6 +30,7 @@ from bundlegym.recommenders import (
     make_recommender,
 )
 from bundlegym.user_models import UserModel
+from bundlegym.user_models.persistence import read_tensors
 
 #: Seeds of judging are far from those of training, so that no agent has met the same luck.
 JUDGE_SEED = 1_000_003
@@ -76,13 +77,21 @@ class Run:
     @cached_property
     def market(self) -> Market:
         """What the shop itself knows."""
-        source, vectors = self.config.candidates, self.config.embeddings
+        source = self.config.candidates
         return build_market(
             self.dataset,
             device=self.device,
             candidates=recommended(self.recommender(source)) if source else None,
-            embeddings=item_vectors(self.recommender(vectors), EMBEDDING_SIZE) if vectors else None,
+            embeddings=self._item_vectors(),
         )
+
+    def _item_vectors(self) -> np.ndarray | None:
+        """(I, EMBEDDING_SIZE); those of the earlier run where this one goes on from one; None for the
+        market's own."""
+        if (kept := self.folder / ITEM_VECTORS).exists():
+            return read_tensors(kept)[0]["vectors"].numpy()
+        name = self.config.embeddings
+        return item_vectors(self.recommender(name), EMBEDDING_SIZE) if name else None
 
     def core(
         self,

@@ -121,7 +121,7 @@ def _imitates(run: Run, job: Job) -> int:
 def prepare_demonstrations(run: Run) -> None:
     """Make those that agents of a run begin with, before processes would each make them."""
     for job in run.jobs:
-        if _imitates(run, job):
+        if _imitates(run, job) and not run.checkpoint(job).exists():
             demonstrations(run, job)
 
 
