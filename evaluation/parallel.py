@@ -22,8 +22,8 @@ from bundlegym.agents.interrupt import interrupts_noted
 from bundlegym.errors import UserError
 from bundlegym.evaluation.job import Job
 
-#: `train(job, line)` trains one agent of a run and leaves its checkpoint there; its progress bar stands in that
-#: line. It is pickled.
+#: `train(job, line)` trains one agent of a run and leaves its checkpoint there; its progress bar stands in
+#: that line. It is pickled.
 Train = Callable[[Job, int], None]
 
 _INTERRUPTED, _WRONG = 130, 2  # exit codes

@@ -24,8 +24,8 @@ HOSTILE = (
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A PPO agent of two seeds under two assumptions, two judges, a planner; made by one of the processes that
-    tests run in, for all."""
+    """A PPO agent of two seeds under two assumptions, two judges, a planner; made by one of the
+    processes that tests run in, for all."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
