@@ -83,10 +83,10 @@ def test_nothing_offered_changes_nothing(watch):
     )
 
 
-@pytest.mark.parametrize("exposure", [0.0, 1.0])
-def test_why_and_what_agree(finished_run, exposure):
+@pytest.mark.parametrize(("judge", "exposure"), [(None, 0.0), (None, 1.0), ("lookalike", 0.0)])
+def test_why_and_what_agree(finished_run, judge, exposure):
     """The explanation is made of an appraisal, the response by the model itself."""
-    watch, _ = opened(finished_run, exposure=exposure)
+    watch, _ = opened(finished_run, exposure=exposure, judge=judge)
     agree, taken = [], 0
     for shopper in range(6):
         scene = watch.visit({"shopper": shopper, "offers": []})
