@@ -30,7 +30,7 @@ evaluate: $(STAMP) ## judge the newest run; another one: make evaluate RUN=runs/
 test: $(STAMP) ## run the tests; some of them: make test ARGS="tests/data -x"
 	$(VENV)/bin/python -m pytest $(ARGS)
 
-notebooks: $(STAMP) ## execute the notebooks on the default log; one of them: make notebooks ARGS=03
+notebooks: $(STAMP) ## execute the notebooks in full; one of them: make notebooks ARGS=03
 	$(VENV)/bin/python examples/notebooks/run.py $(ARGS)
 
 lint: $(STAMP) ## ruff and mypy

@@ -87,7 +87,7 @@ def open_watch(
         "log": experiment.dataset.name,
         "policy": name,
         "reacts": f"the judge '{judge}'" if judge else f"'{config.user_model}', the model trained on",
-        "assumed": assumed(under),
+        "assumed": assumed(under) + _pull(config),
         "shoppers": shoppers,
         "min_size": core.config.min_size,
         "max_size": core.config.max_size,
@@ -95,6 +95,11 @@ def open_watch(
         "notes": list(experiment.dataset.notes),
     }
     return Watch(core, experiment.dataset, _policy(experiment, name, under), shoppers), about
+
+
+def _pull(config: TrainConfig) -> str:
+    """The other assumption on offers, where it is made."""
+    return f" and a bundle as such pulls by {config.bundle_pull:g}" if config.bundle_pull else ""
 
 
 def _reacts(experiment: Experiment, config: TrainConfig, exposure: float, judge: str | None) -> UserModel:
