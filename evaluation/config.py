@@ -65,7 +65,7 @@ class TrainConfig(Options):
     """Shoppers simulated at once in training."""
 
     gamma: Share = 0.95
-    """Discount factor a step."""
+    """Discount factor a visit; picks within a visit are not discounted."""
 
     fit_epochs: Count = 3
     """Passes over the visits when a user model is fitted."""
