@@ -64,7 +64,7 @@ class TrainConfig(Options):
     n_envs: Count = 256
     """Shoppers simulated at once in training."""
 
-    gamma: Share = 0.95
+    gamma: Share = 0.85
     """Discount factor a visit; picks within a visit are not discounted."""
 
     fit_epochs: Count = 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 import json
@@ -50,7 +51,7 @@ from bundlegym.evaluation.parallel import train_in_parallel
 from bundlegym.evaluation.rivals import rank_correlations
 from bundlegym.evaluation.rollout import estimate, play
 from bundlegym.evaluation.table import example_offers
-from bundlegym.evaluation.verdict import verdicts
+from bundlegym.evaluation.verdict import GAIN, verdicts
 from bundlegym.evaluation.versions import versions
 from bundlegym.recommenders import (
     Interactions,
@@ -66,6 +67,8 @@ from bundlegym.user_models import UserModel
 from bundlegym.user_models.registry import FAMILIES
 
 _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024
+#: Example offers that TensorBoard shows.
+_TOLD = 5
 #: Seconds that a process waits for one that trained the same agent and is about to end: see `parallel`.
 _PATIENCE = 90.0
 #: Seeds of judging are far from those of training, so that no agent has met the same luck.
@@ -80,7 +83,8 @@ class Experiment:
     """
 
     def __init__(self, config: TrainConfig, *, check: bool = True) -> None:
-        self.config, self.folder = config, config.folder
+        #: Agents are kept in a folder of their own where an experiment is a `part` of another.
+        self.config, self.folder, self.agents_folder = config, config.folder, config.folder
         self.device = device_of(config.device, "--device")
         self.dataset: Dataset = prepare(config.data)
         # Before the folder is made: a wrong class or a missing extra leaves none behind.
@@ -105,6 +109,13 @@ class Experiment:
     def open(folder: Path, *, trust_code: bool = False, cache_dir: Path | None = None) -> Experiment:
         """An existing run; see `read_config`."""
         return Experiment(read_config(folder, trust_code=trust_code, cache_dir=cache_dir))
+
+    def part(self, config: TrainConfig, name: str) -> Experiment:
+        """The same log, shoppers, market and demonstrations, and agents under other hyper-parameters, which
+        are kept in the folder `name` of the run. `fit` comes before it."""
+        other = copy.copy(self)
+        other.config, other.agents_folder = config, self.folder / name
+        return other
 
     def fit(self) -> None:
         """Fit what agents learn from, and keep it with the run: workers side by side then read it."""
@@ -242,7 +253,7 @@ class Experiment:
 
     def checkpoint(self, job: Job) -> Path:
         """The file that an agent is kept in."""
-        return self.folder / job.folder / "checkpoint.safetensors"
+        return self.agents_folder / job.folder / "checkpoint.safetensors"
 
     def trained(self, job: Job) -> Any:
         """The model of an agent as its checkpoint holds it: what is judged is what is kept.
@@ -262,41 +273,63 @@ class Experiment:
         """
         return learned(self.trained(job), self.user_models[job.exposure])
 
-    def train(self, job: Job, line: int = 0) -> None:
+    def train(
+        self, job: Job, line: int = 0, on_evaluation: Callable[[int, float], None] = lambda *_: None
+    ) -> None:
         """Train an agent and keep it; what its checkpoint holds already is not trained again.
 
         Args:
             line: of the progress bar, where several stand below each other.
+            on_evaluation: called with the steps and the incremental margin a visit of each evaluation.
         """
         folder = self.checkpoint(job).parent
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(exist_ok=True, parents=True)
         with sole_user(folder, _PATIENCE), interrupts_noted() as interrupted:
             try:
-                self._learn(job, line, interrupted)
+                self._learn(job, line, interrupted, on_evaluation)
                 if interrupted():
                     raise KeyboardInterrupt
             except KeyboardInterrupt:
                 print(f"\nto continue: {resuming(self.config)}", file=sys.stderr)
                 raise
 
-    def _learn(self, job: Job, line: int, interrupted: Callable[[], bool]) -> None:
+    def _validation(self, job: Job) -> BundleCore:
+        """Training shoppers in the validation weeks, by whom an agent is evaluated while it trains."""
+        n, weeks = min(_EVAL_EPISODES, self.config.episodes), self.dataset.split.validation_weeks
+        model = self.user_models[job.exposure]
+        return self.core(n, held_out=False, weeks=weeks, seed=job.seed, user_model=model)
+
+    def _told(self, job: Job, model: Any) -> str:
+        """A few offers in words of an agent that is being trained: training shoppers, validation weeks."""
+        weeks, reacts = self.dataset.split.validation_weeks, self.user_models[job.exposure]
+        core = self.core(_TOLD, held_out=False, weeks=weeks, seed=0, user_model=reacts)
+        return example_offers(core, learned(model), self.dataset, _EVAL_SEED, _TOLD)
+
+    def evaluated(self, job: Job) -> float:
+        """The incremental margin a visit of a trained agent, as it is evaluated while it trains."""
+        return _figures(self._validation(job), self.trained(job))[GAIN]
+
+    def _learn(
+        self,
+        job: Job,
+        line: int,
+        interrupted: Callable[[], bool],
+        on_evaluation: Callable[[int, float], None],
+    ) -> None:
         """From the checkpoint that there is, or from nothing, to the last step."""
         config, checkpoint, steps = self.config, self.checkpoint(job), self.config.steps_of(job.agent)
-        episodes = min(_EVAL_EPISODES, config.episodes)
-
-        @cache  # not made for an agent that is trained already
-        def validation() -> BundleCore:
-            weeks, model = self.dataset.split.validation_weeks, self.user_models[job.exposure]
-            return self.core(episodes, held_out=False, weeks=weeks, seed=job.seed, user_model=model)
+        validation = cache(partial(self._validation, job))  # not made for an agent that is trained already
 
         def evaluate(model: Any) -> dict[str, float]:
-            rows = estimate([play(validation(), learned(model), _EVAL_SEED)])
-            return {name: row["mean"] for name, row in rows.items() if row["mean"] is not None}
+            figures = _figures(validation(), model)
+            on_evaluation(model.num_timesteps, figures[GAIN])
+            return figures
 
         hyper = {**dataclasses.asdict(job), "steps": steps, "n_envs": config.n_envs, "gamma": config.gamma}
         hyper |= {k: v for k, v in dataclasses.asdict(config.hyper.of(job.agent)).items() if k != "steps"}
         bar = partial(tqdm, desc=str(job), unit=" steps", position=line)
-        metrics = BundleMetrics(hyper, evaluate, config.eval_every, checkpoint, bar, interrupted)
+        examples = partial(self._told, job)
+        metrics = BundleMetrics(hyper, evaluate, config.eval_every, checkpoint, bar, interrupted, examples)
         model = self.model(job, metrics.add)
         if checkpoint.exists():
             load_checkpoint(model, checkpoint)
@@ -437,6 +470,12 @@ def train_one(config: TrainConfig, job: Job, line: int) -> None:
     """Train one agent of an existing run, in a process of its own; the first process has checked all."""
     show_what_it_can()
     Experiment(config, check=False).train(job, line)
+
+
+def _figures(core: BundleCore, model: Any) -> dict[str, float]:
+    """Means of what an agent does with the shoppers of a core."""
+    rows = estimate([play(core, learned(model), _EVAL_SEED)])
+    return {name: row["mean"] for name, row in rows.items() if row["mean"] is not None}
 
 
 def learned(model: Any, forecaster: UserModel | None = None) -> Policy:
