@@ -17,9 +17,11 @@ from bundlegym.evaluation.sweep import SPACES, check_sweep, configured, searched
 
 optuna = pytest.importorskip("optuna")
 
-GIVEN = ["--agents", "q-learning", "--gamma", "0.9", "--offer-exposure", "1", "--log", "synthetic",
-         "--min-purchases", "10", "--steps", "128", "--n-envs", "16", "--fit-epochs", "1", "--episodes", "16",
-         "--eval-every", "64", "--device", "cpu", "--n-candidates", "8", "--visits", "2"]  # fmt: skip
+#: Shoppers of stated parameters, whom nothing is fitted for.
+GIVEN = ["--agents", "q-learning", "--gamma", "0.9", "--log", "known-optimum", "--min-purchases", "1",
+         "--user-model", "bundlegym.user_models.planted:PlantedShopper", "--n-candidates", "10",
+         "--beyond-support", "--steps", "128", "--n-envs", "16", "--episodes", "16", "--eval-every", "64",
+         "--device", "cpu", "--visits", "2"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def test_the_first_trial_has_the_defaults_and_what_is_given_is_not_searched(whol
         "learning_rate": hyper.learning_rate, "final_exploration": hyper.final_exploration,
     }  # fmt: skip
     assert len(found) == 3 and all(set(row["parameters"]) == set(found[0]["parameters"]) for row in found)
-    assert (experiment.folder / "sweep/2/q-learning-0-exposure-1/checkpoint.safetensors").exists()
+    assert (experiment.folder / "sweep/2/q-learning-0-exposure-0/checkpoint.safetensors").exists()
 
 
 def test_the_best_stands_first_and_its_command_makes_that_run(whole):
