@@ -44,8 +44,8 @@ from bundlegym.data.files import write_json
 from bundlegym.envs import BundleCore, BundleVecEnv, make_core
 from bundlegym.errors import guarded
 from bundlegym.evaluation import baselines
-from bundlegym.evaluation.experiment import learned
 from bundlegym.evaluation.rollout import interval, play, ratio
+from bundlegym.evaluation.training import learned
 from bundlegym.threads import one_thread
 from bundlegym.user_models.planted import PlantedShopper
 

@@ -29,8 +29,9 @@ from bundlegym.agents.registry import field_of
 from bundlegym.data.files import write_json
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
-from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.lock import sole_user
+from bundlegym.evaluation.run import Run
+from bundlegym.evaluation.training import evaluated, train
 
 _JOURNAL, _TABLE = "sweep.journal", "sweep.json"
 #: Trials that are never given up, so that there is a median.
@@ -69,7 +70,7 @@ def check_sweep(config: TrainConfig, given: Sequence[str]) -> None:
         raise UserError(f"--sweep: all that is tried of {config.agents[0]} is given already")
 
 
-def sweep(experiment: Experiment, trials: int, given: Sequence[str]) -> str:
+def sweep(run: Run, trials: int, given: Sequence[str]) -> str:
     """Search until the study holds so many trials, and say what came out.
 
     Args:
@@ -78,14 +79,14 @@ def sweep(experiment: Experiment, trials: int, given: Sequence[str]) -> str:
     Raises:
         UserError: another command is at work on the run.
     """
-    with sole_user(experiment.folder):
-        experiment.fit()
-        study = _study(experiment.folder)
-        space = searched(experiment.config.agents[0], given)
+    with sole_user(run.folder):
+        run.fit()
+        study = _study(run.folder)
+        space = searched(run.config.agents[0], given)
         for _ in range(trials - len(_counted(study))):
-            _one_trial(study, experiment, space)
-            write_json(experiment.folder / _TABLE, {"trials": [_row(trial) for trial in study.trials]})
-        return as_text(study, experiment.config, given)
+            _one_trial(study, run, space)
+            write_json(run.folder / _TABLE, {"trials": [_row(trial) for trial in study.trials]})
+        return as_text(study, run.config, given)
 
 
 def searched(agent: str, given: Sequence[str]) -> dict[str, Values]:
@@ -154,24 +155,24 @@ def _study(folder: Path) -> Any:
     return study
 
 
-def _one_trial(study: Any, experiment: Experiment, space: dict[str, Values]) -> None:
+def _one_trial(study: Any, run: Run, space: dict[str, Values]) -> None:
     import optuna
 
     # A sampler of its own for each trial: an interruption does not change what comes after it.
-    seed = (experiment.config.seed + len(_counted(study))) % 2**32
+    seed = (run.config.seed + len(_counted(study))) % 2**32
     study.sampler = optuna.samplers.TPESampler(seed=seed)
     if not study.trials:
-        study.enqueue_trial({name: _present(experiment.config, name) for name in space})
+        study.enqueue_trial({name: _present(run.config, name) for name in space})
     trial = study.ask()
     values = {name: _suggested(trial, name, among) for name, among in space.items()}
-    part = experiment.part(configured(experiment.config, values), f"sweep/{_folder(trial)}")
+    part = run.part(configured(run.config, values), f"sweep/{_folder(trial)}")
     try:
         study.tell(trial, _worth(part, trial))
     except optuna.TrialPruned:
         study.tell(trial, state=optuna.trial.TrialState.PRUNED)
 
 
-def _worth(part: Experiment, trial: Any) -> float:
+def _worth(part: Run, trial: Any) -> float:
     """Mean incremental margin a visit of the trial's agents.
 
     Raises:
@@ -188,8 +189,8 @@ def _worth(part: Experiment, trial: Any) -> float:
                 if trial.should_prune():
                     raise optuna.TrialPruned
 
-        part.train(job, on_evaluation=told)
-    return sum(map(part.evaluated, part.jobs)) / len(part.jobs)
+        train(part, job, on_evaluation=told)
+    return sum(evaluated(part, job) for job in part.jobs) / len(part.jobs)
 
 
 def _option(agent: str, name: str) -> str:

@@ -12,7 +12,7 @@ from bundlegym.data import DataConfig
 from bundlegym.errors import UserError
 from bundlegym.evaluation import sweep as sweeping
 from bundlegym.evaluation.config import TrainConfig
-from bundlegym.evaluation.experiment import Experiment
+from bundlegym.evaluation.run import Run
 from bundlegym.evaluation.sweep import SPACES, check_sweep, configured, searched, sweep
 
 optuna = pytest.importorskip("optuna")
@@ -30,35 +30,35 @@ def options(tmp_path_factory) -> list[str]:
     return [*GIVEN, "--runs", str(folder / "runs"), "--cache-dir", str(folder / "cache")]
 
 
-def made(options: list[str], name: str) -> tuple[Experiment, list[str]]:
+def made(options: list[str], name: str) -> tuple[Run, list[str]]:
     given = [*options, "--name", name]
-    return Experiment(tyro.cli(TrainConfig, args=given)), given
+    return Run(tyro.cli(TrainConfig, args=given)), given
 
 
-def trials(experiment: Experiment) -> list[dict]:
-    return json.loads((experiment.folder / "sweep.json").read_text(encoding="utf-8"))["trials"]
+def trials(run: Run) -> list[dict]:
+    return json.loads((run.folder / "sweep.json").read_text(encoding="utf-8"))["trials"]
 
 
 @pytest.fixture(scope="module")
-def whole(options) -> tuple[Experiment, str]:
-    experiment, given = made(options, "whole")
-    return experiment, sweep(experiment, 3, given)
+def whole(options) -> tuple[Run, str]:
+    run, given = made(options, "whole")
+    return run, sweep(run, 3, given)
 
 
 def test_the_first_trial_has_the_defaults_and_what_is_given_is_not_searched(whole):
-    experiment, _ = whole
-    found = trials(experiment)
-    hyper = experiment.config.hyper.of("q-learning")
+    run, _ = whole
+    found = trials(run)
+    hyper = run.config.hyper.of("q-learning")
     assert found[0]["parameters"] == {
         "learning_rate": hyper.learning_rate, "final_exploration": hyper.final_exploration,
     }  # fmt: skip
     assert len(found) == 3 and all(set(row["parameters"]) == set(found[0]["parameters"]) for row in found)
-    assert (experiment.folder / "sweep/2/q-learning-0-exposure-0/checkpoint.safetensors").exists()
+    assert (run.folder / "sweep/2/q-learning-0-exposure-0/checkpoint.safetensors").exists()
 
 
 def test_the_best_stands_first_and_its_command_makes_that_run(whole):
-    experiment, text = whole
-    best = max(trials(experiment), key=lambda row: row["margin"])
+    run, text = whole
+    best = max(trials(run), key=lambda row: row["margin"])
     assert text.splitlines()[3].split()[:2] == [str(best["trial"]), f"{best['margin']:+.4f}"]
     words = shlex.split(text.splitlines()[-1].removeprefix("the best as a run: "))
     config = tyro.cli(TrainConfig, args=words[2:])
@@ -68,36 +68,34 @@ def test_the_best_stands_first_and_its_command_makes_that_run(whole):
 
 
 def test_an_interrupted_sweep_goes_on_and_ends_with_the_same_trials(whole, options, monkeypatch):
-    experiment, given = made(options, "halves")
-    sweep(experiment, 1, given)
+    run, given = made(options, "halves")
+    sweep(run, 1, given)
 
     def interrupted(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(sweeping, "_worth", interrupted)
-        sweep(experiment, 3, given)
-    sweep(experiment, 3, given)
-    ended = [(row["margin"], row["parameters"]) for row in trials(experiment) if row["state"] != "fail"]
+        sweep(run, 3, given)
+    sweep(run, 3, given)
+    ended = [(row["margin"], row["parameters"]) for row in trials(run) if row["state"] != "fail"]
     assert ended == [(row["margin"], row["parameters"]) for row in trials(whole[0])]
 
 
 def test_it_looks_at_validation_weeks_and_training_shoppers_alone(whole, monkeypatch):
-    experiment, _ = whole
-    seen, core = [], Experiment.core
-    monkeypatch.setattr(
-        Experiment, "core", lambda self, n, **how: (seen.append(how), core(self, n, **how))[1]
-    )
-    part = experiment.part(experiment.config, "sweep/0")
-    study = sweeping._study(experiment.folder)
+    run, _ = whole
+    seen, core = [], Run.core
+    monkeypatch.setattr(Run, "core", lambda self, n, **how: (seen.append(how), core(self, n, **how))[1])
+    part = run.part(run.config, "sweep/0")
+    study = sweeping._study(run.folder)
     sweeping._worth(part, study.ask())
-    test_weeks = experiment.dataset.split.test_weeks
+    test_weeks = run.dataset.split.test_weeks
     assert seen and all(not how["held_out"] and how["weeks"][1] <= test_weeks[0] for how in seen)
 
 
 def test_a_poor_trial_is_given_up(options):
-    experiment, given = made(options, "poor")
-    sweep(experiment, 1, given)
+    run, given = made(options, "poor")
+    sweep(run, 1, given)
 
     class Poor:
         def report(self, gain: float, step: int) -> None:
@@ -107,7 +105,7 @@ def test_a_poor_trial_is_given_up(options):
             return self.step >= 1
 
     with pytest.raises(optuna.TrialPruned):
-        sweeping._worth(experiment.part(experiment.config, "sweep/poor"), Poor())
+        sweeping._worth(run.part(run.config, "sweep/poor"), Poor())
 
 
 def test_a_smaller_step_size_ends_smaller():
