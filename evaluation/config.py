@@ -68,8 +68,8 @@ class TrainConfig(Options):
     n_envs: Count = 256
     """Shoppers simulated at once in training."""
 
-    gamma: Share = 0.95
-    """Discount factor a step."""
+    gamma: Share = 0.85
+    """Discount factor a visit; picks within a visit are not discounted."""
 
     fit_epochs: Count = 3
     """Passes over the visits when a user model is fitted."""
