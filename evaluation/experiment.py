@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import os
 import shlex
 import sys
@@ -28,8 +27,10 @@ from bundlegym.agents.planner import Planner
 from bundlegym.agents.registry import AGENTS
 from bundlegym.data import Dataset, prepare
 from bundlegym.data.config import default_cache_dir
-from bundlegym.data.files import write_json
+from bundlegym.data.files import private_files, private_folder, write_json, write_text
 from bundlegym.data.fingerprint import fingerprint
+from bundlegym.data.lock import sole_user
+from bundlegym.data.sealed import read_sealed_json, write_sealed_json
 from bundlegym.devices import device_of
 from bundlegym.envs import BundleCore, BundleVecEnv, Market, build_market, recommended
 from bundlegym.envs.base import EMBEDDING_SIZE
@@ -39,14 +40,15 @@ from bundlegym.envs.views import to_numpy
 from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.baselines import Contender, heuristics, hindsight, oracle, planner
-from bundlegym.evaluation.config import TrainConfig, from_json, to_json
+from bundlegym.evaluation.config import FINGERPRINT, TrainConfig, from_json, to_json
+from bundlegym.evaluation.episodes import FILE as EPISODES
 from bundlegym.evaluation.episodes import EpisodeLog
 from bundlegym.evaluation.fidelity.report import as_json, as_text, compare
 from bundlegym.evaluation.fidelity.samples import SAMPLES, write_samples
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.judging import Table, judge
-from bundlegym.evaluation.lock import sole_user
 from bundlegym.evaluation.parallel import train_in_parallel
+from bundlegym.evaluation.pseudonyms import Pseudonyms
 from bundlegym.evaluation.rivals import rank_correlations
 from bundlegym.evaluation.rollout import estimate, play
 from bundlegym.evaluation.table import example_offers
@@ -60,11 +62,13 @@ from bundlegym.recommenders import (
     load_recommender,
     make_recommender,
 )
-from bundlegym.terminal import show_what_it_can
+from bundlegym.terminal import remark, show_what_it_can
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 from bundlegym.user_models.registry import FAMILIES
 
+#: The file that a run begins with.
+CONFIG = "config.json"
 _LEVEL_EPISODES, _EVAL_EPISODES = 1024, 1024
 #: Seconds that a process waits for one that trained the same agent and is about to end: see `parallel`.
 _PATIENCE = 90.0
@@ -94,12 +98,30 @@ class Experiment:
         self.limits = [*population.limits(config, self.dataset), *beyond]
         self._plugged = population.plugged(config, self.dataset, self.device, check=check)
         population.check_forecasts(self.env, config.user_model, self._plugged)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if not (self.folder / "config.json").exists():
-            (self.folder / "command.txt").write_text(shlex.join(sys.argv) + "\n", encoding="utf-8")
-            write_json(self.folder / "versions.json", versions())
-            write_json(self.folder / "config.json", to_json(config))  # last: with it the run can be resumed
+        if (self.folder / CONFIG).exists():
+            self._check_log()
+        else:
+            self._begin()
+
+    @private_files()
+    def _begin(self) -> None:
+        """Make the folder, with all that the run is begun with."""
+        private_folder(self.folder)
+        write_text(self.folder / "command.txt", shlex.join(sys.argv) + "\n")
+        write_json(self.folder / "versions.json", versions())
         write_json(self.folder / "data_report.json", self.dataset.report)
+        Pseudonyms.of_run(self.folder)
+        begun = to_json(self.config) | {FINGERPRINT: fingerprint(self.dataset)}
+        write_sealed_json(self.folder / CONFIG, begun)  # last: with it the run can be resumed
+
+    def _check_log(self) -> None:
+        """Raise a `UserError` where the log is not the one that the run was begun with."""
+        if read_sealed_json(self.folder / CONFIG).get(FINGERPRINT) != fingerprint(self.dataset):
+            raise UserError(
+                f"{self.config.data.log}: this log, or a file or package that is read with it, has changed "
+                f"since {self.folder} was made of it; put it back as it was, or train a run of another "
+                "--name on the log as it is now"
+            )
 
     @staticmethod
     def open(folder: Path, *, trust_code: bool = False, cache_dir: Path | None = None) -> Experiment:
@@ -159,6 +181,7 @@ class Experiment:
         return [Job(*job) for job in itertools.product(config.agents, config.all_seeds, config.exposures)]
 
     @one_thread()
+    @private_files()
     def run(self) -> dict[str, Any]:
         """Train what is not yet trained, judge everything, write and return the results.
 
@@ -182,7 +205,7 @@ class Experiment:
         for job in jobs:
             self.train(job)
         results = self._judge()
-        write_json(self.folder / "results.json", results)
+        write_sealed_json(self.folder / "results.json", results, others=[self.folder / EPISODES])
         return results
 
     def _tell_fidelity(self) -> None:
@@ -201,12 +224,12 @@ class Experiment:
                 progress=lambda _: None,
             )
         except UserError as error:
-            print(f"fidelity: {error}", file=sys.stderr)
+            remark(f"fidelity: {error}")
             return
         content = as_json(name, self.dataset, results)
-        print(as_text(content, brief=True), file=sys.stderr)
+        remark(as_text(content, brief=True))
         write_samples(self.folder / SAMPLES, results["known"].samples)
-        write_json(path, content)
+        write_sealed_json(path, content, others=[self.folder / SAMPLES])
 
     def model(self, job: Job, on_visits: Any = None) -> Any:
         """A fresh agent on the training shoppers and weeks."""
@@ -276,7 +299,7 @@ class Experiment:
                 if interrupted():
                     raise KeyboardInterrupt
             except KeyboardInterrupt:
-                print(f"\nto continue: {resuming(self.config)}", file=sys.stderr)
+                remark(f"\nto continue: {resuming(self.config)}")
                 raise
 
     def _learn(self, job: Job, line: int, interrupted: Callable[[], bool]) -> None:
@@ -413,7 +436,7 @@ class Experiment:
         folder = self.folder / "recommenders" / name
         if (folder / "recommender.json").exists():
             return load_recommender(folder)
-        print(f"recommender {name}: fitting", file=sys.stderr)
+        remark(f"recommender {name}: fitting")
         model = make_recommender(name).fit(
             Interactions.from_dataset(self.dataset, self.dataset.split.train_weeks)
         )
@@ -422,12 +445,12 @@ class Experiment:
 
     def examples(self, count: int = 5) -> str:
         """Example offers of the first trained agent, in words, under each assumption."""
-        told = []
+        told, pseudonym = [], Pseudonyms.of_run(self.folder)
         for exposure, model in self.user_models.items():
             job = Job(self.config.agents[0], self.config.seed, exposure)
             weeks = self.dataset.split.test_weeks
             core = self.core(count, held_out=True, weeks=weeks, seed=0, user_model=model)
-            offers = example_offers(core, self.policy(job), self.dataset, _JUDGE_SEED, count)
+            offers = example_offers(core, self.policy(job), self.dataset, _JUDGE_SEED, pseudonym, count)
             told.append(f"{job}:\n{offers}")
         return "\n".join(told)
 
@@ -470,11 +493,14 @@ def read_config(folder: Path, *, trust_code: bool = False, cache_dir: Path | Non
     Raises:
         UserError: the folder holds no readable config.json, or names code that is not trusted.
     """
-    path = folder / "config.json"
+    path = folder / CONFIG
     try:
-        config = from_json(json.loads(path.read_text(encoding="utf-8")), folder, cache_dir)
+        config = from_json(read_sealed_json(path), folder, cache_dir)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{folder}: not the folder of a run, no readable config.json ({error})") from error
+        raise UserError(
+            f"{folder}: not the folder of a run, no readable {CONFIG} ({error}); it must be as train.py "
+            "wrote it, by this version"
+        ) from error
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     if config.code and not trust_code:

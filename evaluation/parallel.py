@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from bundlegym.agents.interrupt import interrupts_noted
-from bundlegym.errors import UserError
+from bundlegym.errors import UserError, in_one_line
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.job import Job
 
@@ -110,8 +110,11 @@ def _child(train: Train, config: TrainConfig, job: Job, line: int, sentence: Con
         train(config, job, line)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
-    except UserError as error:
-        sentence.send(str(error))
+    except Exception as error:
+        told = in_one_line(error)
+        if told is None:
+            raise
+        sentence.send(told)
         sys.exit(_WRONG)
 
 
