@@ -13,6 +13,7 @@ import numpy as np
 import tyro
 from scipy import sparse
 
+from bundlegym.data import Dataset
 from bundlegym.data.files import write_json
 from bundlegym.errors import UserError
 from bundlegym.evaluation.ranking import evaluate_ranking
@@ -84,6 +85,17 @@ class Task:
     truth: sparse.csr_matrix
     k: int = 10
     cut_ideal: bool = True
+
+
+def first_visits(dataset: Dataset, weeks: tuple[int, int]) -> Task:
+    """Learn from all weeks before `weeks` [first, past_last); tell the first visit in them of each shopper
+    who has a past."""
+    log = Interactions.from_dataset(dataset, (0, weeks[0]))
+    then = Interactions.from_dataset(dataset, weeks)
+    first_visit = np.r_[True, then.visit_shopper[1:] != then.visit_shopper[:-1]]
+    truth = then.where(first_visit[then.visit]).counts
+    shoppers = np.flatnonzero((log.n_visits > 0) & (then.n_visits > 0))
+    return Task(log, shoppers, truth[shoppers])
 
 
 def chosen(rows: Sequence[AnyRow], models: Sequence[str]) -> list[AnyRow]:

@@ -37,6 +37,10 @@ _REWARD_DRAWS = 16
 _MOST_SEED = 2**32 - 1  # that numpy's global generator takes
 #: What a run's file calls the hash of its log, which is no option.
 FINGERPRINT = "log_fingerprint"
+#: The file of a run's folder that holds what an earlier run has decided of the log.
+KNOWN = "known.json"
+#: The file of a run's folder that holds the item vectors that an earlier run's agents have learned with.
+ITEM_VECTORS = "item_vectors.safetensors"
 _LONGEST_NAME = 255  # bytes that file systems take
 
 
@@ -228,6 +232,7 @@ def from_json(content: dict[str, Any], folder: Path, cache_dir: Path | None = No
     data, env = dict(content["data"]), dict(content["env"])
     for name in ("columns", "items_file"):
         data[name] = None if data[name] is None else Path(data[name])
+    data["known"] = None if data.get("known") is None else folder.resolve() / KNOWN
     data = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
     data["cache_dir"] = cache_dir or default_cache_dir()
     apart = ("data", "env", "hyper", "runs", "name", FINGERPRINT)

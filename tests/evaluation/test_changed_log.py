@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ import pytest
 
 from bundlegym.__main__ import main
 from bundlegym.evaluation.experiment import Experiment
+from tests.sealing import edit_sealed
 
 Edit = Callable[[pd.DataFrame], pd.DataFrame]
 EDITS: dict[str, Edit] = {
@@ -22,31 +24,30 @@ EDITS: dict[str, Edit] = {
 
 
 @pytest.fixture
-def shop(finished_run: Path) -> Iterator[Path]:
-    """The log of the finished run, as it was again at the end."""
-    log = finished_run.parents[1] / "shop.csv"
-    kept = shutil.copy2(log, log.with_suffix(".kept"))
-    yield log
-    shutil.move(kept, log)
+def run(finished_run: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run, whose log lies beside it."""
+    shutil.copytree(finished_run, tmp_path / "run")
+    shutil.copy(finished_run.parents[1] / "shop.csv", tmp_path)
+    data = json.loads((finished_run / "config.json").read_text(encoding="utf-8"))["data"]
+    edit_sealed(tmp_path / "run" / "config.json", data=data | {"log": str(tmp_path / "shop.csv")})
+    return tmp_path / "run"
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_each_command_notices_that_the_log_has_changed(edit, shop, finished_run, monkeypatch, capsys):
-    EDITS[edit](pd.read_csv(shop)).to_csv(shop, index=False)
-    before = {path: path.read_bytes() for path in finished_run.rglob("*") if path.is_file()}
-    for line in (
-        f"evaluate {finished_run}", f"train --resume {finished_run}", f"recommend {finished_run}",
-        f"report {finished_run}",
-    ):  # fmt: skip
-        arguments = ["--cache-dir", str(finished_run.parents[1] / "cache")]
-        monkeypatch.setattr(sys, "argv", ["bundlegym", *line.split(), *arguments])
+def test_each_command_notices_that_the_log_has_changed(edit, run, monkeypatch, capsys):
+    log, cache = run.with_name("shop.csv"), run.with_name("cache")
+    EDITS[edit](pd.read_csv(log)).to_csv(log, index=False)
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    for line in (f"evaluate {run}", f"train --resume {run}", f"recommend {run}", f"report {run}"):
+        monkeypatch.setattr(sys, "argv", ["bundlegym", *line.split(), "--cache-dir", str(cache)])
         with pytest.raises(SystemExit) as end:
             main()
         (told,) = [told for told in capsys.readouterr().err.splitlines() if told.startswith("error: ")]
         assert end.value.code == 2 and "shop.csv: this log" in told and "another --name" in told
-    assert before == {path: path.read_bytes() for path in finished_run.rglob("*") if path.is_file()}
+    assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 
-def test_the_same_content_written_anew_is_the_same_log(shop, finished_run):
-    pd.read_csv(shop).to_csv(shop, index=False)
-    assert Experiment.open(finished_run, cache_dir=finished_run.parents[1] / "cache")
+def test_the_same_content_written_anew_is_the_same_log(run):
+    log = run.with_name("shop.csv")
+    pd.read_csv(log).to_csv(log, index=False)
+    assert Experiment.open(run, cache_dir=run.with_name("cache"))
