@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 DOCS_STAMP := $(VENV)/.installed-docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install train evaluate test lint notebooks docs dist
+.PHONY: help install train evaluate test lint audit notebooks docs dist
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,6 +37,15 @@ lint: $(STAMP) ## ruff and mypy
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+audit: $(STAMP) ## look for known holes in dependencies, for secrets in the files, and list licences
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[audit]'
+	@if $(VENV)/bin/python -c "import socket; socket.create_connection(('pypi.org', 443), 5)" 2>/dev/null; \
+	then set -x; $(VENV)/bin/pip-audit --skip-editable --progress-spinner off; \
+	else echo "pip-audit: pypi.org cannot be reached, so no dependency was looked up" >&2; fi
+	git ls-files -z | xargs -0 $(VENV)/bin/detect-secrets-hook
+	$(VENV)/bin/pip-licenses --from=mixed --summary --order=count
+	$(VENV)/bin/pip-licenses --from=mixed --format=markdown --order=license
 
 docs: $(DOCS_STAMP) ## the site of the documentation, in build/site
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --quiet

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from bundlegym.data.schema import check_log
 from bundlegym.data.side_tables import parse_files, with_pairs
 from bundlegym.data.store import FORMAT_VERSION, load_dataset, save_dataset
 from bundlegym.errors import UserError
+from bundlegym.terminal import remark
 
 #: Options that say where files are, and not what is in them.
 _NO_KEYS = ("cache_dir", "known")
@@ -123,4 +123,4 @@ def _all_options(config: DataConfig) -> DataConfig:
 
 def _say(progress: bool, text: str) -> None:
     if progress:
-        print(f"data: {text}", file=sys.stderr, flush=True)
+        remark(f"data: {text}")

@@ -22,8 +22,9 @@ from bundlegym.agents.checkpoint import load_weights, save_checkpoint
 from bundlegym.agents.registry import field_of
 from bundlegym.data import Dataset, prepare
 from bundlegym.data.config import BUILT_IN_LOGS, DataConfig
-from bundlegym.data.files import write_json
+from bundlegym.data.files import private_files, private_folder, write_json
 from bundlegym.data.known import Known
+from bundlegym.data.lock import sole_user
 from bundlegym.envs import build_market
 from bundlegym.envs.base import EMBEDDING_SIZE
 from bundlegym.errors import UserError
@@ -32,9 +33,9 @@ from bundlegym.evaluation.config import ITEM_VECTORS, KNOWN, TrainConfig
 from bundlegym.evaluation.drift import Drift, drift, with_likelihood
 from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.job import Job
-from bundlegym.evaluation.lock import sole_user
 from bundlegym.evaluation.training import new_agent
 from bundlegym.recommenders import Interactions, item_vectors, load_recommender
+from bundlegym.terminal import say
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 from bundlegym.user_models.persistence import read_tensors, write_tensors
@@ -53,7 +54,7 @@ def update(
     tables: tuple[str, ...] = (),
     steps: int = 10_000,
     most_gap: int = 7,
-    progress: Callable[[str], None] = print,
+    progress: Callable[[str], None] = say,
 ) -> tuple[Path, Drift]:
     """The folder of the new run, and what has changed since the earlier one.
 
@@ -76,8 +77,8 @@ def update(
     if out is not None:
         check_free(out)
         work = out.with_name(f".{out.name}.update")
-    work.mkdir(parents=True, exist_ok=True)
-    with sole_user(work), _gone_if_refused(work):
+    private_folder(work)
+    with sole_user(work), private_files(), _gone_if_refused(work):
         _clear(work)
         known.save(work / KNOWN)
         config = longer(parent, before, log, tables, work, steps)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +17,8 @@ from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.report.words import assumed
 from bundlegym.evaluation.watch.server import ADDRESS, make_server
 from bundlegym.evaluation.watch.visits import Watch
+from bundlegym.options import Parser
+from bundlegym.terminal import say
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 
@@ -41,7 +42,7 @@ def watch() -> None:
         cache_dir=options.cache_dir,
     )
     server = make_server(watched, about, options.port)
-    print(f"Watch at http://{ADDRESS}:{server.server_port}/ (Ctrl-C ends it)", flush=True)
+    say(f"Watch at http://{ADDRESS}:{server.server_port}/ (Ctrl-C ends it)")
     try:
         server.serve_forever()
     finally:
@@ -117,10 +118,9 @@ def _policy(experiment: Experiment, name: str, exposure: float) -> Policy:
     return experiment.policy(Job(name, experiment.config.seed, exposure))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         description="Serve a page on this machine to watch held-out shoppers react to offers.",
-        allow_abbrev=False,
     )
     parser.add_argument("run", type=Path, help="folder of a finished run, such as runs/NAME")
     parser.add_argument("--policy", help="an agent of the run, or planner; by default the run's first agent")
