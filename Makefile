@@ -50,7 +50,7 @@ dist: $(STAMP) ## a wheel and an sdist in dist/, as an index would take them
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(VENV)/bin/python -m pip install --quiet --no-compile -c constraints.txt -e '.[dev]'
 	@touch $@
 
 $(DOCS_STAMP): $(STAMP)

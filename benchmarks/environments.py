@@ -36,13 +36,12 @@ from bundlegym.data.files import write_json
 from bundlegym.envs import BundleCore, make_core
 from bundlegym.errors import guarded
 from bundlegym.evaluation import baselines
-from bundlegym.evaluation.rollout import interval, play, ratio
+from bundlegym.evaluation.rollout import GAIN, interval, play, ratio
 from bundlegym.threads import one_thread
 from bundlegym.user_models.planted import PlantedShopper
 
 IDS = ("bundlegym/KnownOptimum-v0", "bundlegym/Planning-v0", "bundlegym/Bundle-v0")
 _SEED = 11
-_GAIN = "incremental_margin_per_visit"
 
 
 def every_other_visit(policy: Policy) -> Policy:
@@ -69,7 +68,7 @@ def rows(environment: str, episodes: int, draws: int, seeds: int) -> Iterator[di
     def row(name: str, policy: Policy) -> dict[str, Any]:
         nonlocal planned
         start = time.process_time()
-        sums = play(core, policy, _SEED)[_GAIN]
+        sums = play(core, policy, _SEED)[GAIN]
         spent = time.process_time() - start
         found = {"policy": name, **interval(*ratio(sums[None])), "cpu_seconds": spent}
         if name == "planner":
