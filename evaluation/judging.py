@@ -15,6 +15,7 @@ from bundlegym.evaluation.episodes import EpisodeLog
 from bundlegym.evaluation.pairing import Scored
 from bundlegym.evaluation.rivals import against_the_best
 from bundlegym.evaluation.rollout import GAIN, check_figures, estimate, play
+from bundlegym.terminal import shown
 
 
 @dataclass
@@ -45,7 +46,7 @@ def judge(
         kept: takes all episodes.
     """
     table, scored = Table(), []
-    for rival in tqdm(contenders, desc=f"held-out shoppers and weeks ({name}, exposure {exposure:g})"):
+    for rival in tqdm(contenders, desc=f"held-out shoppers and weeks ({shown(name)}, exposure {exposure:g})"):
         n = episodes(rival.kind)
         core = core_of(n, rival)
         plays = [play(core, policy, seed) for policy in rival.policies]

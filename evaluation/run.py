@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
-import sys
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from bundlegym.data import Dataset, prepare
-from bundlegym.data.files import write_json
 from bundlegym.devices import device_of
 from bundlegym.envs import BundleCore, Market, build_market, recommended
 from bundlegym.envs.base import EMBEDDING_SIZE
@@ -29,6 +29,7 @@ from bundlegym.recommenders import (
     load_recommender,
     make_recommender,
 )
+from bundlegym.terminal import remark
 from bundlegym.user_models import UserModel
 from bundlegym.user_models.persistence import read_tensors
 
@@ -45,7 +46,8 @@ class Run:
     """
 
     def __init__(self, config: TrainConfig, *, check: bool = True) -> None:
-        self.config, self.folder = config, config.folder
+        #: Agents are kept in a folder of their own where a run is a `part` of another.
+        self.config, self.folder, self.agents_folder = config, config.folder, config.folder
         self.device = device_of(config.device, "--device")
         self.dataset: Dataset = prepare(config.data)
         # Before the folder is made: a wrong class or a missing extra leaves none behind.
@@ -59,8 +61,14 @@ class Run:
         self.limits = [*population.limits(config, self.dataset), *beyond]
         self._plugged = population.plugged(config, self.dataset, self.device, check=check)
         population.check_forecasts(self.env, config.user_model, self._plugged)
-        begin(config)
-        write_json(self.folder / "data_report.json", self.dataset.report)
+        begin(config, self.dataset)
+
+    def part(self, config: TrainConfig, name: str) -> Self:
+        """The same log, shoppers, market and demonstrations, and agents under other hyper-parameters, which
+        are kept in the folder `name` of the run. `fit` comes before it."""
+        other = copy.copy(self)
+        other.config, other.agents_folder = config, self.folder / name
+        return other
 
     def fit(self) -> None:
         """Fit what agents learn from, and keep it with the run: workers side by side then read it."""
@@ -118,7 +126,7 @@ class Run:
         folder = self.folder / "recommenders" / name
         if (folder / "recommender.json").exists():
             return load_recommender(folder)
-        print(f"recommender {name}: fitting", file=sys.stderr)
+        remark(f"recommender {name}: fitting")
         model = make_recommender(name).fit(
             Interactions.from_dataset(self.dataset, self.dataset.split.train_weeks)
         )
@@ -133,4 +141,4 @@ class Run:
 
     def checkpoint(self, job: Job) -> Path:
         """The file that an agent is kept in."""
-        return self.folder / job.folder / "checkpoint.safetensors"
+        return self.agents_folder / job.folder / "checkpoint.safetensors"
