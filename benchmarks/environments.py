@@ -44,7 +44,7 @@ from bundlegym.data.files import write_json
 from bundlegym.envs import BundleCore, BundleVecEnv, make_core
 from bundlegym.errors import guarded
 from bundlegym.evaluation import baselines
-from bundlegym.evaluation.rollout import interval, play, ratio
+from bundlegym.evaluation.rollout import GAIN, interval, play, ratio
 from bundlegym.evaluation.training import learned
 from bundlegym.threads import one_thread
 from bundlegym.user_models.planted import PlantedShopper
@@ -66,7 +66,6 @@ _SHOPPERS, _REWARD_DRAWS, _GAMMA = 256, 16, 0.95
 #: Far from the seeds of agents.
 _SHOWN_SEED = 4_000_037
 _SEED = 11
-_GAIN = "incremental_margin_per_visit"
 
 
 def every_other_visit(policy: Policy) -> Policy:
@@ -134,7 +133,7 @@ class Table:
         A policy that learns does so in `policy`, so that the row's seconds hold it.
         """
         cpu, wall = time.process_time(), time.perf_counter()
-        plays = np.stack([play(self.core, policy(seed), _SEED)[_GAIN] for seed in range(seeds)])
+        plays = np.stack([play(self.core, policy(seed), _SEED)[GAIN] for seed in range(seeds)])
         spent = {"cpu_seconds": time.process_time() - cpu, "wall_seconds": time.perf_counter() - wall}
         self.plays[name] = plays
         found = {"policy": name, "seeds": seeds, **interval(*ratio(plays)), **spent}

@@ -77,7 +77,8 @@ class Config:
         Raises:
             UserError: a value is of another type than its field, or outside the range; the message names it.
         """
-        for name, kind in _kinds(type(self)).items():
+        configuration: type = type(self)
+        for name, kind in _kinds(configuration).items():
             value = plain(getattr(self, name))
             check(self.label(name), value, kind)
             value = Path(value) if isinstance(value, str) and _bare(kind) is Path else value

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bundlegym.data.base import Dataset, Log
-from bundlegym.data.built_in import BUILT_IN, VERSION, built_in_log
+from bundlegym.data.built_in import BUILT_IN, VERSION, built_in_log, check_mapping
 from bundlegym.data.columns_file import read_columns_file, with_file_options
 from bundlegym.data.complete_journey import complete_journey_version, load_complete_journey
 from bundlegym.data.config import DataConfig
@@ -39,7 +39,7 @@ def prepare(config: DataConfig, progress: bool = True) -> Dataset:
     Raises:
         UserError: a file, column or option is wrong, or the cache folder cannot be written.
     """
-    config.check_mapping()
+    check_mapping(config)
     folder = Path(config.cache_dir) / _cache_name(config)
     if (cached := _cached(folder, progress)) is not None:
         return cached

@@ -12,6 +12,7 @@ import tyro
 
 from bundlegym.agents.registry import AGENTS, AgentConfigs
 from bundlegym.data import DataConfig
+from bundlegym.data.built_in import check_mapping
 from bundlegym.data.checked import (
     MAY_BE_EMPTY,
     Count,
@@ -138,7 +139,7 @@ class TrainConfig(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.data.check_mapping()
+        check_mapping(self.data)
         if not self.agents:
             raise UserError(f"--agents: none is given; known are {', '.join(AGENTS)}")
         for agent in self.agents:

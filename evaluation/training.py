@@ -24,11 +24,10 @@ from bundlegym.envs import BundleCore, BundleVecEnv
 from bundlegym.envs.views import to_numpy
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.job import Job
-from bundlegym.evaluation.rollout import estimate, play
+from bundlegym.evaluation.rollout import GAIN, estimate, play
 from bundlegym.evaluation.run import Run
 from bundlegym.evaluation.run_folder import resuming
 from bundlegym.evaluation.table import example_offers
-from bundlegym.evaluation.verdict import GAIN
 from bundlegym.terminal import remark, show_what_it_can
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel

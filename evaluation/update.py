@@ -21,7 +21,8 @@ import torch
 from bundlegym.agents.checkpoint import load_weights, save_checkpoint
 from bundlegym.agents.registry import field_of
 from bundlegym.data import Dataset, prepare
-from bundlegym.data.config import BUILT_IN_LOGS, DataConfig
+from bundlegym.data.built_in import BUILT_IN_LOGS
+from bundlegym.data.config import DataConfig
 from bundlegym.data.files import private_files, private_folder, write_json
 from bundlegym.data.known import Known
 from bundlegym.data.lock import sole_user

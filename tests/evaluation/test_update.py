@@ -17,7 +17,8 @@ from bundlegym.data import DataConfig, synthetic_log
 from bundlegym.envs import EnvConfig
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
-from bundlegym.evaluation.experiment import Experiment, read_config
+from bundlegym.evaluation.experiment import Experiment
+from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.update import update
 
 QUIET = {"progress": lambda _: None}
