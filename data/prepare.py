@@ -15,12 +15,16 @@ from bundlegym.data.complete_journey import complete_journey_version, load_compl
 from bundlegym.data.config import DataConfig
 from bundlegym.data.encode import build_dataset
 from bundlegym.data.files import beside, stamps
+from bundlegym.data.known import Known
 from bundlegym.data.load import load_log
 from bundlegym.data.mapping import parse_pairs
 from bundlegym.data.schema import check_log
 from bundlegym.data.side_tables import parse_files, with_pairs
 from bundlegym.data.store import FORMAT_VERSION, load_dataset, save_dataset
 from bundlegym.errors import UserError
+
+#: Options that say where files are, and not what is in them.
+_NO_KEYS = ("cache_dir", "known")
 
 
 def prepare(config: DataConfig, progress: bool = True) -> Dataset:
@@ -42,7 +46,8 @@ def prepare(config: DataConfig, progress: bool = True) -> Dataset:
     _say(progress, f"reading {config.log} (the first time; later starts read {folder})")
     log = _load(config)
     _say(progress, f"cleaning and numbering {len(log.transactions):,} lines")
-    dataset = build_dataset(log, _all_options(config))
+    known = None if config.known is None else Known.load(config.known)
+    dataset = build_dataset(log, _all_options(config), known)
     # A run beside this one may have saved the same by now, and others may be reading it.
     if (cached := _cached(folder, progress)) is not None:
         return cached
@@ -74,13 +79,14 @@ def _load(config: DataConfig) -> Log:
         columns_file=config.columns,
         items_path=config.items_file,
         tables=parse_files(config.table),
+        later=config.later,
         options=config,
     )
 
 
 def _cache_name(config: DataConfig) -> str:
     """A readable start and a hash of everything that the result depends on."""
-    options = {key: str(value) for key, value in asdict(config).items() if key != "cache_dir"}
+    options = {key: str(value) for key, value in asdict(config).items() if key not in _NO_KEYS}
     key = json.dumps([FORMAT_VERSION, options, _source(config)], sort_keys=True)
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
     return f"{Path(config.log).stem}-{digest}"
@@ -96,8 +102,16 @@ def _source(config: DataConfig) -> list[str]:
     tables = read_columns_file(config.columns).tables if config.columns else {}
     tables = with_pairs(tables, parse_files(config.table), {})
     beside_log = [source.path(Path(config.log)) for source in tables.values()]
-    files = (config.log, config.columns, config.items_file, *joined, *beside_log)
-    return [stamp for path in files if path is not None for stamp in stamps(Path(path))]
+    files = (config.log, *config.later, config.columns, config.items_file, *joined, *beside_log)
+    known = [] if config.known is None else [hashlib.sha256(_bytes(config.known)).hexdigest()]
+    return [stamp for path in files if path is not None for stamp in stamps(Path(path))] + known
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _all_options(config: DataConfig) -> DataConfig:

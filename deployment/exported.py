@@ -129,7 +129,7 @@ class ExportedPolicy:
             for name, value in vars(stands.tables).items()
         }
         fixed = {name: self._tables[name] for name in SHOP_TABLES}
-        return Shop(**own, **fixed, last=stands.last[None])
+        return Shop(**own, **fixed)
 
     def profile(self, asked: Asked) -> np.ndarray:
         """(N, P), the mean for those whom the log does not know."""

@@ -20,9 +20,11 @@ from bundlegym.deployment.limits import Limits
 from bundlegym.envs import BundleCore, with_shoppers
 from bundlegym.envs.arrays import Records
 from bundlegym.errors import UserError
-from bundlegym.evaluation.experiment import Experiment, learned
+from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.job import Job
+from bundlegym.evaluation.training import learned
 from bundlegym.recommenders import Interactions
+from bundlegym.recommenders.dirichlet_shares import counted
 from bundlegym.recommenders.shopper_tables import Purchases
 from bundlegym.threads import one_thread
 
@@ -85,7 +87,8 @@ class BundlePolicy:
             policy: an agent of the run, or `planner`; by default the run's first agent.
             agent_seed: of the agent where a run trained several of a kind; by default the first.
             exposure: of the assumptions of the run; by default the first.
-            trust_code, cache_dir: as in `evaluation.experiment.read_config`.
+            trust_code: as in `evaluation.run_folder.read_config`.
+            cache_dir: the same.
 
         Raises:
             UserError: there is no such run, agent, seed or assumption.
@@ -149,7 +152,7 @@ class BundlePolicy:
         self.ledger.check_left(excluded, self.config.n_candidates)
         stands = self.ledger.standing(asked, day, excluded, self._score(asked, day))
         size = max(self.dataset.n_shoppers, int(asked.code.max()) + 1)
-        market = with_shoppers(self.market, asked.code, size, stands.tables, stands.last)
+        market = with_shoppers(self.market, asked.code, size, stands.tables)
         core = BundleCore(
             market, self.user_model, self.config, n=len(asked.code), shoppers=asked.code,
             weeks=(0, self.dataset.n_weeks), seed=self.seed,
@@ -177,10 +180,9 @@ class BundlePolicy:
     @cached_property
     def _category_shares(self) -> np.ndarray:
         """(S, C) square roots of the log's shoppers' shares of lines by category."""
-        bought, dataset = self.ledger.bought, self.dataset
-        flat = bought.shopper * dataset.n_items + bought.item
-        counts = np.bincount(flat, minlength=dataset.n_shoppers * dataset.n_items).astype(np.float32)
-        return np.sqrt(self.market.rule.averages.shares(counts.reshape(dataset.n_shoppers, -1))[1])
+        bought, averages = self.ledger.bought, self.market.rule.averages
+        counts = counted(bought.shopper, bought.item, (self.dataset.n_shoppers, self.dataset.n_items))
+        return np.sqrt(averages.category_shares(averages.lines_by_category(counts)))
 
     def _score(self, asked: Asked, day: int) -> np.ndarray | None:
         """(N, I) how the run's recommender scores items; None where candidates are by shares of lines."""

@@ -22,7 +22,6 @@ class Shop(NamedTuple):
         synergy: (C, C) float32.
         category: (I,) int64.
         shopper_features: (S, F) float32.
-        last: (W, S, L) int16, days.
     """
 
     shortlist: Array
@@ -34,7 +33,20 @@ class Shop(NamedTuple):
     synergy: Array
     category: Array
     shopper_features: Array
-    last: Array
+
+
+class History(NamedTuple):
+    """What the log tells of purchases of shortlisted items, by shopper, then in order of time.
+
+    Attributes (S shoppers, P purchases):
+        bought_start: (S + 1,) int64, where each shopper's purchases begin.
+        bought_slot: (P,) int32, place of the item in the shopper's shortlist.
+        bought_day: (P,) int16.
+    """
+
+    bought_start: Array
+    bought_slot: Array
+    bought_day: Array
 
 
 class Board(NamedTuple):
@@ -61,6 +73,17 @@ class Board(NamedTuple):
     picks: Array
     n_picks: Array
     visit: Array
+
+
+class Told(NamedTuple):
+    """What of a user model's `Response` is looked up or added to, by its names: that of N shoppers."""
+
+    choice: Array
+    row: Array
+    item: Array
+    quantity: Array
+    price: Array
+    days: Array
 
 
 @dataclass

@@ -71,7 +71,7 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
         self.core = make_core(1, **options) if core is None else core
         self.core.reset()
         self._window = Window(self.core)
-        self._action = np.zeros(1, dtype=np.int64)
+        self._action = torch.zeros(1, dtype=torch.int64, device=self.core.device)
         self.observation_space, self.action_space = core_spaces(self.core)  # type: ignore[assignment]
         self.render_mode = render_mode
         self._started = self._ended = False
@@ -105,8 +105,8 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
         ValueError: the episode has ended, or the action is none of the action space.
         """
         self._check_open()
-        self._action[0] = self._decode(whole_action(action, self.core.k + self.core.levels - 1))
-        return self._observe(self.core.step(torch.from_numpy(self._action).to(self.core.device)))
+        self._action.fill_(self._decode(whole_action(action, self.core.k + self.core.levels - 1)))
+        return self._observe(self.core.step(self._action))
 
     def render(self) -> Any:
         """A visit in words ('ansi'), as a picture (544, 960, 3) uint8 ('rgb_array'), or None ('human')."""
@@ -145,6 +145,6 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
         if self.render_mode is not None:
             self._past.append(outcome_of(self.core, result.record, 0))
         self._show()
-        terminated, truncated = bool(result.terminated.item()), bool(result.truncated.item())
+        terminated, truncated = bool(result.terminated), bool(result.truncated)
         self._ended = terminated or truncated
-        return observation, float(result.reward.item()), terminated, truncated, info
+        return observation, result.reward.item(), terminated, truncated, info

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from bundlegym.compiling import njit
-from bundlegym.envs.arrays import Board, Shop
+from bundlegym.envs.arrays import Board, History, Shop
 from bundlegym.envs.features import CANDIDATE_FEATURES, FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
+from bundlegym.recommenders.recency import NEVER
 from bundlegym.user_models.numeric.fast_math import log32
 from bundlegym.user_models.response_codes import IGNORE, MOST_DAYS, MOST_PRICE, MOST_UNITS, TAKE
 from bundlegym.user_models.rng.compiled_counter import compiled_draw, compiled_key, compiled_unit
@@ -47,10 +48,30 @@ def _describe(b: Board, n: int, visits: int, min_size: int, max_size: int) -> No
     b.context[n, 4] = _clip(lift / np.float32(4))
 
 
+@njit(inline="always")
+def _recall(s: int, before: int, history: History, last: np.ndarray) -> None:
+    """Fill `last` (L,) with the days on which a shopper last bought each shortlisted item before a day."""
+    last[:] = NEVER
+    for i in range(history.bought_start[s], history.bought_start[s + 1]):
+        if history.bought_day[i] >= before:
+            break
+        last[history.bought_slot[i]] = history.bought_day[i]
+
+
+@njit()
+def last_bought(shopper: np.ndarray, before: np.ndarray, history: History, length: int) -> np.ndarray:
+    """(M, L) int16, the day on which shoppers (M,) last bought each of the L items of their shortlists before
+    days (M,), -1 for never."""
+    last = np.empty((len(shopper), length), dtype=np.int16)
+    for i in range(len(shopper)):
+        _recall(shopper[i], before[i], history, last[i])
+    return last
+
+
 @njit()
 def begin(
     which: np.ndarray, ahead: int, key: tuple[int, int, int], days: tuple[int, int], shoppers: np.ndarray,
-    last_by_week: np.ndarray, episode: np.ndarray, visit: np.ndarray, shopper: np.ndarray, day: np.ndarray,
+    history: History, episode: np.ndarray, visit: np.ndarray, shopper: np.ndarray, day: np.ndarray,
     last: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """Go `ahead` to other episodes in the slots of a mask: draw a shopper and a first day for each, and give
@@ -61,7 +82,7 @@ def begin(
         key: (seed, streams of the two draws).
         days: the first one possible, and how many there are.
         shoppers: (any number,) int64, codes to draw from.
-        last_by_week: (W, S, L) int16.
+        history: of all shoppers.
         episode, visit, shopper, day: (N,) int64, written.
         last: (N, L) int16, written.
 
@@ -79,7 +100,7 @@ def begin(
         s = shoppers[np.int64(chance * np.float32(len(shoppers)))]
         chance = compiled_unit(compiled_key(seed, episode[n], 0, day_stream))
         today = first + np.int64(chance * np.float32(span))
-        last[n] = last_by_week[today // 7, s]
+        _recall(s, today // 7 * 7, history, last[n])
         who[i], when[i], shopper[n], day[n] = s, today, s, today
     return rows, who, when
 
@@ -323,7 +344,7 @@ def step_outputs(
 
     Args:
         rows: (M,) int64, the slots.
-        reward: (M,) float32. left: (M,) bool, whether the shopper left for good.
+        reward: (M,) float32. left: (2M,) bool, whether the shopper, or further on the twin, left for good.
         visit: (N,) int64, visits that are over, of `visits` in an episode.
 
     Returns:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from bundlegym.envs import compiled as compiled_parts
 from bundlegym.envs import reference, streams
-from bundlegym.envs.arrays import Board, Records, Shop
+from bundlegym.envs.arrays import Board, History, Records, Shop, Told
 from bundlegym.envs.base import (
     CANDIDATE_FEATURES,
     COMPONENTS,
@@ -40,7 +40,7 @@ from bundlegym.user_models.rng.counter import Draws, first_episode
 #: What a core holds beside its own tensors: views on the same memory, and functions.
 _VIEWS = frozenset(
     ("flat_features", "_ops", "_take", "_give", "_table", "_pick", "_episode", "_records", "_discounts",
-     "_money")
+     "_money", "_history")
 )  # fmt: skip
 #: The core's own tensors that steps change, beside its records and the user model's state.
 _MOVING = ("episode", "visit", "n_picks", "picks", "candidates", "picked", "features", "shopper_block",
@@ -92,7 +92,7 @@ class BundleCore:
         # Those of the package itself give the shapes of the contract, as tests see to.
         self._shaped = type(user_model).__module__.startswith("bundlegym.user_models.")
         self.k, self.levels = config.n_candidates, len(config.discounts)
-        n_weeks, n_shoppers, listed = market.last.shape
+        (n_shoppers, listed), n_weeks = market.shortlist.shape, len(market.unit_cost)
         if self.k > listed:
             raise UserError(f"n_candidates {self.k}: the shortlist holds only {listed} items")
         if not 0 <= weeks[0] < weeks[1] <= n_weeks:
@@ -193,6 +193,7 @@ class BundleCore:
         limits = config.visits, config.min_size, config.max_size
         self._table = board, shop, *limits
         self._pick = board, shop.synergy, shop.category, *limits
+        self._history = History(*(take(getattr(m, name)) for name in History._fields))
         self._episode, self._records = take(self.episode), tuple(map(take, vars(self.records).values()))
         self._discounts, self._money = take(self.discounts), (take(m.unit_cost), take(m.list_price))
 
@@ -225,14 +226,14 @@ class BundleCore:
         drawn, and the first visit is opened."""
         first, end = self.weeks
         days = first * 7, max(1, (end - first + 1) // 2) * 7
-        luck, (board, shop, *_) = (self.seed, streams.SHOPPER, streams.START), self._table
+        luck, (board, *_) = (self.seed, streams.SHOPPER, streams.START), self._table
         known = self._episode, board.visit, *self._records
-        people = self._take(self.shoppers), shop.last
+        people = self._take(self.shoppers), self._history
         begun = self._ops.begin(self._take(which), ahead, luck, days, *people, *known)
         rows, shopper, day = map(self._give, begun)
         if len(rows):
             fresh = self.user_model.reset(shopper, day)
-            self._move(self._both(rows), {name: torch.cat([value, value]) for name, value in fresh.items()})
+            self._move(rows, {name: torch.cat([value, value]) for name, value in fresh.items()})
             self._open(rows)
 
     def place(self, episode: Tensor, records: Records, state: State) -> None:
@@ -247,19 +248,19 @@ class BundleCore:
         self.visit.zero_()
         for mine, given in zip(vars(self.records).values(), vars(records).values(), strict=True):
             mine.copy_(given)
-        self._move(self._both(self.rows), {name: torch.cat([value, value]) for name, value in state.items()})
+        self._move(self.rows, {name: torch.cat([value, value]) for name, value in state.items()})
         self._open(self.rows)
 
     def _both(self, rows: Tensor) -> Tensor:
         """(2M,) where in the state the shoppers of the slots `rows` (M,) are, then their twins."""
         return torch.cat([rows, rows + self.n])
 
-    def _move(self, both: Tensor, state: State) -> None:
-        """Put shoppers and twins who are at `both` (2M,) into a state (2M rows)."""
-        if len(both) == 2 * self.n:
+    def _move(self, rows: Tensor, state: State) -> None:
+        """Put the shoppers of the slots `rows` (M,), then their twins, into a state (2M rows)."""
+        if len(rows) == self.n:
             self.state = state
             return
-        at = self._take(both)
+        at = self._take(self._both(rows))
         for name, value in state.items():
             self._take(self.state[name])[at] = self._take(value)
 
@@ -303,22 +304,24 @@ class BundleCore:
     def forecasts(self) -> Forecasts:
         """What the block `forecasts` holds, by `user_model` unless `forecast_by` names another. They are made
         when they are first asked for, and kept up to date from then on."""
-        if self._forecasts is None:
-            self.forecast_by(self.user_model)
-        assert self._forecasts is not None
-        return self._forecasts
+        return self._forecasts or self.forecast_by(self.user_model)
 
-    def forecast_by(self, user_model: UserModel) -> None:
-        """Whose forecasts the block shows from now on, where the observation has it. Those of the model that
-        reacts make an agent partly an oracle."""
+    def forecast_by(self, user_model: UserModel) -> Forecasts:
+        """Whose forecasts the block shows from now on. Those of the model that reacts make an agent partly an
+        oracle.
+
+        Raises:
+            UserError: the observation has no such block.
+        """
         if "forecasts" not in self.config.observation:
-            return
-        if self._forecasts is not None and self._forecasts.user_model is user_model:
-            return
-        self._forecasts = Forecasts(user_model, self.market, self.config, self.n)
-        if self.state:  # before the first reset nobody is at the door
-            self._forecast(self._forecasts, self.rows)
-            self._forecasts.pick(self.rows, self.picked)
+            named = ", ".join(self.config.observation)
+            raise UserError(f"observation: forecasts are asked for, and it has only {named}")
+        if self._forecasts is None or self._forecasts.user_model is not user_model:
+            self._forecasts = Forecasts(user_model, self.market, self.config, self.n)
+            if self.state:  # before the first reset nobody is at the door
+                self._forecast(self._forecasts, self.rows)
+                self._forecasts.pick(self.rows, self.picked)
+        return self._forecasts
 
     # --- a step -----------------------------------------------------------------------------------------
 
@@ -338,11 +341,11 @@ class BundleCore:
             )
         if self._forecasts is not None:
             self._forecasts.pick(((action >= 0) & (action < self.k)).nonzero()[:, 0], self.picked)
-        rows = self._give(slots)
-        if len(rows) == 0:
+        if len(slots) == 0:
             return self._quiet
+        rows = self._give(slots)
         record, reward = self._visit(rows, given)
-        ended = self._take(reward), self._take(record.left)
+        ended = self._take(reward), self._take(record.both.left)
         outputs = self._ops.step_outputs(slots, *ended, self._table[0].visit, self.config.visits)
         self._open(rows)
         reward, terminated, truncated = map(self._give, outputs)
@@ -356,49 +359,59 @@ class BundleCore:
         """
         m, give, (known, day, _) = len(rows), self._give, self._records
         slots, (board, shop, *_) = self._take(rows), self._table
-        made = self._ops.offers(slots, action, self._episode, known, day, board, self._discounts)
-        items, discount, episode, visit, shopper, today, size = map(give, made)
+        *made, today, size = self._ops.offers(
+            slots, action, self._episode, known, day, board, self._discounts
+        )
+        items, discount, episode, visit, shopper = map(give, made)
         offer, draws = Offer(items, discount), Draws(self.seed, episode, visit)
-        state, both = self.state, self._both(rows)
+        state = self.state
         if m < self.n:
+            both = self._both(rows)
             state = {name: value.index_select(0, both) for name, value in state.items()}
-        response, after = self._answer(state, offer, draws)
-        self._move(both, after)
+        response, told, after = self._answer(state, offer, draws)
+        self._move(rows, after)
         offered = Offer(items[:m], discount[:m])
-        record = VisitRecord(rows, shopper, today, offered, size, **self._outcome(response, today))
+        outcome = self._outcome(response, told, today)
+        record = VisitRecord(rows, shopper, give(today), offered, give(size), **outcome)
         rewards = [self._rewarded(record)]
         for other in range(1, self.config.reward_draws):
-            might, _ = self._answer(state, offer, draws.other(other))
-            rewards.append(self._rewarded(replace(record, **self._outcome(might, today))))
-        bought = map(self._take, (response.row, response.item, response.days))
+            might, of_it, _ = self._answer(state, offer, draws.other(other))
+            rewards.append(self._rewarded(replace(record, **self._outcome(might, of_it, today))))
+        bought = told.row, told.item, told.days
         self._ops.record_purchases(slots, *bought, board.visit, *self._records, shop.shortlist)
         return record, rewards[0] if len(rewards) == 1 else torch.stack(rewards).mean(0)
 
-    def _answer(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
-        """What the user model answers; a `UserError` where the hot parts cannot look it up."""
+    def _answer(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, Told, State]:
+        """What the user model answers, also as the hot parts take it; a `UserError` where these cannot look
+        it up."""
         response, after = self.user_model.respond(state, offer, draws)
         n, n_items = len(offer.discount), len(self.market.category)
         wrong = [] if self._shaped else list(wrong_shapes(response, n))
-        if not wrong and not self._ops.in_range(n, n_items, *map(self._take, _codes(response))):
-            wrong = list(out_of_range(response, n, n_items))
+        if not wrong:
+            told = Told(*map(self._take, _codes(response)))
+            if not self._ops.in_range(n, n_items, *told):
+                wrong = list(out_of_range(response, n, n_items))
         if wrong:
             raise UserError(f"user model {type(self.user_model).__name__}: {'; '.join(wrong)}")
-        return response, after
+        return response, told, after
 
     def _rewarded(self, record: VisitRecord) -> Tensor:
         """(M,) float, of M visits; a `UserError` where the reward is not one finite number a visit."""
-        m, reward = len(record.slot), self.reward(record.components(self._of_reward)).detach().float()
+        m, reward = len(record.slot), self.reward(record.components(self._of_reward))
+        if self._of_reward is not COMPONENTS:
+            return reward
+        reward = reward.detach().float()
         if reward.shape not in ((), (1,), (m,)):
             raise UserError(f"reward: its shape is {tuple(reward.shape)}; it must be ({m},), one a visit")
-        if self._of_reward is COMPONENTS and not bool(torch.isfinite(reward).all()):
+        if not bool(torch.isfinite(reward).all()):
             raise UserError("reward: it is not finite")
         return reward.expand(m)
 
-    def _outcome(self, both: Response, day: Tensor) -> dict[str, Any]:
+    def _outcome(self, both: Response, told: Told, day: Any) -> dict[str, Any]:
         """The fields of a `VisitRecord` that the answers of M shoppers, then of their twins, on `day` (M,)
         decide."""
-        bought = (day, both.row, both.item, both.quantity, both.price)
-        earned = map(self._give, self._ops.earnings(*map(self._take, bought), *self._money))
+        bought = told.row, told.item, told.quantity, told.price
+        earned = map(self._give, self._ops.earnings(day, *bought, *self._money))
         names = ("revenue", "margin", "twin_margin", "incremental_list_value")
         return {"both": both, **dict(zip(names, earned, strict=True))}
 
@@ -409,7 +422,7 @@ def _part(held: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _codes(response: Response) -> tuple[Tensor, ...]:
-    """What of an answer is looked up or added to."""
+    """The fields of `Told`."""
     return response.choice, response.row, response.item, response.quantity, response.price, response.days
 
 

@@ -74,7 +74,8 @@ def make_core(
     Args:
         preset: a name in `PRESETS`.
         dataset: a prepared log, instead of the one that the options name.
-        user_model, user_model_args: see `build_user_model`; by default a `ChoiceShopper`.
+        user_model: see `build_user_model`; by default a `ChoiceShopper`.
+        user_model_args: keywords of the user model's fit or constructor.
         candidates: see `market.CandidateSource`; also as `module:name`.
         embeddings: (I, EMBEDDING_SIZE) float32 of the items, such as `recommenders.item_vectors`; see
             `build_market`.

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
+from bundlegym.envs import reference
+from bundlegym.envs.arrays import History
 from bundlegym.envs.base import EMBEDDING_SIZE, FEATURE_LIMIT
 from bundlegym.errors import UserError
 from bundlegym.recommenders import (
@@ -25,10 +27,11 @@ from bundlegym.recommenders import (
     synergy_embeddings,
 )
 from bundlegym.recommenders.profile import shopper_profile
-from bundlegym.recommenders.recency import last_bought_by_week
+from bundlegym.recommenders.recency import shortlisted_purchases
 from bundlegym.recommenders.shopper_tables import (
     RETRIEVAL_NOISE,
     SHOPPER_FEATURES,
+    Purchases,
     ShopperRule,
     ShopperTables,
     by_rank,
@@ -56,7 +59,7 @@ class Market:
         and keeps the items with the least products.
     log_share: (S, L) log of the shopper's share of purchase lines, shrunk to the shop's.
     interval: (S, L) days between purchases.
-    last: (W, S, L) int16 day last bought before each week, -1 for never.
+    bought_start: (S + 1,) int64, bought_slot: (P,) int32, bought_day: (P,) int16: see `arrays.History`.
     shelf_price, list_price, unit_cost: (W, I) money a piece.
     week_features: (W, I, 6), names in `WEEK_FEATURES`.
     item_features: (I, 1 + E) log popularity and embedding.
@@ -71,7 +74,9 @@ class Market:
     retrieval_penalty: Tensor
     log_share: Tensor
     interval: Tensor
-    last: Tensor
+    bought_start: Tensor
+    bought_slot: Tensor
+    bought_day: Tensor
     shelf_price: Tensor
     list_price: Tensor
     unit_cost: Tensor
@@ -88,6 +93,12 @@ class Market:
     def week(self, day: Tensor) -> Tensor:
         """The week of `day` in the tables by week; days before or after them have the nearest one."""
         return (day // 7).clamp(0, len(self.unit_cost) - 1)
+
+    def last_bought(self, shopper: Tensor, day: Tensor) -> Tensor:
+        """(M, L) int16, the day on which shoppers (M,) last bought each item of their shortlists before the
+        week of `day` (M,), -1 for never."""
+        history = History(self.bought_start, self.bought_slot, self.bought_day)
+        return reference.last_bought(shopper, 7 * self.week(day), history, self.shortlist.shape[1])
 
 
 def build_market(
@@ -109,9 +120,9 @@ def build_market(
     """
     weeks = dataset.split.train_weeks
     taste = PersonalFrequency.fit(dataset, weeks)
-    rule, visits, deals = ShopperRule.of(dataset, weeks, taste, shortlist_size)
+    rule = ShopperRule.of(dataset, weeks, taste, shortlist_size)
     chosen = None if candidates is None else _checked(*candidates(dataset), dataset)
-    tables = rule.tables(taste.counts, taste.log_share, visits, deals, chosen=chosen)
+    tables, _ = rule.as_of(Purchases.of(dataset), dataset.n_shoppers, 7 * weeks[1], chosen=chosen)
     synergy = category_synergy(dataset, taste, weeks)
     if embeddings is None:
         embeddings = synergy_embeddings(synergy, taste.category, EMBEDDING_SIZE)
@@ -123,7 +134,7 @@ def build_market(
     popularity = np.log(taste.popularity)[:, None] / 2 + 4
     arrays = {
         **vars(tables),
-        "last": last_bought_by_week(dataset, tables.shortlist),
+        **dict(zip(History._fields, shortlisted_purchases(dataset, tables.shortlist), strict=True)),
         "shelf_price": dataset.shelf_price.T,
         "list_price": dataset.list_price.T,
         "unit_cost": dataset.unit_cost.T,
@@ -146,12 +157,10 @@ def _tensor(value: np.ndarray) -> Tensor:
     )
 
 
-def with_shoppers(
-    market: Market, rows: np.ndarray, size: int, tables: ShopperTables, last: np.ndarray
-) -> Market:
-    """A market of `size` shoppers of whom only those of `rows` (n,) may be met: they have these tables, and
-    `last` (n, L) in all weeks. Whom `market` does not know has the mean profile."""
-    device, n_weeks = market.last.device, len(market.unit_cost)
+def with_shoppers(market: Market, rows: np.ndarray, size: int, tables: ShopperTables) -> Market:
+    """A market of `size` shoppers of whom only those of `rows` (n,) may be met, with these tables; what they
+    bought before must be told (`BundleCore.place`). Whom `market` does not know has the mean profile."""
+    device = market.profile.device
 
     def spread(value: np.ndarray) -> Tensor:
         table = np.zeros((size, *value.shape[1:]), dtype=value.dtype)
@@ -161,7 +170,9 @@ def with_shoppers(
     changed: dict[str, Any] = {name: spread(value) for name, value in vars(tables).items()}
     profile = torch.zeros(size, market.profile.shape[1], device=device)
     profile[: len(market.profile)] = market.profile[:size]
-    return replace(market, **changed, profile=profile, last=spread(last).expand(n_weeks, -1, -1).contiguous())
+    nothing = np.zeros(size + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int16)
+    changed |= {name: _tensor(v).to(device) for name, v in zip(History._fields, nothing, strict=True)}
+    return replace(market, **changed, profile=profile)
 
 
 def _week_features(dataset: Dataset) -> np.ndarray:

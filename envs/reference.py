@@ -9,9 +9,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bundlegym.envs.arrays import Board, Shop
+from bundlegym.envs.arrays import Board, History, Shop
 from bundlegym.envs.base import FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
+from bundlegym.recommenders.recency import NEVER
 from bundlegym.user_models.base import IGNORE, TAKE
+from bundlegym.user_models.numeric.ragged import expand_ranges
 from bundlegym.user_models.response_codes import MOST_DAYS, MOST_PRICE, MOST_UNITS
 from bundlegym.user_models.rng.counter import Draws
 
@@ -43,9 +45,21 @@ def _describe(b: Board, rows: Tensor, visits: int, min_size: int, max_size: int)
     b.mask[rows] = torch.cat([can_pick, can_offer], 1)
 
 
+def last_bought(shopper: Tensor, before: Tensor, history: History, length: int) -> Tensor:
+    """See `compiled.last_bought`."""
+    start = history.bought_start
+    row, place = expand_ranges(start[shopper], start[shopper + 1] - start[shopper])
+    day = history.bought_day[place].long()
+    known = day < before[row]
+    cell = row[known] * length + history.bought_slot[place][known]
+    last = torch.full((len(shopper) * length,), NEVER, device=shopper.device)
+    last.scatter_reduce_(0, cell, day[known], "amax")
+    return last.reshape(-1, length).to(torch.int16)
+
+
 def begin(
     which: Tensor, ahead: int, key: tuple[int, int, int], days: tuple[int, int], shoppers: Tensor,
-    last_by_week: Tensor, episode: Tensor, visit: Tensor, shopper: Tensor, day: Tensor, last: Tensor,
+    history: History, episode: Tensor, visit: Tensor, shopper: Tensor, day: Tensor, last: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """See `compiled.begin`."""
     (seed, who_stream, day_stream), (first, span) = key, days
@@ -55,7 +69,8 @@ def begin(
     draws = Draws(seed, episode[rows], visit[rows])
     who = shoppers[(draws.uniform(who_stream) * len(shoppers)).long()]
     when = first + (draws.uniform(day_stream) * span).long()
-    shopper[rows], day[rows], last[rows] = who, when, last_by_week[when // 7, who]
+    shopper[rows], day[rows] = who, when
+    last[rows] = last_bought(who, when // 7 * 7, history, last.shape[1])
     return rows, who, when
 
 
@@ -163,6 +178,7 @@ def step_outputs(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """See `compiled.step_outputs`."""
     rewards, no = torch.zeros_like(visit, dtype=torch.float32), torch.zeros_like(visit, dtype=torch.bool)
+    left = left[: len(rows)]
     late = ~left & (visit[rows] >= visits)
     return rewards.index_put((rows,), reward), no.index_put((rows,), left), no.index_put((rows,), late)
 

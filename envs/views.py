@@ -36,7 +36,7 @@ def figures_of(record: VisitRecord | None, n: int) -> tuple[np.ndarray, np.ndarr
     if record is not None:
         offer = record.slot, record.choice, record.size, record.offer.discount
         money = record.revenue, record.margin, record.twin_margin, record.incremental_list_value
-        columns: Any = [column.cpu().numpy() for column in (*offer, *money)]
+        columns: Any = [column.numpy(force=True) for column in (*offer, *money)]
         _put(figures, known, *columns)
     return figures, known
 

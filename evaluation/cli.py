@@ -17,10 +17,11 @@ from bundlegym.data.files import write_json
 from bundlegym.errors import UserError, guarded
 from bundlegym.evaluation import best_offers, discount_levels
 from bundlegym.evaluation.config import TrainConfig
-from bundlegym.evaluation.experiment import Experiment, read_config
+from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.fidelity.command import FidelityConfig
 from bundlegym.evaluation.fidelity.command import run as run_fidelity
 from bundlegym.evaluation.field_test.learned import learned_numbers
+from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.summary import assumption, summary
 from bundlegym.evaluation.table import format_report, read_results
 from bundlegym.threads import one_thread

@@ -35,6 +35,10 @@ _DEFAULT_AGENTS = ("ppo", "dqn")
 #: What a good offer adds to a visit is a hundredth of what luck adds or takes.
 _REWARD_DRAWS = 16
 _MOST_SEED = 2**32 - 1  # that numpy's global generator takes
+#: The file of a run's folder that holds what an earlier run has decided of the log.
+KNOWN = "known.json"
+#: The file of a run's folder that holds the item vectors that an earlier run's agents have learned with.
+ITEM_VECTORS = "item_vectors.safetensors"
 _LONGEST_NAME = 255  # bytes that file systems take
 
 
@@ -226,6 +230,7 @@ def from_json(content: dict[str, Any], folder: Path, cache_dir: Path | None = No
     data, env = dict(content["data"]), dict(content["env"])
     for name in ("columns", "items_file"):
         data[name] = None if data[name] is None else Path(data[name])
+    data["known"] = None if data.get("known") is None else folder.resolve() / KNOWN
     data = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
     data["cache_dir"] = cache_dir or default_cache_dir()
     rest = {k: v for k, v in content.items() if k not in ("data", "env", "hyper", "runs", "name")}

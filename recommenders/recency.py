@@ -29,6 +29,17 @@ def shortlisted(dataset: Dataset, shortlist: np.ndarray) -> np.ndarray:
     return _slots(dataset, shortlist)[2]
 
 
+def shortlisted_purchases(
+    dataset: Dataset, shortlist: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The purchases of shortlisted items, by shopper, then in order of time: (n_shoppers + 1,) int64 where
+    each shopper's begin; (P,) int32 slot and int16 day of each."""
+    shopper, slot, known = _slots(dataset, shortlist)
+    day = dataset.visits["day"].to_numpy()[dataset.purchases["visit"].to_numpy()[known]]
+    start = np.searchsorted(shopper, np.arange(len(shortlist) + 1))
+    return start, slot.astype(np.int32), day.astype(np.int16)
+
+
 def last_bought_by_week(dataset: Dataset, shortlist: np.ndarray) -> np.ndarray:
     """(n_weeks, n_shoppers, L) int16: the day of the last purchase before each week began, or NEVER."""
     shopper, slot, known = _slots(dataset, shortlist)

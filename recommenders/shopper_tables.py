@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from bundlegym.data import Dataset
-from bundlegym.recommenders.base import slices
-from bundlegym.recommenders.dirichlet_shares import PersonalFrequency, ShopAverages, likeliest
+from bundlegym.recommenders.dirichlet_shares import PersonalFrequency, ShopAverages, counted, likeliest
+from bundlegym.recommenders.likeliest import likeliest_items, values_at
 from bundlegym.recommenders.profile import DealAverages, deal_averages, deal_counts, is_deal, own_intervals
 from bundlegym.recommenders.recency import NEVER
 
@@ -95,18 +96,15 @@ class ShopperRule:
     cut: np.ndarray
 
     @staticmethod
-    def of(
-        dataset: Dataset, weeks: tuple[int, int], taste: PersonalFrequency, size: int
-    ) -> tuple[ShopperRule, np.ndarray, np.ndarray]:
-        """The rule of the training weeks, and of the log's shoppers in these (n_shoppers,) visits and lines
-        on deal."""
+    def of(dataset: Dataset, weeks: tuple[int, int], taste: PersonalFrequency, size: int) -> ShopperRule:
+        """The rule of the training weeks."""
         in_train = dataset.visits["week"].between(weeks[0], weeks[1] - 1)
         visits = np.bincount(dataset.visits["shopper"][in_train], minlength=dataset.n_shoppers)
         deals, lines = deal_counts(dataset, weeks)
         averages = deal_averages(deals, lines, ~dataset.split.held_out)
-        columns = _columns(visits, taste.counts.sum(1), averages.share(deals, lines))
+        columns = _columns(visits, lines.astype(np.float32), averages.share(deals, lines))
         item, week = np.arange(dataset.n_items), np.arange(dataset.n_weeks)[:, None]
-        rule = ShopperRule(
+        return ShopperRule(
             averages=taste.averages,
             deals=averages,
             mean=tuple(c.mean() for c in columns),
@@ -115,12 +113,10 @@ class ShopperRule:
             size=size,
             cut=is_deal(dataset, item, week),
         )
-        return rule, visits, deals
 
     def tables(
         self,
-        counts: np.ndarray,
-        log_share: np.ndarray,
+        counts: sparse.csr_matrix,
         visits: np.ndarray,
         deals: np.ndarray,
         *,
@@ -130,18 +126,21 @@ class ShopperRule:
         """The tables of n shoppers.
 
         Args:
-            counts, log_share: (n, n_items) purchase lines in `weeks`, and their shares by `averages`.
+            counts: (n, n_items) float32 purchase lines in `weeks`, rows sorted.
             visits, deals: (n,) visits and lines on deal in `weeks`.
             chosen: items (n, L), ascending, and scores on a log scale in place of the greatest shares.
             excluded: (n, n_items) bool, or (n_items,): what stands on no shortlist.
         """
-        take = np.take_along_axis
         if chosen is None:
-            shortlist = likeliest(*allowed(log_share, excluded, self.size))
-            score = take(log_share, shortlist, 1)
+            size = most_allowed(excluded, counts.shape[1], self.size)
+            shortlist = likeliest_items(self.averages, counts, size, excluded)
         else:
-            shortlist, score = chosen
-        lines = counts.sum(1)
+            shortlist = chosen[0]
+        row = np.arange(len(shortlist))[:, None]
+        own = values_at(counts, row, shortlist)
+        log_share = self.averages.log_shares(own, row, shortlist, self.averages.lines_by_category(counts))
+        score = log_share if chosen is None else chosen[1]
+        lines = np.asarray(counts.sum(1)).ravel()
         columns = _columns(visits, lines, self.deals.share(deals, lines))
         features = [(c - m) / s for c, m, s in zip(columns, self.mean, self.spread, strict=True)]
         return ShopperTables(
@@ -149,8 +148,8 @@ class ShopperRule:
             retrieval_penalty=np.exp(
                 ((score.max(1, keepdims=True) - score) / RETRIEVAL_NOISE).clip(max=80.0)
             ),
-            log_share=take(log_share, shortlist, 1),
-            interval=take(own_intervals(counts, (0, self.weeks)), shortlist, 1),
+            log_share=log_share,
+            interval=own_intervals(own, (0, self.weeks)),
             shopper_features=np.stack(features, 1),
         )
 
@@ -160,6 +159,7 @@ class ShopperRule:
         n: int,
         day: int,
         *,
+        chosen: tuple[np.ndarray, np.ndarray] | None = None,
         score: np.ndarray | None = None,
         excluded: np.ndarray | None = None,
     ) -> tuple[ShopperTables, np.ndarray]:
@@ -167,40 +167,43 @@ class ShopperRule:
         int16, the day on which each shortlisted item was last bought, or -1 for never, by all of them.
 
         Args:
+            chosen, excluded: as in `tables`.
             score: (n, n_items) of a recommender, on a log scale, in place of the shares of purchase lines.
-            excluded: as in `tables`.
         """
+        shape = n, self.cut.shape[1]
         purchases = purchases.where((purchases.day < day) & (purchases.shopper < n))
-        purchases = purchases.where(np.argsort(purchases.shopper, kind="stable"))
-        n_items, parts = self.cut.shape[1], []
-        for some in slices(n, n_items):
-            first, end = np.searchsorted(purchases.shopper, (some.start, some.stop))
-            here, m = purchases.where(np.arange(first, end)), some.stop - some.start
-            row = here.shopper - some.start
-            last = np.full((m, n_items), NEVER, dtype=np.int16)
-            np.maximum.at(last, (row, here.item), here.day.astype(np.int16))
-            recent = here.day >= day - 7 * self.weeks
-            row, item = row[recent], here.item[recent]
-            lines = np.bincount(row * n_items + item, minlength=m * n_items)
-            counts = lines.astype(np.float32).reshape(m, n_items)
-            week = (here.day[recent] // 7).clip(0, len(self.cut) - 1)
-            key = row * (here.visit.max(initial=0) + 1) + here.visit[recent]
-            visits = np.unique(key, return_index=True)[1]
-            barred = excluded[some] if excluded is not None and excluded.ndim == 2 else excluded
-            tables = self.tables(
-                counts,
-                self.averages.shares(counts)[0],
-                np.bincount(row[visits], minlength=m),
-                np.bincount(row, weights=self.cut[week, item], minlength=m),
-                chosen=None if score is None else _best(score[some], barred, self.size),
-                excluded=barred,
-            )
-            parts.append((tables, np.take_along_axis(last, tables.shortlist, 1)))
-        joined = {name: np.concatenate([getattr(t, name) for t, _ in parts]) for name in _NAMES}
-        return ShopperTables(**joined), np.concatenate([last for _, last in parts])
+        recent = purchases.where(purchases.day >= day - 7 * self.weeks)
+        week = (recent.day // 7).clip(0, len(self.cut) - 1)
+        key = recent.shopper * (recent.visit.max(initial=0) + 1) + recent.visit
+        visits = np.unique(key, return_index=True)[1]
+        if score is not None:
+            chosen = _best(score, excluded, self.size)
+        tables = self.tables(
+            counted(recent.shopper, recent.item, shape),
+            np.bincount(recent.shopper[visits], minlength=n),
+            np.bincount(recent.shopper, weights=self.cut[week, recent.item], minlength=n),
+            chosen=chosen,
+            excluded=excluded,
+        )
+        return tables, last_bought(purchases, tables.shortlist, shape[1])
 
 
-_NAMES = tuple(ShopperTables.__dataclass_fields__)
+def last_bought(purchases: Purchases, shortlist: np.ndarray, n_items: int) -> np.ndarray:
+    """(n, L) int16, the day on which each item of a shortlist (n, L) was last bought, or NEVER."""
+    key, place = np.unique(purchases.shopper * n_items + purchases.item, return_inverse=True)
+    day = np.full(len(key), NEVER, dtype=np.int16)
+    np.maximum.at(day, place, purchases.day.astype(np.int16))
+    start = np.searchsorted(key, np.arange(len(shortlist) + 1) * n_items)
+    table = sparse.csr_matrix((day, key % n_items, start), (len(shortlist), n_items))
+    return values_at(table, np.arange(len(shortlist))[:, None], shortlist, NEVER)
+
+
+def most_allowed(excluded: np.ndarray | None, n_items: int, size: int) -> int:
+    """The most items, up to `size`, that each shopper has left where `excluded` ones, (n, n_items) or
+    (n_items,), are not looked at."""
+    if excluded is None:
+        return min(size, n_items)
+    return min(size, int((~np.atleast_2d(excluded)).sum(1).min(initial=size)))
 
 
 def allowed(score: np.ndarray, excluded: np.ndarray | None, size: int) -> tuple[np.ndarray, int]:
@@ -208,8 +211,7 @@ def allowed(score: np.ndarray, excluded: np.ndarray | None, size: int) -> tuple[
     shoppers has left, up to `size`."""
     if excluded is None:
         return score, size
-    barred = np.broadcast_to(excluded, score.shape)
-    return np.where(barred, -np.inf, score), min(size, int((~barred).sum(1).min(initial=size)))
+    return np.where(excluded, -np.inf, score), most_allowed(excluded, score.shape[1], size)
 
 
 def by_rank(scores: np.ndarray) -> np.ndarray:

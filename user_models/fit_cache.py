@@ -7,8 +7,9 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,12 +32,20 @@ class FitCache:
         folder: of the files, `NAME.safetensors` each; None keeps nothing.
         progress: told of every stage: how long it took, or where it is from.
         skip: names of stages that are not made: they are asked for `neutral` parameters.
+        kept: stage -> name -> tensor, of stages that are those of an earlier fit.
+        begun: the same of stages that are made with those of an earlier fit to begin with.
     """
 
     def __init__(
-        self, folder: Path | None, progress: Callable[[str], None], skip: Collection[str] = ()
+        self,
+        folder: Path | None,
+        progress: Callable[[str], None],
+        skip: Collection[str] = (),
+        kept: Mapping[str, Mapping[str, torch.Tensor]] = MappingProxyType({}),
+        begun: Mapping[str, Mapping[str, torch.Tensor]] = MappingProxyType({}),
     ) -> None:
         self.folder, self.progress, self.skip = folder, progress, skip
+        self.kept, self.begun = kept, begun
 
     def __call__(
         self, name: str, kind: type[P], make: Callable[[], P], neutral: Callable[[], P] | None = None
@@ -49,6 +58,8 @@ class FitCache:
         if name in self.skip:
             assert neutral is not None, name
             return neutral()
+        if name in self.kept:
+            return kind.of(self.kept[name])
         if self.folder is None:
             return self._timed(name, make)
         path = self.folder / f"{name}.safetensors"

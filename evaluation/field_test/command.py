@@ -13,13 +13,13 @@ from bundlegym.data import DataConfig, Dataset, prepare
 from bundlegym.data.checked import Count, Options, Part, Seed, Whole, check_output
 from bundlegym.data.files import write_csv, write_json
 from bundlegym.errors import UserError
-from bundlegym.evaluation.experiment import read_config
 from bundlegym.evaluation.field_test import plan, reading
 from bundlegym.evaluation.field_test.design import Design, Gain, expected_gains
 from bundlegym.evaluation.field_test.learn import as_text, learn
 from bundlegym.evaluation.field_test.off_policy import read_target
 from bundlegym.evaluation.field_test.offer_log import read_offers
 from bundlegym.evaluation.field_test.outcomes import day_of
+from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.table import read_results
 from bundlegym.user_models import ChoiceShopper
 

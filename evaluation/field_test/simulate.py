@@ -154,7 +154,7 @@ def _at_the_door(
     core = BundleCore(
         market, model, env, n=len(shopper), shoppers=shopper.cpu().numpy(), weeks=weeks, seed=seed
     )
-    records = Records(shopper, day, market.last[market.week(day), shopper])
+    records = Records(shopper, day, market.last_bought(shopper, day))
     core.place(shopper, records, model.reset(shopper, day))
     return core
 

@@ -12,7 +12,7 @@ from bundlegym.data.checked import Count, Whole, check, check_output
 from bundlegym.data.files import write_text
 from bundlegym.evaluation import population
 from bundlegym.evaluation.cli import add_run_options
-from bundlegym.evaluation.experiment import Experiment, read_config
+from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.report.assumptions import assumptions_section
 from bundlegym.evaluation.report.card import card_section
@@ -32,6 +32,7 @@ from bundlegym.evaluation.report.results import Results, judges_section, league_
 from bundlegym.evaluation.report.results import learned as what_was_learned
 from bundlegym.evaluation.report.synergies import synergies_section
 from bundlegym.evaluation.report.words import Money, from_log, model_name, policy_name
+from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.table import read_results
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel

@@ -10,8 +10,10 @@ import torch
 
 from bundlegym.envs import compiled as compiled_parts
 from bundlegym.envs import reference
+from bundlegym.envs.arrays import History
 from bundlegym.envs.base import METRICS
 from bundlegym.envs.views import figures_of
+from bundlegym.recommenders.recency import last_bought_by_week
 
 
 @pytest.mark.parametrize("levels", [3, 40, 1 << 22])
@@ -58,6 +60,20 @@ def test_figures_are_the_metrics_of_the_visits_that_ended(make_core):
     assert known.nonzero()[0].tolist() == record.slot.tolist() and not figures[:, ~known].any()
     for name, row in zip(METRICS, figures, strict=True):
         np.testing.assert_array_equal(row[known], record.metrics()[name].numpy(), err_msg=name)
+
+
+def test_history_is_that_of_the_weeks_before(dataset, market):
+    by_week = last_bought_by_week(dataset, market.shortlist.numpy())
+    everybody = torch.arange(dataset.n_shoppers)
+    history = [getattr(market, name) for name in History._fields]
+    for week in (0, 1, 7, dataset.n_weeks - 1):
+        before = torch.full_like(everybody, 7 * week)
+        plain = reference.last_bought(everybody, before, History(*history), by_week.shape[2])
+        arrays = everybody.numpy(), before.numpy(), History(*(value.numpy() for value in history))
+        found = compiled_parts.last_bought(*arrays, by_week.shape[2])
+        np.testing.assert_array_equal(plain.numpy(), by_week[week])
+        np.testing.assert_array_equal(found, by_week[week])
+    assert (by_week[7] >= 0).any()
 
 
 def test_both_implementations_have_the_same_functions():

@@ -17,7 +17,8 @@ from bundlegym.envs.base import BLOCKS
 from bundlegym.errors import UserError
 from bundlegym.evaluation.cli import evaluate, guarded, train
 from bundlegym.evaluation.config import TrainConfig, to_json
-from bundlegym.evaluation.experiment import Experiment, read_config, resuming
+from bundlegym.evaluation.experiment import Experiment
+from bundlegym.evaluation.run_folder import read_config, resuming
 
 NAN, INF = float("nan"), float("inf")
 

@@ -10,6 +10,7 @@ import pytest
 from bundlegym.errors import UserError
 from bundlegym.recommenders import Content, Interactions, PersonalFrequency, make_recommender
 from bundlegym.recommenders.blend import tune_weights
+from bundlegym.recommenders.dirichlet_shares import line_counts
 from bundlegym.recommenders.neural.histories import histories_before, histories_of, one_visit_each
 from bundlegym.recommenders.pair_features import PAIR_FEATURES, PairFeatures
 from bundlegym.recommenders.testing import small_log
@@ -93,10 +94,10 @@ def test_markov_by_hand(log: Interactions) -> None:
 
 def test_frequency_is_that_of_the_user_models(dataset) -> None:
     weeks = dataset.split.train_weeks
-    shares = PersonalFrequency.fit(dataset, weeks)
+    log_share, _ = PersonalFrequency.fit(dataset, weeks).averages.shares(line_counts(dataset, weeks))
     found = make_recommender("frequency").fit(Interactions.from_dataset(dataset, weeks))
     warm = np.flatnonzero(found.log.n_visits)
-    np.testing.assert_allclose(found.score(warm), np.exp(shares.log_share[warm]), rtol=1e-4)
+    np.testing.assert_allclose(found.score(warm), np.exp(log_share[warm]), rtol=1e-4)
 
 
 def test_frequency_without_weights_counts(log: Interactions) -> None:
