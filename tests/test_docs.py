@@ -75,7 +75,9 @@ def only_parse(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         return options, others
 
     def tyro_cli(*args: Any, **kwargs: Any) -> Any:
-        cli(*args, **kwargs)
+        found = cli(*args, **kwargs)
+        if kwargs.get("return_unknown_args") and found[1]:
+            return found
         raise Parsed
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_known_args", parse_known_args)
