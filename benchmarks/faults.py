@@ -24,9 +24,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from kill import SHOP, TRAIN, VICTIMS, Victim, begin, carried_out, load_all, make_shop, results, wait
-
 from bundlegym.errors import guarded
+
+sys.path.insert(0, str(Path(__file__).parent))  # as it is where this is run as a script
+from kill import SHOP, TRAIN, VICTIMS, Victim, begin, carried_out, load_all, make_shop, results, wait
 
 #: From luck, what a process does to itself before it begins.
 Fault = Callable[[random.Random], Callable[[], None]]

@@ -14,6 +14,7 @@ from bundlegym.evaluation.cli import add_run_options
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.job import Job
+from bundlegym.evaluation.pseudonyms import Pseudonyms
 from bundlegym.evaluation.report.words import assumed
 from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.watch.server import ADDRESS, make_server
@@ -96,7 +97,8 @@ def open_watch(
         "discounts": list(core.config.discounts),
         "notes": list(experiment.dataset.notes),
     }
-    return Watch(core, experiment.dataset, _policy(experiment, name, under), shoppers), about
+    pseudonym = Pseudonyms.of_run(experiment.folder)
+    return Watch(core, experiment.dataset, _policy(experiment, name, under), pseudonym, shoppers), about
 
 
 def _pull(config: TrainConfig) -> str:

@@ -6,7 +6,7 @@ the same question has the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,11 +53,20 @@ class Watch:
     Args:
         core: a simulator of one shopper.
         policy: whose offers are shown.
+        pseudonym: of a shopper, by the id of the log.
         shoppers: how many can be watched.
     """
 
-    def __init__(self, core: BundleCore, dataset: Dataset, policy: Policy, shoppers: int) -> None:
+    def __init__(
+        self,
+        core: BundleCore,
+        dataset: Dataset,
+        policy: Policy,
+        pseudonym: Callable[[str], str],
+        shoppers: int,
+    ) -> None:
         self._core, self._dataset, self._policy, self._shoppers = core, dataset, policy, shoppers
+        self._pseudonym = pseudonym
 
     def visit(self, ask: Any) -> dict[str, Any]:
         """Who stands at the door, what lies on the shelf, and what the policy would offer.
@@ -71,7 +80,7 @@ class Watch:
         shopper, day = int(core.records.shopper[0]), int(core.records.day[0])
         scene = {
             "number": asked.shopper,
-            "shopper": str(dataset.shoppers["shopper"].iloc[shopper]),
+            "shopper": self._pseudonym(str(dataset.shoppers["shopper"].iloc[shopper])),
             "visit": len(asked.offers),
             "visits": core.config.visits,
             "date": date_of(dataset, day),

@@ -19,6 +19,7 @@ from bundlegym.evaluation.cli import evaluate, guarded, train
 from bundlegym.evaluation.config import TrainConfig, to_json
 from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.run_folder import read_config, resuming
+from bundlegym.evaluation.table import read_results
 from tests.sealing import edit_sealed
 
 NAN, INF = float("nan"), float("inf")
@@ -118,6 +119,14 @@ def test_a_damaged_configuration_is_refused(change, tmp_path):
     edit_sealed(run / "config.json", **change)
     with pytest.raises(UserError):
         read_config(run)
+
+
+@pytest.mark.parametrize("name", ["config.json", "results.json"])
+def test_a_file_of_a_run_that_was_edited_is_refused(name, tmp_path):
+    run = strangers_run(tmp_path)
+    (run / name).write_text((run / name).read_text().replace("files", "fi1es", 1))
+    with pytest.raises(UserError, match=rf"{name}.*SHA-256"):
+        read_config(run) if name == "config.json" else read_results(run)
 
 
 def test_the_command_that_goes_on_says_what_the_run_does_not_decide(tmp_path):

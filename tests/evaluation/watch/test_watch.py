@@ -46,7 +46,7 @@ def some_offer(scene: dict, size: int = 2, level: int = DEEPEST, first: int = 0)
 def test_a_visit_tells_who_stands_there_and_the_same_every_time(watch):
     scene = watch.visit({"shopper": 2, "offers": []})
     assert scene == watch.visit({"shopper": 2, "offers": []})
-    assert scene["shopper"].startswith("secret-") and scene["visit"] == 0 and scene["visits"] == 3
+    assert not scene["shopper"].startswith("secret-") and scene["visit"] == 0 and scene["visits"] == 3
     assert len(scene["candidates"]) == 12
     assert scene["history"]["visits"] and "visits in the" in scene["history"]["sentence"]
     assert all(one["date"] < scene["date"] for one in scene["history"]["visits"])
