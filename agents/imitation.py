@@ -14,7 +14,6 @@ planner found.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from torch import Tensor
 
 from bundlegym.agents.discounting import discount_after
 from bundlegym.agents.planner import Planner
+from bundlegym.data.files import replacing
 from bundlegym.envs import BundleCore
 from bundlegym.envs.base import LEAVE
 from bundlegym.errors import UserError
@@ -49,9 +49,8 @@ class Demonstrations:
 
     def save(self, path: Path) -> None:
         """Write a sealed file, renamed into place."""
-        part = path.with_name(path.name + ".part")
-        write_tensors(part, {name: torch.from_numpy(value) for name, value in vars(self).items()}, {})
-        os.replace(part, path)
+        with replacing(path) as part:
+            write_tensors(part, {name: torch.from_numpy(value) for name, value in vars(self).items()}, {})
 
     @staticmethod
     def load(path: Path) -> Demonstrations:

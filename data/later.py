@@ -38,9 +38,8 @@ def repeated(lines: pd.DataFrame, number: str, label: str) -> np.ndarray:
             line = new.iloc[0]
             raise UserError(
                 f"table {table} of later days: {len(new):,} of its lines are from days that {label} has "
-                f"already, up to {last}, and are not the same there; the first is of shopper "
-                f"'{line['shopper']}' and item '{line['item']}' on {line['time']:%Y-%m-%d}; give only days "
-                f"after {last}"
+                f"already, up to {last}, and are not the same there; the first is of item '{line['item']}' "
+                f"on {line['time']:%Y-%m-%d}; give only days after {last}"
             )
         found |= again
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from bundlegym.data.schema import check_log
 from bundlegym.data.side_tables import parse_files, with_pairs
 from bundlegym.data.store import FORMAT_VERSION, load_dataset, save_dataset
 from bundlegym.errors import UserError
+from bundlegym.terminal import remark
 
 #: Options that say where files are, and not what is in them.
 _NO_KEYS = ("cache_dir", "known")
@@ -44,10 +44,9 @@ def prepare(config: DataConfig, progress: bool = True) -> Dataset:
     if (cached := _cached(folder, progress)) is not None:
         return cached
     _say(progress, f"reading {config.log} (the first time; later starts read {folder})")
-    log = _load(config)
-    _say(progress, f"cleaning and numbering {len(log.transactions):,} lines")
     known = None if config.known is None else Known.load(config.known)
-    dataset = build_dataset(log, _all_options(config), known)
+    # Nothing here keeps hold of the log, so that its lines can be let go of one by one as they are numbered.
+    dataset = build_dataset(_load(config, progress), _all_options(config), known)
     # A run beside this one may have saved the same by now, and others may be reading it.
     if (cached := _cached(folder, progress)) is not None:
         return cached
@@ -66,7 +65,13 @@ def _cached(folder: Path, progress: bool) -> Dataset | None:
         return None
 
 
-def _load(config: DataConfig) -> Log:
+def _load(config: DataConfig, progress: bool) -> Log:
+    log = _read(config)
+    _say(progress, f"cleaning and numbering {len(log.transactions):,} lines")
+    return log
+
+
+def _read(config: DataConfig) -> Log:
     if config.log == "complete-journey":
         log = load_complete_journey()
         check_log(log, log.name)
@@ -123,4 +128,4 @@ def _all_options(config: DataConfig) -> DataConfig:
 
 def _say(progress: bool, text: str) -> None:
     if progress:
-        print(f"data: {text}", file=sys.stderr, flush=True)
+        remark(f"data: {text}")

@@ -19,6 +19,7 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation.ranking import evaluate_ranking
 from bundlegym.recommenders import Interactions, make_recommender
 from bundlegym.recommenders.registry import recommender_class
+from bundlegym.terminal import say
 
 #: Columns of the printed table; the JSON file holds every measure.
 SHOWN = ("recall", "ndcg", "repeat_recall", "explore_recall", "precision", "hit_rate", "coverage")
@@ -148,7 +149,7 @@ def run(
     task: Task,
     seeds: int,
     output: Path | None = None,
-    report: Callable[[str], None] = print,
+    report: Callable[[str], None] = say,
     **about: Any,
 ) -> list[dict[str, Any]]:
     """All lines, each printed and written as soon as it is there."""

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import os
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bundlegym.agents.base import Policy
-from bundlegym.data.files import write_json
+from bundlegym.data.files import private_files
+from bundlegym.data.lock import sole_user
+from bundlegym.data.sealed import write_sealed_json
 from bundlegym.errors import UserError
+from bundlegym.evaluation.episodes import FILE as EPISODES
 from bundlegym.evaluation.fidelity.report import as_json, as_text, compare
 from bundlegym.evaluation.fidelity.samples import SAMPLES, write_samples
 from bundlegym.evaluation.job import Job
-from bundlegym.evaluation.lock import sole_user
 from bundlegym.evaluation.parallel import train_in_parallel
+from bundlegym.evaluation.pseudonyms import Pseudonyms
 from bundlegym.evaluation.run import JUDGE_SEED, Run
 from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.run_tables import results_of
 from bundlegym.evaluation.table import example_offers
 from bundlegym.evaluation.training import policy_of, prepare_demonstrations, train, train_one, trained
+from bundlegym.terminal import remark
 from bundlegym.threads import one_thread
 from bundlegym.user_models.registry import FAMILIES
 
@@ -34,6 +37,7 @@ class Experiment(Run):
         return Experiment(read_config(folder, trust_code=trust_code, cache_dir=cache_dir))
 
     @one_thread()
+    @private_files()
     def run(self) -> dict[str, Any]:
         """Train what is not yet trained, judge everything, write and return the results.
 
@@ -55,7 +59,7 @@ class Experiment(Run):
         for job in jobs:
             self.train(job)
         results = results_of(self)
-        write_json(self.folder / "results.json", results)
+        write_sealed_json(self.folder / "results.json", results, others=[self.folder / EPISODES])
         return results
 
     def _tell_fidelity(self) -> None:
@@ -74,12 +78,12 @@ class Experiment(Run):
                 progress=lambda _: None,
             )
         except UserError as error:
-            print(f"fidelity: {error}", file=sys.stderr)
+            remark(f"fidelity: {error}")
             return
         content = as_json(name, self.dataset, results)
-        print(as_text(content, brief=True), file=sys.stderr)
+        remark(as_text(content, brief=True))
         write_samples(self.folder / SAMPLES, results["known"].samples)
-        write_json(path, content)
+        write_sealed_json(path, content, others=[self.folder / SAMPLES])
 
     def train(self, job: Job) -> None:
         """Train an agent and keep it; what its checkpoint holds already is not trained again."""
@@ -95,11 +99,11 @@ class Experiment(Run):
 
     def examples(self, count: int = 5) -> str:
         """Example offers of the first trained agent, in words, under each assumption."""
-        told = []
+        told, pseudonym = [], Pseudonyms.of_run(self.folder)
         for exposure, model in self.user_models.items():
             job = Job(self.config.agents[0], self.config.seed, exposure)
             weeks = self.dataset.split.test_weeks
             core = self.core(count, held_out=True, weeks=weeks, seed=0, user_model=model)
-            offers = example_offers(core, self.policy(job), self.dataset, JUDGE_SEED, count)
+            offers = example_offers(core, self.policy(job), self.dataset, JUDGE_SEED, pseudonym, count)
             told.append(f"{job}:\n{offers}")
         return "\n".join(told)

@@ -19,7 +19,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from bundlegym.agents.interrupt import interrupts_noted
-from bundlegym.errors import UserError
+from bundlegym.errors import UserError, in_one_line
 from bundlegym.evaluation.job import Job
 
 #: `train(job, line)` trains one agent of a run and leaves its checkpoint there; its progress bar stands in
@@ -111,8 +111,11 @@ def _child(train: Train, job: Job, line: int, sentence: Connection) -> None:
         train(job, line)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
-    except UserError as error:
-        sentence.send(str(error))
+    except Exception as error:
+        told = in_one_line(error)
+        if told is None:
+            raise
+        sentence.send(told)
         sys.exit(_WRONG)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
-import sys
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -13,7 +12,6 @@ from typing import Self
 import numpy as np
 
 from bundlegym.data import Dataset, prepare
-from bundlegym.data.files import write_json
 from bundlegym.devices import device_of
 from bundlegym.envs import BundleCore, Market, build_market, recommended
 from bundlegym.envs.base import EMBEDDING_SIZE
@@ -31,6 +29,7 @@ from bundlegym.recommenders import (
     load_recommender,
     make_recommender,
 )
+from bundlegym.terminal import remark
 from bundlegym.user_models import UserModel
 from bundlegym.user_models.persistence import read_tensors
 
@@ -62,8 +61,7 @@ class Run:
         self.limits = [*population.limits(config, self.dataset), *beyond]
         self._plugged = population.plugged(config, self.dataset, self.device, check=check)
         population.check_forecasts(self.env, config.user_model, self._plugged)
-        begin(config)
-        write_json(self.folder / "data_report.json", self.dataset.report)
+        begin(config, self.dataset)
 
     def part(self, config: TrainConfig, name: str) -> Self:
         """The same log, shoppers, market and demonstrations, and agents under other hyper-parameters, which
@@ -128,7 +126,7 @@ class Run:
         folder = self.folder / "recommenders" / name
         if (folder / "recommender.json").exists():
             return load_recommender(folder)
-        print(f"recommender {name}: fitting", file=sys.stderr)
+        remark(f"recommender {name}: fitting")
         model = make_recommender(name).fit(
             Interactions.from_dataset(self.dataset, self.dataset.split.train_weeks)
         )

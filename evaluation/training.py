@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
@@ -20,17 +19,17 @@ from bundlegym.agents.imitation import Demonstrations, demonstrate, imitate, rep
 from bundlegym.agents.interrupt import interrupts_noted
 from bundlegym.agents.planner import Planner
 from bundlegym.agents.registry import AGENTS
+from bundlegym.data.lock import sole_user
 from bundlegym.envs import BundleCore, BundleVecEnv
 from bundlegym.envs.views import to_numpy
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.job import Job
-from bundlegym.evaluation.lock import sole_user
 from bundlegym.evaluation.rollout import estimate, play
 from bundlegym.evaluation.run import Run
 from bundlegym.evaluation.run_folder import resuming
 from bundlegym.evaluation.table import example_offers
 from bundlegym.evaluation.verdict import GAIN
-from bundlegym.terminal import show_what_it_can
+from bundlegym.terminal import remark, show_what_it_can
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 
@@ -67,7 +66,7 @@ def train(
             if interrupted():
                 raise KeyboardInterrupt
         except KeyboardInterrupt:
-            print(f"\nto continue: {resuming(run.config)}", file=sys.stderr)
+            remark(f"\nto continue: {resuming(run.config)}")
             raise
 
 

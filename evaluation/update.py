@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from bundlegym.agents.checkpoint import load_weights, save_checkpoint
 from bundlegym.agents.registry import field_of
 from bundlegym.data import Dataset, prepare
 from bundlegym.data.config import BUILT_IN_LOGS, DataConfig
-from bundlegym.data.files import write_json
+from bundlegym.data.files import private_files, private_folder, write_json
 from bundlegym.data.known import Known
+from bundlegym.data.lock import sole_user
 from bundlegym.envs import build_market
 from bundlegym.envs.base import EMBEDDING_SIZE
 from bundlegym.errors import UserError
@@ -31,9 +33,9 @@ from bundlegym.evaluation.config import ITEM_VECTORS, KNOWN, TrainConfig
 from bundlegym.evaluation.drift import Drift, drift, with_likelihood
 from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.job import Job
-from bundlegym.evaluation.lock import sole_user
 from bundlegym.evaluation.training import new_agent
 from bundlegym.recommenders import Interactions, item_vectors, load_recommender
+from bundlegym.terminal import say
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 from bundlegym.user_models.persistence import read_tensors, write_tensors
@@ -52,7 +54,7 @@ def update(
     tables: tuple[str, ...] = (),
     steps: int = 10_000,
     most_gap: int = 7,
-    progress: Callable[[str], None] = print,
+    progress: Callable[[str], None] = say,
 ) -> tuple[Path, Drift]:
     """The folder of the new run, and what has changed since the earlier one.
 
@@ -68,15 +70,15 @@ def update(
         UserError: the run is not finished, its log comes with the software or is read up to a day, the table
             is not of days that follow it, has prices of another order, or there is such a folder.
     """
-    check_parent(parent, tables)
+    check_parent(parent)
     before = prepare(parent.data)
     known = Known.of(before)
     work = parent.folder.with_name(f".{parent.folder.name}.update")
     if out is not None:
         check_free(out)
         work = out.with_name(f".{out.name}.update")
-    work.mkdir(parents=True, exist_ok=True)
-    with sole_user(work):
+    private_folder(work)
+    with sole_user(work), private_files(), _gone_if_refused(work):
         _clear(work)
         known.save(work / KNOWN)
         config = longer(parent, before, log, tables, work, steps)
@@ -107,7 +109,7 @@ def update(
     return out, found
 
 
-def check_parent(parent: TrainConfig, tables: tuple[str, ...]) -> None:
+def check_parent(parent: TrainConfig) -> None:
     """Raise `UserError` where a run cannot be updated."""
     if not (parent.folder / "results.json").exists():
         raise UserError(
@@ -173,7 +175,7 @@ def first_new_day(before: Dataset, after: Dataset, log: str, most_gap: int) -> i
 
 def check_prices(found: Drift, log: str) -> None:
     """Raise `UserError` where prices are of another order than before."""
-    if not _PRICES[0] <= found.price_ratio <= _PRICES[1]:
+    if found.price_ratio is not None and not _PRICES[0] <= found.price_ratio <= _PRICES[1]:
         raise UserError(
             f"{log}: the median item costs {found.price_ratio:.3g} times what it did in the weeks before: "
             "give prices in the same currency and unit as in the run's log"
@@ -231,6 +233,16 @@ def agent_from(parent: Path, experiment: Experiment, job: Job, progress: Callabl
     path.parent.mkdir(exist_ok=True)
     model._last_obs = model.get_env().reset()
     save_checkpoint(model, path, finished=True)
+
+
+@contextmanager
+def _gone_if_refused(folder: Path) -> Iterator[None]:
+    """A folder that is removed where what is inside raises a `UserError`."""
+    try:
+        yield
+    except UserError:
+        shutil.rmtree(folder)
+        raise
 
 
 def _clear(folder: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 
 from bundlegym.data.checked import Whole, check
@@ -12,14 +10,15 @@ from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.summary import summary
 from bundlegym.evaluation.table import read_results
 from bundlegym.evaluation.update import update
+from bundlegym.options import Parser
+from bundlegym.terminal import remark, say
 
 
 def update_run() -> None:
     """`bundlegym update runs/NAME --log new.csv`: a new run on the longer log, from what this one knows."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Bring a run up to date with later days of its log. The result is a new run; nothing of "
         "this one is changed.",
-        allow_abbrev=False,
     )
     parser.add_argument("run", type=Path, help="folder of a finished run, such as runs/NAME")
     parser.add_argument("--log", required=True, help="table of later days, in the columns of the run's log")
@@ -39,6 +38,6 @@ def update_run() -> None:
     config = read_config(options.run, trust_code=options.trust_code, cache_dir=options.cache_dir)
     out, found = update(
         config, options.log, out=options.out, tables=tuple(options.table), steps=options.steps,
-        most_gap=options.most_gap, progress=lambda text: print(text, file=sys.stderr),
+        most_gap=options.most_gap, progress=remark,
     )  # fmt: skip
-    print(f"{summary(read_results(out))}\n\n{found.as_text()}\n\nThe run is in {out}")
+    say(f"{summary(read_results(out))}\n\n{found.as_text()}\n\nThe run is in {out}")

@@ -125,7 +125,7 @@ def test_every_command_parses(line, only_parse, monkeypatch, capsys):
         options = shlex.split(given.get("ARGS", ""))
         if job == "test":
             assert all((ROOT / word).exists() for word in options if word.startswith("tests/"))
-        elif options and options != ["--help"]:
+        elif job in COMMANDS and options not in ([], ["--help"]):
             with pytest.raises(Parsed):
                 start(["bundlegym", job, *options], monkeypatch)
     elif words[1:] in (["--help"], ["--version"]):
@@ -222,6 +222,13 @@ def test_every_benchmark_has_a_row() -> None:
     page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     assert [
         file.name for file in (ROOT / "benchmarks").glob("*.py") if f"benchmarks/{file.name}" not in page
+    ] == []
+
+
+def test_every_notebook_has_a_row() -> None:
+    page = (ROOT / "docs" / "tutorials.md").read_text(encoding="utf-8")
+    assert [
+        file.name for file in (ROOT / "examples" / "notebooks").glob("*.ipynb") if file.name not in page
     ] == []
 
 

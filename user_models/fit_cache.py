@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -17,12 +16,17 @@ import torch
 
 import bundlegym
 from bundlegym.data import Dataset
+from bundlegym.data.files import private_files, private_folder, replacing
 from bundlegym.data.fingerprint import behaviour_digest
+from bundlegym.data.lock import sole_user
 from bundlegym.errors import UserError
 from bundlegym.user_models.parameters import Parameters
 from bundlegym.user_models.persistence import read_tensors, write_tensors
 
 P = TypeVar("P", bound=Parameters)
+
+#: Seconds that one who keeps a stage waits for others who keep one of the same fit.
+_PATIENCE = 600.0
 
 
 class FitCache:
@@ -71,11 +75,11 @@ class FitCache:
             except (OSError, KeyError, ValueError) as error:
                 self.progress(f"user model: {name} anew, {path} is damaged ({error})")
         made = self._timed(name, make)
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")  # fits may run side by side
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_tensors(part, {leaf: value.contiguous() for leaf, value in made.leaves()}, {})
-            os.replace(part, path)
+            private_folder(self.folder)
+            # Fits may run side by side.
+            with sole_user(self.folder, _PATIENCE), private_files(), replacing(path) as part:
+                write_tensors(part, {leaf: value.contiguous() for leaf, value in made.leaves()}, {})
         except OSError as error:
             raise UserError(
                 f"{path}: cannot be written ({error.strerror or error}); give --cache-dir, or the "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +17,8 @@ from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.report.words import assumed
 from bundlegym.evaluation.watch.server import ADDRESS, make_server
 from bundlegym.evaluation.watch.visits import Watch
+from bundlegym.options import Parser
+from bundlegym.terminal import say
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 
@@ -41,7 +42,7 @@ def watch() -> None:
         cache_dir=options.cache_dir,
     )
     server = make_server(watched, about, options.port)
-    print(f"Watch at http://{ADDRESS}:{server.server_port}/ (Ctrl-C ends it)", flush=True)
+    say(f"Watch at http://{ADDRESS}:{server.server_port}/ (Ctrl-C ends it)")
     try:
         server.serve_forever()
     finally:
@@ -87,7 +88,7 @@ def open_watch(
         "log": experiment.dataset.name,
         "policy": name,
         "reacts": f"the judge '{judge}'" if judge else f"'{config.user_model}', the model trained on",
-        "assumed": assumed(under),
+        "assumed": assumed(under) + _pull(config),
         "shoppers": shoppers,
         "min_size": core.config.min_size,
         "max_size": core.config.max_size,
@@ -95,6 +96,11 @@ def open_watch(
         "notes": list(experiment.dataset.notes),
     }
     return Watch(core, experiment.dataset, _policy(experiment, name, under), shoppers), about
+
+
+def _pull(config: TrainConfig) -> str:
+    """The other assumption on offers, where it is made."""
+    return f" and a bundle as such pulls by {config.bundle_pull:g}" if config.bundle_pull else ""
 
 
 def _reacts(experiment: Experiment, config: TrainConfig, exposure: float, judge: str | None) -> UserModel:
@@ -112,10 +118,9 @@ def _policy(experiment: Experiment, name: str, exposure: float) -> Policy:
     return experiment.policy(Job(name, experiment.config.seed, exposure))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         description="Serve a page on this machine to watch held-out shoppers react to offers.",
-        allow_abbrev=False,
     )
     parser.add_argument("run", type=Path, help="folder of a finished run, such as runs/NAME")
     parser.add_argument("--policy", help="an agent of the run, or planner; by default the run's first agent")

@@ -12,10 +12,12 @@ import pytest
 
 from bundlegym.evaluation.cli import evaluate, guarded, train
 from tests.commands import command
+from tests.sealing import edit_sealed
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512", "--ppo.imitate", "16",
-         "--n-envs", "16", "--fit-epochs", "1", "--planner-episodes", "4", "--hindsight-episodes", "4",
+         "--n-envs", "16", "--visits", "5", "--fit-epochs", "1", "--planner-episodes", "4",
+         "--hindsight-episodes", "4",
          "--greedy", "item-knn", "--judges", "choice", "lookalike", "--episodes", "32",
          "--eval-every", "256", "--device", "cpu", "--workers", "1"]  # fmt: skip
 # More workers would each import torch anew; test_parallel.py has two.
@@ -108,10 +110,10 @@ def test_discount_levels_are_told_with_the_uncertainty_of_the_fit(run, tmp_path)
 
 
 def test_resume_continues_an_unfinished_run(run, tmp_path):
-    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
     options = {"agents": ["ppo"], "steps": 768, "judges": [], "planner_episodes": 0}
     (tmp_path / "half").mkdir()
-    (tmp_path / "half" / "config.json").write_text(json.dumps({**config, **options}), encoding="utf-8")
+    (tmp_path / "half" / "config.json").write_bytes((run / "config.json").read_bytes())
+    edit_sealed(tmp_path / "half" / "config.json", **options)
     (tmp_path / "half" / "ppo-0-exposure-0").mkdir()
     checkpoint = "ppo-0-exposure-0/checkpoint.safetensors"
     (tmp_path / "half" / checkpoint).write_bytes((run / checkpoint).read_bytes())

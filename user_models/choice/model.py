@@ -33,6 +33,7 @@ from torch import Tensor
 
 from bundlegym.data import Dataset
 from bundlegym.recommenders.recency import last_bought_at_visits
+from bundlegym.terminal import say
 from bundlegym.threads import one_thread
 from bundlegym.user_models.base import Appraisal, Offer, Response, State, UserModel
 from bundlegym.user_models.choice.assumptions import Assumptions
@@ -89,7 +90,7 @@ class ChoiceShopper(UserModel):
         shortlist_size: int | None = None,
         epochs: int | None = None,
         seed: int = 0,
-        progress: Callable[[str], None] = print,
+        progress: Callable[[str], None] = say,
         offer_exposure: float = 0.0,
         bundle_pull: float = 0.0,
         cache: Path | None = None,

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from bundlegym.data import Dataset, lines_of, part_of, visit_rows
+from bundlegym.terminal import say
 from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig
 from bundlegym.user_models.components.windows import last_fifth
 from bundlegym.user_models.parameters import Parameters, parameter
@@ -67,7 +68,7 @@ def choose_preferences(
     without: Collection[str] = (),
     *,
     config: PreferencesConfig = PreferencesConfig(),
-    progress: Callable[[str], None] = print,
+    progress: Callable[[str], None] = say,
 ) -> ChosenPreferences:
     """By the lines of the last fifth of `weeks` of at most 600 of `shoppers` (mask), drawn by `seed`."""
     some = np.random.default_rng(seed).permutation(np.flatnonzero(shoppers))[:_SHOPPERS]
