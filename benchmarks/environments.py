@@ -137,6 +137,7 @@ class Table:
         spent = {"cpu_seconds": time.process_time() - cpu, "wall_seconds": time.perf_counter() - wall}
         self.plays[name] = plays
         found = {"policy": name, "seeds": seeds, **interval(*ratio(plays)), **spent}
+        found["by_seed"] = ratio(plays)[0].tolist()
         if name != "planner":
             less = np.stack([plays[..., 0] - self.plays["planner"][..., 0], plays[..., 1]], 2)
             found["less_planner"] = interval(*ratio(less))

@@ -109,7 +109,7 @@ def configured(config: TrainConfig, values: dict[str, Any]) -> TrainConfig:
 
 def as_text(study: Any, config: TrainConfig, given: Sequence[str]) -> str:
     """The trials of a study, best first, and the command that makes a run of the best."""
-    done = sorted(_counted(study), key=lambda trial: -math.inf if _given_up(trial) else trial.value)[::-1]
+    done = sorted(_counted(study), key=lambda trial: math.inf if _given_up(trial) else -trial.value)
     names = sorted({name for trial in done for name in trial.params})
     lines = [f"{config.agents[0]}: incremental margin a visit, training shoppers, validation weeks", ""]
     lines.append("".join(f"{name:>19}" for name in ("trial", "margin", *names)))

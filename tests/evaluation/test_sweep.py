@@ -20,7 +20,7 @@ optuna = pytest.importorskip("optuna")
 #: Shoppers of stated parameters, whom nothing is fitted for.
 GIVEN = ["--agents", "q-learning", "--gamma", "0.9", "--log", "known-optimum", "--min-purchases", "1",
          "--user-model", "bundlegym.user_models.planted:PlantedShopper", "--n-candidates", "10",
-         "--beyond-support", "--steps", "128", "--n-envs", "16", "--episodes", "16", "--eval-every", "64",
+         "--beyond-support", "--steps", "1024", "--n-envs", "16", "--episodes", "16", "--eval-every", "512",
          "--device", "cpu", "--visits", "2"]  # fmt: skip
 
 
