@@ -69,7 +69,7 @@ def update(
 
     Raises:
         UserError: the run is not finished, its log has changed, comes with the software or is read up to a
-            day, the table is not of days that follow it, has prices of another order, or there is such a folder.
+            day; the table is not of days that follow it, or has prices of another order; the folder is there.
     """
     check_parent(parent)
     before = prepare(parent.data)
