@@ -34,6 +34,7 @@ from bundlegym.evaluation.config import ITEM_VECTORS, KNOWN, TrainConfig
 from bundlegym.evaluation.drift import Drift, drift, with_likelihood
 from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.job import Job
+from bundlegym.evaluation.run_folder import begin
 from bundlegym.evaluation.training import new_agent
 from bundlegym.recommenders import Interactions, item_vectors, load_recommender
 from bundlegym.terminal import say
@@ -68,11 +69,12 @@ def update(
         most_gap: days without a line between the log and the table that are taken without a word.
 
     Raises:
-        UserError: the run is not finished, its log comes with the software or is read up to a day, the table
-            is not of days that follow it, has prices of another order, or there is such a folder.
+        UserError: the run is not finished, its log has changed, comes with the software or is read up to a
+            day; the table is not of days that follow it, or has prices of another order; the folder is there.
     """
     check_parent(parent)
     before = prepare(parent.data)
+    begin(parent, before)  # it is there, and its log must be as it was
     known = Known.of(before)
     work = parent.folder.with_name(f".{parent.folder.name}.update")
     if out is not None:
