@@ -8,9 +8,10 @@ ARGS ?=
 RUNS ?= runs
 RUN ?=
 STAMP := $(VENV)/.installed
+DOCS_STAMP := $(VENV)/.installed-docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install train evaluate test lint
+.PHONY: help install train evaluate test lint audit notebooks docs dist
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -29,12 +30,38 @@ evaluate: $(STAMP) ## judge the newest run; another one: make evaluate RUN=runs/
 test: $(STAMP) ## run the tests; some of them: make test ARGS="tests/data -x"
 	$(VENV)/bin/python -m pytest $(ARGS)
 
+notebooks: $(STAMP) ## execute the notebooks in full; one of them: make notebooks ARGS=03
+	$(VENV)/bin/python examples/notebooks/run.py $(ARGS)
+
 lint: $(STAMP) ## ruff and mypy
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
+audit: $(STAMP) ## look for known holes in dependencies, for secrets in the files, and list licences
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[audit]'
+	@if $(VENV)/bin/python -c "import socket; socket.create_connection(('pypi.org', 443), 5)" 2>/dev/null; \
+	then set -x; $(VENV)/bin/pip-audit --skip-editable --progress-spinner off; \
+	else echo "pip-audit: pypi.org cannot be reached, so no dependency was looked up" >&2; fi
+	git ls-files -z | xargs -0 $(VENV)/bin/detect-secrets-hook
+	$(VENV)/bin/pip-licenses --from=mixed --summary --order=count
+	$(VENV)/bin/pip-licenses --from=mixed --format=markdown --order=license
+
+docs: $(DOCS_STAMP) ## the site of the documentation, in build/site
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --quiet
+	@echo "Open build/site/index.html"
+
+dist: $(STAMP) ## a wheel and an sdist in dist/, as an index would take them
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt build twine
+	rm -rf dist
+	$(VENV)/bin/python -m build --outdir dist .
+	$(VENV)/bin/python -m twine check --strict dist/*
+
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(DOCS_STAMP): $(STAMP)
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[docs]'
 	@touch $@

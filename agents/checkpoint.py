@@ -15,7 +15,6 @@ The header holds counters as JSON, and the file is sealed (`bundlegym.data.seale
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ import torch
 from stable_baselines3.common.vec_env import VecMonitor
 from torch import Tensor
 
+from bundlegym.data.files import replacing
 from bundlegym.errors import UserError
 from bundlegym.user_models.persistence import read_tensors, write_tensors
 
@@ -185,9 +185,8 @@ def _set_random_states(states: Tensors) -> None:
 
 def _write(path: Path, tensors: Tensors, counters: dict[str, Any]) -> None:
     """Under a temporary name, with its SHA-256, then renamed; what was there before stays until then."""
-    part = path.with_name(path.name + ".part")
-    write_tensors(part, tensors, counters)
-    os.replace(part, path)
+    with replacing(path) as part:
+        write_tensors(part, tensors, counters)
 
 
 def _read(path: Path, only: str = "") -> tuple[Tensors, dict[str, Any]]:

@@ -34,10 +34,11 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.cli import guarded, read_config_like
 from bundlegym.evaluation.config import TrainConfig
-from bundlegym.evaluation.experiment import Experiment, read_config
+from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.planner_gains import in_words, with_fresh_luck
 from bundlegym.evaluation.rollout import t_factor
+from bundlegym.evaluation.run_folder import read_config
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 

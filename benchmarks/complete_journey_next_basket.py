@@ -12,13 +12,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import tyro
 
-from bundlegym.data import DataConfig, Dataset, prepare
-from bundlegym.evaluation.benchmark import Options, Row, Task, chosen, run, tune
+from bundlegym.data import DataConfig, prepare
+from bundlegym.evaluation.benchmark import Options, Row, chosen, first_visits, run, tune
 from bundlegym.evaluation.cli import guarded
-from bundlegym.recommenders import Interactions
 
 TIFU_KNN = {"own_weight": 0.9, "group_decay": 0.7, "neighbours": 100}
 UP_CF = {"recency": 30, "locality": 20.0, "asymmetry": 0.75}
@@ -79,16 +77,6 @@ class Config(Options):
     """Next basket on The Complete Journey."""
 
     data: DataConfig = DataConfig()
-
-
-def first_visits(dataset: Dataset, weeks: tuple[int, int]) -> Task:
-    """Learn from all weeks before `weeks`; tell the first visit in them of each shopper who has a past."""
-    log = Interactions.from_dataset(dataset, (0, weeks[0]))
-    then = Interactions.from_dataset(dataset, weeks)
-    first_visit = np.r_[True, then.visit_shopper[1:] != then.visit_shopper[:-1]]
-    truth = then.where(first_visit[then.visit]).counts
-    shoppers = np.flatnonzero((log.n_visits > 0) & (then.n_visits > 0))
-    return Task(log, shoppers, truth[shoppers])
 
 
 def main(config: Config) -> None:

@@ -143,7 +143,7 @@ def attack(make: Maker, mended: bool, times: int, seed: int) -> Counter[str]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         load = make(folder)
-        whole = {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+        whole = {path: path.read_bytes() for path in sorted(folder.rglob("[!.]*")) if path.is_file()}
         for _ in range(times):
             path = list(whole)[rng.integers(len(whole))]
             path.write_bytes(damaged(whole[path], rng))

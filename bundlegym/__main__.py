@@ -32,6 +32,11 @@ COMMANDS = {
     "evaluate": Command(
         "bundlegym.evaluation.cli:evaluate", "print a run's tables and example offers", "runs/first"
     ),
+    "update": Command(
+        "bundlegym.evaluation.update_cli:update_run",
+        "bring a run up to date with later days of its log, as a new run",
+        "runs/first --log new.csv",
+    ),
     "fidelity": Command(
         "bundlegym.evaluation.cli:fidelity", "measure how like shoppers a user model is", "--log sales.csv"
     ),
@@ -40,6 +45,11 @@ COMMANDS = {
     ),
     "compare": Command(
         "bundlegym.evaluation.compare:compare", "put runs side by side", "runs/first runs/second"
+    ),
+    "watch": Command(
+        "bundlegym.evaluation.watch.command:watch",
+        "serve a page on this machine to watch shoppers react to offers",
+        "runs/first",
     ),
     "recommend": Command(
         "bundlegym.deployment.recommend_cli:recommend",

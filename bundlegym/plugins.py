@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from typing import Any
 
 from bundlegym.errors import UserError
+from bundlegym.terminal import shown
 
 
 def load(spec: str, what: str) -> Any:
@@ -36,3 +38,10 @@ def load(spec: str, what: str) -> Any:
     if not hasattr(module, name):
         raise UserError(f"{what} {spec!r}: {module.__file__ or module_name} holds no {name}")
     return getattr(module, name)
+
+
+def said_of(error: BaseException) -> str:
+    """What code of the user's own stopped with and where, in one line."""
+    last = "".join(traceback.format_exception(error)).strip().splitlines()
+    where = next((line.strip() for line in reversed(last) if line.strip().startswith("File")), "")
+    return shown(f"it stops with an error: {last[-1]} ({where})")

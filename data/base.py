@@ -124,6 +124,10 @@ class Dataset:
         names."""
         return _codes(self.items["category"].astype(str) + "|" + self.items["subcategory"].astype(str))
 
+    def date(self, day: int) -> str:
+        """A day of `visits` as 2024-07-01."""
+        return f"{self.start + pd.Timedelta(days=day):%Y-%m-%d}"
+
     @property
     def n_items(self) -> int:
         return len(self.items)

@@ -120,7 +120,7 @@ class ReadOptions(Options):
 #: Logs that come with the software, and have no files of their own.
 BUILT_IN_LOGS = ("complete-journey", "synthetic", "synthetic-year", "known-optimum", "planning")
 #: Options that say what the columns and tables of a log are.
-_OF_FILES = ("columns", "map", "items_file", "table", "join")
+_OF_FILES = ("columns", "map", "items_file", "table", "join", "later", "known")
 _Margin = Annotated[float, Range(f"a share from 0 to {GREATEST_MARGIN}", least=0.0, most=GREATEST_MARGIN)]
 
 
@@ -145,6 +145,12 @@ class DataConfig(ReadOptions):
     table: tuple[str, ...] = ()
     """Tables beside the log, as NAME=FILE: items, shoppers, promotions, campaigns, members, coupons,
     redemptions, costs, stock, stores; their columns as --map promotions.item=NAME, or in `columns`."""
+
+    later: tuple[str, ...] = ()
+    """Tables of later days, of the same columns, the earliest first; `bundlegym update` adds one."""
+
+    known: Path | None = None
+    """File of the items and shoppers that come first in the numbering, as `bundlegym update` writes it."""
 
     min_purchases: Whole = 50
     """Least number of purchase lines for an item to enter the catalogue."""
@@ -186,4 +192,6 @@ class DataConfig(ReadOptions):
 
     def built_in(self, log: str) -> DataConfig:
         """The same choices for a log that comes with the software."""
-        return replace(self, log=log, columns=None, map=(), items_file=None, table=(), join=())
+        return replace(
+            self, log=log, columns=None, map=(), items_file=None, table=(), join=(), later=(), known=None
+        )

@@ -14,18 +14,19 @@ from bundlegym.data.catalogue import describe_items, price_lines, price_tables, 
 from bundlegym.data.clean import clean
 from bundlegym.data.config import DataConfig
 from bundlegym.data.costs import margin_errors, unit_costs, weekly_costs
+from bundlegym.data.known import Known, check_known, known_first
 from bundlegym.data.name_categories import categories_of_names
 from bundlegym.data.sold_by_weight import weighed_items, weighed_report
 from bundlegym.data.split import check_size, split
 from bundlegym.data.weeks import days_since, first_monday, week_of
 
 
-def build_dataset(log: Log, config: DataConfig) -> Dataset:
+def build_dataset(log: Log, config: DataConfig, known: Known | None = None) -> Dataset:
     """Clean, encode and split `log`, without reading or writing any file.
 
-    Items and shoppers are numbered by their sorted ids, visits by shopper, time and basket. Weeks are
-    calendar weeks from the Monday of the log's first usable line to its last. A visit takes place at the time
-    of its first line.
+    Items and shoppers are numbered by their sorted ids, after those of an earlier run that are `known`,
+    visits by shopper, time and basket. Weeks are calendar weeks from the Monday of the log's first usable
+    line to its last. A visit takes place at the time of its first line.
 
     Raises:
         UserError: nothing, or too little, is left of the log; an option is out of its range; unit costs are
@@ -38,10 +39,15 @@ def build_dataset(log: Log, config: DataConfig) -> Dataset:
     n_weeks = int(week_of(log.transactions["time"], origin).max()) + 1
 
     item_ids = select_items(log.transactions, config.min_purchases)
+    if known is not None:
+        check_known(log.name, known, log.transactions)
+        item_ids = known_first(item_ids, known.items)
     listed = log.transactions["item"].isin(item_ids).to_numpy()
     lines = log.transactions if listed.all() else log.transactions[listed]
     log = replace(log, transactions=lines.iloc[:0])  # its texts are let go of as they are numbered
     shopper_ids = np.sort(lines["shopper"].unique())
+    if known is not None:
+        shopper_ids = known_first(shopper_ids, known.shoppers)
     lines = lines.assign(item=_codes(lines["item"], item_ids), shopper=_codes(lines["shopper"], shopper_ids))
     lines, visits = _number_visits(lines, origin)
     check_size(log.name, weeks=n_weeks, shoppers=len(shopper_ids), items=len(item_ids), visits=len(visits))
@@ -89,6 +95,7 @@ def build_dataset(log: Log, config: DataConfig) -> Dataset:
             test_share=config.test_share,
             validation_share=config.validation_share,
             seed=config.split_seed,
+            known=known,
         ),
         report=report,
         notes=(*log.notes, *_notes(weighed, errors)),
@@ -110,7 +117,7 @@ def _notes(weighed: dict, errors: list[dict]) -> Iterator[str]:
 
 
 def _codes(values: pd.Series, ids: np.ndarray) -> np.ndarray:
-    """Position of each value in the sorted `ids`, int32."""
+    """Position of each value in `ids`, int32."""
     return pd.Index(ids).get_indexer(values).astype(np.int32)
 
 

@@ -1,4 +1,5 @@
-"""Finds the tables behind a path: a file, a packed file, a zip archive or a folder. Writes JSON and CSV."""
+"""Finds the tables behind a path: a file, a packed file, a zip archive or a folder. Writes files, each whole
+or not at all."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ import json
 import lzma
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -28,6 +30,8 @@ PACKINGS: dict[str, Callable[[BinaryIO], Any]] = {
     ".xz": lzma.LZMAFile,
     ".zst": lambda raw: pa.CompressedInputStream(raw, "zstd"),
 }
+#: Signs at the start of a cell that a spreadsheet takes for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 #: What a packed or unreadable file raises when it is read.
 READ_ERRORS = (OSError, EOFError, ValueError, zipfile.BadZipFile, lzma.LZMAError, pa.ArrowException)
 
@@ -123,17 +127,61 @@ def write_json(path: Path, content: Any) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write under a temporary name, then rename; folders that are missing are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write under a temporary name, then rename; folders that are missing are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    table.to_csv(part, index=False)
-    os.replace(part, path)
+    with replacing(path) as part:
+        without_formulas(table).to_csv(part, index=False)
+
+
+def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """With an apostrophe before each text that a spreadsheet would take for a formula."""
+    texts = [str(name) for name in table if pd.api.types.is_string_dtype(table[name])]
+    return table.assign(**{name: table[name].map(no_formula, na_action="ignore") for name in texts})
+
+
+def no_formula(text: str) -> str:
+    """A text that a spreadsheet shows and does not compute."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write a file under. At the end it takes the place of `path`; after an error it
+    is gone, and `path` is as it was.
+
+    The name is always the same, so that what a killed process left is written over. Whoever may write the
+    same file side by side with others holds a lock (`bundlegym.data.lock`).
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, which only their owner can enter: what will lie
+    there tells of people. One that is there stays as it is."""
+    for place in reversed((folder, *folder.parents)):
+        place.mkdir(mode=0o700, exist_ok=True)
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """Inside, only their owner can read the files that this process and its children make."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _readable(source: Source) -> bool:

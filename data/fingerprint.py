@@ -24,9 +24,10 @@ def behaviour_digest(dataset: Dataset) -> bytes:
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """16 hexadecimal digits of all that a result rests on: behaviour, costs, and who and when is held out."""
+    """16 hexadecimal digits of all that a result rests on: behaviour, dates, costs, and who
+    and when is held out."""
     split = dataset.split
     digest = hashlib.sha256(behaviour_digest(dataset))
-    digest.update(dataset.unit_cost.tobytes() + split.held_out.tobytes())
+    digest.update(dataset.unit_cost.tobytes() + split.held_out.tobytes() + dataset.start.isoformat().encode())
     digest.update(np.array([split.train_weeks, split.validation_weeks, split.test_weeks]).tobytes())
     return digest.hexdigest()[:16]

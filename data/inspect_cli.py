@@ -10,9 +10,11 @@ import tyro
 
 from bundlegym.data.checked import Whole, check_output
 from bundlegym.data.config import DataConfig, ReadOptions, default_cache_dir
-from bundlegym.data.files import write_json
+from bundlegym.data.files import write_json, write_text
 from bundlegym.data.inspection import inspect_log
 from bundlegym.errors import UserError
+from bundlegym.options import parsed
+from bundlegym.terminal import say
 
 
 @dataclass(frozen=True)
@@ -53,18 +55,18 @@ class InspectConfig(ReadOptions):
 
 def inspect() -> None:
     """`bundlegym inspect FILE ... [options]`: exit code 0 where the log can be used, 2 where not."""
-    config = tyro.cli(InspectConfig)
+    config = parsed(InspectConfig)
     shared = {f.name for f in fields(DataConfig)} & {f.name for f in fields(InspectConfig)}
     data = DataConfig(**{name: getattr(config, name) for name in shared})
     found = inspect_log(list(config.files), data, input if sys.stdin.isatty() else None)
-    print(found.as_text())
+    say(found.as_text())
     if config.json is not None:
         write_json(config.json, found.as_json())
     path = config.toml or Path(f"{Path(found.label).stem}.columns.toml")
     if config.toml is None and path.exists() and path.read_text(encoding="utf-8") != found.as_toml():
-        print(f"\n{path} is there already and was left as it is; --toml FILE writes the mapping elsewhere")
+        say(f"\n{path} is there already and was left as it is; --toml FILE writes the mapping elsewhere")
     else:
-        path.write_text(found.as_toml(), encoding="utf-8")
-        print(f"\nThe mapping is in {path}: train.py --log {found.label} --columns {path}")
+        write_text(path, found.as_toml())
+        say(f"\nThe mapping is in {path}: train.py --log {found.label} --columns {path}")
     if found.trouble:
         raise UserError(found.trouble)

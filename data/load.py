@@ -7,7 +7,7 @@ out is counted in `Log.dropped`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from bundlegym.data.columns import Column, understand
 from bundlegym.data.columns_file import ColumnsFile, read_columns_file, with_file_options
 from bundlegym.data.config import ReadOptions
 from bundlegym.data.fill import derive_basket, derive_time
+from bundlegym.data.later import REPEATED, repeated
 from bundlegym.data.lines import (
     EVENT_NAMES,
     Sieve,
@@ -43,7 +44,7 @@ from bundlegym.data.records import read_records
 from bundlegym.data.regular_price import derive_list_price
 from bundlegym.data.schema import check_log
 from bundlegym.data.side_tables import TableSource, file_options, with_pairs
-from bundlegym.data.tables import Table, distinct, open_table
+from bundlegym.data.tables import TABLE_NUMBER, Table, distinct, open_table
 from bundlegym.errors import UserError
 
 #: The columns of a `Log`'s transactions, in their order.
@@ -68,6 +69,7 @@ def load_log(
     columns_file: Path | None = None,
     items_path: Path | None = None,
     tables: Mapping[str, Path | str | TableSource] | None = None,
+    later: Sequence[Path | str] = (),
     name: str | None = None,
     options: ReadOptions | None = None,
 ) -> Log:
@@ -88,6 +90,7 @@ def load_log(
             tables beside the log (`side_tables`).
         items_path: a table with a row an item, under the same mapping.
         tables: name -> file, or file and mapping, of tables beside the log; wins over `columns_file`.
+        later: tables of later days, of the same columns; what they repeat of earlier ones is left out.
         name: what to call the log; the file's name by default.
         options: how to read what the file does not say about itself.
 
@@ -106,7 +109,7 @@ def load_log(
     if items_path and "items" in sources:
         raise UserError("the items are given twice: by --items-file and as the table items")
     wanted = header_words(mapping)
-    table = open_table(path, options, wanted)
+    table = open_table(path, options, wanted, [Path(file) for file in later])
     of_items = sources.get("items", TableSource(str(items_path)) if items_path else None)
     items_table = _open_items(of_items, path, options, wanted) if of_items else None
     found = [table, *([items_table] if items_table else [])]
@@ -154,9 +157,10 @@ def _read_lines(
         not_read = [ours for ours in spare if ours in where]
         where = {ours: theirs for ours, theirs in where.items() if ours not in spare}
     where |= _unmapped(table, where, options)
-    raw, left_out = table.read(set(where.values()))
+    raw, left_out = table.read({*where.values(), TABLE_NUMBER})
     if raw.num_rows == 0:
         raise UserError(f"{table.label}: it has no rows")
+    number, raw = raw[TABLE_NUMBER].to_numpy(), raw.drop_columns(TABLE_NUMBER)
     columns, notes = understand(raw, where, options, table.label)
     del raw
     notes |= {ours: f"not read, since the log has dates ({where['time']})" for ours in not_read}
@@ -170,6 +174,7 @@ def _read_lines(
             if ours not in ("event", "status")
         }
     )
+    lines[TABLE_NUMBER] = number[sieve.keep]
     if "time" in lines:
         out, reason, sentence = sift_dates(lines["time"], options)
         lines = _leave_out(lines, out, reason, sieve)
@@ -178,7 +183,8 @@ def _read_lines(
     else:
         lines["time"], sieve.notes["time"] = derive_time(lines)
     _require_rows(sieve, table)
-    lines = _without_guests(lines, options, sieve)
+    lines = _leave_out(lines, repeated(lines, TABLE_NUMBER, table.label), REPEATED, sieve)
+    lines = _without_guests(lines.drop(columns=TABLE_NUMBER), options, sieve)
     _require_rows(sieve, table)
     return _with_unit_prices(lines, options, sieve.notes), sieve, dated
 

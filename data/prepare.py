@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,12 +14,17 @@ from bundlegym.data.complete_journey import complete_journey_version, load_compl
 from bundlegym.data.config import DataConfig
 from bundlegym.data.encode import build_dataset
 from bundlegym.data.files import beside, stamps
+from bundlegym.data.known import Known
 from bundlegym.data.load import load_log
 from bundlegym.data.mapping import parse_pairs
 from bundlegym.data.schema import check_log
 from bundlegym.data.side_tables import parse_files, with_pairs
 from bundlegym.data.store import FORMAT_VERSION, load_dataset, save_dataset
 from bundlegym.errors import UserError
+from bundlegym.terminal import remark
+
+#: Options that say where files are, and not what is in them.
+_NO_KEYS = ("cache_dir", "known")
 
 
 def prepare(config: DataConfig, progress: bool = True) -> Dataset:
@@ -40,8 +44,9 @@ def prepare(config: DataConfig, progress: bool = True) -> Dataset:
     if (cached := _cached(folder, progress)) is not None:
         return cached
     _say(progress, f"reading {config.log} (the first time; later starts read {folder})")
+    known = None if config.known is None else Known.load(config.known)
     # Nothing here keeps hold of the log, so that its lines can be let go of one by one as they are numbered.
-    dataset = build_dataset(_load(config, progress), _all_options(config))
+    dataset = build_dataset(_load(config, progress), _all_options(config), known)
     # A run beside this one may have saved the same by now, and others may be reading it.
     if (cached := _cached(folder, progress)) is not None:
         return cached
@@ -79,13 +84,14 @@ def _read(config: DataConfig) -> Log:
         columns_file=config.columns,
         items_path=config.items_file,
         tables=parse_files(config.table),
+        later=config.later,
         options=config,
     )
 
 
 def _cache_name(config: DataConfig) -> str:
     """A readable start and a hash of everything that the result depends on."""
-    options = {key: str(value) for key, value in asdict(config).items() if key != "cache_dir"}
+    options = {key: str(value) for key, value in asdict(config).items() if key not in _NO_KEYS}
     key = json.dumps([FORMAT_VERSION, options, _source(config)], sort_keys=True)
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
     return f"{Path(config.log).stem}-{digest}"
@@ -101,8 +107,16 @@ def _source(config: DataConfig) -> list[str]:
     tables = read_columns_file(config.columns).tables if config.columns else {}
     tables = with_pairs(tables, parse_files(config.table), {})
     beside_log = [source.path(Path(config.log)) for source in tables.values()]
-    files = (config.log, config.columns, config.items_file, *joined, *beside_log)
-    return [stamp for path in files if path is not None for stamp in stamps(Path(path))]
+    files = (config.log, *config.later, config.columns, config.items_file, *joined, *beside_log)
+    known = [] if config.known is None else [hashlib.sha256(_bytes(config.known)).hexdigest()]
+    return [stamp for path in files if path is not None for stamp in stamps(Path(path))] + known
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _all_options(config: DataConfig) -> DataConfig:
@@ -114,4 +128,4 @@ def _all_options(config: DataConfig) -> DataConfig:
 
 def _say(progress: bool, text: str) -> None:
     if progress:
-        print(f"data: {text}", file=sys.stderr, flush=True)
+        remark(f"data: {text}")

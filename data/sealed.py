@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from bundlegym.data.files import replacing
+
 #: What whoever writes a file puts near its beginning, for `seal` to fill in.
 BLANK = "0" * 64
 _DIGEST = re.compile(rb"sha256\W+([0-9a-f]{64})")
@@ -51,11 +53,10 @@ def write_sealed_json(path: Path, content: dict[str, Any], others: Iterable[Path
         others: files beside `path`, all written, that it vouches for.
     """
     files = {other.name: _digest(other) for other in others}
-    part = path.with_name(path.name + ".part")
     text = json.dumps({"sha256": BLANK, "files": files, **content}, indent=2)
-    part.write_text(text + "\n", encoding="utf-8")
-    seal(part)
-    os.replace(part, path)
+    with replacing(path) as part:
+        part.write_text(text + "\n", encoding="utf-8")
+        seal(part)
 
 
 def read_sealed_json(path: Path) -> dict[str, Any]:

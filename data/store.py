@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +18,8 @@ import pyarrow as pa
 
 from bundlegym.data.base import Dataset, Split
 from bundlegym.data.campaigns import Campaigns
+from bundlegym.data.files import private_files, private_folder
+from bundlegym.data.lock import sole_user
 from bundlegym.data.sealed import read_sealed_json, write_sealed_json
 from bundlegym.errors import UserError
 
@@ -26,6 +27,8 @@ from bundlegym.errors import UserError
 FORMAT_VERSION = 15
 TABLES = ("items", "shoppers", "visits", "purchases")
 ARRAYS = ("list_price", "shelf_price", "unit_cost", "display", "mailer")
+#: Seconds that one who saves waits for others who save in the same place.
+_PATIENCE = 600.0
 
 
 def save_dataset(dataset: Dataset, folder: Path) -> None:
@@ -35,21 +38,22 @@ def save_dataset(dataset: Dataset, folder: Path) -> None:
         UserError: the folder cannot be written.
     """
     folder = Path(folder)
+    temporary = folder.with_name(f".{folder.name}.part")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        private_folder(folder.parent)
+        with sole_user(folder.parent, _PATIENCE), private_files():
+            shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
+            private_folder(temporary)
+            try:
+                _write(dataset, temporary)
+                _put_in_place(temporary, folder)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         raise UserError(
-            f"cannot write to {folder.parent}: {error.strerror}; give --cache-dir, or the environment "
-            "variable BUNDLEGYM_CACHE, a folder that can be written"
+            f"{folder}: cannot be written ({error.strerror or error}); give --cache-dir, or the environment "
+            "variable BUNDLEGYM_CACHE, a folder that can be written and has room"
         ) from error
-    try:
-        _write(dataset, temporary)
-        _put_in_place(temporary, folder)
-    except OSError as error:
-        raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def load_dataset(folder: Path) -> Dataset:
@@ -80,12 +84,7 @@ def load_dataset(folder: Path) -> Dataset:
 def _put_in_place(temporary: Path, folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
-    try:
-        os.replace(temporary, folder)
-    except OSError:
-        # Runs that start side by side save the same data; whoever comes second leaves the first one's.
-        if not (folder / "dataset.json").is_file():
-            raise
+    os.replace(temporary, folder)
 
 
 def _write(dataset: Dataset, folder: Path) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +35,22 @@ from bundlegym.data.text import (
 )
 from bundlegym.errors import UserError
 
+#: The column that says of which table a row is: 0 the log, 1 the first table of later days, and so on.
+TABLE_NUMBER = "\x00table number"
 #: Lines that continue a text of the line before, as a share of rows, beyond which quotation marks are wrong.
 MOST_CONTINUED = 0.05
 
 
 @dataclass(frozen=True)
 class Part:
-    """One file of a table: its columns' names, and how it is written or what it holds already."""
+    """One file of a table: its columns' names, how it is written or what it holds already, and of which
+    table of later days it is, from 1; 0 for one of the log itself."""
 
     source: Source
     names: tuple[str, ...]
     form: TextForm | None = None
     content: pa.Table | None = None
+    later: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,8 @@ class Table:
     notes: dict[str, str] = field(default_factory=dict)
 
     def read(self, columns: Collection[str]) -> tuple[pa.Table, dict[str, int]]:
-        """`columns`, text as dictionaries, types of Parquet as they are; and rows left out by reason."""
+        """`columns`, text as dictionaries, types of Parquet as they are, and `TABLE_NUMBER` if asked for; and
+        rows left out by reason."""
         first = self.parts[0].names
         own = [name for name in first if name in columns]
         keys = [table.key for table in self.joined if table.key in first and table.key not in own]
@@ -81,7 +86,12 @@ class Table:
         for joined in self.joined:
             for name in (name for name in joined.names if name in wanted and name not in table.column_names):
                 table = table.append_column(name, joined.column(name, table[joined.key]))
-        return table.select([name for name in self.names if name in columns]), dropped
+        if TABLE_NUMBER in columns:
+            numbers = [
+                np.full(piece.num_rows, part.later) for part, piece in zip(self.parts, pieces, strict=True)
+            ]
+            table = table.append_column(TABLE_NUMBER, pa.array(np.concatenate(numbers)))
+        return table.select([name for name in (*self.names, TABLE_NUMBER) if name in columns]), dropped
 
     def beginning(self, rows: int) -> pa.Table:
         """All columns of the first `rows` rows of each file, as text or as Parquet has them."""
@@ -118,15 +128,28 @@ class Joined:
         return self.content[name].take(pa.array(rows, mask=rows < 0))
 
 
-def open_table(path: Path, options: ReadOptions, wanted: Collection[str]) -> Table:
+def open_table(
+    path: Path, options: ReadOptions, wanted: Collection[str], later: Sequence[Path] = ()
+) -> Table:
     """The table at `path`, not yet read, with the tables of `options.join` joined to it.
 
     Args:
         wanted: names of which the header is likely to hold some.
+        later: tables of later days, whose rows follow.
     """
-    parts = [part for source in sources(path) for part in _open(source, options, wanted)]
+    parts = [
+        replace(part, later=number)
+        for number, file in enumerate((path, *later))
+        for source in sources(file)
+        for part in _open(source, options, wanted)
+    ]
     names = parts[0].names
     for part in parts[1:]:
+        if set(part.names) != set(names) and part.later:
+            raise UserError(
+                f"{part.source.label}: has the columns {', '.join(part.names)}, but the log, {path}, has "
+                f"{', '.join(names)}; later days must come in the same columns"
+            )
         if set(part.names) != set(names):
             raise UserError(
                 f"{path}: its tables have not the same columns; {parts[0].source.label} has "

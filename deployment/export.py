@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import bundlegym
+from bundlegym.data.files import replacing
 from bundlegym.data.sealed import write_sealed_json
 from bundlegym.deployment.exported import (
     BLOCKS,
@@ -110,8 +110,7 @@ def _network(model: Any) -> nn.Module:
 
 
 def _write_scorer(scorer: nn.Module, blocks: list[Tensor], names: Sequence[str], path: Path) -> None:
-    part = path.with_name(path.name + ".part")
-    with warnings.catch_warnings(), torch.no_grad():
+    with replacing(path) as part, warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the exporter that needs no further package is called outdated
         torch.onnx.export(
             scorer,
@@ -122,11 +121,8 @@ def _write_scorer(scorer: nn.Module, blocks: list[Tensor], names: Sequence[str],
             dynamic_axes={name: {0: "n"} for name in (*names, "scores")},
             dynamo=False,
         )
-    os.replace(part, path)
 
 
 def _write_arrays(arrays: dict[str, np.ndarray], path: Path) -> None:
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
+    with replacing(path) as part, part.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
-    os.replace(part, path)

@@ -11,6 +11,8 @@ from bundlegym.data.checked import NotNegative, Options, Seed, check_folder
 from bundlegym.data.config import default_cache_dir
 from bundlegym.deployment.export import export_policy
 from bundlegym.deployment.policy import BundlePolicy
+from bundlegym.options import parsed
+from bundlegym.terminal import say
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class ExportConfig(Options):
 
 def export() -> None:
     """`bundlegym export runs/NAME FOLDER [options]`."""
-    config = tyro.cli(ExportConfig)
+    config = parsed(ExportConfig)
     policy = BundlePolicy.load(
         config.run,
         config.policy or None,
@@ -60,4 +62,4 @@ def export() -> None:
     )
     export_policy(policy, config.folder)
     size = sum(file.stat().st_size for file in config.folder.iterdir() if file.is_file())
-    print(f"{policy.name} of {config.run} is in {config.folder}, {size / 1e6:.1f} MB")
+    say(f"{policy.name} of {config.run} is in {config.folder}, {size / 1e6:.1f} MB")

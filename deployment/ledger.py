@@ -158,9 +158,15 @@ class Ledger:
         """
         code = np.arange(self.n_shoppers) if shoppers is None else codes_of(shoppers, self.shoppers)
         if (code < 0).any():
-            strange = list(shoppers or ())[int(np.flatnonzero(code < 0)[0])]
+            strange = np.flatnonzero(code < 0)
+            if len(code) == 1:
+                raise UserError(
+                    f"shopper {list(shoppers or ())[0]}: {self.log} knows none of that id; give a history of "
+                    "what they bought"
+                )
             raise UserError(
-                f"shopper {strange}: {self.log} knows none of that id; give a history of what they bought"
+                f"{self.log} does not know {len(strange)} of {len(code)} ids of shoppers, the first of them "
+                f"number {strange[0] + 1}; leave them out, or give a history of what they bought"
             )
         none = np.zeros(0, dtype=np.int64)
         return Asked(tuple(self.shopper_ids[code].tolist()), code, Purchases(none, none, none, none))

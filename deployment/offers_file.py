@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pandas as pd
 
+from bundlegym.data.files import replacing, without_formulas
 from bundlegym.errors import UserError
 
 SUFFIXES = (".csv", ".parquet", ".json")
@@ -25,15 +25,15 @@ def write_offers(table: pd.DataFrame, path: Path) -> None:
         UserError: the ending is unknown, or the file cannot be written.
     """
     check_suffix(path)
-    part = path.with_name(f".{path.name}.part")
+    kind = path.suffix.lower()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix.lower() == ".csv":
-            table.to_csv(part, index=False)
-        elif path.suffix.lower() == ".parquet":
-            table.to_parquet(part, index=False)
-        else:
-            table.to_json(part, orient="records", indent=2, force_ascii=False)
-        os.replace(part, path)
+        with replacing(path) as part:
+            if kind == ".csv":
+                without_formulas(table).to_csv(part, index=False)
+            elif kind == ".parquet":
+                table.to_parquet(part, index=False)
+            else:
+                table.to_json(part, orient="records", indent=2, force_ascii=False)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error

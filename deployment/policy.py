@@ -20,8 +20,9 @@ from bundlegym.deployment.limits import Limits
 from bundlegym.envs import BundleCore, with_shoppers
 from bundlegym.envs.arrays import Records
 from bundlegym.errors import UserError
-from bundlegym.evaluation.experiment import Experiment, learned
+from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.job import Job
+from bundlegym.evaluation.training import learned
 from bundlegym.recommenders import Interactions
 from bundlegym.recommenders.dirichlet_shares import counted
 from bundlegym.recommenders.shopper_tables import Purchases
@@ -86,7 +87,8 @@ class BundlePolicy:
             policy: an agent of the run, or `planner`; by default the run's first agent.
             agent_seed: of the agent where a run trained several of a kind; by default the first.
             exposure: of the assumptions of the run; by default the first.
-            trust_code, cache_dir: as in `evaluation.experiment.read_config`.
+            trust_code: as in `evaluation.run_folder.read_config`.
+            cache_dir: the same.
 
         Raises:
             UserError: there is no such run, agent, seed or assumption.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
 import tyro
 
 from bundlegym.data.checked import Count, NotNegative, Options, Seed, Share, Whole, check_output
@@ -15,6 +15,9 @@ from bundlegym.deployment.offers_file import check_suffix, write_offers
 from bundlegym.deployment.policy import BundlePolicy
 from bundlegym.deployment.recommend import Rules, make_offers, read_stock, read_table
 from bundlegym.errors import UserError
+from bundlegym.evaluation.pseudonyms import Pseudonyms
+from bundlegym.options import parsed
+from bundlegym.terminal import remark, say
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,9 @@ class RecommendConfig(Options):
     draws: Count = 64
     """Draws of luck behind each expected margin."""
 
+    pseudonyms: bool = False
+    """Write pseudonyms in place of shoppers' ids: a file to show, not one to make offers by."""
+
     trust_code: bool = False
     """Import the modules that the run names; give it only if you trust whoever made the run."""
 
@@ -90,7 +96,7 @@ class RecommendConfig(Options):
 
 def recommend() -> None:
     """`bundlegym recommend runs/NAME [options]`: offers as a file; what they come to, on standard error."""
-    config = tyro.cli(RecommendConfig)
+    config = parsed(RecommendConfig)
     rules = Rules(
         budget=config.budget,
         most_offers=config.most_offers,
@@ -102,26 +108,35 @@ def recommend() -> None:
         explore=config.explore,
     )
     shoppers = None if config.shoppers is None else _shoppers(config.shoppers)
+    policy = BundlePolicy.load(
+        config.run,
+        config.policy or None,
+        agent_seed=config.agent_seed,
+        exposure=config.offer_exposure,
+        seed=config.seed,
+        trust_code=config.trust_code,
+        cache_dir=config.cache_dir,
+    )
     made = make_offers(
-        BundlePolicy.load(
-            config.run,
-            config.policy or None,
-            agent_seed=config.agent_seed,
-            exposure=config.offer_exposure,
-            seed=config.seed,
-            trust_code=config.trust_code,
-            cache_dir=config.cache_dir,
-        ),
+        policy,
         rules,
         shoppers=shoppers,
         day=config.day or None,
         draws=config.draws,
-        progress=lambda text: print(text, file=sys.stderr),
+        progress=remark,
     )
-    write_offers(made.table, config.out)
+    table = under_pseudonyms(made.table, config.run) if config.pseudonyms else made.table
+    write_offers(table, config.out)
     for note in made.notes:
-        print(note)
-    print(f"The offers are in {config.out}")
+        say(note)
+    called = "pseudonyms" if config.pseudonyms else "the log's own ids: keep it as the log is kept"
+    say(f"The offers are in {config.out}, which calls shoppers by {called}")
+
+
+def under_pseudonyms(table: pd.DataFrame, run: Path) -> pd.DataFrame:
+    """Offers of a run whose shoppers, and ids of offers, say nothing outside it."""
+    shopper = table["shopper"].map(Pseudonyms.of_run(run))
+    return table.assign(shopper=shopper, offer_id=table["time"] + "-" + shopper)
 
 
 def _shoppers(path: Path) -> list[str]:

@@ -13,6 +13,7 @@ from bundlegym.data.checked import Options, Range
 from bundlegym.deployment.exported import ExportedPolicy
 from bundlegym.deployment.limits import Limits
 from bundlegym.errors import UserError
+from bundlegym.options import parsed
 
 #: Seconds that a connection without a request is kept, and that requests have to end at a stop.
 _KEEP_ALIVE, _SHUTDOWN = 5, 10
@@ -54,7 +55,7 @@ class ServeConfig(Options):
 
 def serve() -> None:
     """`bundlegym serve FOLDER [options]`: until it is stopped."""
-    config = tyro.cli(ServeConfig)
+    config = parsed(ServeConfig)
     try:
         import uvicorn
 

@@ -15,6 +15,7 @@ from bundlegym.envs.rendering.picture import picture_of
 from bundlegym.envs.rendering.scene import Outcome, outcome_of, scene_of
 from bundlegym.envs.rendering.words import in_words
 from bundlegym.envs.views import Window, core_spaces, figures_of, legal_actions, whole_action
+from bundlegym.terminal import say
 
 
 class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
@@ -121,7 +122,7 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
     def _show(self) -> None:
         """In mode 'human', print the scene at each step."""
         if self.render_mode == "human":
-            print(in_words(scene_of(self.core, 0, self._past)), flush=True)
+            say(in_words(scene_of(self.core, 0, self._past)))
 
     def action_masks(self) -> np.ndarray:
         """(K + D,) bool, the legal actions; the name is the one that sb3-contrib looks for."""

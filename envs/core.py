@@ -304,22 +304,24 @@ class BundleCore:
     def forecasts(self) -> Forecasts:
         """What the block `forecasts` holds, by `user_model` unless `forecast_by` names another. They are made
         when they are first asked for, and kept up to date from then on."""
-        if self._forecasts is None:
-            self.forecast_by(self.user_model)
-        assert self._forecasts is not None
-        return self._forecasts
+        return self._forecasts or self.forecast_by(self.user_model)
 
-    def forecast_by(self, user_model: UserModel) -> None:
-        """Whose forecasts the block shows from now on, where the observation has it. Those of the model that
-        reacts make an agent partly an oracle."""
+    def forecast_by(self, user_model: UserModel) -> Forecasts:
+        """Whose forecasts the block shows from now on. Those of the model that reacts make an agent partly an
+        oracle.
+
+        Raises:
+            UserError: the observation has no such block.
+        """
         if "forecasts" not in self.config.observation:
-            return
-        if self._forecasts is not None and self._forecasts.user_model is user_model:
-            return
-        self._forecasts = Forecasts(user_model, self.market, self.config, self.n)
-        if self.state:  # before the first reset nobody is at the door
-            self._forecast(self._forecasts, self.rows)
-            self._forecasts.pick(self.rows, self.picked)
+            named = ", ".join(self.config.observation)
+            raise UserError(f"observation: forecasts are asked for, and it has only {named}")
+        if self._forecasts is None or self._forecasts.user_model is not user_model:
+            self._forecasts = Forecasts(user_model, self.market, self.config, self.n)
+            if self.state:  # before the first reset nobody is at the door
+                self._forecast(self._forecasts, self.rows)
+                self._forecasts.pick(self.rows, self.picked)
+        return self._forecasts
 
     # --- a step -----------------------------------------------------------------------------------------
 

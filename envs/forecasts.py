@@ -34,7 +34,7 @@ from bundlegym.envs.market import Market
 from bundlegym.envs.open_visits import OpenVisits
 from bundlegym.errors import UserError
 from bundlegym.user_models.base import UserModel
-from bundlegym.user_models.direct_gains import Worth, add_gains
+from bundlegym.user_models.direct_gains import Worth, add_gains, short_of
 from bundlegym.user_models.rng.counter import Draws
 
 #: Of the forecasts' own luck; neither simulations nor planners start from it.
@@ -95,10 +95,7 @@ class Forecasts:
         self.block = torch.zeros(n, (self.k + 1) * self.columns, device=user_model.device)
         #: (_CUBES, K, _LATIN) log of arrival times at rate 1.
         self.log_times = _log_times(self.k)
-        #: (N, K, 5) log rate, slope, exposure, price and margin; (N, K, K) mean pair; (N,) hypercube.
-        self.known = np.zeros((n, self.k, 5), dtype=np.float32)
-        self.pair = np.zeros((n, self.k, self.k), dtype=np.float32)
-        self.cube = np.zeros(n, dtype=np.int64)
+        self.worth = _worth_of_nothing(n, self.k)
 
     @staticmethod
     def luck(episode: Tensor, visit: Tensor) -> Draws:
@@ -117,12 +114,9 @@ class Forecasts:
 
     def _open(self, slots: Tensor, visits: OpenVisits, items: Tensor) -> None:
         m, k = items.shape
-        row = torch.arange(m, device=items.device).repeat_interleave(_DRAWS)
-        state = {name: value[row] for name, value in visits.state.items()}
-        found = self.user_model.appraise(state, items[row], visits.draws.others(range(1, _DRAWS + 1)))
+        found = visits.appraise(items, range(1, _DRAWS + 1))
         if found is None:
-            name = type(self.user_model).__name__
-            raise UserError(f"observation 'forecasts': {name} cannot tell what items are worth to a shopper")
+            raise self._wrong("cannot tell what items are worth to a shopper")
         share = self.user_model.log_share(visits.state)
 
         def drawn(values: Tensor) -> np.ndarray:
@@ -135,9 +129,12 @@ class Forecasts:
         )
         slope, shown = drawn(found.slope).mean(1), drawn(found.exposure).mean(1)
         at = slots.cpu().numpy()
-        self.known[at] = np.stack([np.log(rate), slope, shown, *visits.prices_and_margins(items)], 2)
-        self.pair[at] = drawn(found.pair).mean(1)
-        self.cube[at] = (visits.draws.uniform(_WHICH) * _CUBES).long().cpu().numpy()
+        cube = (visits.draws.uniform(_WHICH) * _CUBES).long().cpu().numpy()
+        log_value = np.log(rate)[:, :, None] - self.log_times[cube]
+        pair, (price, margin) = drawn(found.pair).mean(1), visits.prices_and_margins(items)
+        known = _worth(log_value, slope, shown, pair, rate, price, margin, self.max_size)
+        for kept, new in zip(self.worth, known, strict=True):
+            kept[at] = new
 
         offered = rate[:, :, None] * np.exp(shown[:, :, None] - slope[:, :, None] * np.log1p(-self.discounts))
         bought = np.exp(-rate)[:, :, None] - np.exp(-offered)
@@ -153,10 +150,14 @@ class Forecasts:
     def _update(self, at: np.ndarray, picked: np.ndarray) -> None:
         levels = len(self.discounts)
         gains = np.empty((len(at), self.k + 1, levels), dtype=np.float32)
-        known = self.known, self.pair, self.cube, self.log_times
-        _gains(*known, at, picked, self.max_size, self.discounts, self.scale, gains)
-        slots = torch.from_numpy(at).to(self.block.device)
-        self._rows()[slots, :, self.columns - levels :] = torch.from_numpy(gains).to(self.block)
+        _gains(self.worth, at, picked, self.max_size, self.discounts, self.scale, gains)
+        if not np.isfinite(gains).all():
+            raise self._wrong("appraises items so that an offer's gain is no number")
+        slots, told = torch.from_numpy(at), torch.from_numpy(gains.clip(-FEATURE_LIMIT, FEATURE_LIMIT))
+        self._rows()[slots.to(self.block.device), :, self.columns - levels :] = told.to(self.block)
+
+    def _wrong(self, what: str) -> UserError:
+        return UserError(f"observation 'forecasts': {type(self.user_model).__name__} {what}")
 
     def _rows(self) -> Tensor:
         """(N, K + 1, F), on the memory of the block."""
@@ -187,63 +188,73 @@ def _log_times(k: int) -> np.ndarray:
     return np.log(-np.log1p(-(strata + 0.5) / _LATIN)).astype(np.float32)
 
 
+def _worth_of_nothing(n: int, k: int) -> Worth:
+    """A `Worth` of each of N slots, its fields with N in front; those that are the same in all rows of the
+    hypercube have no axis of them: slope (N, K), pair (N, K, K)."""
+
+    def zeros(*shape: int, dtype: type = np.float32) -> np.ndarray:
+        return np.zeros((n, k, *shape), dtype)
+
+    drawn = zeros(_LATIN, dtype=np.bool_), zeros(_LATIN)
+    return Worth(*drawn, zeros(), zeros(k), zeros(_LATIN), zeros(), zeros(), zeros())
+
+
+def _worth(
+    log_value: np.ndarray, slope: np.ndarray, shown: np.ndarray, pair: np.ndarray, rate: np.ndarray,
+    price: np.ndarray, margin: np.ndarray, max_size: int,
+) -> Worth:  # fmt: skip
+    """What items are worth at M visits, as `_worth_of_nothing` lays it out.
+
+    Args:
+        log_value: (M, K, _LATIN) above 0 where an item is bought without an offer.
+        slope, shown, rate, price, margin: (M, K). pair: (M, K, K).
+    """
+    value = log_value + shown[:, :, None]
+    anyway = (log_value > 0) | ((shown[:, :, None] > 0) & (value >= 0))
+    most = value + (max_size - 1) * pair.max(2).clip(min=0)[:, :, None]
+    least = np.where(anyway, 0, short_of(price[:, :, None], most, slope[:, :, None]))
+    extra = _LATIN * margin * (np.exp(-rate) - np.exp(-rate * np.exp(shown)))
+    return Worth(anyway, value, slope, pair, least, extra, price, margin)
+
+
 @njit()
 def _gains(
-    known: np.ndarray, pair: np.ndarray, cube: np.ndarray, log_times: np.ndarray, at: np.ndarray,
-    picked: np.ndarray, max_size: int, discounts: np.ndarray, scale: float, gains: np.ndarray,
+    worth: Worth, at: np.ndarray, picked: np.ndarray, max_size: int, discounts: np.ndarray, scale: float,
+    gains: np.ndarray,
 ) -> None:  # fmt: skip
     """Fill the gains of some slots: what each candidate adds to an offer of the bundle so far, and last what
     the bundle itself gains.
 
     Args:
-        known, pair, cube, log_times: the attributes of `Forecasts`.
+        worth: as `_worth_of_nothing` lays it out.
         at: (M,) int64, the slots. picked: (M, K) float32.
         discounts: (L,) float64. scale: of a sum over the rows of a hypercube.
         gains: (M, K + 1, L) float32, written; 0 for what cannot be picked.
     """
-    k, levels, rows = picked.shape[1], len(discounts), log_times.shape[2]
+    (k, rows), levels = worth.value.shape[1:], len(discounts)
     items, own, total = np.zeros(max_size, np.int64), np.zeros(levels), np.zeros(levels)
-    anyway, extra = np.zeros((k, rows), np.bool_), np.zeros(k, np.float32)
-    value, least = np.zeros((k, rows), np.float32), np.zeros((k, rows), np.float32)
-    slope = np.zeros((k, rows), np.float32)
     for r in range(len(at)):
         n, size = at[r], 0
         for i in range(k):
             if picked[r, i] != 0:
                 items[size] = i
                 size += 1
-            best = np.float32(0)
-            for j in range(k):
-                best = max(best, pair[n, i, j])
-            log_rate, steep, shown = known[n, i, 0], known[n, i, 1], known[n, i, 2]
-            price, margin = known[n, i, 3], known[n, i, 4]
-            rate = np.exp(log_rate)
-            extra[i] = rows * margin * (np.exp(-rate) - np.exp(-rate * np.exp(shown)))
-            for d in range(rows):
-                bare = log_rate - log_times[cube[n], i, d]
-                value[i, d] = bare + shown
-                slope[i, d] = steep
-                anyway[i, d] = bare > 0 or (shown > 0 and value[i, d] >= 0)
-                most = min(value[i, d] + (max_size - 1) * best, np.float32(0))
-                least[i, d] = 0 if anyway[i, d] else -price * np.expm1(most / steep)
-        shared = np.broadcast_to(pair[n], (rows, k, k))
-        worth = Worth(anyway, value, slope, shared, least, extra, known[n, :, 3], known[n, :, 4])
+        slope = np.broadcast_to(np.expand_dims(worth.slope[n], 1), (k, rows))
+        pair = np.broadcast_to(worth.pair[n], (rows, k, k))
+        here = Worth(
+            worth.anyway[n], worth.value[n], slope, pair, worth.least[n], worth.extra[n], worth.price[n],
+            worth.margin[n],
+        )  # fmt: skip
         own[:] = 0
         if size:
-            add_gains(worth, items, size, discounts, own)
+            add_gains(here, items, size, discounts, own)
         for i in range(k):
             total[:] = own
             if picked[r, i] == 0 and size < max_size:
                 items[size] = i
                 total[:] = 0
-                add_gains(worth, items, size + 1, discounts, total)
+                add_gains(here, items, size + 1, discounts, total)
             for level in range(levels):
-                gains[r, i, level] = _bounded(scale * (total[level] - own[level]))
+                gains[r, i, level] = scale * (total[level] - own[level])
         for level in range(levels):
-            gains[r, k, level] = _bounded(scale * own[level])
-
-
-@njit(inline="always")
-def _bounded(x: float) -> float:
-    """x within the limits of an observation."""
-    return min(max(x, -FEATURE_LIMIT), FEATURE_LIMIT)
+            gains[r, k, level] = scale * own[level]

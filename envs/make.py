@@ -60,6 +60,7 @@ def make_core(
     user_model: Any = "choice",
     user_model_args: Mapping[str, Any] | None = None,
     candidates: CandidateSource | str | None = None,
+    embeddings: np.ndarray | None = None,
     shoppers: str | Sequence[int] | np.ndarray = "training",
     weeks: str | tuple[int, int] = "train",
     reward: Reward | str | None = None,
@@ -73,8 +74,11 @@ def make_core(
     Args:
         preset: a name in `PRESETS`.
         dataset: a prepared log, instead of the one that the options name.
-        user_model, user_model_args: see `build_user_model`; by default a `ChoiceShopper`.
+        user_model: see `build_user_model`; by default a `ChoiceShopper`.
+        user_model_args: keywords of the user model's fit or constructor.
         candidates: see `market.CandidateSource`; also as `module:name`.
+        embeddings: (I, EMBEDDING_SIZE) float32 of the items, such as `recommenders.item_vectors`; see
+            `build_market`.
         shoppers: 'training', 'held_out', or codes.
         weeks: 'train', 'validation', 'test', or a half-open range.
         reward: a component's name, `module:name`, or a function; by default the incremental margin.
@@ -108,7 +112,9 @@ def make_core(
     source = load(candidates, "source") if isinstance(candidates, str) else candidates
     model = shared_user_model(user_model, dataset, user_model_args, device_of(device))
     return BundleCore(
-        shared_market(dataset, model.device, source),
+        shared_market(dataset, model.device, source)
+        if embeddings is None
+        else build_market(dataset, device=model.device, candidates=source, embeddings=embeddings),
         model,
         config,
         n=n,

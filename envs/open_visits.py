@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from bundlegym.envs.market import Market
-from bundlegym.user_models.base import State, UserModel
+from bundlegym.errors import UserError
+from bundlegym.user_models.base import Appraisal, State, UserModel
 from bundlegym.user_models.direct_gains import Worth, worth_of
 from bundlegym.user_models.rng.counter import Draws
 
@@ -47,6 +48,26 @@ class OpenVisits:
         price = self.market.shelf_price[week, items]
         return price.cpu().numpy(), (price - self.market.unit_cost[week, items]).cpu().numpy()
 
+    def appraise(self, items: Tensor, numbers: range) -> Appraisal | None:
+        """What `items` (M, K) are worth, (M D, K): each visit under D other draws of luck, the `numbers`; or
+        None where the model cannot tell.
+
+        Raises:
+            UserError: the model's answer breaks the contract of an `Appraisal`.
+        """
+        row = torch.arange(len(items), device=items.device).repeat_interleave(len(numbers))
+        state = {name: value[row] for name, value in self.state.items()}
+        found = self.user_model.appraise(state, items[row], self.draws.others(numbers))
+        if found is None:
+            return None
+        name = type(self.user_model).__name__
+        if not bool((found.slope > 0).all()):
+            raise UserError(f"user model {name}: the price slope of an appraisal must be above 0")
+        for field in ("value", "slope", "exposure", "pair"):
+            if not bool(torch.isfinite(getattr(found, field)).all()):
+                raise UserError(f"user model {name}: the {field} of an appraisal is not finite")
+        return found
+
 
 def state_at_door(
     user_model: UserModel, reacts: UserModel, state: State, rows: Tensor, shopper: Tensor, day: Tensor
@@ -72,10 +93,7 @@ def _alike(name: str, one: State, other: State) -> bool:
 
 def worths(visits: OpenVisits, items: Tensor, numbers: range, max_size: int) -> list[Worth] | None:
     """What items (M, K) are worth at each visit, or None where the model cannot tell."""
-    d = len(numbers)
-    row = torch.arange(len(items), device=items.device).repeat_interleave(d)
-    state = {name: value[row] for name, value in visits.state.items()}
-    appraisal = visits.user_model.appraise(state, items[row], visits.draws.others(numbers))
+    d, appraisal = len(numbers), visits.appraise(items, numbers)
     if appraisal is None:
         return None
     prices, margins = visits.prices_and_margins(items)

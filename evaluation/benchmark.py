@@ -13,11 +13,13 @@ import numpy as np
 import tyro
 from scipy import sparse
 
+from bundlegym.data import Dataset
 from bundlegym.data.files import write_json
 from bundlegym.errors import UserError
 from bundlegym.evaluation.ranking import evaluate_ranking
 from bundlegym.recommenders import Interactions, make_recommender
 from bundlegym.recommenders.registry import recommender_class
+from bundlegym.terminal import say
 
 #: Columns of the printed table; the JSON file holds every measure.
 SHOWN = ("recall", "ndcg", "repeat_recall", "explore_recall", "precision", "hit_rate", "coverage")
@@ -85,6 +87,17 @@ class Task:
     cut_ideal: bool = True
 
 
+def first_visits(dataset: Dataset, weeks: tuple[int, int]) -> Task:
+    """Learn from all weeks before `weeks` [first, past_last); tell the first visit in them of each shopper
+    who has a past."""
+    log = Interactions.from_dataset(dataset, (0, weeks[0]))
+    then = Interactions.from_dataset(dataset, weeks)
+    first_visit = np.r_[True, then.visit_shopper[1:] != then.visit_shopper[:-1]]
+    truth = then.where(first_visit[then.visit]).counts
+    shoppers = np.flatnonzero((log.n_visits > 0) & (then.n_visits > 0))
+    return Task(log, shoppers, truth[shoppers])
+
+
 def chosen(rows: Sequence[AnyRow], models: Sequence[str]) -> list[AnyRow]:
     """The rows called `models`, or all of them where none is named.
 
@@ -136,7 +149,7 @@ def run(
     task: Task,
     seeds: int,
     output: Path | None = None,
-    report: Callable[[str], None] = print,
+    report: Callable[[str], None] = say,
     **about: Any,
 ) -> list[dict[str, Any]]:
     """All lines, each printed and written as soon as it is there."""

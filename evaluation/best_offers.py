@@ -19,6 +19,7 @@ from bundlegym.evaluation.planner_gains import (
     summary_words,
     with_fresh_luck,
 )
+from bundlegym.terminal import say, shown
 
 #: The best offers are chosen among so many times as many, by draws of their own: the best by the planner's
 #: own estimate are also the luckiest.
@@ -30,7 +31,12 @@ LATER = 3
 
 
 def best_offers(
-    core: BundleCore, planner: Planner, dataset: Dataset, count: int, progress: Callable[[str], None] = print
+    core: BundleCore,
+    planner: Planner,
+    dataset: Dataset,
+    count: int,
+    pseudonym: Callable[[str], str],
+    progress: Callable[[str], None] = say,
 ) -> dict[str, Any]:
     """In JSON's own types: `summary` of the plans for the first visit in each slot, and `offers`.
 
@@ -42,7 +48,7 @@ def best_offers(
     best = _best(core, planned, count)
     progress(f"taking {len(best)} offers apart")
     offers = [
-        _told(core, dataset, int(slot), planned.items[slot], float(planned.discount[slot]))
+        _told(core, dataset, int(slot), planned.items[slot], float(planned.discount[slot]), pseudonym)
         | {"planned": {name: float(getattr(planned.plan, name)[slot]) for name in ("gain", "error")}}
         for slot in best
     ]
@@ -64,7 +70,14 @@ def _best(core: BundleCore, planned: Planned, count: int) -> Tensor:
     return slots[gain.mean(2).flatten().argsort(descending=True, stable=True)[:count]]
 
 
-def _told(core: BundleCore, dataset: Dataset, slot: int, offered: Tensor, discount: float) -> dict[str, Any]:
+def _told(
+    core: BundleCore,
+    dataset: Dataset,
+    slot: int,
+    offered: Tensor,
+    discount: float,
+    pseudonym: Callable[[str], str],
+) -> dict[str, Any]:
     items, market, row = offered[offered >= 0], core.market, core.rows[slot : slot + 1]
     day = core.records.day[row]
     week = market.week(day).expand_as(items)
@@ -72,12 +85,12 @@ def _told(core: BundleCore, dataset: Dataset, slot: int, offered: Tensor, discou
     found = decompose_offer(with_fresh_luck(core, row), items, discount, _APART, LATER)
     without, with_offer = found.pop("without"), found.pop("with")
     lines = [
-        {"name": market.names[i], "price": p, "unit_cost": c, "chance_without": a, "chance_with": b}
+        {"name": shown(market.names[i]), "price": p, "unit_cost": c, "chance_without": a, "chance_with": b}
         for i, p, c, a, b in zip(
             items.tolist(), price.tolist(), cost.tolist(), without, with_offer, strict=True
         )
     ]
-    shopper = str(dataset.shoppers["shopper"].iloc[int(core.records.shopper[slot])])
+    shopper = pseudonym(str(dataset.shoppers["shopper"].iloc[int(core.records.shopper[slot])]))
     return {"shopper": shopper, "week": int(week[0]), "discount": round(discount, 4), "items": lines, **found}
 
 

@@ -17,12 +17,17 @@ from bundlegym.data.files import write_json
 from bundlegym.errors import UserError, guarded
 from bundlegym.evaluation import best_offers, discount_levels
 from bundlegym.evaluation.config import TrainConfig
-from bundlegym.evaluation.experiment import Experiment, read_config
+from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.fidelity.command import FidelityConfig
 from bundlegym.evaluation.fidelity.command import run as run_fidelity
 from bundlegym.evaluation.field_test.learned import learned_numbers
+from bundlegym.evaluation.pseudonyms import Pseudonyms
+from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.summary import assumption, summary
+from bundlegym.evaluation.sweep import check_sweep, sweep
 from bundlegym.evaluation.table import format_report, read_results
+from bundlegym.options import Parser, parsed, unknown
+from bundlegym.terminal import remark, say
 from bundlegym.threads import one_thread
 
 __all__ = ["evaluate", "fidelity", "guarded", "train"]
@@ -36,19 +41,25 @@ _FIDELITY_OPTIONS = tuple(
 #: Episodes behind each row of --discount-levels.
 _LEVEL_EPISODES = 2048
 
-_RESUME = "`--resume runs/NAME [--trust-code] [--cache-dir DIR]` goes on with a run that was interrupted."
+_RESUME = (
+    "`--resume runs/NAME [--trust-code] [--cache-dir DIR]` goes on with a run that was interrupted; `--sweep "
+    "TRIALS` searches the agents' hyper-parameters instead, and the same command goes on with the search."
+)
 
 
 @one_thread()
 def train() -> None:
-    """`train.py [options]` or `train.py --resume runs/NAME`."""
+    """`train.py [options]`, `train.py --resume runs/NAME` or `train.py --sweep TRIALS [options]`."""
+    given, trials = _sweep_of(sys.argv[1:])
     if any(argument.split("=")[0] == "--resume" for argument in sys.argv[1:]):
         config = _resumed()
     else:
         about = f"{TrainConfig.__doc__} {_RESUME}"
         if any(argument.split("=")[0] in ("--dqn-steps", "--dqn_steps") for argument in sys.argv[1:]):
             raise UserError("--dqn-steps is now --dqn.steps; --steps is for every agent")
-        config = _with_offers(tyro.cli(TrainConfig, description=about))
+        config = _with_offers(parsed(TrainConfig, description=about, args=given))
+        if trials:
+            check_sweep(config, given)
         if (config.folder / "results.json").exists():
             raise UserError(f"{config.folder} holds a finished run; choose another --name, or remove it")
         # The code of the run that is there is not imported: it is compared, and what was asked for is run.
@@ -59,9 +70,22 @@ def train() -> None:
                 f"{config.folder} holds a run with other options; choose another --name, or --resume it"
             )
     experiment = Experiment(config)
-    print(format_report(experiment.dataset.report), file=sys.stderr)
+    remark(format_report(experiment.dataset.report))
+    if trials:
+        return say(f"{sweep(experiment, trials, given)}\n\nThe trials are in {config.folder}")
     results = experiment.run()
-    print(f"Example offers:\n{experiment.examples()}\n\n{summary(results)}\n\nThe run is in {config.folder}")
+    say(f"Example offers:\n{experiment.examples()}\n\n{summary(results)}\n\nThe run is in {config.folder}")
+
+
+def _sweep_of(arguments: list[str]) -> tuple[list[str], int]:
+    """The arguments without --sweep, and how many trials it asks for: 0 where it is not given."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--sweep", type=int)
+    known, others = parser.parse_known_args(arguments)
+    if known.sweep is None:
+        return others, 0
+    check("--sweep", known.sweep, Count)
+    return others, known.sweep
 
 
 def _with_offers(config: TrainConfig) -> TrainConfig:
@@ -76,7 +100,7 @@ def _with_offers(config: TrainConfig) -> TrainConfig:
 
 def _resumed() -> TrainConfig:
     """The configuration of the run that --resume names."""
-    parser = argparse.ArgumentParser(description="Go on with a run as it was begun.", allow_abbrev=False)
+    parser = Parser(description="Go on with a run as it was begun.")
     parser.add_argument("--resume", type=Path, required=True, help="folder of the run, such as runs/NAME")
     add_run_options(parser)
     options, others = parser.parse_known_args()
@@ -85,7 +109,7 @@ def _resumed() -> TrainConfig:
     return read_config(options.resume, trust_code=options.trust_code, cache_dir=options.cache_dir)
 
 
-def add_run_options(parser: argparse.ArgumentParser) -> None:
+def add_run_options(parser: Parser) -> None:
     """What a run's own configuration does not decide."""
     parser.add_argument(
         "--trust-code",
@@ -111,9 +135,8 @@ def evaluate() -> None:
     if "--fidelity" in sys.argv[1:]:
         sys.argv = [argument for argument in sys.argv if argument != "--fidelity"]
         return fidelity()
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description="Print a run's results and a few of its offers, or how like shoppers a user model is.",
-        allow_abbrev=False,
     )
     parser.add_argument("run", type=Path, nargs="?", help="folder of a finished run, such as runs/NAME")
     parser.add_argument("--offers", type=int, default=5, help="how many example offers to tell (5)")
@@ -143,7 +166,9 @@ def evaluate() -> None:
     if others:
         flag = others[0].split("=")[0]
         known = {f"--{name.replace('_', '-')}" for name in _FIDELITY_OPTIONS}
-        raise UserError(f"{flag} goes with --fidelity" if flag in known else f"unknown argument {flag}")
+        if flag in known:
+            raise UserError(f"{flag} goes with --fidelity")
+        raise UserError(unknown(flag, parser.format_help()))
     if options.run is None:
         raise UserError("give the folder of a run, such as runs/NAME, or --fidelity")
     for name, kind in (("offers", Whole), ("best_offers", Whole), ("visits", Count), ("refits", Several)):
@@ -157,9 +182,9 @@ def evaluate() -> None:
         raise UserError("--json goes with --fidelity, --best-offers or --discount-levels")
     results = read_results(options.run)
     if options.offers < 1:
-        return print(summary(results))
+        return say(summary(results))
     config = read_config(options.run, trust_code=options.trust_code, cache_dir=options.cache_dir)
-    print(f"Example offers:\n{Experiment(config).examples(options.offers)}\n\n{summary(results)}")
+    say(f"Example offers:\n{Experiment(config).examples(options.offers)}\n\n{summary(results)}")
 
 
 def _best_offers(options: argparse.Namespace) -> None:
@@ -171,9 +196,10 @@ def _best_offers(options: argparse.Namespace) -> None:
             Planner(model),
             experiment.dataset,
             options.best_offers,
-            lambda text: print(text, file=sys.stderr),
+            Pseudonyms.of_run(experiment.folder),
+            remark,
         )
-        print(f"== {assumption(exposure)} ==\n\n{best_offers.as_text(content)}\n")
+        say(f"== {assumption(exposure)} ==\n\n{best_offers.as_text(content)}\n")
         contents.append({"offer_exposure": exposure} | content)
     if options.json is not None:
         write_json(options.json, {"assumptions": contents})
@@ -183,10 +209,8 @@ def _discount_levels(options: argparse.Namespace) -> None:
     experiment = Experiment(
         read_config(options.run, trust_code=options.trust_code, cache_dir=options.cache_dir)
     )
-    rows = discount_levels.discount_levels(
-        experiment, options.refits, _LEVEL_EPISODES, lambda text: print(text, file=sys.stderr)
-    )
-    print(discount_levels.as_text(rows))
+    rows = discount_levels.discount_levels(experiment, options.refits, _LEVEL_EPISODES, remark)
+    say(discount_levels.as_text(rows))
     if options.json is not None:
         write_json(options.json, {"rows": rows})
 
@@ -195,11 +219,11 @@ def _discount_levels(options: argparse.Namespace) -> None:
 def fidelity() -> None:
     """`bundlegym fidelity [options]`: how like shoppers a user model is; with --check, exit code 1 where it
     misses the bounds."""
-    config = tyro.cli(FidelityConfig, config=(tyro.conf.OmitArgPrefixes,))
+    config = parsed(FidelityConfig, config=(tyro.conf.OmitArgPrefixes,))
     missed = run_fidelity(config)
     if config.check:
         for sentence in missed:
-            print(f"misses its bound: {sentence}", file=sys.stderr)
+            remark(f"misses its bound: {sentence}")
         if missed:
             sys.exit(1)
-        print("every measure keeps its bound", file=sys.stderr)
+        remark("every measure keeps its bound")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,13 @@ from typing import Any
 import pandas as pd
 
 from bundlegym.data.checked import NotNegative, check, check_output
-from bundlegym.data.files import write_json
+from bundlegym.data.files import write_csv, write_json
 from bundlegym.errors import UserError
 from bundlegym.evaluation.league import comparable, leagues, read_runs
 from bundlegym.evaluation.report.words import from_log
 from bundlegym.evaluation.summary import assumption
+from bundlegym.options import Parser
+from bundlegym.terminal import remark, say
 
 
 def compare() -> None:
@@ -28,20 +29,19 @@ def compare() -> None:
     runs = read_runs(options.runs)
     names, notes = comparable(runs)
     for note in notes:
-        print(f"Note: {note}\n")
+        say(f"Note: {note}\n")
     tables = leagues(runs, _asked(names, options.judge), options.exposure)
     if not tables:
         raise UserError("--exposure: no run has a table under it; see results.json for those that it has")
     for table in tables:
-        print(as_text(table) + "\n")
+        say(as_text(table) + "\n")
     if options.csv is not None:
-        options.csv.parent.mkdir(parents=True, exist_ok=True)
-        as_frame(tables).to_csv(options.csv, index=False)
+        write_csv(options.csv, as_frame(tables))
     if options.json is not None:
         write_json(options.json, {"notes": notes, "tables": tables})
     if options.fail_below is not None and (short := below(tables, options.fail_below)):
         for sentence in short:
-            print(sentence, file=sys.stderr)
+            remark(sentence)
         sys.exit(1)
 
 
@@ -112,10 +112,9 @@ def _figure(value: dict[str, float]) -> str:
     return f"{value['mean']:+.4f} [{value['low']:+.4f}, {value['high']:+.4f}]"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         description="Policies of several runs, and the rules beside them, in one table, paired by episode.",
-        allow_abbrev=False,
     )
     parser.add_argument("runs", type=Path, nargs="+", help="folders of finished runs, such as runs/NAME")
     parser.add_argument(

@@ -35,6 +35,12 @@ _DEFAULT_AGENTS = ("ppo", "dqn")
 #: What a good offer adds to a visit is a hundredth of what luck adds or takes.
 _REWARD_DRAWS = 16
 _MOST_SEED = 2**32 - 1  # that numpy's global generator takes
+#: What a run's file calls the hash of its log, which is no option.
+FINGERPRINT = "log_fingerprint"
+#: The file of a run's folder that holds what an earlier run has decided of the log.
+KNOWN = "known.json"
+#: The file of a run's folder that holds the item vectors that an earlier run's agents have learned with.
+ITEM_VECTORS = "item_vectors.safetensors"
 _LONGEST_NAME = 255  # bytes that file systems take
 
 
@@ -64,8 +70,8 @@ class TrainConfig(Options):
     n_envs: Count = 256
     """Shoppers simulated at once in training."""
 
-    gamma: Share = 0.95
-    """Discount factor a step."""
+    gamma: Share = 0.85
+    """Discount factor a visit; picks within a visit are not discounted."""
 
     fit_epochs: Count = 3
     """Passes over the visits when a user model is fitted."""
@@ -226,9 +232,11 @@ def from_json(content: dict[str, Any], folder: Path, cache_dir: Path | None = No
     data, env = dict(content["data"]), dict(content["env"])
     for name in ("columns", "items_file"):
         data[name] = None if data[name] is None else Path(data[name])
+    data["known"] = None if data.get("known") is None else folder.resolve() / KNOWN
     data = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
     data["cache_dir"] = cache_dir or default_cache_dir()
-    rest = {k: v for k, v in content.items() if k not in ("data", "env", "hyper", "runs", "name")}
+    apart = ("data", "env", "hyper", "runs", "name", FINGERPRINT)
+    rest = {name: value for name, value in content.items() if name not in apart}
     for name in ("agents", "greedy", "judges", "user_model_args", "offer_exposure"):
         rest[name] = tuple(rest[name])
     rest["offers"] = None if rest.get("offers") is None else Path(rest["offers"])

@@ -20,6 +20,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bundlegym.data.files import replacing
+from bundlegym.data.sealed import read_sealed_json
 from bundlegym.errors import UserError
 from bundlegym.user_models import UserModel
 
@@ -68,9 +70,8 @@ class EpisodeLog:
         ground = Ground(log, visits, bundle_pull, self.user_models)
         table = pa.Table.from_pandas(pd.concat(self.parts, ignore_index=True), preserve_index=False)
         table = table.replace_schema_metadata({_METADATA: json.dumps(asdict(ground))})
-        part = folder / f"{FILE}.part"
-        pq.write_table(table, part, compression="zstd")
-        os.replace(part, folder / FILE)
+        with replacing(folder / FILE) as part:
+            pq.write_table(table, part, compression="zstd")
 
 
 def read_episodes(folder: Path) -> tuple[Ground, pd.DataFrame]:
@@ -86,6 +87,7 @@ def read_episodes(folder: Path) -> tuple[Ground, pd.DataFrame]:
             "earlier version made it: judge it anew with train.py --resume after removing results.json"
         )
     try:
+        read_sealed_json(folder / "results.json")  # which vouches for it
         table = pq.read_table(path)
         ground = Ground(**json.loads(table.schema.metadata[_METADATA]))
         return ground, table.to_pandas()

@@ -16,6 +16,7 @@ from bundlegym.evaluation.pairing import Scored
 from bundlegym.evaluation.rivals import against_the_best
 from bundlegym.evaluation.rollout import check_figures, estimate, play
 from bundlegym.evaluation.verdict import GAIN
+from bundlegym.terminal import shown
 
 
 @dataclass
@@ -46,7 +47,7 @@ def judge(
         kept: takes all episodes.
     """
     table, scored = Table(), []
-    for rival in tqdm(contenders, desc=f"held-out shoppers and weeks ({name}, exposure {exposure:g})"):
+    for rival in tqdm(contenders, desc=f"held-out shoppers and weeks ({shown(name)}, exposure {exposure:g})"):
         n = episodes(rival.kind)
         core = core_of(n, rival)
         plays = [play(core, policy, seed) for policy in rival.policies]

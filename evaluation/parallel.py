@@ -16,14 +16,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 from bundlegym.agents.interrupt import interrupts_noted
-from bundlegym.errors import UserError
-from bundlegym.evaluation.config import TrainConfig
+from bundlegym.errors import UserError, in_one_line
 from bundlegym.evaluation.job import Job
 
-#: `train(config, job, position)` trains one agent of a run and leaves its checkpoint there.
-Train = Callable[[TrainConfig, Job, int], None]
+#: `train(job, line)` trains one agent of a run and leaves its checkpoint there; its progress bar stands in
+#: that line. It is pickled.
+Train = Callable[[Job, int], None]
 
 _INTERRUPTED, _WRONG = 130, 2  # exit codes
 _TERMINAL = 2.0  # seconds for a terminal's interrupt to work on all processes
@@ -33,11 +34,11 @@ _GRACE = 60.0  # seconds to keep an agent
 class _Worker:
     """A process that trains one agent, and the sentence that it leaves where something is wrong."""
 
-    def __init__(self, train: Train, config: TrainConfig, job: Job, line: int) -> None:
+    def __init__(self, train: Train, job: Job, line: int, run: Path) -> None:
         context = mp.get_context("spawn")
-        self.name, self.folder = str(job), config.folder
+        self.name, self.run = str(job), run
         self.sentence, theirs = context.Pipe(duplex=False)
-        self.process: BaseProcess = context.Process(target=_child, args=(train, config, job, line, theirs))
+        self.process: BaseProcess = context.Process(target=_child, args=(train, job, line, theirs))
         self.process.start()
         theirs.close()
 
@@ -57,14 +58,14 @@ class _Worker:
         if code < 0:
             raise UserError(
                 f"{self.name}: its process was killed ({signal.Signals(-code).name}), as the system does "
-                f"where memory runs out; fewer --workers take less, and --resume {self.folder} goes on"
+                f"where memory runs out; fewer --workers take less, and --resume {self.run} goes on"
             )
         if code:
             raise RuntimeError(f"{self.name}: training ended with exit code {code}; see above")
 
 
-def train_in_parallel(train: Train, config: TrainConfig, jobs: list[Job], workers: int) -> None:
-    """Run `train` for each job, at most `workers` at once, and wait for all.
+def train_in_parallel(train: Train, jobs: list[Job], workers: int, run: Path) -> None:
+    """Run `train` for each job of the run in a folder, at most `workers` at once, and wait for all.
 
     An interrupt or a termination reaches every process, and each saves its checkpoint.
 
@@ -79,7 +80,7 @@ def train_in_parallel(train: Train, config: TrainConfig, jobs: list[Job], worker
             while waiting or running:
                 for line in range(workers):
                     if waiting and line not in running:
-                        running[line] = _Worker(train, config, waiting.pop(0), line)
+                        running[line] = _Worker(train, waiting.pop(0), line, run)
                 wait([worker.process.sentinel for worker in running.values()])
                 for line, worker in list(running.items()):
                     if worker.process.exitcode is not None:
@@ -103,15 +104,18 @@ def _terminations_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _child(train: Train, config: TrainConfig, job: Job, line: int, sentence: Connection) -> None:
+def _child(train: Train, job: Job, line: int, sentence: Connection) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        train(config, job, line)
+        train(job, line)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
-    except UserError as error:
-        sentence.send(str(error))
+    except Exception as error:
+        told = in_one_line(error)
+        if told is None:
+            raise
+        sentence.send(told)
         sys.exit(_WRONG)
 
 

@@ -127,9 +127,13 @@ def checked(
     return model
 
 
-def trained_on(folder: Path, config: TrainConfig, dataset: Dataset, device: torch.device) -> UserModel:
-    """The family that agents train on: fitted on the training weeks of shoppers who are not held out."""
-    return _kept(folder, config.user_model, dataset, device, config, {})
+def trained_on(
+    folder: Path, config: TrainConfig, dataset: Dataset, device: torch.device, *, start: Path | None = None
+) -> UserModel:
+    """The family that agents train on: fitted on the training weeks of shoppers who are not held out; the fit
+    goes on from that of the run in `start`."""
+    options = _from(start, config.user_model, device)
+    return _kept(folder, config.user_model, dataset, device, config, options)
 
 
 def under(model: UserModel, config: TrainConfig, exposure: float) -> UserModel:
@@ -140,11 +144,18 @@ def under(model: UserModel, config: TrainConfig, exposure: float) -> UserModel:
 
 
 def judge(
-    folder: Path, family: str, config: TrainConfig, dataset: Dataset, device: torch.device
+    folder: Path,
+    family: str,
+    config: TrainConfig,
+    dataset: Dataset,
+    device: torch.device,
+    *,
+    start: Path | None = None,
 ) -> UserModel:
-    """A family that has seen nobody whom an agent trained on: fitted on held-out shoppers, to the test
-    weeks."""
+    """A family that has seen nobody whom an agent trained on: fitted on held-out shoppers, to the test weeks;
+    the fit goes on from that of the run in `start`."""
     options = {"shoppers": dataset.split.held_out, "weeks": _judged_weeks(dataset)}
+    options |= _from(start and start / "judges", family, device)
     return _kept(folder / "judges", family, dataset, device, config, options)
 
 
@@ -168,6 +179,13 @@ def refitted(
     progress(f"{config.user_model} on half {half + 1} of the shoppers")
     options = {"shoppers": np.isin(np.arange(dataset.n_shoppers), some), "progress": lambda _: None}
     return _kept(folder / "refits" / str(half), config.user_model, dataset, device, config, options)
+
+
+def _from(start: Path | None, family: str, device: torch.device) -> dict[str, Any]:
+    """The option of a fit that goes on from what was fitted into the folder `start`, if anything was."""
+    if start is None or not (start / f"{family}.json").exists():
+        return {}
+    return {"start": FAMILIES[family].load(start, device)}
 
 
 def _kept(

@@ -16,6 +16,7 @@ from bundlegym.agents.heuristics import SCORES, fill_by
 from bundlegym.data import Dataset
 from bundlegym.envs import BundleCore, EnvConfig, build_market
 from bundlegym.evaluation.rollout import estimate, play
+from bundlegym.terminal import say
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.parameters import ChoiceParameters
 
@@ -35,7 +36,7 @@ def sweep(
     episodes: int = 1024,
     seed: int = 0,
     cache: Path | None = None,
-    progress: Callable[[str], None] = print,
+    progress: Callable[[str], None] = say,
 ) -> list[dict[str, Any]]:
     """A row a value of each knob: `knob`, `value`, `source` and the figures with 95 % intervals, as seen by
     the `ChoiceShopper` that fidelity is measured on."""

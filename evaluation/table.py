@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from bundlegym.agents.base import Policy
 from bundlegym.data import Dataset
+from bundlegym.data.sealed import read_sealed_json
 from bundlegym.envs.base import VisitRecord
 from bundlegym.envs.core import BundleCore
 from bundlegym.errors import UserError
 from bundlegym.evaluation.rollout import AT_HIGHER_MARGINS, AT_LOWER_MARGINS, MARGIN_SHIFT, SHARE
 from bundlegym.evaluation.verdict import note
+from bundlegym.terminal import shown
 
 _COLUMNS = (
     ("incremental_margin_per_visit", "incremental margin a visit"),
@@ -39,15 +41,18 @@ def read_results(folder: Path) -> dict[str, Any]:
     """`results.json` of a run.
 
     Raises:
-        UserError: the folder holds none, or it is unreadable.
+        UserError: the folder holds none, or it, or the episodes that it vouches for, are damaged.
     """
     path = folder / "results.json"
     if not os.path.isfile(path):  # which knows of no name too long
         raise UserError(f"{folder}: no results.json there; give the folder of a finished run (see train.py)")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path}: not readable as JSON ({error})") from error
+        return read_sealed_json(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"{path}: damaged, or of an earlier version ({error}); remove it and judge the run anew by "
+            f"train.py --resume {folder}"
+        ) from error
 
 
 def format_table(rows: list[dict[str, Any]]) -> str:
@@ -100,7 +105,14 @@ def _aligned(lines: list[list[str]]) -> str:
     )
 
 
-def example_offers(core: BundleCore, policy: Policy, dataset: Dataset, seed: int, count: int = 5) -> str:
+def example_offers(
+    core: BundleCore,
+    policy: Policy,
+    dataset: Dataset,
+    seed: int,
+    pseudonym: Callable[[str], str],
+    count: int = 5,
+) -> str:
     """The first `count` offers of a policy in words: items, prices, what the shopper did."""
     core.reseed(seed)
     core.reset()
@@ -108,7 +120,9 @@ def example_offers(core: BundleCore, policy: Policy, dataset: Dataset, seed: int
     while len(told) < count:
         result = core.step(policy(core))
         if result.record is not None:
-            told += [_tell(core, result.record, i, dataset) for i in range(len(result.record.slot))]
+            told += [
+                _tell(core, result.record, i, dataset, pseudonym) for i in range(len(result.record.slot))
+            ]
             core.restart(result.terminated | result.truncated)
     return "\n".join(told[:count])
 
@@ -116,7 +130,7 @@ def example_offers(core: BundleCore, policy: Policy, dataset: Dataset, seed: int
 def _name(dataset: Dataset, item: int) -> str:
     """The item's name, or its id in the log where it has none."""
     row = dataset.items.iloc[item]
-    return str(row["name"] or f"item {row['item']}")
+    return shown(row["name"] or f"item {row['item']}")
 
 
 def format_report(report: dict[str, Any]) -> str:
@@ -138,9 +152,11 @@ def format_report(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _tell(core: BundleCore, record: VisitRecord, i: int, dataset: Dataset) -> str:
+def _tell(
+    core: BundleCore, record: VisitRecord, i: int, dataset: Dataset, pseudonym: Callable[[str], str]
+) -> str:
     items = [int(item) for item in record.offer.items[i] if item >= 0]
-    who = f"Shopper {dataset.shoppers['shopper'].iloc[int(record.shopper[i])]}"
+    who = f"Shopper {pseudonym(str(dataset.shoppers['shopper'].iloc[int(record.shopper[i])]))}"
     gain = f"{float(record.incremental_margin[i]):+.2f} against the twin"
     if not items:
         return f"{who} was offered nothing ({gain})."

@@ -50,7 +50,8 @@ class Recommender(ABC):
         return self
 
     def partial_fit(self, log: Interactions) -> Self:
-        """Take in further visits under the same codes, such as those of the new days."""
+        """Take in further visits under the same codes, such as those of the new days; new shoppers and items
+        come behind those that the model knows."""
         self.log = self.log.join(log)
         self._relearn(self.log.training())
         self._read(self.log)

@@ -205,22 +205,27 @@ class Interactions:
     def join(self, later: Interactions) -> Interactions:
         """This log and further visits under the same codes; visits of the two stay apart.
 
+        New shoppers and items come behind those of this log. What is known of items, and who of the new
+        shoppers is held out, is then what the later log says.
+
         Raises:
-            UserError: the two logs differ in their numbers of shoppers or items.
+            UserError: the later log has fewer shoppers or items, or other ones of them are held out.
         """
-        if (self.n_shoppers, self.n_items) != (later.n_shoppers, later.n_items):
+        if later.n_shoppers < self.n_shoppers or later.n_items < self.n_items:
             raise UserError(
                 f"the later log has {later.n_shoppers} shoppers and {later.n_items} items; "
-                f"must be {self.n_shoppers} and {self.n_items} as in the first"
+                f"must be {self.n_shoppers} and {self.n_items} as in the first, or more, the new ones last"
             )
+        if (later.held_out[: self.n_shoppers] != self.held_out).any():
+            raise UserError("other shoppers are held out in the later log; must be those of the first")
         columns = {
             name: np.concatenate([getattr(self, name), getattr(later, name)])
             for name in ("shopper", "item", "day", "quantity")
         }
         visit = np.concatenate([self.visit, later.visit + len(self.visit_shopper)])
         return Interactions.from_columns(
-            **columns, visit=visit, n_shoppers=self.n_shoppers, n_items=self.n_items,
-            held_out=self.held_out, content=self.content,
+            **columns, visit=visit, n_shoppers=later.n_shoppers, n_items=later.n_items,
+            held_out=later.held_out, content=later.content,
         )  # fmt: skip
 
     def save(self, path: Path) -> None:

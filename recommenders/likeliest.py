@@ -79,8 +79,8 @@ def _choose(
 
 
 def values_at(table: sparse.csr_matrix, row: np.ndarray, item: np.ndarray, none: float = 0) -> np.ndarray:
-    """What a table with sorted rows holds at pairs of row and item, of any shapes that go together, and `none`
-    where it holds nothing."""
+    """What a table with sorted rows holds at pairs of row and item, of any shapes that go together, and
+    `none` where it holds nothing."""
     if not len(table.data):
         return np.full(np.broadcast_shapes(row.shape, item.shape), none, dtype=table.dtype)
     n_items = np.int64(table.shape[1])

@@ -16,7 +16,7 @@ import pytest
 from bundlegym.data import synthetic_dataset
 from bundlegym.errors import UserError
 from bundlegym.recommenders.base import Recommender
-from bundlegym.recommenders.interactions import Interactions
+from bundlegym.recommenders.interactions import Content, Interactions
 
 COLD = 7
 
@@ -31,9 +31,11 @@ def small_log() -> Interactions:
 
 
 class RecommenderContract:
-    """What every recommender must do. `exact` says that new days give what a fresh fit would."""
+    """What every recommender must do. `exact` says that new days give what a fresh fit would; `grows`, that
+    new items and shoppers may come with them."""
 
     exact = True
+    grows = True
 
     def make(self) -> Recommender:
         raise NotImplementedError("return an unfitted recommender, small enough for a test")
@@ -123,6 +125,22 @@ class RecommenderContract:
         assert np.abs(after - before).max() > 0
         if self.exact:
             np.testing.assert_allclose(after, self.make().fit(log).score(everyone), rtol=1e-4, atol=1e-5)
+
+    def test_takes_in_new_items_and_shoppers(self, log: Interactions) -> None:
+        if not self.grows:
+            pytest.skip("made for the items and shoppers that there are")
+        n_shoppers, n_items = log.n_shoppers - 4, log.n_items - 5
+        known = log.where((log.shopper < n_shoppers) & (log.item < n_items))
+        content = log.content
+        attributes = {name: codes[:n_items] for name, codes in content.attributes.items()}
+        text = None if content.text is None else content.text[:n_items]
+        early = dataclasses.replace(
+            known, n_shoppers=n_shoppers, n_items=n_items, held_out=log.held_out[:n_shoppers],
+            content=Content(attributes, text),
+        )  # fmt: skip
+        late = log.where((log.shopper >= n_shoppers) | (log.item >= n_items))
+        scores = self.make().fit(early).partial_fit(late).score(np.arange(log.n_shoppers))
+        assert scores.shape == (log.n_shoppers, log.n_items) and np.isfinite(scores).all()
 
     def test_embeddings_have_a_row_each(self, model: Recommender, log: Interactions) -> None:
         items, shoppers = model.item_embeddings, model.shopper_embeddings

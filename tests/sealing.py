@@ -13,9 +13,10 @@ from bundlegym.data.sealed import write_sealed_json
 
 
 def edit_sealed(path: Path, **changes: Any) -> None:
-    """Change entries of a sealed JSON file; it vouches for what the files beside it hold now."""
+    """Change entries of a sealed JSON file; it vouches for what the files beside it hold now,
+    where they are there."""
     content = json.loads(path.read_text(encoding="utf-8"))
-    others = [path.with_name(name) for name in content.pop("files")]
+    others = [other for name in content.pop("files") if (other := path.with_name(name)).exists()]
     del content["sha256"]
     write_sealed_json(path, content | changes, others)
 
@@ -26,7 +27,7 @@ def damages(folder: Path, times: int = 60) -> Iterator[str]:
     Gives the name of the file. Places are drawn with a seed; the first bytes of each file are among them.
     """
     rng = np.random.default_rng(0)
-    whole = {path: path.read_bytes() for path in sorted(folder.iterdir())}
+    whole = {path: path.read_bytes() for path in sorted(folder.glob("[!.]*"))}
     for path, content in whole.items():
         for place in [0, 1, 7, 8, 20, *rng.integers(len(content), size=times // len(whole))]:
             damaged = bytearray(content)

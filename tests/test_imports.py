@@ -1,4 +1,4 @@
-"""Imports point one way, from the top of README's table of folders to the bottom, and never in a circle.
+"""Imports point one way, from the top of CONTRIBUTING's table of folders to the bottom; none in a circle.
 
 All `import` statements count, those inside functions and behind `TYPE_CHECKING` too. What a package's
 `__init__` imports counts for those who import from the package, not for those who import a module inside it.

@@ -56,10 +56,15 @@ def worth_of(
     value = turned("value") + exposure
     anyway = wanted | ((exposure > 0) & (value >= 0))
     pair = np.ascontiguousarray(appraisal.pair[first:end].cpu().numpy())
-    most = value + (max_size - 1) * pair.max(2).clip(min=0).T
-    least = np.where(anyway, 0, -price[:, None] * np.expm1(most.clip(max=0) / slope))
+    most_added = (max_size - 1) * pair.max(2).clip(min=0).T
+    least = np.where(anyway, 0, short_of(price[:, None], value + most_added, slope))
     extra = margin * (anyway & ~wanted).sum(1)
     return Worth(anyway, value, slope, pair, least, extra, price, margin)
+
+
+def short_of(price: np.ndarray, value: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    """Money that items of a `value` are short of their shelf price; 0 from a value of 0 on."""
+    return -price * np.expm1(value.clip(max=0) / slope)
 
 
 @njit()

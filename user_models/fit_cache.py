@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,12 +16,17 @@ import torch
 
 import bundlegym
 from bundlegym.data import Dataset
+from bundlegym.data.files import private_files, private_folder, replacing
 from bundlegym.data.fingerprint import behaviour_digest
+from bundlegym.data.lock import sole_user
 from bundlegym.errors import UserError
 from bundlegym.user_models.parameters import Parameters
 from bundlegym.user_models.persistence import read_tensors, write_tensors
 
 P = TypeVar("P", bound=Parameters)
+
+#: Seconds that one who keeps a stage waits for others who keep one of the same fit.
+_PATIENCE = 600.0
 
 
 class FitCache:
@@ -31,12 +36,20 @@ class FitCache:
         folder: of the files, `NAME.safetensors` each; None keeps nothing.
         progress: told of every stage: how long it took, or where it is from.
         skip: names of stages that are not made: they are asked for `neutral` parameters.
+        kept: stage -> name -> tensor, of stages that are those of an earlier fit.
+        begun: the same of stages that are made with those of an earlier fit to begin with.
     """
 
     def __init__(
-        self, folder: Path | None, progress: Callable[[str], None], skip: Collection[str] = ()
+        self,
+        folder: Path | None,
+        progress: Callable[[str], None],
+        skip: Collection[str] = (),
+        kept: Mapping[str, Mapping[str, torch.Tensor]] = MappingProxyType({}),
+        begun: Mapping[str, Mapping[str, torch.Tensor]] = MappingProxyType({}),
     ) -> None:
         self.folder, self.progress, self.skip = folder, progress, skip
+        self.kept, self.begun = kept, begun
 
     def __call__(
         self, name: str, kind: type[P], make: Callable[[], P], neutral: Callable[[], P] | None = None
@@ -49,6 +62,8 @@ class FitCache:
         if name in self.skip:
             assert neutral is not None, name
             return neutral()
+        if name in self.kept:
+            return kind.of(self.kept[name])
         if self.folder is None:
             return self._timed(name, make)
         path = self.folder / f"{name}.safetensors"
@@ -60,11 +75,11 @@ class FitCache:
             except (OSError, KeyError, ValueError) as error:
                 self.progress(f"user model: {name} anew, {path} is damaged ({error})")
         made = self._timed(name, make)
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")  # fits may run side by side
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_tensors(part, {leaf: value.contiguous() for leaf, value in made.leaves()}, {})
-            os.replace(part, path)
+            private_folder(self.folder)
+            # Fits may run side by side.
+            with sole_user(self.folder, _PATIENCE), private_files(), replacing(path) as part:
+                write_tensors(part, {leaf: value.contiguous() for leaf, value in made.leaves()}, {})
         except OSError as error:
             raise UserError(
                 f"{path}: cannot be written ({error.strerror or error}); give --cache-dir, or the "

@@ -6,6 +6,7 @@ It is read off the configuration's fields and the line of doc below each.
 
 from __future__ import annotations
 
+from bundlegym.terminal import say
 from bundlegym.user_models.choice.config import ChoiceConfig
 from bundlegym.user_models.config import Config, fields_of
 
@@ -19,4 +20,4 @@ def table(config: Config = ChoiceConfig()) -> str:
 
 
 if __name__ == "__main__":
-    print(table())
+    say(table())

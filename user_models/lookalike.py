@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.terminal import say
 from bundlegym.threads import one_thread
 from bundlegym.user_models.base import (
     CHERRY_PICK,
@@ -100,7 +101,7 @@ class LookalikeShopper(UserModel):
         shoppers: np.ndarray | None = None,
         epochs: int = 3,
         seed: int = 0,
-        progress: Callable[[str], None] = print,
+        progress: Callable[[str], None] = say,
         device: torch.device | str = "cpu",
     ) -> LookalikeShopper:
         """Visits in `weeks` (by default the training weeks) of `shoppers` (mask; by default those not held

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from bundlegym.data.files import replacing
 from bundlegym.data.sealed import BLANK, check_seal, read_sealed_json, seal, write_sealed_json
 from bundlegym.errors import UserError
 from bundlegym.user_models.parameters import Parameters
@@ -22,9 +22,8 @@ P = TypeVar("P", bound=Parameters)
 def save_parameters(folder: Path, name: str, parameters: Parameters, settings: dict[str, float]) -> None:
     """Write `name.safetensors` and `name.json` into an existing folder, each renamed into place."""
     path = folder / f"{name}.safetensors"
-    part = path.with_name(path.name + ".part")
-    save_file({leaf: value.cpu().contiguous() for leaf, value in parameters.leaves()}, str(part))
-    os.replace(part, path)
+    with replacing(path) as part:
+        _save({leaf: value.cpu().contiguous() for leaf, value in parameters.leaves()}, part)
     write_sealed_json(folder / f"{name}.json", dict(settings), others=[path])
 
 
@@ -60,11 +59,15 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
     """
     # One entry alone: the order of several would not be the same each time.
     metadata = {"header": json.dumps({"sha256": BLANK, **header})}
+    _save(tensors, path, metadata)
+    seal(path)
+
+
+def _save(tensors: Mapping[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
     try:
         save_file(dict(tensors), str(path), metadata=metadata)
     except SafetensorError as error:  # a full disk, for instance
-        raise OSError(str(error)) from error
-    seal(path)
+        raise OSError(f"{path}: {error}") from error
 
 
 def read_tensors(path: Path, only: str = "") -> tuple[dict[str, Tensor], dict[str, Any]]:

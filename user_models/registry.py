@@ -11,7 +11,7 @@ import torch
 
 from bundlegym.data import Dataset
 from bundlegym.errors import UserError
-from bundlegym.plugins import load
+from bundlegym.plugins import load, said_of
 from bundlegym.user_models.base import UserModel
 from bundlegym.user_models.choice import ChoiceShopper
 from bundlegym.user_models.lookalike import LookalikeShopper
@@ -62,6 +62,10 @@ def build_user_model(
             spec = make(dataset, **given) if parameters else make()
         except TypeError as error:
             raise UserError(f"user model {what}: cannot be made from a data set ({error})") from error
+        except (UserError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # `sys.exit` too
+            raise UserError(f"user model {what}: cannot be made; {said_of(error)}") from error
     elif arguments:
         raise UserError(f"user model {what}: is an object already and takes no arguments")
     if isinstance(spec, UserModel):

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
+from bundlegym.terminal import say
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.numeric.ragged import expand_ranges
 from bundlegym.user_models.parameters import Parameters, parameter
@@ -67,7 +68,7 @@ class ReplayShopper(UserModel):
         weeks: tuple[int, int] | None = None,
         shoppers: np.ndarray | None = None,
         seed: int = 0,
-        progress: Callable[[str], None] = print,
+        progress: Callable[[str], None] = say,
         device: torch.device | str = "cpu",
     ) -> ReplayShopper:
         """Nothing is fitted: `weeks`, `shoppers` and `seed` are those of the contract and say nothing

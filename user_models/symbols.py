@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_type_hints
 
+from bundlegym.terminal import say
 from bundlegym.user_models.choice.parameters import ChoiceParameters
 from bundlegym.user_models.parameters import Parameters
 
@@ -63,4 +64,4 @@ def mechanism_file(kind: type[Parameters]) -> str:
 
 
 if __name__ == "__main__":
-    print(table())
+    say(table())

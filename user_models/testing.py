@@ -7,15 +7,14 @@ says in plain words what is wrong with a class. In a test: `assert problems(mode
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import numpy as np
 import torch
@@ -24,7 +23,9 @@ from torch import Tensor
 from bundlegym.data import DataConfig, Dataset, prepare, synthetic_dataset
 from bundlegym.data.checked import Range, check
 from bundlegym.errors import UserError
-from bundlegym.terminal import show_what_it_can
+from bundlegym.options import Parser
+from bundlegym.plugins import said_of
+from bundlegym.terminal import say, show_what_it_can, shown
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer, Response, State, UserModel
 from bundlegym.user_models.offer_properties import offer_problems
 from bundlegym.user_models.registry import build_user_model, parse_arguments
@@ -35,6 +36,8 @@ from bundlegym.user_models.single import PlainShoppers
 _SHOPPERS, _BUNDLE = 24, 3
 #: Seconds for a visit of all shoppers, some of whom ask a language model.
 _PATIENCE = 600.0
+#: Seconds after which a visit that caught its being stopped is stopped again.
+_AGAIN = 0.05
 _Patience = Annotated[float, Range("above 0 and at most a day, 86400", above=0.0, most=86_400.0)]
 
 
@@ -89,12 +92,12 @@ def problems(model: UserModel, dataset: Dataset, patience: float = _PATIENCE) ->
     for look in checks:
         try:
             found += list(look(world))
-        except UserError as error:
-            return [*found, str(error)]
-        except Exception:
-            last = traceback.format_exc().strip().splitlines()
-            where = next((line.strip() for line in reversed(last) if line.strip().startswith("File")), "")
-            return [*found, f"it stops with an error: {last[-1]} ({where})"]
+        except (UserError, _TooLong) as error:
+            return [*found, shown(error)]
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # `sys.exit` too
+            return [*found, said_of(error)]
         if found and look in (_state, _shapes):  # what follows would only repeat it
             break
     return found
@@ -240,23 +243,40 @@ def _discount(world: _World) -> Iterator[str]:
         yield from (f"respond: {problem}" for problem in offer_problems(world.model, world.dataset))
 
 
+class _TooLong(BaseException):
+    """A visit without an end; no `except Exception` of a shopper takes it for one of its own errors."""
+
+
 @contextmanager
 def _at_most(seconds: float, method: str) -> Iterator[None]:
-    """Raises a `UserError` where what is done within takes longer and can be interrupted."""
+    """Raises `_TooLong` where what is done within takes longer and can be interrupted.
+
+    A loop that catches all errors would catch this one and go on. So it is raised once more at the next line,
+    which is where the loop handles it, and all of it again and again until it has left.
+    """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield
         return
 
-    def stop(*_: object) -> None:
-        raise UserError(f"{method}: takes over {seconds:g} s for {_SHOPPERS} shoppers; does it ever end?")
+    def too_long(*_: object) -> NoReturn:
+        raise _TooLong(f"{method}: takes over {seconds:g} s for {_SHOPPERS} shoppers; does it ever end?")
 
+    def stop(_: int, frame: FrameType | None) -> None:
+        sys.settrace(lambda *_: None)  # without one no frame's own is asked; it is unset by an error in these
+        while frame is not None and frame.f_code is not inside:
+            frame.f_trace = too_long
+            frame = frame.f_back
+        too_long()
+
+    inside, tracing = sys._getframe(2).f_code, sys.gettrace()
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        sys.settrace(tracing)
 
 
 def _same(one: Response | tuple[Response, State], two: Response | tuple[Response, State]) -> bool:
@@ -268,9 +288,9 @@ def _same(one: Response | tuple[Response, State], two: Response | tuple[Response
     )
 
 
-def main(arguments: list[str] | None = None, say: Callable[[str], None] = print) -> int:
+def main(arguments: list[str] | None = None, tell: Callable[[str], None] = say) -> int:
     """The command; 0 where the contract is kept, 1 where it is not, 2 for a wrong option."""
-    parser = argparse.ArgumentParser(prog="python -m bundlegym.user_models.testing", description=__doc__)
+    parser = Parser(prog="python -m bundlegym.user_models.testing", description=__doc__)
     parser.add_argument("spec", help="module:Class, from the working directory or an installed package")
     parser.add_argument("arguments", nargs="*", help="name=value, arguments of the class")
     parser.add_argument("--log", default="synthetic", help="log to try it on (synthetic)")
@@ -278,23 +298,23 @@ def main(arguments: list[str] | None = None, say: Callable[[str], None] = print)
         "--patience", type=float, default=_PATIENCE,
         help=f"seconds for a visit of {_SHOPPERS} shoppers, after which it is stopped (%(default)g)",
     )  # fmt: skip
-    options = parser.parse_args(arguments)
     try:
+        options = parser.parse_args(arguments)
         check("--patience", options.patience, _Patience)
         dataset = synthetic_dataset() if options.log == "synthetic" else prepare(DataConfig(log=options.log))
         model = build_user_model(options.spec, dataset, parse_arguments(options.arguments, "argument"))
     except UserError as error:
-        say(f"error: {error}")
+        tell(f"error: {error}")
         return 2
     found = problems(model, dataset, options.patience)
     kind = "a plain class" if isinstance(model, PlainShoppers) else "a batched user model"
     if not found:
         command = f"python -m bundlegym train --user-model {options.spec}"
-        say(f"{options.spec} keeps the contract ({kind}). Train on it: {command}")
+        tell(f"{options.spec} keeps the contract ({kind}). Train on it: {command}")
         return 0
-    say(f"{options.spec} ({kind}) has {len(found)} problem{'s' * (len(found) > 1)}:")
+    tell(f"{options.spec} ({kind}) has {len(found)} problem{'s' * (len(found) > 1)}:")
     for number, problem in enumerate(found, 1):
-        say(f"{number}. {problem}")
+        tell(f"{number}. {problem}")
     return 1
 
 

@@ -26,28 +26,32 @@ def best_direct(
     best = np.full((count, max_size), -1, np.int64)
     best_level, best_gain = np.zeros(count, np.int64), np.zeros(count)
     items, total = np.zeros(max_size, np.int64), np.zeros(levels)
+    one, two = (
+        np.int64(1),
+        np.int64(2),
+    )  # typed: for a literal, functions are compiled once more
     start, start_gain = np.zeros((levels, 2), np.int64), np.full(levels, -np.inf)
     if min_size == 1:
         for i in range(k):
             items[0] = i
             total[:] = 0
-            add_gains(w, items, 1, discounts, total)
+            add_gains(w, items, one, discounts, total)
             for level in range(levels):
-                insert_in_order(total[level] / n_draws, items, 1, level, best, best_level, best_gain)
+                insert_in_order(total[level] / n_draws, items, one, level, best, best_level, best_gain)
     if max_size == 1:
         return best, best_level, best_gain
     for i in range(k):
         for j in range(i + 1, k):
             items[0], items[1] = i, j
             total[:] = 0
-            add_gains(w, items, 2, discounts, total)
+            add_gains(w, items, two, discounts, total)
             for level in range(levels):
                 gain = total[level] / n_draws
                 if gain > start_gain[level]:
                     start_gain[level] = gain
                     start[level, 0], start[level, 1] = i, j
                 if min_size <= 2:
-                    insert_in_order(gain, items, 2, level, best, best_level, best_gain)
+                    insert_in_order(gain, items, two, level, best, best_level, best_gain)
     for level in range(levels):
         items[:2] = start[level]
         for size in range(3, max_size + 1):

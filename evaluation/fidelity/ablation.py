@@ -21,6 +21,7 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation.fidelity.distributions import RETAILSYNTH
 from bundlegym.evaluation.fidelity.measure import measure
 from bundlegym.evaluation.fidelity.rates import RATES
+from bundlegym.terminal import say
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.estimation.mechanisms import MECHANISMS
 
@@ -31,7 +32,7 @@ def ablate(
     *,
     seeds: int = 3,
     kept: Path | None = None,
-    progress: Callable[[str], None] = print,
+    progress: Callable[[str], None] = say,
 ) -> list[dict[str, Any]]:
     """A row a fit: the whole model with each seed, then the model without each mechanism.
 

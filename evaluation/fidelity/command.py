@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation import sensitivity
 from bundlegym.evaluation.population import checked
 from bundlegym.plugins import load
+from bundlegym.terminal import remark, say
 from bundlegym.user_models import UserModel
 from bundlegym.user_models.choice.estimation.mechanisms import check_mechanisms
 from bundlegym.user_models.registry import FAMILIES, parse_arguments
@@ -108,12 +108,12 @@ def run(config: FidelityConfig) -> list[str]:
         found = suite.run_suite(
             config.suite, config.user_model, config.data, seed=config.seed, kept=config.json, progress=_say
         )
-        print(suite.as_table(found))
+        say(suite.as_table(found))
         return [f"{name}: {text}" for name, one in found.items() for text in one.get("failures", [])]
     dataset = prepare(config.data)
     if config.ablate is not None:
         rows = ablation.ablate(dataset, config.ablate, kept=config.json, progress=_say)
-        print(ablation.as_text(rows))
+        say(ablation.as_text(rows))
         return []
     check_comparable(dataset, dataset.split.test_weeks)
     how: Any = {"seed": config.seed, "cache": config.data.cache_dir, "progress": _say}
@@ -126,11 +126,11 @@ def run(config: FidelityConfig) -> list[str]:
     if config.sweep:
         content["sweep"] = sensitivity.sweep(dataset, **how)
         text = f"{text}\n\n{sensitivity.as_text(content['sweep'])}"
-    print(text)
+    say(text)
     if config.json is not None:
         write_json(config.json, content)
     if config.page is not None:
-        print(f"\nThe page is {write_page(config.page, content, results['known'].samples, text)}")
+        say(f"\nThe page is {write_page(config.page, content, results['known'].samples, text)}")
     return content["failures"]
 
 
@@ -157,4 +157,4 @@ def _parameters(make: Any) -> list[str]:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    remark(text)

@@ -21,6 +21,7 @@ from bundlegym.evaluation.fidelity import (
     response,
     two_sample,
 )
+from bundlegym.terminal import say
 from bundlegym.user_models.base import UserModel
 from bundlegym.user_models.components.coupons import take_up
 from bundlegym.user_models.panel import logged_panel, simulated_panel
@@ -48,7 +49,7 @@ def measure(
     weeks: tuple[int, int],
     shoppers: np.ndarray,
     seed: int = 0,
-    progress: Callable[[str], None] = print,
+    progress: Callable[[str], None] = say,
 ) -> Fidelity:
     """Compare the log with an organic simulation of `shoppers` in `weeks`, which the model must not have
     seen."""

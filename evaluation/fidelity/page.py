@@ -6,6 +6,7 @@ import html
 from pathlib import Path
 from typing import Any
 
+from bundlegym.data.files import write_text
 from bundlegym.evaluation.fidelity.plots import PLOTS, draw
 from bundlegym.evaluation.fidelity.samples import Samples
 
@@ -27,10 +28,10 @@ def write_page(folder: Path, content: dict[str, Any], samples: Samples, text: st
     plt.close(figure)
     page = folder / "fidelity.html"
     title = f"Fidelity of {content['user_model']} on {content['log']}"
-    page.write_text(
+    write_text(
+        page,
         f"<!doctype html><meta charset='utf-8'><title>{html.escape(title)}</title>\n"
         f"<h1>{html.escape(title)}</h1>\n<img src='fidelity.png' style='max-width:100%'>\n"
         f"<pre style='white-space: pre-wrap'>{html.escape(text)}</pre>\n",
-        encoding="utf-8",
     )
     return page

@@ -17,6 +17,7 @@ from bundlegym.evaluation.fidelity.bounds import BOUNDS
 from bundlegym.evaluation.fidelity.distributions import RETAILSYNTH
 from bundlegym.evaluation.fidelity.measure import Fidelity, measure
 from bundlegym.evaluation.fidelity.response import ANSWERS, COMPARED
+from bundlegym.terminal import say
 from bundlegym.user_models.base import UserModel
 from bundlegym.user_models.registry import fit_family
 
@@ -31,7 +32,7 @@ def fidelity(
     model: UserModel | None = None,
     seed: int = 0,
     cache: Path | None = None,
-    progress: Callable[[str], None] = print,
+    progress: Callable[[str], None] = say,
 ) -> dict[str, Fidelity]:
     """Fit a user model on all weeks before the test weeks, and measure it in the test weeks: on the shoppers
     whom coefficients and averages were learned from (`known`), and on those held out from them (`held_out`).
@@ -63,7 +64,7 @@ def compare(
     weeks: tuple[int, int],
     *,
     seed: int = 0,
-    progress: Callable[[str], None] = print,
+    progress: Callable[[str], None] = say,
 ) -> dict[str, Fidelity]:
     """Measure a fitted model in `weeks` after those of its fit, on `known` and `held_out` shoppers.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bundlegym.data.files import replacing
 from bundlegym.errors import UserError
 
 #: By name, each (real, simulated).
@@ -27,14 +27,12 @@ def write_samples(path: Path, samples: Mapping[str, tuple[np.ndarray, np.ndarray
         for name, pair in samples.items()
         for side, values in zip(("real", "simulated"), pair, strict=True)
     }
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
+    with replacing(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **arrays)
-    os.replace(part, path)
 
 
 def read_samples(path: Path) -> Samples:
-    """What `write_samples` wrote.
+    """What `write_samples` wrote; in a run `fidelity.json` vouches for it.
 
     Raises:
         UserError: the file is damaged.

@@ -20,6 +20,7 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation.fidelity.bounds import failures
 from bundlegym.evaluation.fidelity.likelihood import BASELINES
 from bundlegym.evaluation.fidelity.report import as_json, fidelity
+from bundlegym.terminal import say
 
 
 def logs_in(folder: Path, data: DataConfig) -> dict[str, DataConfig]:
@@ -57,7 +58,7 @@ def run_suite(
     *,
     seed: int = 0,
     kept: Path | None = None,
-    progress: Callable[[str], None] = print,
+    progress: Callable[[str], None] = say,
 ) -> dict[str, dict[str, Any]]:
     """Name of each log -> content of `as_json`, with `seconds`; or `error`, a sentence on why there is none.
     What the file `kept` holds is not measured again, and each log is written there as soon as it is done.

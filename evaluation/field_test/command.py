@@ -13,14 +13,16 @@ from bundlegym.data import DataConfig, Dataset, prepare
 from bundlegym.data.checked import Count, Options, Part, Seed, Whole, check_output
 from bundlegym.data.files import write_csv, write_json
 from bundlegym.errors import UserError
-from bundlegym.evaluation.experiment import read_config
 from bundlegym.evaluation.field_test import plan, reading
 from bundlegym.evaluation.field_test.design import Design, Gain, expected_gains
 from bundlegym.evaluation.field_test.learn import as_text, learn
 from bundlegym.evaluation.field_test.off_policy import read_target
 from bundlegym.evaluation.field_test.offer_log import read_offers
 from bundlegym.evaluation.field_test.outcomes import day_of
+from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.table import read_results
+from bundlegym.options import parsed
+from bundlegym.terminal import remark, say
 from bundlegym.user_models import ChoiceShopper
 
 
@@ -114,7 +116,7 @@ def experiment() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name not in commands:
         if name in ("--help", "-h"):
-            print(f"{experiment.__doc__}\nEach has a --help of its own.")
+            say(f"{experiment.__doc__}\nEach has a --help of its own.")
             return
         wrong = f"unknown word {name!r}" if name else "nothing to do"
         raise UserError(f"{wrong}; say experiment plan or experiment read")
@@ -124,21 +126,21 @@ def experiment() -> None:
 
 
 def _plan() -> None:
-    config = tyro.cli(PlanConfig, config=(tyro.conf.OmitArgPrefixes,))
+    config = parsed(PlanConfig, config=(tyro.conf.OmitArgPrefixes,))
     test = Design(config.share, config.power, config.alpha)
     data, gains = _expected(config)
     dataset = whole_log(data)
     content = plan.plan(
         dataset, gains, test, weeks=config.weeks, before=config.before, splits=config.splits, seed=config.seed
     )
-    print(plan.as_text(content))
+    say(plan.as_text(content))
     if config.assignment is not None:
         table = plan.assignment(
             dataset, test, before=config.before, households=config.households, seed=config.seed
         )
         write_csv(config.assignment, table)
         counts = table["arm"].value_counts()
-        print(
+        say(
             f"\n{config.assignment}: {counts['offers']:,} households in the arm 'offers' and "
             f"{counts['control']:,} in 'control', a simple random draw with seed {config.seed}"
         )
@@ -160,7 +162,7 @@ def _expected(config: PlanConfig) -> tuple[DataConfig, list[Gain]]:
 
 
 def _read() -> None:
-    config = tyro.cli(ReadConfig, config=(tyro.conf.OmitArgPrefixes,))
+    config = parsed(ReadConfig, config=(tyro.conf.OmitArgPrefixes,))
     dataset = whole_log(config.data)
     content = reading.read(
         dataset,
@@ -171,7 +173,7 @@ def _read() -> None:
         share=config.share,
         alpha=config.alpha,
     )
-    print(reading.as_text(content))
+    say(reading.as_text(content))
     if config.json is not None:
         write_json(config.json, content)
 
@@ -225,7 +227,7 @@ class LearnConfig(Options):
 
 def learn_offers() -> None:
     """`bundlegym learn-offers [RUN] --offers FILE [options]`."""
-    config = tyro.cli(LearnConfig, config=(tyro.conf.OmitArgPrefixes,))
+    config = parsed(LearnConfig, config=(tyro.conf.OmitArgPrefixes,))
     data = config.data
     if config.run is not None:
         data = read_config(config.run, trust_code=True, cache_dir=data.cache_dir).data
@@ -241,10 +243,10 @@ def learn_offers() -> None:
     def fitted(weeks: tuple[int, int]) -> ChoiceShopper:
         return ChoiceShopper.fit(
             dataset, weeks=weeks, epochs=config.fit_epochs, seed=config.seed, cache=data.cache_dir,
-            progress=lambda text: print(text, file=sys.stderr),
+            progress=remark,
         )  # fmt: skip
 
     content = learn(dataset, log, targets, fitted, draws=config.draws, seed=config.seed)
-    print(as_text(content))
+    say(as_text(content))
     if config.json is not None:
         write_json(config.json, content)

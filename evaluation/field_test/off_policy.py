@@ -106,7 +106,8 @@ def read_target(path: Path, log: OfferLog, dataset: Dataset) -> Target:
     total = np.bincount(place, found.propensity, len(log.shopper))
     if (total > 1 + 1e-6).any():
         raise UserError(
-            f"{path}: the probabilities of offer {log.offer_id[total.argmax()]} sum to {total.max():.3f}"
+            f"{path}: the probabilities of decision {total.argmax() + 1} of the offer log sum to "
+            f"{total.max():.3f}"
         )
     width = max(found.items.shape[1], log.items.shape[1])
     items, logged = (_wide(table, width) for table in (found.items, log.items))

@@ -91,7 +91,7 @@ def offer_log(table: pd.DataFrame, dataset: Dataset, window: int = 7, label: str
     """
     table = table.astype(str).replace("nan", "")
     if (again := table["offer_id"].duplicated()).any():
-        raise UserError(f"{label}: offer_id {table['offer_id'][again].iloc[0]} stands in it more than once")
+        raise UserError(f"{label}: the offer_id of row {again.argmax() + 1} stands in it more than once")
     shopper = codes_of(table["shopper"], dataset.shoppers["shopper"])
     if (shopper < 0).all():
         raise UserError(f"{label}: none of its shoppers is in {dataset.name}; is it the log that followed?")
@@ -114,7 +114,7 @@ def offer_log(table: pd.DataFrame, dataset: Dataset, window: int = 7, label: str
         visit = codes_of(table["basket"], dataset.visits["basket"].astype(str))
         wrong = (visit >= 0) & (visits.shopper[visit] != shopper)
         if wrong.any():
-            raise UserError(f"{label}: basket {table['basket'][wrong].iloc[0]} is another shopper's")
+            raise UserError(f"{label}: {int(wrong.sum())} baskets of column 'basket' are another shopper's")
         margin = np.where(visit >= 0, visits.margin[visit], 0.0)
     else:
         visit, margin = _followed_by(shopper, day, visits, window)

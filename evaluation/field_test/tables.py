@@ -63,10 +63,10 @@ def read_arms(path: Path, dataset: Dataset) -> tuple[pd.DataFrame, np.ndarray]:
         raise UserError(f"{path}: column 'arm' holds {found}; it must hold '{OFFERS}' and '{CONTROL}'")
     again = table["shopper"].duplicated()
     if again.any():
-        raise UserError(f"{path}: shopper {table['shopper'][again].iloc[0]} stands in it more than once")
+        raise UserError(f"{path}: the shopper of row {again.argmax() + 1} stands in it more than once")
     known = codes_of(table["shopper"], dataset.shoppers["shopper"])
     if (known < 0).all():
         raise UserError(
-            f"{path}: none of its shoppers is in {dataset.name}; the first is {table['shopper'].iloc[0]!r}"
+            f"{path}: none of its shoppers is in {dataset.name}; is the column 'shopper' the log's own ids?"
         )
     return pd.DataFrame({"shopper": table["shopper"], "offered": table["arm"] == OFFERS}), known

@@ -16,7 +16,7 @@ from bundlegym.evaluation.report.document import Bullets, Heading, Paragraph, Pa
 from bundlegym.evaluation.report.words import from_log
 
 #: Paths of the machine that a run was made on are nobody's concern.
-_LEFT_OUT = ("name", "runs", "cache_dir", "log", "columns", "items_file")
+_LEFT_OUT = ("name", "runs", "cache_dir", "log", "columns", "items_file", "later", "known")
 
 
 def card_section(folder: Path, config: TrainConfig, dataset: Dataset, notes: list[str]) -> Section:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import itertools
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ from bundlegym.data.checked import Count, Whole, check, check_output
 from bundlegym.data.files import write_text
 from bundlegym.evaluation import population
 from bundlegym.evaluation.cli import add_run_options
-from bundlegym.evaluation.experiment import Experiment, read_config
+from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.job import Job
+from bundlegym.evaluation.pseudonyms import Pseudonyms
 from bundlegym.evaluation.report.assumptions import assumptions_section
 from bundlegym.evaluation.report.card import card_section
 from bundlegym.evaluation.report.document import Page, as_html
@@ -27,12 +27,14 @@ from bundlegym.evaluation.report.offers import (
     offers_section,
     planned,
 )
-from bundlegym.evaluation.report.pseudonyms import Pseudonyms
 from bundlegym.evaluation.report.results import Results, judges_section, league_section
 from bundlegym.evaluation.report.results import learned as what_was_learned
 from bundlegym.evaluation.report.synergies import synergies_section
 from bundlegym.evaluation.report.words import Money, from_log, model_name, policy_name
+from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.table import read_results
+from bundlegym.options import Parser
+from bundlegym.terminal import say
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 
@@ -59,7 +61,7 @@ def report() -> None:
     )
     out = options.out or options.run / "report.html"
     write_text(out, as_html(page))
-    print(f"The page is {out}")
+    say(f"The page is {out}")
 
 
 def page_of(
@@ -155,10 +157,9 @@ def _scenes(
     return found
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         description="Write a finished run as one page that needs no network: report.html in its folder.",
-        allow_abbrev=False,
     )
     parser.add_argument("run", type=Path, help="folder of a finished run, such as runs/NAME")
     parser.add_argument(

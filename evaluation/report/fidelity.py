@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from bundlegym.data.sealed import read_sealed_json
 from bundlegym.errors import UserError
 from bundlegym.evaluation.fidelity.bounds import BOUNDS, failures
 from bundlegym.evaluation.fidelity.samples import SAMPLES, read_samples
@@ -62,10 +62,10 @@ def fidelity_section(folder: Path) -> Section:
         )
         return Section(name, title, [Paragraph(told + "on its figures before it was measured.")])
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_sealed_json(path)
         parts = _parts(content)
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: not readable ({error}); remove it, and the page goes without") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: damaged ({error}); remove it, and the page goes without") from error
     if (folder / SAMPLES).exists():
         samples = read_samples(folder / SAMPLES)
         parts += [

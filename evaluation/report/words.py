@@ -6,6 +6,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
+from bundlegym.data.files import no_formula
+
 Figure = dict[str, Any]
 
 #: Money figures are told for so many visits: what one visit earns more is too small to read.
@@ -26,8 +28,6 @@ _JUDGES = {
     "replay": "replayed log",
     "sequence": "sequence model",
 }
-#: Signs at the start of a cell that a spreadsheet takes for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t")
 
 
 def policy_name(row: Figure) -> str:
@@ -68,7 +68,7 @@ def from_log(text: object) -> str:
     be pasted into a spreadsheet. The template escapes it."""
     plain = "".join(" " if unicodedata.category(c).startswith(("C", "Z")) else c for c in str(text))
     plain = " ".join(plain.split())
-    return f"'{plain}" if plain.startswith(_FORMULA) else plain
+    return no_formula(plain)
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,8 @@ class NeuralRecommender(Recommender):
     """A recommender around a `Network`.
 
     Trained to tell the items of a visit from the visits before it, one visit of each shopper drawn anew in
-    each epoch. On new days training goes on from what was learned, for a fifth of the epochs.
+    each epoch. On new days training goes on from what was learned, for a fifth of the epochs. The vector of a
+    new item begins as the mean of its category's; all else of new items and shoppers as in a new network.
 
     Attributes:
         size: length of the vectors.
@@ -125,7 +126,15 @@ class NeuralRecommender(Recommender):
             torch.manual_seed(self.seed)
             learned = self.network.state_dict()
             self.network = self._network(log)
-            self.network.load_state_dict(learned)
+            self.network.begin(log.popularity)
+            category = log.content.attributes.get("category", np.zeros(log.n_items, dtype=np.int64))
+            begun = self.network.state_dict().items()
+            self.network.load_state_dict(
+                {
+                    name: _grown(name, learned[name], fresh, torch.from_numpy(category))
+                    for name, fresh in begun
+                }
+            )
             self._train(log, -(-self.epochs // 5))
 
     def _train(self, log: Interactions, epochs: int) -> None:
@@ -186,3 +195,17 @@ class NeuralRecommender(Recommender):
     def _restore(self, state: State) -> None:
         self.network = self._network(self.log.training()).eval()
         self.network.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
+
+
+def _grown(name: str, learned: Tensor, fresh: Tensor, category: Tensor) -> Tensor:
+    """What was learned, with rows for new items or shoppers behind those that there were, where `fresh`, of a
+    network that has learned nothing, has more; `category` (n_items,) of each item."""
+    if learned.shape == fresh.shape:
+        return learned
+    if name != "table.weight":
+        return torch.cat([learned, fresh[len(learned) :]])
+    known, padding = learned[:-1], learned[-1:]
+    means = torch.stack([known.mean(0)] * (int(category.max()) + 1))
+    for code in category[: len(known)].unique():
+        means[code] = known[category[: len(known)] == code].mean(0)
+    return torch.cat([known, means[category[len(known) :]], padding])

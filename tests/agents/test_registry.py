@@ -18,7 +18,7 @@ from bundlegym.agents.checkpoint import load_weights, save_checkpoint
 from bundlegym.agents.registry import AGENTS, AgentConfigs, field_of
 from bundlegym.envs import BundleVecEnv
 from bundlegym.errors import UserError
-from bundlegym.evaluation.experiment import learned
+from bundlegym.evaluation.training import learned
 from bundlegym.user_models.config import docs_of
 from tests.agents.conftest import TinyShop
 from tests.agents.test_checkpoint import SMALL

@@ -36,14 +36,14 @@ def own_config(config: DataConfig, csv: Path) -> DataConfig:
 
 
 def entries(config: DataConfig) -> list[Path]:
-    return sorted(config.cache_dir.iterdir())
+    return sorted(config.cache_dir.glob("[!.]*"))
 
 
 def test_a_dataset_survives_the_disk(small: Dataset, tmp_path: Path) -> None:
     save_dataset(small, tmp_path / "kept")
     assert_same(small, load_dataset(tmp_path / "kept"))
     save_dataset(small, tmp_path / "kept")
-    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert [path.name for path in tmp_path.iterdir() if path.name != ".lock"] == ["kept"]
 
 
 def test_the_second_start_reads_the_first_ones_result(own_config: DataConfig) -> None:

@@ -155,3 +155,19 @@ def test_a_model_that_appraises_nothing_is_refused(market):
     with pytest.raises(UserError, match="forecasts.*Toy cannot tell"):
         a_shop(market, a_toy(8, knows=False)).observe()
     assert can_forecast(Toy) and not can_forecast(ReplayShopper)
+
+
+@pytest.mark.parametrize(
+    ("slope", "utility", "words"),
+    [(0.0, 0.0, "Toy: the price slope .* above 0"), (2.0, float("nan"), "Toy: the value .* not finite")],
+)
+def test_an_appraisal_that_means_nothing_is_refused(market, slope, utility, words):
+    toy = a_toy(8, slope=torch.full((8,), slope), utility=torch.full((8,), utility))
+    with pytest.raises(UserError, match=words):
+        a_shop(market, toy).observe()
+
+
+def test_forecasts_that_the_observation_lacks_are_an_error(market):
+    core = toy_core(market, a_toy(8), 0.6 * a_toy(8).price, n=2)
+    with pytest.raises(UserError, match="forecasts are asked for"):
+        core.forecast_by(core.user_model)

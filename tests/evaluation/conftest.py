@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from bundlegym.agents.ppo import PPOConfig
 from bundlegym.agents.registry import AgentConfigs
@@ -22,8 +24,20 @@ HOSTILE = (
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A PPO agent of two seeds under two assumptions, two judges, a planner."""
-    folder = tmp_path_factory.mktemp("reported")
+    """A PPO agent of two seeds under two assumptions, two judges, a planner; made by one of the test
+    processes for all."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder /= "reported"
+    with FileLock(folder.with_suffix(".lock")):
+        if not (folder / "runs" / "small" / "results.json").exists():
+            folder.mkdir(exist_ok=True)
+            _run_in(folder)
+    return folder / "runs" / "small"
+
+
+def _run_in(folder: Path) -> None:
     log = synthetic_log(n_shoppers=160, n_items=60, n_weeks=22)
     items = log.items.assign(name=[HOSTILE[i % 3] + f" {i}" for i in range(len(log.items))])
     lines = log.transactions.merge(items, on="item").assign(
@@ -40,4 +54,3 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         hyper=AgentConfigs(ppo=PPOConfig(imitate=16)),
     )  # fmt: skip
     Experiment(config).run()
-    return config.folder

@@ -68,7 +68,7 @@ def test_the_summary_is_of_all_visits(market, toy):
 
 def test_the_best_come_first_and_are_told_in_words(market, toy, dataset):
     core = toy_core(market, toy, 0.4 * toy.price, n=12, max_size=2)
-    content = best_offers(core, Planner(toy, draws=16), dataset, 3, lambda _: None)
+    content = best_offers(core, Planner(toy, draws=16), dataset, 3, str.upper, lambda _: None)
     assert json.loads(json.dumps(content)) == content
     gains = [offer["gain"]["mean"] for offer in content["offers"]]
     assert len(gains) == 3 and gains == sorted(gains, reverse=True)
@@ -79,6 +79,6 @@ def test_the_best_come_first_and_are_told_in_words(market, toy, dataset):
 def test_where_nothing_pays_there_is_no_list(market, toy, dataset):
     toy.slope = torch.full((8,), 0.05)
     core = toy_core(market, toy, 0.9 * toy.price, n=6)
-    content = best_offers(core, Planner(toy), dataset, 3, lambda _: None)
+    content = best_offers(core, Planner(toy), dataset, 3, str.upper, lambda _: None)
     assert content["offers"] == [] and content["summary"]["offered"] == 0
     assert "offers nothing" in as_text(content)

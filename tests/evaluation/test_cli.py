@@ -10,27 +10,24 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bundlegym.evaluation.cli import guarded, train
+from bundlegym.evaluation.cli import evaluate, guarded, train
+from tests.commands import command
+from tests.sealing import edit_sealed
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512", "--ppo.imitate", "16",
-         "--n-envs", "16", "--fit-epochs", "1", "--planner-episodes", "4", "--hindsight-episodes", "4",
+         "--n-envs", "16", "--visits", "5", "--fit-epochs", "1", "--planner-episodes", "4",
+         "--hindsight-episodes", "4",
          "--greedy", "item-knn", "--judges", "choice", "lookalike", "--episodes", "32",
          "--eval-every", "256", "--device", "cpu", "--workers", "1"]  # fmt: skip
-# More workers would each import torch anew; the run that is resumed has two.
-
-
-def script(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(ROOT / name), *arguments], cwd=cwd, capture_output=True, text=True, timeout=300
-    )
+# More workers would each import torch anew; test_parallel.py has two.
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("work")
-    done = script("train.py", *SMALL, "--name", "small", "--cache-dir", str(folder / "cache"), cwd=folder)
-    assert done.returncode == 0, done.stderr
+    done = command(train, *SMALL, "--name", "small", "--cache-dir", str(folder / "cache"), cwd=folder)
+    assert done.code == 0, done.err
     return folder / "runs" / "small"
 
 
@@ -72,19 +69,30 @@ def test_tensorboard_has_the_promised_curves(run):
 
 
 def test_evaluate_prints_the_table_and_offers(run):
-    cache = str(run.parents[1] / "cache")
-    shown = script("evaluate.py", str(run), "--cache-dir", cache, cwd=run.parent)
+    shown = command(evaluate, str(run), "--cache-dir", str(run.parents[1] / "cache"), cwd=run.parent)
+    assert shown.code == 0, shown.err
+    assert "planner, oracle, hindsight: 4 episodes" in shown.out
+    assert "most_bought" in shown.out and "was offered" in shown.out
+
+
+def test_the_scripts_are_doors_to_the_same(run, tmp_path):
+    def script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(ROOT / name), *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+
+    shown = script("evaluate.py", str(run), "--offers", "0")
     assert shown.returncode == 0, shown.stderr
-    assert "planner, oracle, hindsight: 4 episodes" in shown.stdout
-    assert "most_bought" in shown.stdout and "was offered" in shown.stdout
+    assert "most_bought" in shown.stdout
+    refused = script("train.py", "--resume", "nowhere")
+    assert refused.returncode == 2 and refused.stderr.startswith("error: nowhere")
 
 
 def test_best_offers_are_told_in_words_and_figures(run, tmp_path):
     figures = tmp_path / "best.json"
     arguments = [str(run), "--best-offers", "2", "--visits", "24", "--json", str(figures)]
-    shown = script("evaluate.py", *arguments, cwd=run.parent)
-    assert shown.returncode == 0, shown.stderr
-    assert "expected gain a visit" in shown.stdout
+    shown = command(evaluate, *arguments, cwd=run.parent)
+    assert shown.code == 0, shown.err
+    assert "expected gain a visit" in shown.out
     under = json.loads(figures.read_text())["assumptions"]
     assert under and all(content["summary"]["visits"] == 24 for content in under)
 
@@ -92,9 +100,9 @@ def test_best_offers_are_told_in_words_and_figures(run, tmp_path):
 def test_discount_levels_are_told_with_the_uncertainty_of_the_fit(run, tmp_path):
     figures = tmp_path / "levels.json"
     arguments = [str(run), "--discount-levels", "--refits", "2", "--json", str(figures)]
-    shown = script("evaluate.py", *arguments, cwd=run.parent)
-    assert shown.returncode == 0, shown.stderr
-    assert "10% off" in shown.stdout
+    shown = command(evaluate, *arguments, cwd=run.parent)
+    assert shown.code == 0, shown.err
+    assert "10% off" in shown.out
     rows = json.loads(figures.read_text())["rows"]
     taken = [row["acceptance_rate"]["mean"] for row in rows if row["offers"] == "most_bought"]
     assert len(rows) == 20 and taken[:5] == sorted(taken[:5])  # a greater discount is taken more often
@@ -102,10 +110,10 @@ def test_discount_levels_are_told_with_the_uncertainty_of_the_fit(run, tmp_path)
 
 
 def test_resume_continues_an_unfinished_run(run, tmp_path):
-    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    options = {"agents": ["ppo"], "steps": 768, "workers": 2, "judges": [], "planner_episodes": 0}
+    options = {"agents": ["ppo"], "steps": 768, "judges": [], "planner_episodes": 0}
     (tmp_path / "half").mkdir()
-    (tmp_path / "half" / "config.json").write_text(json.dumps({**config, **options}), encoding="utf-8")
+    (tmp_path / "half" / "config.json").write_bytes((run / "config.json").read_bytes())
+    edit_sealed(tmp_path / "half" / "config.json", **options)
     (tmp_path / "half" / "ppo-0-exposure-0").mkdir()
     checkpoint = "ppo-0-exposure-0/checkpoint.safetensors"
     (tmp_path / "half" / checkpoint).write_bytes((run / checkpoint).read_bytes())
@@ -113,9 +121,9 @@ def test_resume_continues_an_unfinished_run(run, tmp_path):
         "of the first part", encoding="utf-8"
     )
     cache = str(run.parents[1] / "cache")
-    done = script("train.py", "--resume", "half", "--cache-dir", cache, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "512/768" in done.stderr and "768/768" in done.stderr
+    done = command(train, "--resume", "half", "--cache-dir", cache, cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "512/768" in done.err and "768/768" in done.err
     assert (tmp_path / "half" / "results.json").exists()
     assert (tmp_path / "half" / "ppo-0-exposure-0" / "progress.csv").read_text(
         encoding="utf-8"

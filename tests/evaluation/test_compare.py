@@ -19,6 +19,7 @@ from bundlegym.evaluation.episodes import read_episodes
 from bundlegym.evaluation.league import EVERY, comparable, leagues, read_runs
 from bundlegym.evaluation.pairing import Scored, best_chances, difference, scored
 from bundlegym.evaluation.rollout import estimate
+from tests.sealing import edit_sealed
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +37,7 @@ def other_run(run: Path, folder: Path, **ground) -> Path:
     frame = pq.read_table(run / "episodes.parquet").from_pandas(table, preserve_index=False)
     content = json.dumps(asdict(replace(known, **ground)))
     pq.write_table(frame.replace_schema_metadata({next(iter(changed)): content}), folder / "episodes.parquet")
+    edit_sealed(folder / "results.json")
     return folder
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
@@ -12,12 +11,15 @@ import torch
 
 from bundlegym.data import DataConfig
 from bundlegym.data.config import default_cache_dir
+from bundlegym.data.sealed import write_sealed_json
 from bundlegym.envs import EnvConfig, make_core
 from bundlegym.envs.base import BLOCKS
 from bundlegym.errors import UserError
 from bundlegym.evaluation.cli import evaluate, guarded, train
 from bundlegym.evaluation.config import TrainConfig, to_json
-from bundlegym.evaluation.experiment import Experiment, read_config, resuming
+from bundlegym.evaluation.experiment import Experiment
+from bundlegym.evaluation.run_folder import read_config, resuming
+from tests.sealing import edit_sealed
 
 NAN, INF = float("nan"), float("inf")
 
@@ -74,8 +76,8 @@ def strangers_run(folder: Path, **options) -> Path:
     config = TrainConfig(runs=folder / "their-runs", name="theirs", data=data, **options)
     run = folder / "sent"
     run.mkdir()
-    (run / "config.json").write_text(json.dumps(to_json(config)))
-    (run / "results.json").write_text("{}")
+    write_sealed_json(run / "config.json", to_json(config))
+    write_sealed_json(run / "results.json", {})
     (folder / "stranger.py").write_text("raise SystemExit('imported')\n")
     return run
 
@@ -113,8 +115,7 @@ def test_the_paths_of_a_run_are_not_obeyed(tmp_path):
 )
 def test_a_damaged_configuration_is_refused(change, tmp_path):
     run = strangers_run(tmp_path)
-    content = json.loads((run / "config.json").read_text())
-    (run / "config.json").write_text(json.dumps(content | change))
+    edit_sealed(run / "config.json", **change)
     with pytest.raises(UserError):
         read_config(run)
 

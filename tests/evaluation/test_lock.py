@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from bundlegym.data import DataConfig
+from bundlegym.data.lock import sole_user
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment
-from bundlegym.evaluation.lock import sole_user
 
 ROOT = Path(__file__).parents[2]
 HOLDS = """
 import sys, time
 from pathlib import Path
-from bundlegym.evaluation.lock import sole_user
+from bundlegym.data.lock import sole_user
 with sole_user(Path(sys.argv[1])):
     print("in", flush=True)
     time.sleep(60)

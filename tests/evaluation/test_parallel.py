@@ -2,56 +2,35 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from bundlegym.agents.interrupt import interrupts_noted
 from bundlegym.agents.ppo import PPOConfig
 from bundlegym.agents.registry import AgentConfigs
 from bundlegym.data import DataConfig
+from bundlegym.envs import EnvConfig
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment
-from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.parallel import train_in_parallel
+from tests.evaluation.jobs import JOBS, killed, mistaken
 
 ROOT = Path(__file__).parents[2]
-JOBS = [Job("ppo", 0, 0.0), Job("ppo", 1, 0.0)]
-
-
-def learns(config: TrainConfig, job: Job, line: int) -> None:
-    """Tells its process's number, and waits until it is interrupted, as training does; then it is kept."""
-    with interrupts_noted() as interrupted:
-        config.folder.joinpath(f"{job.seed}.part").write_text(str(os.getpid()))
-        config.folder.joinpath(f"{job.seed}.part").rename(config.folder / f"{job.seed}.pid")
-        end = time.monotonic() + 60
-        while not interrupted() and time.monotonic() < end:
-            time.sleep(0.05)
-    config.folder.joinpath(f"{job.seed}.kept").touch()
-    raise KeyboardInterrupt
-
-
-def killed(config: TrainConfig, job: Job, line: int) -> None:
-    if job.seed == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-    learns(config, job, line)
-
-
-def mistaken(config: TrainConfig, job: Job, line: int) -> None:
-    raise UserError(f"{job.agent} cannot learn this")
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> TrainConfig:
+def folder(tmp_path: Path) -> Path:
+    """That of a run."""
     (tmp_path / "run").mkdir()
-    return TrainConfig(runs=tmp_path, name="run")
+    return tmp_path / "run"
 
 
 def until(*, of: Path | None = None, pid: int = 0) -> None:
@@ -79,17 +58,17 @@ def _listens_to_interrupts() -> None:
 
 
 @pytest.fixture
-def command(config: TrainConfig) -> Iterator[subprocess.Popen[str]]:
+def command(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A command that has two agents learn side by side, both begun."""
     code = (
+        "from functools import partial\n"
         "from pathlib import Path\n"
-        "from bundlegym.evaluation.cli import guarded\n"
-        "from bundlegym.evaluation.config import TrainConfig\n"
+        "from bundlegym.errors import guarded\n"
         "from bundlegym.evaluation.parallel import train_in_parallel\n"
-        "from tests.evaluation.test_parallel import JOBS, learns\n"
-        f"config = TrainConfig(runs=Path({str(config.runs)!r}), name='run')\n"
+        "from tests.evaluation.jobs import JOBS, learns\n"
+        f"folder = Path({str(folder)!r})\n"
         "if __name__ == '__main__':\n"
-        "    guarded(lambda: train_in_parallel(learns, config, JOBS, 2))\n"
+        "    guarded(lambda: train_in_parallel(partial(learns, folder), JOBS, 2, folder))\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -100,7 +79,7 @@ def command(config: TrainConfig) -> Iterator[subprocess.Popen[str]]:
         preexec_fn=_listens_to_interrupts,
     )
     for seed in (0, 1):
-        until(of=config.folder / f"{seed}.pid")
+        until(of=folder / f"{seed}.pid")
     yield process
     process.kill()
     process.wait()
@@ -108,30 +87,30 @@ def command(config: TrainConfig) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks Linux which processes there are")
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
-def test_no_process_outlives_the_command_and_each_agent_is_kept(kind, command, config):
-    workers = [int((config.folder / f"{seed}.pid").read_text()) for seed in (0, 1)]
+def test_no_process_outlives_the_command_and_each_agent_is_kept(kind, command, folder):
+    workers = [int((folder / f"{seed}.pid").read_text()) for seed in (0, 1)]
     command.send_signal(kind)
     if kind == signal.SIGTERM:
         time.sleep(0.2)
         command.send_signal(kind)  # by somebody who is impatient
     for pid in (command.pid, *workers):
         until(pid=pid)
-    assert all((config.folder / f"{seed}.kept").exists() for seed in (0, 1))
+    assert all((folder / f"{seed}.kept").exists() for seed in (0, 1))
     if kind != signal.SIGKILL:
         assert command.wait(60) == 130 and "Traceback" not in command.stderr.read()
 
 
-def test_a_killed_process_is_told_in_a_sentence_and_the_others_are_stopped(config):
+def test_a_killed_process_is_told_in_a_sentence_and_the_others_are_stopped(folder):
     with pytest.raises(
         UserError, match=r"ppo, seed 1, exposure 0: .* killed \(SIGKILL\).* memory .*--resume .*run"
     ):
-        train_in_parallel(killed, config, JOBS, 2)
-    assert (config.folder / "0.kept").exists() or not (config.folder / "0.pid").exists()
+        train_in_parallel(partial(killed, folder), JOBS, 2, folder)
+    assert (folder / "0.kept").exists() or not (folder / "0.pid").exists()
 
 
-def test_what_is_wrong_in_a_process_is_told_in_its_own_sentence(config):
+def test_what_is_wrong_in_a_process_is_told_in_its_own_sentence(folder):
     with pytest.raises(UserError, match="ppo cannot learn this"):
-        train_in_parallel(mistaken, config, JOBS[:1], 1)
+        train_in_parallel(mistaken, JOBS[:1], 1, folder)
 
 
 def test_side_by_side_and_one_after_the_other_the_table_is_the_same(tmp_path):
@@ -139,11 +118,13 @@ def test_side_by_side_and_one_after_the_other_the_table_is_the_same(tmp_path):
     options = {
         "agents": ("ppo",), "seeds": 2, "steps": 1024, "n_envs": 16, "eval_every": 512, "episodes": 32,
         "user_model": "lookalike", "fit_epochs": 1, "judges": (), "greedy": (), "planner_episodes": 0,
-        "hyper": AgentConfigs(ppo=PPOConfig(imitate=16)),
+        "env": EnvConfig(visits=5, n_candidates=12), "hyper": AgentConfigs(ppo=PPOConfig(imitate=16)),
         "data": DataConfig(log="synthetic", min_purchases=10, cache_dir=tmp_path / "cache"),
     }  # fmt: skip
-    tables = [
-        Experiment(TrainConfig(**options, runs=tmp_path, name=str(workers), workers=workers)).run()
-        for workers in (1, 2)
-    ]
-    assert tables[0] == tables[1]
+    one = Experiment(TrainConfig(**options, runs=tmp_path, name="one", workers=1))
+    table = one.run()
+    # What was fitted is taken over, as where a run is resumed; agents and tables are made anew.
+    made = shutil.ignore_patterns("ppo-*", "results.json", "episodes.parquet")
+    shutil.copytree(one.folder, tmp_path / "two", ignore=made)
+    two = Experiment(TrainConfig(**options, runs=tmp_path, name="two", workers=2))
+    assert two.run() == table

@@ -14,7 +14,6 @@ from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice import model as choice_model
 from bundlegym.user_models.choice.config import ChoiceConfig
 from bundlegym.user_models.choice.estimation.coefficients import CoefficientsConfig
-from bundlegym.user_models.choice.estimation.item_shocks import ItemShocksConfig
 from bundlegym.user_models.choice.estimation.substitution import SubstitutionConfig
 from bundlegym.user_models.components.attribute_tastes import AttributeTastesConfig
 from bundlegym.user_models.components.basket_size import BasketSizeConfig
@@ -40,7 +39,6 @@ DEFAULTS: dict[str, tuple[Any, ...]] = {
     "size_constants": (20.0, (2, 2, 4, 12)),
     "exploration": (5, 1.5, 100.0),
     "variants": (0.5, 50.0, 0.9),
-    "item_shocks": (20.0, 4, 2_048),
     "coupons": (0.25,),
     "wear_out": (0.5, 30, 0.5),
     "state_dependence": (4, 6, 4, 3, 3, 0.5),
@@ -98,7 +96,6 @@ def test_no_default_changes_by_accident() -> None:
         (AttributeTastesConfig, "steps", 0, "a whole number, 1 or more"),
         (CoefficientsConfig, "batch", True, "a whole number"),
         (SubstitutionConfig, "least", 1.0, "below 0"),
-        (ItemShocksConfig, "simulations", 1, "a whole number, 2 or more"),
         (SizeConstantsConfig, "simulations", (), "a tuple"),
         (SizeConstantsConfig, "simulations", (2, 0), "a whole number, 1 or more"),
         (WearOutConfig, "in_mailer", -0.1, "between 0 and 1"),

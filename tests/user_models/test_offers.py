@@ -13,7 +13,6 @@ import torch
 from bundlegym.user_models import ChoiceShopper, Draws, Offer
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, UserModel
 from bundlegym.user_models.bundling import shortfall, takes_whole
-from bundlegym.user_models.choice.estimation.tail_tables import with_shocks
 from bundlegym.user_models.choice.reference.exposure import no_offers, remember, weeks_in_a_row
 from bundlegym.user_models.offer_properties import offer_problems
 from tests.user_models.choice.test_reference_and_compiled import with_every_part
@@ -142,8 +141,7 @@ def test_an_offer_of_one_item_does_what_a_shelf_price_as_low_does(dataset, user_
     for item in range(0, dataset.n_items, 6):
         effect = p.marketing.price_effect.clone()
         effect[week, item] -= p.marketing.price_slope[item] * math.log(1 - discount)
-        more = effect - p.marketing.price_effect
-        cheaper = user_model.with_parameters(with_shocks(p, more).changed(price_effect=effect))
+        cheaper = user_model.with_parameters(p.changed(price_effect=effect))
         one = Offer(torch.full((len(shopper), 1), item), torch.full((len(shopper),), discount))
         nothing = Offer.nothing(len(shopper), 1, user_model.device)
         buys = [

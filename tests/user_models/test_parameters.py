@@ -79,7 +79,6 @@ def test_each_byte_is_vouched_for(user_model, tmp_path):
         ("choice", "familiarity", last_is(127), "familiarity holds 0..127; must be 0..5"),
         ("choice", "last_size_class", last_is(5), "last_size_class holds 0..5; must be 0..4"),
         ("choice", "log_preference", last_is(float("nan")), "log_preference is not finite"),
-        ("choice", "item_shocks", last_is(float("inf")), "item_shocks is not finite"),
         ("choice", "state_dependence_share", last_is(float("nan")), "state_dependence_share is not finite"),
         ("choice", "log_preference", shorter, r"log_preference has shape \(199, 120\); must be \(200, 120\)"),
         ("choice", "log_gap_factor", shorter, r"log_gap_factor has shape \(4, 6\); must be \(5, 6\)"),

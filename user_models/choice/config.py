@@ -14,8 +14,8 @@ What is no hyper-parameter is a constant of the module that needs it:
   THINNING, MOST_PULL), TRIALS and SHOWN in `recent_trials.py` and `exposure.py` of `choice/reference/`;
   below `components/`, GRID and the edges of classes in `basket_size.py`, HORIZON, edges and knots in
   `incidence.py`, GAP_EDGES and FAMILIAR_EDGES in `marketing.py`, the most units of a line in `quantity.py`,
-  RUN_WEEKS in `wear_out.py`, the cells in which `complementarity.py` takes means out; classes of items in
-  `choice/estimation/item_shocks.py`, and of shoppers in the long tail in `choice/estimation/assemble.py`.
+  RUN_WEEKS in `wear_out.py`, the cells in which `complementarity.py` takes means out; classes of shoppers in
+  the long tail in `choice/estimation/assemble.py`.
 - Which weeks of a fit are for what: `components/windows.py`, by which `requirements.py` says what is lacking.
 - Where an optimiser begins: `_start` in `choice/estimation/coefficients.py`.
 - Guards of arithmetic, as 1e-9; the most steps of what runs until it is done; grids of integration and
@@ -28,7 +28,6 @@ from dataclasses import dataclass
 
 from bundlegym.user_models.choice.estimation.coefficients import CoefficientsConfig
 from bundlegym.user_models.choice.estimation.exploration import ExplorationConfig
-from bundlegym.user_models.choice.estimation.item_shocks import ItemShocksConfig
 from bundlegym.user_models.choice.estimation.state_dependence import StateDependenceConfig
 from bundlegym.user_models.choice.estimation.substitution import SubstitutionConfig
 from bundlegym.user_models.choice.estimation.variants import VariantsConfig
@@ -81,9 +80,6 @@ class ChoiceConfig(Config):
 
     variants: VariantsConfig = VariantsConfig()
     """Hyper-parameters of variants."""
-
-    item_shocks: ItemShocksConfig = ItemShocksConfig()
-    """Hyper-parameters of item shocks."""
 
     coupons: CouponsConfig = CouponsConfig()
     """Hyper-parameters of coupons."""

@@ -33,6 +33,7 @@ from torch import Tensor
 
 from bundlegym.data import Dataset
 from bundlegym.recommenders.recency import last_bought_at_visits
+from bundlegym.terminal import say
 from bundlegym.threads import one_thread
 from bundlegym.user_models.base import Appraisal, Offer, Response, State, UserModel
 from bundlegym.user_models.choice.assumptions import Assumptions
@@ -40,6 +41,7 @@ from bundlegym.user_models.choice.compiled import offers as compiled_offers
 from bundlegym.user_models.choice.compiled import visit as compiled
 from bundlegym.user_models.choice.compiled.layout import Tables, tables_of
 from bundlegym.user_models.choice.config import ChoiceConfig
+from bundlegym.user_models.choice.estimation.continuation import earlier_stages
 from bundlegym.user_models.choice.estimation.mechanisms import MECHANISMS, check_mechanisms
 from bundlegym.user_models.choice.estimation.pipeline import fit_parameters
 from bundlegym.user_models.choice.estimation.trial_tables import trials_at_visits
@@ -88,13 +90,14 @@ class ChoiceShopper(UserModel):
         shortlist_size: int | None = None,
         epochs: int | None = None,
         seed: int = 0,
-        progress: Callable[[str], None] = print,
+        progress: Callable[[str], None] = say,
         offer_exposure: float = 0.0,
         bundle_pull: float = 0.0,
         cache: Path | None = None,
         device: torch.device | str = "cpu",
         without: Collection[str] = (),
         config: ChoiceConfig = ChoiceConfig(),
+        start: ChoiceShopper | None = None,
     ) -> ChoiceShopper:
         """Fit on `weeks` (by default the training weeks). Coefficients and averages come from `shoppers`
         (mask (n_shoppers,), by default those who are not held out); anybody's own preferences, visits and
@@ -103,6 +106,10 @@ class ChoiceShopper(UserModel):
         nothing is kept. The fit itself is done on the CPU; the model is moved to `device`. Mechanisms
         named in `without` (`estimation.mechanisms`) are left out. `config` holds all hyper-parameters;
         `shortlist_size` and `epochs`, where they are given, stand in place of its own.
+
+        With `start`, fitted on an earlier state of this log, whose items come first in `dataset`, all that
+        takes long is kept from it, and all that is counted is counted anew (`estimation.continuation`);
+        nothing is kept below `cache` then.
 
         Raises:
             UserError: the log holds too little for a fit, the fit ends in numbers that are not finite, or
@@ -119,6 +126,10 @@ class ChoiceShopper(UserModel):
         folder = cache and fit_folder(cache, dataset, weeks=weeks, shoppers=shoppers, **settings)
         offers_only = [name for name in without if MECHANISMS[name].offers_only]
         fit_cache = FitCache(folder, progress, skip=offers_only)
+        if start is not None:
+            known = start.params.to(torch.device("cpu"))
+            earlier = earlier_stages(known, dataset, weeks, shoppers, config)
+            fit_cache = FitCache(None, progress, offers_only, *earlier)
         params = fit_parameters(
             ChoiceShopper,
             dataset,
@@ -194,7 +205,7 @@ class ChoiceShopper(UserModel):
         appraise = self._appraise_compiled if self.device.type == "cpu" else self._appraise_reference
         wanted, quantity, value, exposure = appraise(state, items, draws)
         if self.device.type == "cpu":
-            pair = torch.from_numpy(compiled_offers.pairs(self._tables, items.numpy(), value.numpy()))
+            pair = torch.from_numpy(compiled_offers.pairs(self._tables, _in_one_piece(items), value.numpy()))
         else:
             pair = reference_offers.pairs(self.params, items, value)
         p = self.params
@@ -225,8 +236,8 @@ class ChoiceShopper(UserModel):
             self._tables,
             draws.seed,
             (draws.episode.numpy(), draws.visit.numpy()),
-            tuple([value.numpy() for value in state]),
-            (offer.items.numpy(), offer.discount.numpy()),
+            tuple([_in_one_piece(value) for value in state]),
+            (_in_one_piece(offer.items), _in_one_piece(offer.discount)),
             np.float32(exposure and exposure * float(self.params.coefficients.mailer)),
             np.float32(self.assumed.bundle_pull),
             only_appraise,
@@ -252,3 +263,8 @@ class ChoiceShopper(UserModel):
         """
         params, assumed = load_parameters(folder, "choice", ChoiceParameters)
         return ChoiceShopper(params, **assumed, device=device)
+
+
+def _in_one_piece(tensor: Tensor) -> np.ndarray:
+    """It as an array; part of a wider table is copied: to compile for that would take half a minute."""
+    return np.ascontiguousarray(tensor.numpy())

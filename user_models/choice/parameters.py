@@ -7,7 +7,7 @@ weeks after the fit and one more, B edges between classes of lines by their unit
 
 Numbers: 24 sizes of a trip (`GRID` of `components.basket_size`); 6 spans of days since the last
 visit and 5 size classes of it; 11 spans of time since an item was bought; 14 spans of days and 10 of days
-over the own interval in the hazard of a visit; 3 weeks in a row of being offered.
+over the own interval in the hazard of a visit; 3 weeks in a row of being offered; 9 weights of preferences.
 
 `python -m bundlegym.user_models.symbols` prints all fields as the table of docs/model.md.
 """
@@ -24,13 +24,12 @@ from bundlegym.user_models.components.complementarity import Complementarity
 from bundlegym.user_models.components.coupons import Coupons
 from bundlegym.user_models.components.incidence import Incidence
 from bundlegym.user_models.components.marketing import FAMILIAR_EDGES, GAP_EDGES
+from bundlegym.user_models.components.preference_selection import ChosenPreferences
 from bundlegym.user_models.components.quantity import Quantity
 from bundlegym.user_models.components.trip_effects import Missions
 from bundlegym.user_models.components.wear_out import RUN_WEEKS
 from bundlegym.user_models.parameters import Parameters, parameter
 
-#: First axis of `item_shocks`: to whom an item is near, shortlisted or remembered, and to the rest.
-NEAR, REST = range(2)
 _FAMILIAR, _BINS, _GAPS = len(FAMILIAR_EDGES) + 1, len(GAP_EDGES) + 2, len(SIZE_GAP_EDGES) + 1
 
 
@@ -278,23 +277,6 @@ class StateDependence(Parameters):
 
 
 @dataclass(frozen=True)
-class ItemShocks(Parameters):
-    """Demand shocks of items in weeks after the fit: gamma, so that sales are negative binomial (Greenwood
-    and Yule 1920), see `estimation.item_shocks`."""
-
-    item_shocks: Tensor = parameter(
-        "2 W I",
-        "added to the log rate of an item on the shortlist or remembered, and of any other; 0 in weeks of "
-        "the fit",
-        r"\eta_{iw}",
-    )
-    shock_mean: Tensor = parameter("2 E", "mean of exp(shock) by class of items", r"\bar\eta_E")
-    shock_variance: Tensor = parameter(
-        "2 E", "variance of exp(shock) over its squared mean by class of items", r"\sigma^\eta_E"
-    )
-
-
-@dataclass(frozen=True)
 class ChoiceParameters(Parameters):
     """All of it; see the module's docstring."""
 
@@ -313,8 +295,8 @@ class ChoiceParameters(Parameters):
     attribute_tastes: AttributeTastes
     trials: Trials
     state_dependence: StateDependence
-    item_shocks: ItemShocks
     coupons: Coupons
     incidence: Incidence
     basket_size: BasketSize
     quantity: Quantity
+    preference_weights: ChosenPreferences

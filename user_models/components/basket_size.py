@@ -91,6 +91,11 @@ def on_grid(by_size: np.ndarray) -> np.ndarray:
     return np.asarray((1 - part) * by_size[lower] + part * by_size[lower + 1])
 
 
+def off_grid(on_trips: np.ndarray) -> np.ndarray:
+    """(6, n) by class of baskets, what `on_grid` made (K, n) of."""
+    return np.asarray(np.linalg.lstsq(on_grid(np.eye(len(_SIZES))), on_trips, rcond=None)[0])
+
+
 @dataclass(frozen=True)
 class BasketSize(Parameters):
     """How many lines a visit holds, a mixture of sizes of a trip (Laird 1978): see the module's docstring. S

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from bundlegym.data import Dataset, lines_of, part_of, visit_rows
+from bundlegym.terminal import say
 from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig
 from bundlegym.user_models.components.windows import last_fifth
 from bundlegym.user_models.parameters import Parameters, parameter
@@ -41,11 +42,18 @@ _ROUNDS = 2
 
 @dataclasses.dataclass(frozen=True)
 class ChosenPreferences(Parameters):
-    """Values of the hyper-parameters in `LADDERS`."""
+    """Weights of preferences, chosen on the log at hand."""
 
     chosen: torch.Tensor = parameter(
         str(len(LADDERS)), "value of each hyper-parameter of `LADDERS`, in order"
     )
+
+    @staticmethod
+    def of_config(config: PreferencesConfig) -> ChosenPreferences:
+        """The values of a configuration."""
+        return ChosenPreferences(
+            torch.tensor([float(getattr(config, name)) for name in LADDERS], dtype=torch.float64)
+        )
 
     def applied_to(self, config: PreferencesConfig) -> PreferencesConfig:
         """`config` with the chosen values."""
@@ -60,7 +68,7 @@ def choose_preferences(
     without: Collection[str] = (),
     *,
     config: PreferencesConfig = PreferencesConfig(),
-    progress: Callable[[str], None] = print,
+    progress: Callable[[str], None] = say,
 ) -> ChosenPreferences:
     """By the lines of the last fifth of `weeks` of at most 600 of `shoppers` (mask), drawn by `seed`."""
     some = np.random.default_rng(seed).permutation(np.flatnonzero(shoppers))[:_SHOPPERS]
@@ -80,7 +88,7 @@ def choose_preferences(
 
     if later[0] <= weeks[0] or not len(lines) or not len(visit_rows(part, (weeks[0], later[0]))):
         progress("user model: too few weeks to choose weights of preferences by; the defaults stay")
-        return _values(config)
+        return ChosenPreferences.of_config(config)
     best = first = loss(config)
     for _ in range(_ROUNDS):
         before = config
@@ -98,13 +106,7 @@ def choose_preferences(
     told = ", ".join(f"{name} {getattr(config, name):g}" for name in LADDERS)
     gain = (first - best).sum() / size.sum()
     progress(f"user model: preferences by {told}: {gain:.3f} nats a line better than by the defaults")
-    return _values(config)
-
-
-def _values(config: PreferencesConfig) -> ChosenPreferences:
-    return ChosenPreferences(
-        torch.tensor([float(getattr(config, name)) for name in LADDERS], dtype=torch.float64)
-    )
+    return ChosenPreferences.of_config(config)
 
 
 def _next(ladder: tuple[float, ...], value: float, direction: int) -> float | None:

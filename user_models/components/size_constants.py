@@ -14,7 +14,9 @@ how much: each shopper's trips (`log_size_rate`) are made smaller by as much as 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ from bundlegym.errors import UserError
 from bundlegym.user_models.components.basket_size import (
     SIZE_EDGES,
     BasketSizeConfig,
+    off_grid,
     on_grid,
     size_factors,
 )
@@ -51,6 +54,9 @@ class SizeConstantsConfig(Config):
     all that is found rests on the last one, and a single simulation's visits and lines are out by a
     hundredth each, for who is busy in it is so all along."""
 
+    further_simulations: tuple[Count, ...] = (4,)
+    """The same where the fit goes on from an earlier one, which is near."""
+
 
 def match_sizes(
     model: M,
@@ -63,13 +69,15 @@ def match_sizes(
     constants: bool = True,
     config: SizeConstantsConfig = SizeConstantsConfig(),
     basket_size: BasketSizeConfig = BasketSizeConfig(),
+    earlier: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> M:
     """The model with `log_gap_factor`, `hazard_level`, `size_constants` and `log_size_rate`, or of a model
     without size constants `category_level`, with which a simulation of `shoppers` (mask) has as large a mean
     basket after each time since the last visit and, soon after it, by how large that was, as many visits, and
     as large a share of each subcategory, or category, in baskets of each size as the log. With `by_category`
     subcategories of one category have one constant; without `constants` all are 0. `basket_size` says what a
-    factor on lines is shrunk by.
+    factor on lines is shrunk by. An `earlier` fit's `log_gap_factor`, `hazard_level` and `size_constants`,
+    where they are given, are begun with.
 
     Raises:
         UserError: these weeks hold no purchases.
@@ -82,7 +90,9 @@ def match_sizes(
             "the last fifth of those of the fit; a longer or denser log is needed"
         )
     every = logged_panel(dataset, weeks, known)
-    moment = _Sizes(model, dataset, every, late, 7 * span[0], by_category, constants, config, basket_size)
+    moment = _Sizes(
+        model, dataset, every, late, 7 * span[0], by_category, constants, config, basket_size, earlier
+    )
     return match(model, moment, span, known, seed)
 
 
@@ -100,9 +110,11 @@ class _Sizes:
         constants: bool,
         config: SizeConstantsConfig,
         basket_size: BasketSizeConfig,
+        earlier: Mapping[str, Tensor],
     ) -> None:
         params = model.params
-        self.config, self.basket_size, self.simulations = config, basket_size, config.simulations
+        self.config, self.basket_size, self.earlier = config, basket_size, earlier
+        self.simulations = config.further_simulations if earlier else config.simulations
         self.by_subcategory = hasattr(params, "size_constants")
         catalogue = params.catalogue
         self.code = (catalogue.subcategory if self.by_subcategory else catalogue.category).numpy()
@@ -125,7 +137,12 @@ class _Sizes:
         return params.missions.category_level
 
     def start(self, params: Any) -> Any:
-        return params
+        if not self.earlier:
+            return params
+        if self.free:
+            self.constants = off_grid(self.earlier["size_constants"].double().numpy())
+        visits = {name: self.earlier[name] for name in self.real}
+        return params.changed(**visits, **self._with_constants())
 
     def update(self, params: Any, panels: list[pd.DataFrame], step: int) -> Any:
         lines = self.lines
@@ -134,11 +151,7 @@ class _Sizes:
         if self.free:
             free = held * scale / np.exp(self.constants)
             self.constants = _log_ratios(lines, free, self.nested, self.config.lines)
-        change = torch.from_numpy(on_grid(self.constants)).float()
-        name = "size_constants" if self.by_subcategory else "category_level"
-        new = {name: self.first + change}
-        if self.share is not None:
-            new["log_size_rate"] = self.log_size_rate - torch.log(self.share @ change.exp().T)
+        new = self._with_constants()
         before = {
             "log_gap_factor": params.basket_size.log_gap_factor,
             "hazard_level": params.incidence.hazard_level,
@@ -150,6 +163,15 @@ class _Sizes:
             simulated = np.mean([of_panel[figure] for of_panel in visits], 0) if visits else 1.0
             new[figure] = before[figure] + torch.from_numpy(np.log(wanted / simulated)).float()
         return params.changed(**new)
+
+    def _with_constants(self) -> dict[str, Tensor]:
+        """The parameters that follow from the constants."""
+        change = torch.from_numpy(on_grid(self.constants)).float()
+        name = "size_constants" if self.by_subcategory else "category_level"
+        new = {name: self.first + change}
+        if self.share is not None:
+            new["log_size_rate"] = self.log_size_rate - torch.log(self.share @ change.exp().T)
+        return new
 
 
 def _visits(

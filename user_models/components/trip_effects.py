@@ -65,6 +65,18 @@ def shares_by_category(
     config: MissionsConfig = MissionsConfig(),
 ) -> PersonalFrequency:
     """Personal frequency with the categories that missions tell apart, by the lines of `shoppers` (mask)."""
+    code = mission_categories(dataset, weeks, shoppers, config)
+    return PersonalFrequency.fit(dataset, weeks, shoppers=shoppers, category=code)
+
+
+def mission_categories(
+    dataset: Dataset,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    config: MissionsConfig = MissionsConfig(),
+) -> np.ndarray:
+    """(I,) int64 code of each item's category; a subcategory with many of the lines of `shoppers` (mask) is a
+    category of its own."""
     bought = lines_of(dataset, visit_rows(dataset, weeks, shoppers))[0]
     lines = np.bincount(dataset.purchases["item"].to_numpy()[bought], minlength=dataset.n_items)
     _, category = np.unique(dataset.items["category"].astype(str).to_numpy(), return_inverse=True)
@@ -72,8 +84,7 @@ def shares_by_category(
     of_group, of_category = (lines @ one_hot_csr(code) for code in (group, category))
     own = (of_group >= config.own_share * lines.sum())[group]
     own &= of_group[group] < config.nearly_all * of_category[category]
-    _, code = np.unique(np.where(own, category.max() + 1 + group, category), return_inverse=True)
-    return PersonalFrequency.fit(dataset, weeks, shoppers=shoppers, category=code)
+    return np.unique(np.where(own, category.max() + 1 + group, category), return_inverse=True)[1]
 
 
 @dataclass(frozen=True)

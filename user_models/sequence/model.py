@@ -27,6 +27,7 @@ from torch import Tensor
 
 from bundlegym.data import Dataset
 from bundlegym.recommenders.recency import last_bought_at_visits
+from bundlegym.terminal import say
 from bundlegym.threads import one_thread
 from bundlegym.user_models.base import (
     CHERRY_PICK,
@@ -119,7 +120,7 @@ class SequenceShopper(UserModel):
         width: int = 32,
         epochs: int = 4,
         seed: int = 0,
-        progress: Callable[[str], None] = print,
+        progress: Callable[[str], None] = say,
         device: torch.device | str = "cpu",
     ) -> SequenceShopper:
         """Fit on `weeks` (by default the training weeks). The network and averages come from `shoppers` (mask

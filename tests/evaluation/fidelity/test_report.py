@@ -156,7 +156,7 @@ def test_any_log_is_read_as_train_reads_it(monkeypatch, tmp_path, capsys):
         (["--fidelity", "--user-model-args", "a=1"], "--user-model-args: choice takes none"),
         (["runs/some", "--check"], "--check goes with --fidelity"),
         (["--log", "sales.csv"], "--log goes with --fidelity"),
-        (["runs/some", "--magic"], "unknown argument --magic"),
+        (["runs/some", "--magic"], "unknown option --magic"),
         ([], "give the folder of a run"),
     ],
 )

@@ -114,7 +114,7 @@ def test_the_commands_go_round(dataset, tmp_path, monkeypatch, capsys):
 
 def test_a_run_is_planned_from_its_results(tmp_path, monkeypatch, capsys):
     from bundlegym.data import DataConfig
-    from bundlegym.data.files import write_json
+    from bundlegym.data.sealed import write_sealed_json
     from bundlegym.evaluation.config import TrainConfig, to_json
 
     cache = tmp_path / "cache"
@@ -122,8 +122,9 @@ def test_a_run_is_planned_from_its_results(tmp_path, monkeypatch, capsys):
     gain = {"mean": 0.05, "low": 0.04, "high": 0.06}
     row = {"policy": "ppo", "kind": "learned", "user_model": "choice, judge", "offer_exposure": 1.0,
            "incremental_margin_per_visit": gain}  # fmt: skip
-    write_json(config.folder / "config.json", to_json(config))
-    write_json(config.folder / "results.json", {"rows": [], "judges": [row]})
+    config.folder.mkdir()
+    write_sealed_json(config.folder / "config.json", to_json(config))
+    write_sealed_json(config.folder / "results.json", {"rows": [], "judges": [row]})
     call(monkeypatch, "plan", str(config.folder), "--cache-dir", str(cache), "--splits", "50")
     told = capsys.readouterr().out
     assert "Expected gain: +0.0500 [+0.0400, +0.0600] a visit (ppo, by choice, judge)" in told

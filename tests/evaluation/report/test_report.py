@@ -8,15 +8,15 @@ import shutil
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bundlegym.errors import UserError
+from bundlegym.evaluation.pseudonyms import Pseudonyms
 from bundlegym.evaluation.report.command import page_of, report
 from bundlegym.evaluation.report.document import as_html
-from bundlegym.evaluation.report.pseudonyms import Pseudonyms
 from bundlegym.evaluation.report.words import from_log, many, off
+from tests.sealing import edit_sealed
 
 FEW = {"visits": 12, "episodes": 8, "examples": 2}
 
@@ -98,7 +98,7 @@ def test_text_of_the_log_is_shown_as_text(html):
 
 def test_no_shopper_is_named_by_the_logs_id(html, run):
     assert "secret-" not in html
-    assert re.search(r"Shopper [A-Z2-7]{6}, week", html)
+    assert re.search(r"Shopper [A-Z2-7]{10}, week", html)
 
 
 def test_the_same_run_gives_the_same_page(html, run):
@@ -111,17 +111,13 @@ def test_a_bare_run_has_a_page_too(run, tmp_path):
     shutil.copytree(run, bare)
     for name in ("fidelity.json", "fidelity.npz", "episodes.parquet", "versions.json"):
         (bare / name).unlink()
-    edit(bare / "config.json", offer_exposure=[0.0], judges=[], planner_episodes=0)
+    edit_sealed(bare / "config.json", offer_exposure=[0.0], judges=[], planner_episodes=0)
     results = json.loads((bare / "results.json").read_text())
     rows = [r for r in results["rows"] if r["offer_exposure"] == 0 and r["kind"] not in ("planner", "oracle")]
-    edit(bare / "results.json", rows=[r for r in rows if "," not in r["policy"]], judges=[], paired=[])
+    edit_sealed(bare / "results.json", rows=[r for r in rows if "," not in r["policy"]], judges=[], paired=[])
     html = as_html(page_of(bare, cache_dir=cache(run), **FEW))
     assert "No judge was asked" in html and "has no measure of it" in html and "kept no episodes" in html
     assert "Planner" not in Text(html).cells and "units of money" in html
-
-
-def edit(path: Path, **changes: Any) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def test_the_command_writes_where_it_is_told(run, tmp_path, monkeypatch, capsys):

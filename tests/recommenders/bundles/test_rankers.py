@@ -27,6 +27,8 @@ def with_random_parts(log: Interactions, n_parts: int = 30) -> BundleLog:
 
 
 class BundleContract(RecommenderContract):
+    grows = False  # bundles are of the items and shoppers that there are
+
     @pytest.fixture(scope="class")
     def log(self) -> BundleLog:
         return with_random_parts(small_log())

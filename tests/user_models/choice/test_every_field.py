@@ -31,8 +31,6 @@ ROUNDING, EFFECT = 2, 15
 ONLY_TOLD = {
     # Estimates and their standard errors, of which another field holds what is used.
     "synergy_share", "state_dependence_share", "coupon_effect",
-    # By class of items; the shocks themselves are `item_shocks`.
-    "shock_mean", "shock_variance",
     # Coefficients that are in `log_preference`, `memory_rate`, `tail_weight`, `trial_weight`, `trial_fading`,
     # `price_slope`, `price_sensitivity` and `promotion_effect`; and how likely the log is under them.
     "preference", "memory", "trial", "trial_popularity", "trial_fade", "price",

@@ -1,4 +1,4 @@
-"""What the long tail draws: by shares of items, attribute tastes, price sensitivity, variants and shocks."""
+"""What the long tail draws: by shares of items, attribute tastes, price sensitivity and variants."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bundlegym.user_models import Draws
-from bundlegym.user_models.choice.estimation.tail_tables import tail_tables, with_shocks
+from bundlegym.user_models.choice.estimation.tail_tables import tail_tables
 from bundlegym.user_models.choice.parameters import ChoiceParameters
 from bundlegym.user_models.choice.reference.long_tail import tail_items
 from bundlegym.user_models.choice.reference.recent_trials import TRIALS
@@ -39,7 +39,6 @@ def a_tail(attraction: np.ndarray, product_line: np.ndarray, n: int, **leaves: A
         "promotion_sensitivity": torch.ones(2),
         "price_effect": torch.zeros(1, items),
         "promotion_effect": torch.zeros(1, items),
-        "item_shocks": torch.zeros(2, 1, items),
     }
     tables = tail_tables(attraction, np.zeros(items, np.int64), product_line)
     return some(ChoiceParameters, **tables | neutral | leaves)
@@ -108,20 +107,3 @@ def test_the_tail_draws_clusters_of_variants_of_the_size_that_their_chance_says(
     assert ((drawn < 0) | (drawn // 10 == drawn[:, :1] // 10)).all()
     others = drawn[:, 1][drawn[:, 1] >= 0] % 10
     assert np.bincount(others.numpy(), minlength=10).min() > 0.08 * len(others)
-
-
-def test_the_tail_follows_shocks():
-    generator = np.random.default_rng(0)
-    product_line = generator.integers(0, 9, 40)
-    attraction, subcategory = generator.random((6, 40)), product_line // 3
-    shocks = generator.normal(size=(3, 40))
-    params = some(
-        ChoiceParameters,
-        **tail_tables(attraction, subcategory, product_line),
-        subcategory=subcategory,
-        product_line=product_line,
-    )
-    found = dict(with_shocks(params, torch.from_numpy(shocks)).leaves())
-    shocked = attraction * np.exp(np.tile(shocks, (2, 1)))
-    for name, table in tail_tables(shocked, subcategory, product_line).items():
-        np.testing.assert_allclose(found[name].numpy(), table, rtol=1e-5, err_msg=name)

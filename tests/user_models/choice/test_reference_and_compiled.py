@@ -8,8 +8,8 @@ import torch
 
 from bundlegym.user_models import ChoiceShopper, Draws, Offer
 from bundlegym.user_models.base import Response
-from bundlegym.user_models.choice.estimation.tail_tables import with_shocks
-from bundlegym.user_models.choice.parameters import REST, ChoiceParameters
+from bundlegym.user_models.choice.compiled.visit import respond
+from bundlegym.user_models.choice.parameters import ChoiceParameters
 from bundlegym.user_models.choice.reference import offers as reference_offers
 from bundlegym.user_models.numeric.fast_math import exp32, log32, normal32
 from bundlegym.user_models.rng.counter import normal
@@ -67,12 +67,10 @@ def with_coupons_and_habit(params: ChoiceParameters) -> ChoiceParameters:
     )
 
 
-def with_item_shocks(params: ChoiceParameters) -> ChoiceParameters:
-    """In all weeks, of each item its own; and a sensitivity to promotions that is no part of it."""
-    shape = params.item_shocks.item_shocks.shape
-    shocks = torch.randn(shape, generator=torch.Generator().manual_seed(0)) / 2
+def with_sensitivity(params: ChoiceParameters) -> ChoiceParameters:
+    """To promotions, by familiarity."""
     sensitivity = torch.linspace(1.5, 0.3, len(params.coefficients.promotion_sensitivity))
-    return with_shocks(params, shocks[REST]).changed(item_shocks=shocks, promotion_sensitivity=sensitivity)
+    return params.changed(promotion_sensitivity=sensitivity)
 
 
 def with_synergy(params: ChoiceParameters) -> ChoiceParameters:
@@ -84,7 +82,7 @@ def with_synergy(params: ChoiceParameters) -> ChoiceParameters:
 
 def with_every_part(params: ChoiceParameters) -> ChoiceParameters:
     """With every part of the model at work, and a synergy of either sign between all categories."""
-    return with_synergy(with_item_shocks(with_coupons_and_habit(with_two_product_lines(params))))
+    return with_synergy(with_sensitivity(with_coupons_and_habit(with_two_product_lines(params))))
 
 
 @pytest.mark.parametrize("more", [False, True])
@@ -135,6 +133,18 @@ def test_both_paths_appraise_alike(model_with_tail):
     pair = reference_offers.pairs(params, items, reference[2])
     assert torch.equal(model.appraise(state, items, draws).pair, pair)
     assert (pair > 0).any() and (pair < 0).any() and not torch.equal(pair, pair.transpose(1, 2))
+
+
+def test_an_offer_that_is_part_of_a_wider_table_compiles_nothing_anew(model_with_tail):
+    shopper = torch.arange(4)
+    state = model_with_tail.reset(shopper, torch.full((4,), 60))
+    draws = Draws(0, shopper, torch.zeros(4, dtype=torch.int64))
+    wide = torch.arange(24).reshape(4, 6)
+    discount = torch.full((4, 2), 0.2)
+    whole = model_with_tail.respond(state, Offer(wide[:, :3].clone(), discount[:, 0].clone()), draws)[0]
+    known = len(respond.signatures)
+    part = model_with_tail.respond(state, Offer(wide[:, :3], discount[:, 0]), draws)[0]
+    assert lines(part) == lines(whole) and len(respond.signatures) == known
 
 
 def test_an_odd_batch_without_twins(model_with_tail):

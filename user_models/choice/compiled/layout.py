@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bundlegym.user_models.choice.compiled.prefetch import LINE
-from bundlegym.user_models.choice.parameters import NEAR, REST, ChoiceParameters
+from bundlegym.user_models.choice.parameters import ChoiceParameters
 
 #: Columns of `Tables.week_effects`.
-PRICE_EFFECT, PROMOTION_EFFECT, SHOCK = range(3)
+PRICE_EFFECT, PROMOTION_EFFECT = range(2)
 #: Missions that are gone through at once.
 TOGETHER = 4
 #: Columns of `Tables.prices`.
@@ -84,7 +84,6 @@ class Tables(NamedTuple):
     campaign_week: Any
     coupon_utility: Any
     week_effects: Any
-    shock_of_rest: Any
     prices: Any
     short_category: Any
     short_subcategory: Any
@@ -100,16 +99,15 @@ class Tables(NamedTuple):
 
 
 def tables_of(params: ChoiceParameters) -> Tables:
-    """`Tables` of parameters on the CPU, and beside them: `week_effects` (W, I, 3) and `prices` (W, I, 2)
-    what a week has in store for each item, with its shock where it is near, `shock_of_rest` (W, I) what that
-    of the rest has more; `short_category` (S, L) of the shortlist, `short_subcategory` (S, L) the place of
-    its subcategory among those by category; `size_factor` (K, G + 1) exp of `size_constants`,
-    `explore_factor` (K,) of `explore_level`; `missions` (R, C) mission loadings and, to go through them
-    `TOGETHER`, rows of 0, `spread_category` the categories with a spread beyond; `by_category` (G,)
-    subcategories by category, `subcategory_place` (G,) each one's place among them, `category_start` (C + 1,)
-    where each category begins among them, `subcategory_start` (G + 1,) where each subcategory's items begin
-    in `tail_item`. The columns of `tail_weight`, `tail_attraction` and `size_factor` are by category too;
-    what is remembered comes last."""
+    """`Tables` of parameters on the CPU, and beside them: `week_effects` and `prices` (W, I, 2)
+    what a week has in store for each item; `short_category` (S, L) of the shortlist, `short_subcategory`
+    (S, L) the place of its subcategory among those by category; `size_factor` (K, G + 1) exp of
+    `size_constants`, `explore_factor` (K,) of `explore_level`; `missions` (R, C) mission loadings and, to go
+    through them `TOGETHER`, rows of 0, `spread_category` the categories with a spread beyond; `by_category`
+    (G,) subcategories by category, `subcategory_place` (G,) each one's place among them, `category_start`
+    (C + 1,) where each category begins among them, `subcategory_start` (G + 1,) where each subcategory's
+    items begin in `tail_item`. The columns of `tail_weight`, `tail_attraction` and `size_factor` are by
+    category too; what is remembered comes last."""
     arrays = {name: value.numpy() for name, value in params.leaves()}
     of_subcategory = params.catalogue.category_of_subcategory.numpy()[:-1]
     loading, spread = params.missions.mission_loading.numpy(), params.missions.mission_spread.numpy()
@@ -117,14 +115,11 @@ def tables_of(params: ChoiceParameters) -> Tables:
     order = np.argsort(of_subcategory, kind="stable")
     columns, place = np.append(order, len(order)), np.argsort(order)
     constants = np.pad(params.size_constants.size_constants.numpy(), ((0, 0), (0, 1)))
-    shocks, marketing = params.item_shocks.item_shocks.numpy(), params.marketing
+    marketing = params.marketing
     made = {
         "tail_weight": params.long_tail.tail_weight.numpy()[:, columns],
         "tail_attraction": params.long_tail.tail_attraction.numpy()[:, columns],
-        "week_effects": np.stack(
-            [marketing.price_effect.numpy(), marketing.promotion_effect.numpy(), shocks[NEAR]], 2
-        ),
-        "shock_of_rest": shocks[REST] - shocks[NEAR],
+        "week_effects": np.stack([marketing.price_effect.numpy(), marketing.promotion_effect.numpy()], 2),
         "prices": np.stack([params.prices.log_discount.numpy(), params.prices.shelf_price.numpy()], 2),
         "short_category": params.catalogue.category.numpy()[shortlist].astype(np.uint16),
         "short_subcategory": place[subcategory][shortlist],

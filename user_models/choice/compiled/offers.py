@@ -94,7 +94,7 @@ def appraise(
                 added_utility += p.campaign_week[week, r] * p.coupon_utility[r, item]
         own = remembered
         if remembered == 0:
-            own = unbought(p, s, item) * new * exp32(p.shock_of_rest[week, item])
+            own = unbought(p, s, item) * new
             if again == 0:  # what is remembered is drawn whatever the trip is for
                 own *= tail_lift[p.category[item]] * p.size_factor[size, p.subcategory_place[group]]
         own = (own + again / _F(THINNING)) * exp32(added_utility + log_size)

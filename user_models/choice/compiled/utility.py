@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bundlegym.user_models.choice.bounds import MOST_PULL
-from bundlegym.user_models.choice.compiled.layout import PRICE_EFFECT, PROMOTION_EFFECT, SHOCK, Tables
+from bundlegym.user_models.choice.compiled.layout import PRICE_EFFECT, PROMOTION_EFFECT, Tables
 from bundlegym.user_models.choice.compiled.parts import (
     Array,
     Key,
@@ -30,13 +30,9 @@ _GAP_BINS = np.int32(len(GAP_EDGES) + 2)
 
 @part
 def marketing_effect(effects: Array, price_sensitivity: float, sensitivity: float, item: int) -> float:
-    """What the price, display, mailer and shock of a week (`Tables.week_effects`) add to an item's log rate;
+    """What the price, display and mailer of a week (`Tables.week_effects`) add to an item's log rate;
     `sensitivity` is that of the item's familiarity to promotions."""
-    return (
-        price_sensitivity * effects[item, PRICE_EFFECT]
-        + sensitivity * effects[item, PROMOTION_EFFECT]
-        + effects[item, SHOCK]
-    )
+    return price_sensitivity * effects[item, PRICE_EFFECT] + sensitivity * effects[item, PROMOTION_EFFECT]
 
 
 @part

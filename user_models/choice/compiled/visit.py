@@ -330,8 +330,9 @@ def respond(
     run, gained = np.ones(n_offered, np.int64), np.zeros(n_offered, np.bool_)
     exposed, bought_anyway = np.zeros(n_offered, np.bool_), np.zeros(n_offered, np.bool_)
     effect = np.exp(p.recency).ravel()
-    bought, used = _room(12 * n + width + MOST_ITEMS), 0
-    half, opened, previous, start = (n + 1) // 2, -1, -1, 0
+    # Typed, since parts that are given a literal are compiled once more for it.
+    bought, used, start = _room(12 * n + width + MOST_ITEMS), np.int64(0), np.int64(0)
+    half, opened, previous = (n + 1) // 2, np.int64(-1), np.int64(-1)
     log_size, size, trip, new, wait, gone, unmoved = _F(0), 0, 0, _ONE, 0, False, False
     for step in range(2 * half):
         r = step // 2 + step % 2 * half  # a shopper, then the twin

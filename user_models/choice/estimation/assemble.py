@@ -18,7 +18,6 @@ from bundlegym.recommenders.profile import deal_share
 from bundlegym.recommenders.recency import last_bought_by_week
 from bundlegym.user_models.choice.bounds import THINNING
 from bundlegym.user_models.choice.config import ChoiceConfig
-from bundlegym.user_models.choice.estimation.item_shocks import no_shocks
 from bundlegym.user_models.choice.estimation.mechanisms import left_out
 from bundlegym.user_models.choice.estimation.state_dependence import state_dependence_share
 from bundlegym.user_models.choice.estimation.tail_tables import memory_tables, tail_tables
@@ -53,6 +52,7 @@ from bundlegym.user_models.components.marketing import (
     recency_bins,
     steadily_sold,
 )
+from bundlegym.user_models.components.preference_selection import ChosenPreferences
 from bundlegym.user_models.components.preferences import Preferences
 from bundlegym.user_models.components.quantity import Quantity, fit_quantity
 from bundlegym.user_models.components.trip_effects import Missions, fit_missions, shares_by_category
@@ -260,7 +260,6 @@ def assemble(
                 [np.clip(shrink(share, error, config.state_dependence.spread), 0.0, 1.0)], dtype=torch.float32
             ),
         ),
-        item_shocks=no_shocks(*marketing.log_discount.shape),
         coupons=coupons,
         incidence=cache(
             "incidence",
@@ -279,6 +278,7 @@ def assemble(
             Quantity,
             lambda: fit_quantity(dataset, weeks, shoppers, marketing.log_discount, config=config.quantity),
         ),
+        preference_weights=ChosenPreferences.of_config(config.preferences),
     )
     parameters = left_out(parameters, without)
     outside = torch.from_numpy(choice.attraction @ one_hot_csr(preferences.subcategory)).float()

@@ -16,7 +16,6 @@ import torch
 from bundlegym.errors import UserError
 from bundlegym.user_models.choice.estimation import (
     exploration,
-    item_shocks,
     state_dependence,
     trial_tables,
     variants,
@@ -86,7 +85,6 @@ MECHANISMS: dict[str, Mechanism] = {
     "size_constants": Mechanism("what small and big trips hold"),
     "exploration": Mechanism("how much of a trip is new, by size", (exploration,)),
     "variants": Mechanism("variants bought together", (variants,), zero=("follow_prob",)),
-    "item_shocks": Mechanism("demand shocks after the fit", (item_shocks,)),
     "coupons": Mechanism("what a coupon does", (coupons,)),
     "frailty": Mechanism("busier and quieter spells", zero=("frailty",)),
     "irregularity": Mechanism("irregular visitors", zero=("hazard_irregular",)),

@@ -1,4 +1,4 @@
-"""The stages of a fit in order: coefficients, components, what simulated moments say, and item shocks."""
+"""The stages of a fit in order: coefficients, components, and what simulated moments say."""
 
 from __future__ import annotations
 
@@ -16,19 +16,9 @@ from bundlegym.user_models.choice.config import ChoiceConfig
 from bundlegym.user_models.choice.estimation.assemble import assemble
 from bundlegym.user_models.choice.estimation.coefficients import fit_coefficients
 from bundlegym.user_models.choice.estimation.exploration import ExplorationMoment
-from bundlegym.user_models.choice.estimation.item_shocks import (
-    draw_item_shocks,
-    expected_lines,
-    fit_item_shocks,
-    lines_by_kind,
-    near_items,
-    no_shocks,
-)
 from bundlegym.user_models.choice.estimation.mechanisms import fixed_coefficients
 from bundlegym.user_models.choice.estimation.substitution import SubstitutionMoment
-from bundlegym.user_models.choice.estimation.tail_tables import with_shocks
 from bundlegym.user_models.choice.parameters import (
-    REST,
     ChoiceParameters,
     Coefficients,
     Exploration,
@@ -41,7 +31,7 @@ from bundlegym.user_models.components.simulated_moments import Moment, match
 from bundlegym.user_models.components.size_constants import match_sizes
 from bundlegym.user_models.components.windows import last_fifth
 from bundlegym.user_models.fit_cache import FitCache, check_finite
-from bundlegym.user_models.panel import logged_panel, simulated_panel
+from bundlegym.user_models.panel import logged_panel
 from bundlegym.user_models.parameters import Parameters, parameter
 from bundlegym.user_models.requirements import cannot_learn, check_requirements
 
@@ -55,8 +45,6 @@ class Unseen(Parameters):
 
     substitution: Substitution
     exploration: Exploration
-    shock_mean: torch.Tensor = parameter("2 E", "as in `ItemShocks`")
-    shock_variance: torch.Tensor = parameter("2 E", "as in `ItemShocks`")
 
 
 @dataclass(frozen=True)
@@ -146,6 +134,7 @@ def fit_parameters(
                 constants="size_constants" not in without,
                 config=config.size_constants,
                 basket_size=config.basket_size,
+                earlier=cache.begun.get("sizes", {}),
             ).params
             return _Sizes(found.basket_size, found.incidence, found.size_constants.size_constants)
 
@@ -158,14 +147,7 @@ def fit_parameters(
     )
     rest = float(np.exp(unseen.substitution.substitution.numpy()).mean())
     cache.progress(f"user model: beside an item its substitutes are bought {rest:.2f} times as often")
-    params = fit(weeks, unseen, cache)
-    if "item_shocks" in without:
-        return check_finite("tables", params)
-    near = near_items(params, line_counts(dataset, weeks) > 0)
-    rows = visit_rows(dataset, last_fifth(weeks), shoppers)
-    some = rows[:: max(1, len(rows) // config.item_shocks.visits)]
-    shocks = draw_item_shocks(params, expected_lines(model_of(params), dataset, some, near), seed)
-    return check_finite("tables", with_shocks(params.changed(item_shocks=shocks), shocks[REST]))
+    return check_finite("tables", fit(weeks, unseen, cache))
 
 
 def _find_unseen(
@@ -187,7 +169,7 @@ def _find_unseen(
     some = np.isin(np.arange(len(shoppers)), known)
     first, before = (weeks[0], later[0]), last_fifth((weeks[0], later[0]))
     none = _nothing(dataset)
-    if {"substitution", "exploration", "item_shocks"} <= set(without):
+    if {"substitution", "exploration"} <= set(without):
         return none
     panel = logged_panel(dataset, later, known)
     if (
@@ -197,7 +179,7 @@ def _find_unseen(
     ):
         progress(
             "user model: too little to tell what a model of the first weeks misses in the last fifth of "
-            "them; substitution, exploration and item shocks do nothing"
+            "them; substitution and exploration do nothing"
         )
         return none
     # Nobody is made an offer, so neither state dependence nor wear-out is looked for.
@@ -212,27 +194,12 @@ def _find_unseen(
     for name, moment in moments:
         if name not in without:
             model = match(model, moment(model.params), *on_panel)
-    near = near_items(model.params, bought)
-    shocks = config.item_shocks
-    panels = [panel] + [simulated_panel(model, later, known, seed + i) for i in range(shocks.simulations)]
-    lines, *simulated = (lines_by_kind(one, near) for one in panels)
-    expected = expected_lines(model, dataset, visit_rows(dataset, later, some), near)
-    mean, variance = fit_item_shocks(expected, np.stack(simulated), lines, shocks)
-    params = model.params
-    return Unseen(
-        params.substitution,
-        params.exploration,
-        torch.from_numpy(mean),
-        torch.from_numpy(variance),
-    )
+    return Unseen(model.params.substitution, model.params.exploration)
 
 
 def _nothing(dataset: Dataset) -> Unseen:
     """No effects."""
-    sizes, neutral = len(GRID), no_shocks(1, 1)
     return Unseen(
         Substitution(torch.zeros(dataset.subcategory_code.max() + 1)),
-        Exploration(torch.zeros(sizes), torch.zeros(1)),
-        neutral.shock_mean,
-        neutral.shock_variance,
+        Exploration(torch.zeros(len(GRID)), torch.zeros(1)),
     )

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
-from torch import Tensor
-
-from bundlegym.user_models.choice.parameters import ChoiceParameters
 
 
 def tail_tables(
@@ -26,19 +22,6 @@ def tail_tables(
         "tail_start": row + start / total[:, -1:],
         "tail_attraction": np.diff(start, axis=1, append=start[:, -1:] + 1).astype(np.float32),
     }
-
-
-def with_shocks(p: ChoiceParameters, shocks: Tensor) -> ChoiceParameters:
-    """Parameters whose tables of `tail_tables` have `shocks` (W, I) added to the log of attraction."""
-    tail = p.long_tail
-    cdf, total = tail.tail_cdf.numpy(), tail.tail_attraction[:, :-1].numpy().sum(1, keepdims=True)
-    attraction = np.empty_like(cdf)
-    share = np.diff(cdf, axis=1, prepend=np.arange(len(cdf))[:, None])
-    attraction[:, tail.tail_item.numpy()] = share * total
-    attraction *= np.exp(np.tile(shocks.numpy(), (len(cdf) // len(shocks), 1)))
-    codes = p.catalogue.subcategory.numpy(), p.variants.product_line.numpy()
-    tables = tail_tables(attraction, *codes)
-    return p.changed(**{name: torch.from_numpy(table) for name, table in tables.items()})
 
 
 def memory_tables(rate: np.ndarray) -> dict[str, np.ndarray]:

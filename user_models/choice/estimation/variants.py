@@ -83,9 +83,7 @@ def fit_variants(
         more, of = (np.bincount(code, w) for w in (pairs, lines))
         ratio = ((more + config.lines * ratio) / (of + config.lines))[code]
     # A geometric cluster of continuation r has 2 r / (1 - r) ordered pairs a line.
-    share = np.exp(liking.log_within)
-    total = np.bincount(line, share)
-    another = 1 - np.bincount(line, share**2) / total**2
+    another = another_variant(line, np.exp(liking.log_within))
     followers = np.where(another > 1e-6, ratio / (2 + ratio), 0.0).clip(min=0)
     follow = (followers / np.maximum(another, 1e-6)).clip(max=config.most)
     return FittedVariants(
@@ -96,6 +94,12 @@ def fit_variants(
         ),
         followers=as_tensor(followers.astype(np.float32)),
     )
+
+
+def another_variant(line: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """(P,) chance that two purchases of a product line, of items (I,) with the code `line` and with a `share`
+    each, are of two items."""
+    return np.asarray(1 - np.bincount(line, share**2) / np.bincount(line, share) ** 2)
 
 
 def _pairs(

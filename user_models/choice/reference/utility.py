@@ -1,7 +1,7 @@
 """What each item is worth to a `ChoiceShopper` at a visit: log rates of purchase.
 
-log rate = trip size + preference + time since last bought + price, display, mailer and coupons + the item's
-shock + trip effects + size constants.
+log rate = trip size + preference + time since last bought + price, display, mailer and coupons + trip effects
++ size constants.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bundlegym.user_models.base import Offer
 from bundlegym.user_models.choice.bounds import MOST_PULL, THINNING
-from bundlegym.user_models.choice.parameters import NEAR, REST, ChoiceParameters
+from bundlegym.user_models.choice.parameters import ChoiceParameters
 from bundlegym.user_models.choice.reference.recent_trials import by_item_of, of_item
 from bundlegym.user_models.choice.state import ChoiceState
 from bundlegym.user_models.components.basket_size import LOG_GRID, gap_factor, gap_of, trip_class
@@ -77,9 +77,7 @@ def door(p: ChoiceParameters, state: ChoiceState, offer: Offer, draws: Draws) ->
     cell = week[:, None] * len(p.catalogue.category) + items
     size = torch.searchsorted(p.basket_size.size_cdf[shopper], draws.uniform(streams.SIZE)[:, None])[:, 0]
     new = explore_effect(p, state, size, draws)
-    near, rest = (p.item_shocks.item_shocks[kind].ravel()[cell] for kind in (NEAR, REST))
-    new_extra = new + (rest - near)[:, short.shape[1] :]
-    rare, bought = _off_shortlist(p, state, extra, new_extra)
+    rare, bought = _off_shortlist(p, state, extra, new)
     familiar = torch.cat([p.shortlists.familiarity[shopper].long(), torch.where(bought, ONCE, NEW)], 1)
     sensitivity = p.coefficients.promotion_sensitivity[familiar]
     utility = torch.cat([_known(p, state), rare], 1)
@@ -157,7 +155,7 @@ def _off_shortlist(
     p: ChoiceParameters, state: ChoiceState, items: Tensor, new: Tensor
 ) -> tuple[Tensor, Tensor]:
     """(N, M) preference for items that are not on the shortlist, bought before, or not, to whose log rates
-    `new` (N, M) is added; and which of them were bought before."""
+    `new` (N, 1) is added; and which of them were bought before."""
     shopper, n_items = state.shopper, len(p.catalogue.subcategory)
     rate = (unbought(p, shopper, items) + new).exp()
     row, item, remembered = _memory(p, shopper)
@@ -184,16 +182,16 @@ def _memory(p: ChoiceParameters, shopper: Tensor) -> tuple[Tensor, Tensor, Tenso
 
 
 def marketing_effect(p: ChoiceParameters, shopper: Tensor, cell: Tensor, sensitivity: Tensor) -> Tensor:
-    """(N, M) what price, display, mailer and shock of a week add to the utility of the `cell`s (N, M) of a
+    """(N, M) what price, display and mailer of a week add to the utility of the `cell`s (N, M) of a
     flat table, of items with a `sensitivity` (N, M) to promotions."""
     price = p.marketing.price_sensitivity[shopper, None] * p.marketing.price_effect.ravel()[cell]
     promotion = sensitivity * p.marketing.promotion_effect.ravel()[cell]
-    return price + promotion + p.item_shocks.item_shocks[NEAR].ravel()[cell]
+    return price + promotion
 
 
 def log_share(p: ChoiceParameters, state: ChoiceState) -> Tensor:
     """(N, n_items) log of each item's share of the lines of a visit without an offer, but for trip effects,
-    size constants, exploration levels, item shocks, substitution, and what the last visit does to the size of
+    size constants, exploration levels, substitution, and what the last visit does to the size of
     this one."""
     shopper, week = state.shopper, week_of(p, state.day)
     # Whole rows of tables: to look up each item by itself would take longer.

@@ -1,19 +1,23 @@
-"""Shoppers under names that mean nothing outside a run, so that a page can go from hand to hand."""
+"""Shoppers under names that mean nothing outside a run, so that a page can go from hand to hand.
+
+All that is printed or made for reading calls shoppers so; the offers of `bundlegym recommend` alone have the
+log's ids, since whoever makes the offers needs them.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import hmac
-import os
 import secrets
 from pathlib import Path
 
+from bundlegym.data.files import private_files, replacing
 from bundlegym.errors import UserError
 
 #: The file in a run's folder that ties pseudonyms to ids; whoever has it and the log can undo them.
 KEY_FILE = "pseudonyms.key"
-_LETTERS = 6
+_LETTERS = 10
 
 
 class Pseudonyms:
@@ -32,18 +36,15 @@ class Pseudonyms:
         path = folder / KEY_FILE
         try:
             if not path.exists():
-                part = path.with_name(f"{path.name}.part")
-                part.write_bytes(secrets.token_bytes(32))
-                part.chmod(0o600)
-                os.replace(part, path)
+                with private_files(), replacing(path) as part:
+                    part.write_bytes(secrets.token_bytes(32))
             return Pseudonyms(path.read_bytes())
         except OSError as error:
             raise UserError(
-                f"{path}: {error.strerror}; the page needs it to hide shoppers' ids: make the run's folder"
-                " writable"
+                f"{path}: {error.strerror}; it hides shoppers' ids: make the run's folder writable"
             ) from error
 
     def __call__(self, shopper: str) -> str:
-        """Six letters and digits in place of an id of the log."""
+        """Ten letters and digits in place of an id of the log: of a million, hardly ever are two alike."""
         digest = hmac.new(self._key, shopper.encode(), hashlib.sha256).digest()
         return base64.b32encode(digest).decode()[:_LETTERS]

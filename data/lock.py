@@ -1,4 +1,4 @@
-"""One command at a time works on the folder of a run, or of an agent in it."""
+"""One command at a time writes in a folder: that of a run, of an agent in it, of a cache."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def sole_user(folder: Path, patience: float = 0.0) -> Iterator[None]:
         patience: seconds to wait for another to end.
 
     Raises:
+        OSError: nothing can be written there.
         UserError: another is at work there.
     """
     lock = FileLock(str(folder / _NAME))

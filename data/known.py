@@ -1,0 +1,77 @@
+"""What an earlier run has decided of a log that is longer now: codes, who is held out, weeks for judging."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bundlegym.data.base import Dataset
+from bundlegym.data.sealed import read_sealed_json, write_sealed_json
+from bundlegym.errors import UserError
+
+
+@dataclass(frozen=True)
+class Known:
+    """Ids in the order of their codes.
+
+    Attributes:
+        items, shoppers: (n,) ids of the log.
+        held_out: (n,) bool, by shopper.
+        validation_weeks, test_weeks: how many weeks are kept for each.
+    """
+
+    items: np.ndarray
+    shoppers: np.ndarray
+    held_out: np.ndarray
+    validation_weeks: int
+    test_weeks: int
+
+    @staticmethod
+    def of(dataset: Dataset) -> Known:
+        """Those of a prepared log."""
+        ids = (dataset.items["item"], dataset.shoppers["shopper"])
+        split = dataset.split
+        kept = (end - first for first, end in (split.validation_weeks, split.test_weeks))
+        return Known(*(column.to_numpy(dtype=object) for column in ids), split.held_out, *kept)
+
+    def save(self, path: Path) -> None:
+        """Write one sealed JSON file."""
+        lists = {name: getattr(self, name).tolist() for name in ("items", "shoppers", "held_out")}
+        write_sealed_json(path, vars(self) | lists)
+
+    @staticmethod
+    def load(path: Path) -> Known:
+        """What `save` wrote.
+
+        Raises:
+            UserError: it cannot be read, or is damaged.
+        """
+        try:
+            content = read_sealed_json(path)
+            ids = (np.array(content[name], dtype=object) for name in ("items", "shoppers"))
+            weeks = (int(content[name]) for name in ("validation_weeks", "test_weeks"))
+            known = Known(*ids, np.array(content["held_out"], dtype=bool), *weeks)
+        except (OSError, ValueError, KeyError, TypeError, json.JSONDecodeError) as error:
+            raise UserError(f"{path}: no readable list of known items and shoppers ({error})") from error
+        if len(known.held_out) != len(known.shoppers):
+            raise UserError(f"{path}: damaged, it does not say of each shopper whether they are held out")
+        return known
+
+
+def check_known(log: str, known: Known, lines: pd.DataFrame) -> None:
+    """Raise `UserError` where `lines`, cleaned ones of the log of that name, lack a known item."""
+    gone = known.items[~np.isin(known.items, lines["item"].unique().astype(object))]
+    if len(gone):
+        raise UserError(
+            f"{log}: {len(gone):,} items that the run knows have no line left, the first is '{gone[0]}'; "
+            "its log has changed, and the run must be made anew"
+        )
+
+
+def known_first(found: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Ids `known` in their order, then the others of `found` in theirs."""
+    return np.concatenate([known, found[~np.isin(found.astype(object), known)]])
