@@ -33,10 +33,14 @@ class Known:
     @staticmethod
     def of(dataset: Dataset) -> Known:
         """Those of a prepared log."""
-        ids = (dataset.items["item"], dataset.shoppers["shopper"])
         split = dataset.split
-        kept = (end - first for first, end in (split.validation_weeks, split.test_weeks))
-        return Known(*(column.to_numpy(dtype=object) for column in ids), split.held_out, *kept)
+        return Known(
+            items=dataset.items["item"].to_numpy(dtype=object),
+            shoppers=dataset.shoppers["shopper"].to_numpy(dtype=object),
+            held_out=split.held_out,
+            validation_weeks=split.validation_weeks[1] - split.validation_weeks[0],
+            test_weeks=split.test_weeks[1] - split.test_weeks[0],
+        )
 
     def save(self, path: Path) -> None:
         """Write one sealed JSON file."""
@@ -52,9 +56,13 @@ class Known:
         """
         try:
             content = read_sealed_json(path)
-            ids = (np.array(content[name], dtype=object) for name in ("items", "shoppers"))
-            weeks = (int(content[name]) for name in ("validation_weeks", "test_weeks"))
-            known = Known(*ids, np.array(content["held_out"], dtype=bool), *weeks)
+            known = Known(
+                items=np.array(content["items"], dtype=object),
+                shoppers=np.array(content["shoppers"], dtype=object),
+                held_out=np.array(content["held_out"], dtype=bool),
+                validation_weeks=int(content["validation_weeks"]),
+                test_weeks=int(content["test_weeks"]),
+            )
         except (OSError, ValueError, KeyError, TypeError, json.JSONDecodeError) as error:
             raise UserError(f"{path}: no readable list of known items and shoppers ({error})") from error
         if len(known.held_out) != len(known.shoppers):
