@@ -27,9 +27,9 @@ from typing import Any
 
 from bundlegym.agents.registry import field_of
 from bundlegym.data.files import write_json
+from bundlegym.data.lock import sole_user
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
-from bundlegym.evaluation.lock import sole_user
 from bundlegym.evaluation.run import Run
 from bundlegym.evaluation.training import evaluated, train
 
