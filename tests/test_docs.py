@@ -75,7 +75,9 @@ def only_parse(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         return options, others
 
     def tyro_cli(*args: Any, **kwargs: Any) -> Any:
-        cli(*args, **kwargs)
+        found = cli(*args, **kwargs)
+        if kwargs.get("return_unknown_args") and found[1]:
+            return found
         raise Parsed
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_known_args", parse_known_args)
@@ -97,6 +99,7 @@ def start(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     if program == "bundlegym":
         main()
     elif program.endswith(".py"):
+        monkeypatch.syspath_prepend(str((ROOT / program).parent))  # as Python does
         runpy.run_path(str(ROOT / program), run_name="__main__")
     elif program.startswith("bundlegym."):
         runpy.run_module(program, run_name="__main__")
@@ -137,7 +140,10 @@ def test_every_command_parses(line, only_parse, monkeypatch, capsys):
             start(words, monkeypatch)
 
 
-@pytest.mark.parametrize("line", ["bundlegym train --seeed 3", "python benchmarks/kill.py --kils 5"])
+@pytest.mark.parametrize(
+    "line",
+    ["bundlegym train --seeed 3", "bundlegym serve policy --prt 1", "python benchmarks/kill.py --kils 5"],
+)
 def test_a_wrong_option_is_found(line, only_parse, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         start(shlex.split(line), monkeypatch)

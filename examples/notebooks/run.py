@@ -4,7 +4,7 @@
     python examples/notebooks/run.py 03 05                    # some of them
     python examples/notebooks/run.py --log synthetic --out DIR
 
-Each runs in a process of its own. What goes to standard error, such as bars of progress, is not kept.
+Each runs in a process of its own. What only tells of progress is not kept.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -55,6 +55,15 @@ def chosen(names: tuple[str, ...]) -> list[Path]:
     return [path for path in every if not names or path.name.startswith(names)]
 
 
+def kept(output: Any) -> Any:
+    """An output without what only tells of progress; None where nothing is left."""
+    if output.output_type != "stream":
+        return output
+    lines = output.text.splitlines(keepends=True)
+    output.text = "".join(line for line in lines if not line.startswith("user model: "))
+    return output if output.name == "stdout" and output.text.strip() else None
+
+
 def execute(path: Path, out: Path) -> None:
     """Run one notebook from its first cell to the last and write it, outputs and all."""
     import nbformat
@@ -65,7 +74,7 @@ def execute(path: Path, out: Path) -> None:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # when it ran: it would differ every time
         if cell.cell_type == "code":
-            cell.outputs = [each for each in cell.outputs if each.get("name") != "stderr"]
+            cell.outputs = [each for output in cell.outputs if (each := kept(output)) is not None]
     write_text(out / path.name, nbformat.writes(notebook) + "\n")
 
 
