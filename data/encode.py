@@ -134,7 +134,7 @@ def _number_visits(lines: pd.DataFrame, origin: pd.Timestamp) -> tuple[pd.DataFr
     number[visits.index] = np.arange(len(visits))
     visits = visits.reset_index(drop=True)
     day = days_since(visits["time"], origin).astype(np.int32)
-    visits = visits.assign(day=day, week=day // 7, basket=names.take(visits["basket"]))
+    visits = visits.assign(day=day, week=day // 7, basket=names.take(visits["basket"].to_numpy()))
     visit = number[key]
     lines = lines.assign(week=visits["week"].to_numpy()[visit], visit=visit)
     return lines, visits[["shopper", "day", "week", "basket"]]

@@ -33,10 +33,11 @@ class Known:
     @staticmethod
     def of(dataset: Dataset) -> Known:
         """Those of a prepared log."""
-        ids = (dataset.items["item"], dataset.shoppers["shopper"])
+        items, shoppers = dataset.items["item"], dataset.shoppers["shopper"]
         split = dataset.split
-        kept = (end - first for first, end in (split.validation_weeks, split.test_weeks))
-        return Known(*(column.to_numpy(dtype=object) for column in ids), split.held_out, *kept)
+        validation, test = (end - first for first, end in (split.validation_weeks, split.test_weeks))
+        ids = items.to_numpy(dtype=object), shoppers.to_numpy(dtype=object)
+        return Known(*ids, split.held_out, validation, test)
 
     def save(self, path: Path) -> None:
         """Write one sealed JSON file."""
@@ -52,9 +53,9 @@ class Known:
         """
         try:
             content = read_sealed_json(path)
-            ids = (np.array(content[name], dtype=object) for name in ("items", "shoppers"))
-            weeks = (int(content[name]) for name in ("validation_weeks", "test_weeks"))
-            known = Known(*ids, np.array(content["held_out"], dtype=bool), *weeks)
+            items, shoppers = (np.array(content[name], dtype=object) for name in ("items", "shoppers"))
+            validation, test = (int(content[name]) for name in ("validation_weeks", "test_weeks"))
+            known = Known(items, shoppers, np.array(content["held_out"], dtype=bool), validation, test)
         except (OSError, ValueError, KeyError, TypeError, json.JSONDecodeError) as error:
             raise UserError(f"{path}: no readable list of known items and shoppers ({error})") from error
         if len(known.held_out) != len(known.shoppers):

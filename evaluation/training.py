@@ -24,6 +24,7 @@ from bundlegym.envs import BundleCore, BundleVecEnv
 from bundlegym.envs.views import to_numpy
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.job import Job
+from bundlegym.evaluation.pseudonyms import Pseudonyms
 from bundlegym.evaluation.rollout import GAIN, estimate, play
 from bundlegym.evaluation.run import Run
 from bundlegym.evaluation.run_folder import resuming
@@ -91,7 +92,8 @@ def _told(run: Run, job: Job, model: Any) -> str:
     """A few offers in words of an agent that is being trained: training shoppers, validation weeks."""
     weeks, reacts = run.dataset.split.validation_weeks, run.user_models[job.exposure]
     core = run.core(_TOLD, held_out=False, weeks=weeks, seed=0, user_model=reacts)
-    return example_offers(core, learned(model), run.dataset, _EVAL_SEED, _TOLD)
+    pseudonym = Pseudonyms.of_run(run.folder)
+    return example_offers(core, learned(model), run.dataset, _EVAL_SEED, pseudonym, _TOLD)
 
 
 def _learn(
