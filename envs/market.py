@@ -170,8 +170,7 @@ def with_shoppers(market: Market, rows: np.ndarray, size: int, tables: ShopperTa
     changed: dict[str, Any] = {name: spread(value) for name, value in vars(tables).items()}
     profile = torch.zeros(size, market.profile.shape[1], device=device)
     profile[: len(market.profile)] = market.profile[:size]
-    empty: list[np.ndarray] = [np.zeros(0, kind) for kind in (np.int32, np.int16)]
-    nothing = np.zeros(size + 1, np.int64), *empty
+    nothing: list[np.ndarray] = [np.zeros(size + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int16)]
     changed |= {name: _tensor(v).to(device) for name, v in zip(History._fields, nothing, strict=True)}
     return replace(market, **changed, profile=profile)
 

@@ -103,7 +103,7 @@ def configured(config: TrainConfig, values: dict[str, Any]) -> TrainConfig:
     if agent == "ppo" and "learning_rate" in changed:
         ratio = hyper.final_learning_rate / hyper.learning_rate  # type: ignore[attr-defined]
         changed["final_learning_rate"] = changed["learning_rate"] * ratio
-    mine = {field_of(agent): dataclasses.replace(hyper, **changed)}
+    mine: dict[str, Any] = {field_of(agent): dataclasses.replace(hyper, **changed)}
     return dataclasses.replace(config, gamma=gamma, hyper=dataclasses.replace(config.hyper, **mine))
 
 
