@@ -53,6 +53,7 @@ class Experiment(Run):
         self._tell_fidelity()
         jobs = self.jobs
         prepare_demonstrations(self)
+        Pseudonyms.of_run(self.folder)  # their key is drawn before processes would each draw one
         workers = min(len(jobs), config.workers or (os.cpu_count() or 1 if self.device.type == "cpu" else 1))
         if workers > 1:
             train_in_parallel(partial(train_one, config), jobs, workers, self.folder)
