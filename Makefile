@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 DOCS_STAMP := $(VENV)/.installed-docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install train evaluate test lint audit notebooks docs dist
+.PHONY: help install train evaluate test coverage lint audit notebooks docs dist
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -30,7 +30,11 @@ evaluate: $(STAMP) ## judge the newest run; another one: make evaluate RUN=runs/
 test: $(STAMP) ## run the tests; some of them: make test ARGS="tests/data -x"
 	$(VENV)/bin/python -m pytest $(ARGS)
 
-notebooks: $(STAMP) ## execute the notebooks on the default log; one of them: make notebooks ARGS=03
+coverage: $(STAMP) ## run the tests, and print which share of each file they run, without what numba compiles
+	$(VENV)/bin/python -m pip install --quiet --no-compile -c constraints.txt pytest-cov
+	$(VENV)/bin/python -m pytest --cov=bundlegym $(ARGS)
+
+notebooks: $(STAMP) ## execute the notebooks in full; one of them: make notebooks ARGS=03
 	$(VENV)/bin/python examples/notebooks/run.py $(ARGS)
 
 lint: $(STAMP) ## ruff and mypy
@@ -59,7 +63,7 @@ dist: $(STAMP) ## a wheel and an sdist in dist/, as an index would take them
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(VENV)/bin/python -m pip install --quiet --no-compile -c constraints.txt -e '.[dev]'
 	@touch $@
 
 $(DOCS_STAMP): $(STAMP)

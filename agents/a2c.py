@@ -15,6 +15,7 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import VecEnv
 
 from bundlegym.agents.config import AgentConfig
+from bundlegym.agents.discounting import VisitRolloutBuffer
 from bundlegym.agents.ppo import ScorerPolicy
 from bundlegym.user_models.config import Count, NotNegative, Positive, Share
 
@@ -71,6 +72,7 @@ def make_a2c(
         ent_coef=config.ent_coef,
         vf_coef=config.vf_coef,
         max_grad_norm=config.max_grad_norm,
+        rollout_buffer_class=VisitRolloutBuffer,
         policy_kwargs={
             "width": config.width,
             "optimizer_class": th.optim.RMSprop,

@@ -19,6 +19,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from torch.nn import functional as F
 
 from bundlegym.agents.config import AgentConfig
+from bundlegym.agents.discounting import discount_after, n_candidates
 from bundlegym.agents.two_tower import ScorerQPolicy
 from bundlegym.user_models.config import Count, Positive, Share, Whole
 
@@ -224,7 +225,7 @@ class MaskedDQN(DQN):
     ) -> None:
         self._masks = self._env_masks()
         ends = self._masks.copy()
-        k = self.observation_space["picked"].shape[0]  # type: ignore[index]
+        k = n_candidates(self.observation_space)
         for i in np.flatnonzero(dones):  # a last observation's mask is not the new episode's
             given = infos[i].get("terminal_action_mask")
             ends[i] = (np.arange(ends.shape[1]) >= k) if given is None else given
@@ -237,7 +238,8 @@ class MaskedDQN(DQN):
             online = self.q_net(batch.next_observations).masked_fill(~batch.next_action_masks, -th.inf)
             choice = online.argmax(dim=1, keepdim=True)
             after = self.q_net_target(batch.next_observations).gather(1, choice)
-            return batch.rewards + (1.0 - batch.dones) * self.gamma * after
+            discount = discount_after(batch.actions, n_candidates(self.observation_space), self.gamma)
+            return batch.rewards + (1.0 - batch.dones) * discount * after
 
     def loss(self, batch: MaskedSamples) -> th.Tensor:
         """Mean squared difference of the online network's value of each action from its target.

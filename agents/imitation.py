@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bundlegym.agents.discounting import discount_after
 from bundlegym.agents.planner import Planner
 from bundlegym.data.files import replacing
 from bundlegym.envs import BundleCore
@@ -119,24 +120,25 @@ def replay(core: BundleCore, shown: Demonstrations, gamma: float, seed: int) -> 
     an order of its own.
 
     Args:
-        gamma: discount factor a step.
+        gamma: discount factor a visit.
         seed: of the orders.
     """
     rng = np.random.default_rng(seed)
     core.reset()
-    seen: list[tuple[dict[str, Tensor], Tensor, Tensor, Tensor, Tensor, Tensor]] = []
+    seen: list[tuple[dict[str, Tensor], Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]] = []
     for picks, level in zip(shown.picks, shown.level, strict=True):
         picks = rng.permuted(picks, axis=1)
         for action in actions_of_visit(picks, level, core.k):
             acted = torch.from_numpy(action).to(core.device)
             rows = (acted != LEAVE).nonzero()[:, 0]
             right = _right(core, rows, torch.from_numpy(picks).to(core.device), acted)
-            before = core.observe(rows), core.masks()[rows], right, rows
+            before = core.observe(rows), core.masks()[rows], right, rows, acted
             result = core.step(acted)
             seen.append((*before, result.reward.clone(), result.terminated | result.truncated))
     returns, later = [], torch.zeros(core.n, device=core.device)
-    for *_, rows, reward, ended in reversed(seen):
-        later[rows] = reward[rows] + gamma * later[rows] * ~ended[rows]
+    for *_, rows, acted, reward, ended in reversed(seen):
+        counts = discount_after(acted, core.k, gamma) * ~ended
+        later[rows] = (reward + counts * later)[rows]
         returns.append(later[rows])
     names = seen[0][0]
     return Decisions(

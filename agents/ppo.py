@@ -16,6 +16,7 @@ from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
 from bundlegym.agents.config import AgentConfig
+from bundlegym.agents.discounting import VisitRolloutBuffer
 from bundlegym.agents.two_tower import TwoTowerScorer
 from bundlegym.user_models.config import Count, NotNegative, Positive, Several, Share, Whole
 
@@ -151,6 +152,7 @@ def make_ppo(
         ent_coef=config.ent_coef,
         vf_coef=config.vf_coef,
         max_grad_norm=config.max_grad_norm,
+        rollout_buffer_class=VisitRolloutBuffer,
         policy_kwargs={"width": config.width},
         gamma=gamma,
         seed=seed,

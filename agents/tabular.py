@@ -10,8 +10,9 @@ a group of candidates or a discount level.
 
     Q(s, a) += step (reward + gamma Q(s', a') - Q(s, a))
 
-a' is the best legal action of s' (Q-learning, Watkins 1989), or the one that is taken next (SARSA, Rummery
-and Niranjan 1994). The step is 1 / visits of (s, a), a plain mean, until that falls to `learning_rate`.
+gamma is 1 within a visit (`agents.discounting`). a' is the best legal action of s' (Q-learning, Watkins
+1989), or the one that is taken next (SARSA, Rummery and Niranjan 1994). The step is 1 / visits of (s, a), a
+plain mean, until that falls to `learning_rate`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
 from bundlegym.agents.config import AgentConfig
+from bundlegym.agents.discounting import discount_after, n_candidates
 from bundlegym.agents.dqn import sample_valid
 from bundlegym.envs.base import CANDIDATE_FEATURES
 from bundlegym.envs.market import SHOPPER_FEATURES
@@ -73,7 +75,7 @@ class Table(BasePolicy):
 
     def __init__(self, observation_space: spaces.Dict, action_space: spaces.Discrete) -> None:
         super().__init__(observation_space, action_space)
-        k = int(observation_space["picked"].shape[0])  # type: ignore[index]
+        k = n_candidates(observation_space)
         self.k, self.groups = k, min(_GROUPS, k)
         shape = 9, k + 1, self.groups + int(action_space.n) - k
         self.values, self.visits = np.zeros(shape), np.zeros(shape, dtype=np.int64)
@@ -196,7 +198,8 @@ class Tabular(BaseAlgorithm):
         for i in np.flatnonzero(dones):  # the episode was cut, not ended: what follows still has a value
             if infos[i].get("TimeLimit.truncated", False):
                 following[i] = self._value_at_the_end(infos[i])
-        self._update(obs, self._chosen, rewards + self.gamma * following)
+        discount = discount_after(self._chosen, self.policy.groups, self.gamma)
+        self._update(obs, self._chosen, rewards + discount * following)
         self._last_obs, self._chosen = new_obs, chosen  # type: ignore[assignment]
         return True
 

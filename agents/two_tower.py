@@ -105,7 +105,7 @@ class TwoTowerScorer(nn.Module):
         n_candidate += n_forecast
         self.key_net = _mlp(n_candidate, width, width, 1.0)
         self.candidate_bias = _linear(n_candidate, 1, 0.01)
-        self.query_net = _mlp(state + width, width, width, 0.1)
+        self.query_net = _mlp(state + 2 * width, width, width, 0.1)
         self.offer_net = _mlp(3 * width, width, n_discounts, 0.01)
         self.offer_bias = _linear(n_forecast, n_discounts, 0.01) if n_forecast else None
         self.value_key = _linear(n_candidate, width, math.sqrt(2.0))
@@ -143,7 +143,7 @@ class TwoTowerScorer(nn.Module):
         """(N, K + D)"""
         keys = self.key_net(candidates)
         mean, total = self._pool(keys, picked)
-        query = self.query_net(th.cat((state, mean), dim=-1))
+        query = self.query_net(th.cat((state, mean, keys.mean(dim=1)), dim=-1))
         picks = th.bmm(keys, query.unsqueeze(-1)).squeeze(-1) / math.sqrt(self.width)
         picks = picks + self.candidate_bias(candidates).squeeze(-1)
         offers = self.offer_net(th.cat((query, mean, total), dim=-1))

@@ -92,10 +92,9 @@ def price_tables(
     listed = pd.DataFrame(listed).ffill(axis=1).bfill(axis=1).to_numpy()
     ratio = np.where(sold, np.minimum(shelf / listed, 1.0), np.nan)
     ratio = np.where(sold, ratio, _line_ratio(ratio, price_line))
-    before, after = (
-        getattr(pd.DataFrame(ratio), fill)(axis=1, limit=REACH).fillna(1.0) for fill in ("ffill", "bfill")
-    )
-    ratio = np.maximum(before.to_numpy(), after.to_numpy())
+    known = pd.DataFrame(ratio)
+    before, after = known.ffill(axis=1, limit=REACH), known.bfill(axis=1, limit=REACH)
+    ratio = np.maximum(before.fillna(1.0).to_numpy(), after.fillna(1.0).to_numpy())
     shelf = np.where(sold, np.minimum(shelf, listed), np.minimum(listed * ratio, listed))
     return listed.astype(np.float32), shelf.astype(np.float32), sold
 

@@ -16,6 +16,7 @@ import math
 import os
 import types
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -60,6 +61,12 @@ Seed = Annotated[int, Range(f"from 0 to {2**32 - 1}", least=0, most=2**32 - 1)]
 MAY_BE_EMPTY = "may be empty"
 
 
+@cache
+def _kinds(configuration: type) -> dict[str, Any]:
+    """The types of its fields by name: each is a text that must be evaluated, at a millisecond or so."""
+    return get_type_hints(configuration, include_extras=True)
+
+
 @dataclass(frozen=True)
 class Config:
     """The base of a configuration: see the module's docstring."""
@@ -70,7 +77,8 @@ class Config:
         Raises:
             UserError: a value is of another type than its field, or outside the range; the message names it.
         """
-        for name, kind in get_type_hints(type(self), include_extras=True).items():
+        configuration: type = type(self)
+        for name, kind in _kinds(configuration).items():
             value = plain(getattr(self, name))
             check(self.label(name), value, kind)
             value = Path(value) if isinstance(value, str) and _bare(kind) is Path else value

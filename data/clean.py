@@ -70,7 +70,8 @@ def clean(log: Log, options: ReadOptions | None = None) -> tuple[Log, dict]:
     if not keep.any():
         counts = ", ".join(f"{reason} {lines:,}" for reason, lines in dropped.items() if lines)
         raise UserError(f"{log.name}: no usable line is left after cleaning ({counts})")
-    kept, fractional = _whole_pieces(transactions[keep].reset_index(drop=True))
+    kept = transactions if keep.all() else transactions[keep]
+    kept, fractional = _whole_pieces(kept.reset_index(drop=True))
     report = {
         "lines_before": len(transactions) + sum(log.dropped.values()),
         "lines_after": len(kept),

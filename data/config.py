@@ -117,10 +117,6 @@ class ReadOptions(Options):
             raise UserError("--day-first and --month-first exclude each other")
 
 
-#: Logs that come with the software, and have no files of their own.
-BUILT_IN_LOGS = ("complete-journey", "synthetic", "synthetic-year", "known-optimum", "planning")
-#: Options that say what the columns and tables of a log are.
-_OF_FILES = ("columns", "map", "items_file", "table", "join", "later", "known")
 _Margin = Annotated[float, Range(f"a share from 0 to {GREATEST_MARGIN}", least=0.0, most=GREATEST_MARGIN)]
 
 
@@ -179,16 +175,6 @@ class DataConfig(ReadOptions):
         super().__post_init__()
         check_text("--log", Path(self.log))
         check_folder("--cache-dir", Path(self.cache_dir))
-
-    def check_mapping(self) -> None:
-        """That nothing says how to read a log which is not read, but comes with the software.
-
-        Raises:
-            UserError: an option does.
-        """
-        for option in _OF_FILES if self.log in BUILT_IN_LOGS else ():
-            if getattr(self, option):
-                raise UserError(f"{self.label(option)}: --log {self.log} is built in and takes none")
 
     def built_in(self, log: str) -> DataConfig:
         """The same choices for a log that comes with the software."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -41,7 +42,9 @@ def build_dataset(log: Log, config: DataConfig, known: Known | None = None) -> D
     if known is not None:
         check_known(log.name, known, log.transactions)
         item_ids = known_first(item_ids, known.items)
-    lines = log.transactions[log.transactions["item"].isin(item_ids)]
+    listed = log.transactions["item"].isin(item_ids).to_numpy()
+    lines = log.transactions if listed.all() else log.transactions[listed]
+    log = replace(log, transactions=lines.iloc[:0])  # its texts are let go of as they are numbered
     shopper_ids = np.sort(lines["shopper"].unique())
     if known is not None:
         shopper_ids = known_first(shopper_ids, known.shoppers)
@@ -120,12 +123,20 @@ def _codes(values: pd.Series, ids: np.ndarray) -> np.ndarray:
 
 def _number_visits(lines: pd.DataFrame, origin: pd.Timestamp) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Lines with `visit` and `week` codes, and a row a visit: `shopper`, `day`, `week`, `basket`."""
-    visits = lines.groupby(["shopper", "basket"], sort=False)["time"].min().reset_index()
-    visits = visits.sort_values(["shopper", "time", "basket"], ignore_index=True)
+    lines = lines.dropna(subset="basket")
+    basket, names = pd.factorize(lines["basket"], sort=True)
+    lines = lines.drop(columns=["basket", "week"], errors="ignore").reset_index(drop=True)
+    key = pd.factorize(lines["shopper"].to_numpy(np.int64) * len(names) + basket)[0]
+    visits = pd.DataFrame({"shopper": lines["shopper"], "basket": basket, "time": lines["time"]})
+    visits = visits.loc[~pd.Series(key).duplicated()].assign(time=lines["time"].groupby(key).min().to_numpy())
+    visits = visits.reset_index(drop=True).sort_values(["shopper", "time", "basket"])
+    number = np.empty(len(visits), dtype=np.int32)
+    number[visits.index] = np.arange(len(visits))
+    visits = visits.reset_index(drop=True)
     day = days_since(visits["time"], origin).astype(np.int32)
-    visits = visits.assign(day=day, week=day // 7)
-    keys = visits[["shopper", "basket", "week"]].assign(visit=np.arange(len(visits), dtype=np.int32))
-    lines = lines.drop(columns="week", errors="ignore").merge(keys, on=["shopper", "basket"])
+    visits = visits.assign(day=day, week=day // 7, basket=names.take(visits["basket"]))
+    visit = number[key]
+    lines = lines.assign(week=visits["week"].to_numpy()[visit], visit=visit)
     return lines, visits[["shopper", "day", "week", "basket"]]
 
 

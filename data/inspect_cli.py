@@ -42,7 +42,7 @@ class InspectConfig(ReadOptions):
     json: Path | None = None
     """File for the figures."""
 
-    toml: Path | None = None
+    out: Path | None = None
     """File for the mapping, as --columns takes it; by default NAME.columns.toml in the working directory."""
 
     cache_dir: tyro.conf.Suppress[Path] = field(default_factory=default_cache_dir)
@@ -50,7 +50,7 @@ class InspectConfig(ReadOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_output("--json", self.json)
-        check_output("--toml", self.toml)
+        check_output("--out", self.out)
 
 
 def inspect() -> None:
@@ -62,11 +62,11 @@ def inspect() -> None:
     say(found.as_text())
     if config.json is not None:
         write_json(config.json, found.as_json())
-    path = config.toml or Path(f"{Path(found.label).stem}.columns.toml")
-    if config.toml is None and path.exists() and path.read_text(encoding="utf-8") != found.as_toml():
-        say(f"\n{path} is there already and was left as it is; --toml FILE writes the mapping elsewhere")
+    path = config.out or Path(f"{Path(found.label).stem}.columns.toml")
+    if config.out is None and path.exists() and path.read_text(encoding="utf-8") != found.as_toml():
+        say(f"\n{path} is there already and was left as it is; --out FILE writes the mapping elsewhere")
     else:
         write_text(path, found.as_toml())
-        say(f"\nThe mapping is in {path}: train.py --log {found.label} --columns {path}")
+        say(f"\nThe mapping is written to {path}: train.py --log {found.label} --columns {path}")
     if found.trouble:
         raise UserError(found.trouble)

@@ -215,7 +215,8 @@ def _leave_out(lines: pd.DataFrame, out: np.ndarray, reason: str, sieve: Sieve) 
 
 def _without_guests(lines: pd.DataFrame, options: ReadOptions, sieve: Sieve) -> pd.DataFrame:
     """Lines of guests left out, or each of their baskets made a shopper."""
-    ids, sentence = find_guests(lines[lines["shopper"] != ""], options)
+    named = (lines["shopper"] != "").to_numpy()
+    ids, sentence = find_guests(lines if named.all() else lines[named], options)
     if sentence:
         sieve.notes["guests"] = sentence
     guest = (lines["shopper"].isin(ids) | (lines["shopper"] == "")).to_numpy()

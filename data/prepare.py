@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bundlegym.data.base import Dataset, Log
-from bundlegym.data.built_in import BUILT_IN, VERSION, built_in_log
+from bundlegym.data.built_in import BUILT_IN, VERSION, built_in_log, check_mapping
 from bundlegym.data.columns_file import read_columns_file, with_file_options
 from bundlegym.data.complete_journey import complete_journey_version, load_complete_journey
 from bundlegym.data.config import DataConfig
@@ -39,15 +39,14 @@ def prepare(config: DataConfig, progress: bool = True) -> Dataset:
     Raises:
         UserError: a file, column or option is wrong, or the cache folder cannot be written.
     """
-    config.check_mapping()
+    check_mapping(config)
     folder = Path(config.cache_dir) / _cache_name(config)
     if (cached := _cached(folder, progress)) is not None:
         return cached
     _say(progress, f"reading {config.log} (the first time; later starts read {folder})")
-    log = _load(config)
-    _say(progress, f"cleaning and numbering {len(log.transactions):,} lines")
     known = None if config.known is None else Known.load(config.known)
-    dataset = build_dataset(log, _all_options(config), known)
+    # Nothing here keeps hold of the log, so that its lines can be let go of one by one as they are numbered.
+    dataset = build_dataset(_load(config, progress), _all_options(config), known)
     # A run beside this one may have saved the same by now, and others may be reading it.
     if (cached := _cached(folder, progress)) is not None:
         return cached
@@ -66,7 +65,13 @@ def _cached(folder: Path, progress: bool) -> Dataset | None:
         return None
 
 
-def _load(config: DataConfig) -> Log:
+def _load(config: DataConfig, progress: bool) -> Log:
+    log = _read(config)
+    _say(progress, f"cleaning and numbering {len(log.transactions):,} lines")
+    return log
+
+
+def _read(config: DataConfig) -> Log:
     if config.log == "complete-journey":
         log = load_complete_journey()
         check_log(log, log.name)

@@ -88,7 +88,7 @@ def _shelf_prices(lines: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for first in range(0, int(cells["item"].max()) + 1, _ITEMS_AT_ONCE):
         part = cells[cells["item"].between(first, first + _ITEMS_AT_ONCE - 1)]
-        price = np.full((_ITEMS_AT_ONCE, int(cells["week"].max()) + 1), np.nan)
+        price = np.full((int(part["item"].max()) - first + 1, int(cells["week"].max()) + 1), np.nan)
         price[part["item"] - first, part["week"]] = part["price"]
         parts.append(regular_prices(price)[part["item"] - first, part["week"]])
     cells["regular"] = np.concatenate(parts)
@@ -115,12 +115,11 @@ def regular_prices(price: np.ndarray) -> np.ndarray:
         price: (I, W) the shelf's, NaN where nothing was sold.
     """
     level = _levels(price)
-    before = level[:, : max(level.shape[1] - REACH, 0)]
-    looked = (
-        _closing(before, open_end=True)[:, -REACH:] > (1 + SAME) * price[:, : before.shape[1]][:, -REACH:]
-    )
-    known = _closing(level, open_end=False)[:, : before.shape[1]][:, -REACH:]
-    taken_back = (known > (1 + SAME) * price[:, : before.shape[1]][:, -REACH:]) & looked
+    end = max(level.shape[1] - REACH, 0)
+    window = slice(max(end - REACH, 0), end)  # the weeks in which cuts looked so, and are known by now
+    asked = (1 + SAME) * price[:, window]
+    looked = _closing(level[:, :end], open_end=True)[:, window] > asked
+    taken_back = (_closing(level, open_end=False)[:, window] > asked) & looked
     closed = _closing(level, open_end=bool(2 * taken_back.sum() >= looked.sum()))
     return np.where(np.isnan(price), np.nan, np.fmax(closed, price))
 

@@ -8,7 +8,6 @@ same rule (`recommenders.shopper_tables`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,9 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.data.sealed import read_sealed_json
-from bundlegym.deployment.answers import Answer, luck_of
-from bundlegym.deployment.histories import History
+from bundlegym.deployment.answers import luck_of
 from bundlegym.deployment.ledger import Asked, Ledger, Standing
-from bundlegym.deployment.limits import Limits
+from bundlegym.deployment.recommending import Recommending
 from bundlegym.envs import compiled, streams
 from bundlegym.envs.arrays import Board, Shop
 from bundlegym.envs.features import CANDIDATE_FEATURES, CONTEXT_FEATURES, FEATURE_LIMIT
@@ -48,7 +46,7 @@ class Sizes:
     discounts: tuple[float, ...]
 
 
-class ExportedPolicy:
+class ExportedPolicy(Recommending):
     """An agent in a folder that `bundlegym export` wrote; `recommend` is that of `BundlePolicy`.
 
     Attributes:
@@ -98,23 +96,6 @@ class ExportedPolicy:
             raise
         except Exception as error:  # onnxruntime's own have no common class
             raise UserError(f"{folder}: the exported policy is damaged ({error}); export it again") from error
-
-    def recommend(
-        self,
-        history: History | str | int,
-        *,
-        k: int = 1,
-        day: str | None = None,
-        name: str = "",
-        exclude_items: Sequence[object] = (),
-        limits: Limits = Limits(),  # noqa: B008 (frozen)
-        excluded: np.ndarray | None = None,
-    ) -> Answer:
-        """As `BundlePolicy.recommend`; `excluded` (I,) bool are further items that are not offered."""
-        return self.ledger.answer(
-            self.open, history, k=k, day=day, name=name, exclude_items=exclude_items, limits=limits,
-            excluded=excluded,
-        )  # fmt: skip
 
     def open(self, asked: Asked, day: int, excluded: np.ndarray) -> ExportedVisits:
         """As `BundlePolicy.open`."""

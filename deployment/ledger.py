@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,10 +10,8 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.data import Dataset
-from bundlegym.deployment.answers import Answer, MadeOffer, OfferedItem
+from bundlegym.deployment.answers import MadeOffer, OfferedItem
 from bundlegym.deployment.histories import History, codes_of, day_of, read_history
-from bundlegym.deployment.limits import Limits
-from bundlegym.deployment.picking import Visits, pick
 from bundlegym.deployment.restricted import restricted_items
 from bundlegym.errors import UserError
 from bundlegym.recommenders.shopper_tables import Purchases, ShopperRule, ShopperTables
@@ -248,48 +246,3 @@ class Ledger:
             for i in items
         )
         return MadeOffer(tuple(told), round(float(discount), 6))
-
-    def answer(
-        self,
-        open_visits: Callable[[Asked, int, np.ndarray], Visits],
-        history: History | str | int,
-        *,
-        k: int = 1,
-        day: str | None = None,
-        name: str = "",
-        exclude_items: Sequence[object] = (),
-        limits: Limits = Limits(),  # noqa: B008 (frozen)
-        excluded: np.ndarray | None = None,
-    ) -> Answer:
-        """Up to `k` offers to one shopper that share no item; each is made as if the items of those before
-        were not there.
-
-        Args:
-            open_visits: of whom, on which day, and what is excluded: a policy's visits.
-            history, day, name, exclude_items, limits: as in `BundlePolicy.recommend`.
-            excluded: (I,) bool, further items that are not offered.
-
-        Raises:
-            UserError: the log knows no such shopper or item, or the table lacks a column.
-        """
-        if k < 1:
-            raise UserError(f"k {k}: must be at least 1")
-        when = self.day(day)
-        unknown: tuple[str, ...] = ()
-        if isinstance(history, (str, int)):
-            asked = self.ask([str(history)])
-        else:
-            asked, unknown = self.ask_new(history, name)
-        barred = self.excluded(exclude_items) | limits.never(*self.prices(when))
-        if excluded is not None:
-            barred |= excluded
-        offers: list[MadeOffer] = []
-        while len(offers) < k:
-            visits = open_visits(asked, when, barred)
-            picked = pick(visits, limits)
-            items = picked.items[0][picked.items[0] >= 0].tolist()
-            if not items:
-                break
-            offers.append(self.told(items, visits.discounts[picked.level[0]], when))
-            barred[items] = True
-        return Answer(tuple(offers), unknown)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -11,12 +10,11 @@ import torch
 
 from bundlegym.agents.base import Policy
 from bundlegym.agents.planner import Planner
-from bundlegym.deployment.answers import Answer, luck_of
+from bundlegym.deployment.answers import luck_of
 from bundlegym.deployment.at_door import states_at_door
 from bundlegym.deployment.core_visits import CoreVisits
-from bundlegym.deployment.histories import History
 from bundlegym.deployment.ledger import Asked, Ledger
-from bundlegym.deployment.limits import Limits
+from bundlegym.deployment.recommending import Recommending
 from bundlegym.envs import BundleCore, with_shoppers
 from bundlegym.envs.arrays import Records
 from bundlegym.errors import UserError
@@ -31,7 +29,7 @@ from bundlegym.threads import one_thread
 PLANNER = "planner"
 
 
-class BundlePolicy:
+class BundlePolicy(Recommending):
     """Offers to shoppers by what they bought, from a run's agent or its planner.
 
     `BundlePolicy.load("runs/NAME").recommend("1234")` is an offer to shopper 1234 on the day after the log's
@@ -110,34 +108,7 @@ class BundlePolicy:
         model = experiment.trained(Job(name, agent_seed, under))
         return BundlePolicy(experiment, name, learned(model), under, seed=seed, model=model)
 
-    @one_thread()
-    def recommend(
-        self,
-        history: History | str | int,
-        *,
-        k: int = 1,
-        day: str | None = None,
-        name: str = "",
-        exclude_items: Sequence[object] = (),
-        limits: Limits = Limits(),  # noqa: B008 (frozen)
-    ) -> Answer:
-        """Up to `k` offers that share no item; each is made as if the items of those before were not there.
-
-        Args:
-            history: the id of a shopper of the log; or a table of what a shopper bought with the columns
-                item and time, and any of basket, quantity and price_paid, a row an item; without rows of
-                somebody who bought nothing yet.
-            day: date of the offer; by default the day after the log's last.
-            name: of a shopper given by a table; it decides on their luck alone.
-            exclude_items: ids of items that shall not be offered.
-            limits: what an offer may not be.
-
-        Raises:
-            UserError: the log knows no such shopper or item, or the table lacks a column.
-        """
-        return self.ledger.answer(
-            self.open, history, k=k, day=day, name=name, exclude_items=exclude_items, limits=limits
-        )
+    recommend = one_thread()(Recommending.recommend)
 
     def open(self, asked: Asked, day: int, excluded: np.ndarray) -> CoreVisits:
         """The shoppers who are asked for, at the door on `day` of a simulator, with their candidates before

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from bundlegym.data import DataConfig, Dataset, build_dataset, prepare
-from bundlegym.data.built_in import BUILT_IN, built_in_log
+from bundlegym.data.built_in import BUILT_IN, built_in_log, check_mapping
 from bundlegym.data.checked import Count, check, plain
 from bundlegym.devices import device_of
 from bundlegym.envs.base import BLOCKS, Reward
@@ -128,7 +128,7 @@ def make_core(
 @lru_cache(maxsize=8)
 def _prepared(config: DataConfig) -> Dataset:
     """The log; a made-up one is drawn faster than a cache on disk is read."""
-    config.check_mapping()
+    check_mapping(config)
     if config.log in BUILT_IN:
         return build_dataset(built_in_log(config.log), config)
     return prepare(config, progress=False)

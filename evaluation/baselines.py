@@ -12,7 +12,7 @@ from bundlegym.agents.heuristics import SCORES, Score, fill_by, offer_nothing, r
 from bundlegym.agents.hindsight import Hindsight
 from bundlegym.agents.planner import Planner
 from bundlegym.envs import BundleCore
-from bundlegym.evaluation.rollout import estimate, play
+from bundlegym.evaluation.rollout import GAIN, estimate, play
 from bundlegym.recommenders import Recommender
 from bundlegym.user_models import UserModel
 
@@ -64,7 +64,7 @@ def hindsight() -> Contender:
 
 def gain(core: BundleCore, policy: Policy) -> float:
     """Mean incremental margin a visit."""
-    return estimate([play(core, policy, _LEVEL_SEED)])["incremental_margin_per_visit"]["mean"] or 0.0
+    return estimate([play(core, policy, _LEVEL_SEED)])[GAIN]["mean"] or 0.0
 
 
 def _levels(score: Score, core: BundleCore) -> Iterator[Policy]:

@@ -24,6 +24,7 @@ from bundlegym.evaluation.field_test.learned import learned_numbers
 from bundlegym.evaluation.pseudonyms import Pseudonyms
 from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.summary import assumption, summary
+from bundlegym.evaluation.sweep import check_sweep, sweep
 from bundlegym.evaluation.table import format_report, read_results
 from bundlegym.options import Parser, parsed, unknown
 from bundlegym.terminal import remark, say
@@ -40,19 +41,25 @@ _FIDELITY_OPTIONS = tuple(
 #: Episodes behind each row of --discount-levels.
 _LEVEL_EPISODES = 2048
 
-_RESUME = "`--resume runs/NAME [--trust-code] [--cache-dir DIR]` goes on with a run that was interrupted."
+_RESUME = (
+    "`--resume runs/NAME [--trust-code] [--cache-dir DIR]` goes on with a run that was interrupted; `--sweep "
+    "TRIALS` searches the agents' hyper-parameters instead, and the same command goes on with the search."
+)
 
 
 @one_thread()
 def train() -> None:
-    """`train.py [options]` or `train.py --resume runs/NAME`."""
+    """`train.py [options]`, `train.py --resume runs/NAME` or `train.py --sweep TRIALS [options]`."""
+    given, trials = _sweep_of(sys.argv[1:])
     if any(argument.split("=")[0] == "--resume" for argument in sys.argv[1:]):
         config = _resumed()
     else:
         about = f"{TrainConfig.__doc__} {_RESUME}"
         if any(argument.split("=")[0] in ("--dqn-steps", "--dqn_steps") for argument in sys.argv[1:]):
             raise UserError("--dqn-steps is now --dqn.steps; --steps is for every agent")
-        config = _with_offers(parsed(TrainConfig, description=about))
+        config = _with_offers(parsed(TrainConfig, description=about, args=given))
+        if trials:
+            check_sweep(config, given)
         if (config.folder / "results.json").exists():
             raise UserError(f"{config.folder} holds a finished run; choose another --name, or remove it")
         # The code of the run that is there is not imported: it is compared, and what was asked for is run.
@@ -64,8 +71,21 @@ def train() -> None:
             )
     experiment = Experiment(config)
     remark(format_report(experiment.dataset.report))
+    if trials:
+        return say(f"{sweep(experiment, trials, given)}\n\nThe trials are in {config.folder}")
     results = experiment.run()
     say(f"Example offers:\n{experiment.examples()}\n\n{summary(results)}\n\nThe run is in {config.folder}")
+
+
+def _sweep_of(arguments: list[str]) -> tuple[list[str], int]:
+    """The arguments without --sweep, and how many trials it asks for: 0 where it is not given."""
+    parser = Parser(add_help=False)
+    parser.add_argument("--sweep", type=int)
+    known, others = parser.parse_known_args(arguments)
+    if known.sweep is None:
+        return others, 0
+    check("--sweep", known.sweep, Count)
+    return others, known.sweep
 
 
 def _with_offers(config: TrainConfig) -> TrainConfig:

@@ -13,6 +13,7 @@ from bundlegym.data.files import write_csv, write_json
 from bundlegym.errors import UserError
 from bundlegym.evaluation.league import comparable, leagues, read_runs
 from bundlegym.evaluation.report.words import from_log
+from bundlegym.evaluation.rollout import GAIN
 from bundlegym.evaluation.summary import assumption
 from bundlegym.options import Parser
 from bundlegym.terminal import remark, say
@@ -52,7 +53,7 @@ def below(tables: list[dict[str, Any]], least: float) -> list[str]:
         best: dict[str, float] = {}
         for row in table["rows"]:
             if row["kind"] == "learned":
-                mean = row["incremental_margin_per_visit"]["mean"]
+                mean = row[GAIN]["mean"]
                 best[row["run"]] = max(mean, best.get(row["run"], mean))
         told += [
             f"{run}: its best agent earns {mean:+.4f} a visit by {_title(table)}, below {least:g}"
@@ -67,7 +68,7 @@ def as_text(table: dict[str, Any]) -> str:
     lines = [("run", "policy", "seeds", "episodes", "incremental margin a visit", "to the best", "best")]
     for row in table["rows"]:
         chance = "-" if row["chance_best"] is None else f"{row['chance_best']:.1%}"
-        figures = (_figure(row[name]) for name in ("incremental_margin_per_visit", "less_than_best"))
+        figures = (_figure(row[name]) for name in (GAIN, "less_than_best"))
         lines.append((row["run"], row["policy"], str(row["seeds"]), str(row["episodes"]), *figures, chance))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rows = ["  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines]
@@ -84,7 +85,7 @@ def as_frame(tables: list[dict[str, Any]]) -> pd.DataFrame:
     for table in tables:
         for row in table["rows"]:
             figures: dict[str, float] = {}
-            for name in ("incremental_margin_per_visit", "less_than_best"):
+            for name in (GAIN, "less_than_best"):
                 figures |= {
                     name if end == "mean" else f"{name}_{end}": value for end, value in row[name].items()
                 }

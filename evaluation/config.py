@@ -12,6 +12,7 @@ import tyro
 
 from bundlegym.agents.registry import AGENTS, AgentConfigs
 from bundlegym.data import DataConfig
+from bundlegym.data.built_in import check_mapping
 from bundlegym.data.checked import (
     MAY_BE_EMPTY,
     Count,
@@ -70,8 +71,8 @@ class TrainConfig(Options):
     n_envs: Count = 256
     """Shoppers simulated at once in training."""
 
-    gamma: Share = 0.95
-    """Discount factor a step."""
+    gamma: Share = 0.85
+    """Discount factor a visit; picks within a visit are not discounted."""
 
     fit_epochs: Count = 3
     """Passes over the visits when a user model is fitted."""
@@ -138,7 +139,7 @@ class TrainConfig(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.data.check_mapping()
+        check_mapping(self.data)
         if not self.agents:
             raise UserError(f"--agents: none is given; known are {', '.join(AGENTS)}")
         for agent in self.agents:

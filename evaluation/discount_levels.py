@@ -27,6 +27,7 @@ from bundlegym.evaluation.population import refitted, under
 from bundlegym.evaluation.rollout import (
     AT_HIGHER_MARGINS,
     AT_LOWER_MARGINS,
+    GAIN,
     MARGIN_SHIFT,
     estimate,
     play,
@@ -40,8 +41,8 @@ OFFERS = {
     "most_bought": "the two items that the shopper buys most",
     "co_purchase": "what the shopper buys most, and what goes with it",
 }
-_TAKEN, _GAIN = "acceptance_rate", "incremental_margin_per_visit"
-_FIGURES = (_TAKEN, _GAIN)
+_TAKEN = "acceptance_rate"
+_FIGURES = (_TAKEN, GAIN)
 _SEED = 5_000_011
 
 
@@ -131,7 +132,7 @@ def as_text(rows: list[dict[str, Any]]) -> str:
 
 
 def _line(row: dict[str, Any]) -> str:
-    taken, gain = row[_TAKEN], row[_GAIN]
+    taken, gain = row[_TAKEN], row[GAIN]
     mark = "*" if row["beyond_support"] else ""
     shares = f"{taken['mean']:.3f} [{max(taken['low'], 0):.3f}, {min(taken['high'], 1):.3f}]"
     gains = f"{gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"

@@ -25,7 +25,7 @@ class Drift:
 
     Attributes:
         first, last: days, such as 2024-07-01.
-        price_ratio: median over items of the price paid, new over before; NaN where no item is in both.
+        price_ratio: median over items of the price paid, new over before; None where no item is in both.
         dearer, cheaper: shares of these items whose price moved by more than 5 %.
         new_items, gone_items: ids in the order of the catalogue: known since the new days; and sold in the
             four weeks before, but not in the new days.
@@ -37,7 +37,7 @@ class Drift:
 
     first: str
     last: str
-    price_ratio: float
+    price_ratio: float | None
     dearer: float
     cheaper: float
     new_items: list[str]
@@ -49,17 +49,25 @@ class Drift:
     nats_before: float | None = None
     nats_after: float | None = None
 
+    def _of_prices(self) -> str:
+        if self.price_ratio is None:
+            return "no item is sold on the new days that was sold before"
+        return (
+            f"{self.price_ratio:.1%} of those before in the median item; {self.dearer:.0%} of the items are "
+            f"dearer and {self.cheaper:.0%} cheaper by more than {_MOVED:.0%}"
+        )
+
     def as_text(self) -> str:
         """In sentences."""
         more = f"{len(self.new_items):,} new items, {self.new_shoppers:,} new shoppers"
         lines = [
             f"New days: {self.first} to {self.last}, held against the {_DAYS_BEFORE} days before.",
-            f"Prices: {self.price_ratio:.1%} of those before in the median item; {self.dearer:.0%} of the "
-            f"items are dearer and {self.cheaper:.0%} cheaper by more than {_MOVED:.0%}.",
+            f"Prices: {self._of_prices()}.",
             f"Assortment: {more}; {len(self.gone_items):,} items of before are not sold on the new days"
             f"{_some(self.gone_items)}.",
             *(
-                f"{what}: {new:,.2f}, before {before:,.2f} ({new / before - 1:+.1%})."
+                f"{what}: {new:,.2f}, before {before:,.2f}"
+                + (f" ({new / before - 1:+.1%})." if before else ".")
                 for what, (before, new) in (
                     ("Visits a week", self.visits_a_week),
                     ("Lines a visit", self.lines_a_visit),
@@ -82,14 +90,16 @@ def drift(dataset: Dataset, known: Known, day: int) -> Drift:
     visits, purchases = dataset.visits, dataset.purchases
     at = visits["day"].to_numpy()
     of_line = at[purchases["visit"].to_numpy()]
-    start = max(day - _DAYS_BEFORE, 0)
+    end = int(at[at < day].max()) + 1
+    start = max(end - _DAYS_BEFORE, 0)
     before, new = (of_line >= start) & (of_line < day), of_line >= day
     ratio = _price_ratio(purchases, before, new)
     sold = [np.bincount(purchases["item"][rows], minlength=dataset.n_items) > 0 for rows in (before, new)]
     ids = dataset.items["item"].astype(str).to_numpy(dtype=object)
-    days = day - start, int(at.max()) + 1 - day
+    days = end - start, int(at.max()) + 1 - day
     counts = ((at >= start) & (at < day)).sum(), (at >= day).sum()
     value = (purchases["price_paid"] * purchases["quantity"]).to_numpy()
+    parts = list(zip((before, new), counts, strict=True))
 
     def rate(before: float, new: float) -> tuple[float, float]:
         return float(before), float(new)
@@ -97,15 +107,15 @@ def drift(dataset: Dataset, known: Known, day: int) -> Drift:
     return Drift(
         first=dataset.date(day),
         last=dataset.date(int(at.max())),
-        price_ratio=float(np.median(ratio)) if len(ratio) else float("nan"),
+        price_ratio=float(np.median(ratio)) if len(ratio) else None,
         dearer=float((ratio > 1 + _MOVED).mean()) if len(ratio) else 0.0,
         cheaper=float((ratio < 1 - _MOVED).mean()) if len(ratio) else 0.0,
         new_items=ids[len(known.items) :].tolist(),
         gone_items=ids[sold[0] & ~sold[1]].tolist(),
         new_shoppers=dataset.n_shoppers - len(known.shoppers),
         visits_a_week=rate(*(7 * n / d for n, d in zip(counts, days, strict=True))),
-        lines_a_visit=rate(*(rows.sum() / n for rows, n in zip((before, new), counts, strict=True))),
-        value_a_visit=rate(*(value[rows].sum() / n for rows, n in zip((before, new), counts, strict=True))),
+        lines_a_visit=rate(*(rows.sum() / max(n, 1) for rows, n in parts)),
+        value_a_visit=rate(*(value[rows].sum() / max(n, 1) for rows, n in parts)),
     )
 
 

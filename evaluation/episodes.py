@@ -23,11 +23,11 @@ import pyarrow.parquet as pq
 from bundlegym.data.files import replacing
 from bundlegym.data.sealed import read_sealed_json
 from bundlegym.errors import UserError
+from bundlegym.evaluation.rollout import GAIN
 from bundlegym.user_models import UserModel
 
 FILE = "episodes.parquet"
 _METADATA = b"bundlegym"
-_GAIN = "incremental_margin_per_visit"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class EpisodeLog:
         """The plays of a row of a table, one a seed, as `rollout.play` gives them; `who` names the row."""
         self.user_models.setdefault(who["user_model"], user_model_fingerprint(user_model))
         for seed, play in enumerate(plays):
-            total, visits = play[_GAIN].T
+            total, visits = play[GAIN].T
             columns = {"episode": np.arange(len(total), dtype=np.int32), "visits": visits.astype(np.int16)}
             part = pd.DataFrame(columns | {"incremental_margin": total.astype(np.float32)})
             self.parts.append(part.assign(**who, seed=np.int16(seed)))

@@ -13,6 +13,7 @@ import pandas as pd
 from bundlegym.errors import UserError
 from bundlegym.evaluation.episodes import Ground, read_episodes
 from bundlegym.evaluation.pairing import Scored, best_chances, difference, scored
+from bundlegym.evaluation.rollout import GAIN
 from bundlegym.evaluation.verdict import DEPLOYABLE
 
 #: The run of a policy that did the same in every run.
@@ -134,7 +135,7 @@ def league(entries: list[Entry]) -> list[dict[str, Any]]:
             "kind": entry.policy.kind,
             "seeds": entry.policy.seeds,
             "episodes": entry.policy.episodes,
-            "incremental_margin_per_visit": entry.policy.gain,
+            GAIN: entry.policy.gain,
             "less_than_best": difference(entry.policy, usable[0].policy),
             "chance_best": chance.get(id(entry)),
         }

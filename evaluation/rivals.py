@@ -8,7 +8,8 @@ from typing import Any
 from scipy.stats import spearmanr
 
 from bundlegym.evaluation.pairing import Scored, best_chances, difference
-from bundlegym.evaluation.verdict import DEPLOYABLE, GAIN
+from bundlegym.evaluation.rollout import GAIN
+from bundlegym.evaluation.verdict import DEPLOYABLE
 
 
 def against_the_best(policies: Sequence[Scored]) -> list[dict[str, Any]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -44,7 +46,8 @@ class Run:
     """
 
     def __init__(self, config: TrainConfig, *, check: bool = True) -> None:
-        self.config, self.folder = config, config.folder
+        #: Agents are kept in a folder of their own where a run is a `part` of another.
+        self.config, self.folder, self.agents_folder = config, config.folder, config.folder
         self.device = device_of(config.device, "--device")
         self.dataset: Dataset = prepare(config.data)
         # Before the folder is made: a wrong class or a missing extra leaves none behind.
@@ -59,6 +62,13 @@ class Run:
         self._plugged = population.plugged(config, self.dataset, self.device, check=check)
         population.check_forecasts(self.env, config.user_model, self._plugged)
         begin(config, self.dataset)
+
+    def part(self, config: TrainConfig, name: str) -> Self:
+        """The same log, shoppers, market and demonstrations, and agents under other hyper-parameters, which
+        are kept in the folder `name` of the run. `fit` comes before it."""
+        other = copy.copy(self)
+        other.config, other.agents_folder = config, self.folder / name
+        return other
 
     def fit(self) -> None:
         """Fit what agents learn from, and keep it with the run: workers side by side then read it."""
@@ -131,4 +141,4 @@ class Run:
 
     def checkpoint(self, job: Job) -> Path:
         """The file that an agent is kept in."""
-        return self.folder / job.folder / "checkpoint.safetensors"
+        return self.agents_folder / job.folder / "checkpoint.safetensors"

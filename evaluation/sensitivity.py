@@ -15,7 +15,7 @@ import numpy as np
 from bundlegym.agents.heuristics import SCORES, fill_by
 from bundlegym.data import Dataset
 from bundlegym.envs import BundleCore, EnvConfig, build_market
-from bundlegym.evaluation.rollout import estimate, play
+from bundlegym.evaluation.rollout import GAIN, estimate, play
 from bundlegym.terminal import say
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.parameters import ChoiceParameters
@@ -25,7 +25,7 @@ KNOBS: dict[str, tuple[float, ...]] = {
     "offer_exposure": (0.0, 0.5, 1.0),
     "bundle_pull": (0.0, 0.25, 0.5, 1.0),
 }
-_FIGURES = ("acceptance_rate", "cherry_pick_rate", "incremental_margin_per_visit")
+_FIGURES = ("acceptance_rate", "cherry_pick_rate", GAIN)
 _CONFIG = EnvConfig(max_size=2, discounts=(0.1,))
 _SEED = 4_000_037
 

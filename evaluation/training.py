@@ -24,14 +24,17 @@ from bundlegym.envs import BundleCore, BundleVecEnv
 from bundlegym.envs.views import to_numpy
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.job import Job
-from bundlegym.evaluation.rollout import estimate, play
+from bundlegym.evaluation.rollout import GAIN, estimate, play
 from bundlegym.evaluation.run import Run
 from bundlegym.evaluation.run_folder import resuming
+from bundlegym.evaluation.table import example_offers
 from bundlegym.terminal import remark, show_what_it_can
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 
 _EVAL_EPISODES = 1024
+#: Example offers that TensorBoard shows.
+_TOLD = 5
 #: Seconds that a process waits for one that trained the same agent and is about to end: see `parallel`.
 _PATIENCE = 90.0
 #: Far from the seeds of training, as those of judging are.
@@ -45,17 +48,20 @@ def train_one(config: TrainConfig, job: Job, line: int) -> None:
     train(Run(config, check=False), job, line)
 
 
-def train(run: Run, job: Job, line: int = 0) -> None:
+def train(
+    run: Run, job: Job, line: int = 0, on_evaluation: Callable[[int, float], None] = lambda *_: None
+) -> None:
     """Train an agent and keep it; what its checkpoint holds already is not trained again.
 
     Args:
         line: of the progress bar, where several stand below each other.
+        on_evaluation: called with the steps and the incremental margin a visit of each evaluation.
     """
     folder = run.checkpoint(job).parent
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     with sole_user(folder, _PATIENCE), interrupts_noted() as interrupted:
         try:
-            _learn(run, job, line, interrupted)
+            _learn(run, job, line, interrupted, on_evaluation)
             if interrupted():
                 raise KeyboardInterrupt
         except KeyboardInterrupt:
@@ -63,24 +69,52 @@ def train(run: Run, job: Job, line: int = 0) -> None:
             raise
 
 
-def _learn(run: Run, job: Job, line: int, interrupted: Callable[[], bool]) -> None:
+def _validation(run: Run, job: Job) -> BundleCore:
+    """Training shoppers in the validation weeks, with whom an agent is evaluated while it trains."""
+    n, weeks = min(_EVAL_EPISODES, run.config.episodes), run.dataset.split.validation_weeks
+    model = run.user_models[job.exposure]
+    return run.core(n, held_out=False, weeks=weeks, seed=job.seed, user_model=model)
+
+
+def _figures(core: BundleCore, model: Any) -> dict[str, float]:
+    """Means of what an agent does with the shoppers of a core."""
+    rows = estimate([play(core, learned(model), _EVAL_SEED)])
+    return {name: row["mean"] for name, row in rows.items() if row["mean"] is not None}
+
+
+def evaluated(run: Run, job: Job) -> float:
+    """The incremental margin a visit of a trained agent, as it is evaluated while it trains."""
+    return _figures(_validation(run, job), trained(run, job))[GAIN]
+
+
+def _told(run: Run, job: Job, model: Any) -> str:
+    """A few offers in words of an agent that is being trained: training shoppers, validation weeks."""
+    weeks, reacts = run.dataset.split.validation_weeks, run.user_models[job.exposure]
+    core = run.core(_TOLD, held_out=False, weeks=weeks, seed=0, user_model=reacts)
+    return example_offers(core, learned(model), run.dataset, _EVAL_SEED, _TOLD)
+
+
+def _learn(
+    run: Run,
+    job: Job,
+    line: int,
+    interrupted: Callable[[], bool],
+    on_evaluation: Callable[[int, float], None],
+) -> None:
     """From the checkpoint that there is, or from nothing, to the last step."""
     config, checkpoint, steps = run.config, run.checkpoint(job), run.config.steps_of(job.agent)
-    episodes = min(_EVAL_EPISODES, config.episodes)
-
-    @cache  # not made for an agent that is trained already
-    def validation() -> BundleCore:
-        weeks, model = run.dataset.split.validation_weeks, run.user_models[job.exposure]
-        return run.core(episodes, held_out=False, weeks=weeks, seed=job.seed, user_model=model)
+    validation = cache(partial(_validation, run, job))  # not made for an agent that is trained already
 
     def evaluate(model: Any) -> dict[str, float]:
-        rows = estimate([play(validation(), learned(model), _EVAL_SEED)])
-        return {name: row["mean"] for name, row in rows.items() if row["mean"] is not None}
+        figures = _figures(validation(), model)
+        on_evaluation(model.num_timesteps, figures[GAIN])
+        return figures
 
     hyper = {**dataclasses.asdict(job), "steps": steps, "n_envs": config.n_envs, "gamma": config.gamma}
     hyper |= {k: v for k, v in dataclasses.asdict(config.hyper.of(job.agent)).items() if k != "steps"}
     bar = partial(tqdm, desc=str(job), unit=" steps", position=line)
-    metrics = BundleMetrics(hyper, evaluate, config.eval_every, checkpoint, bar, interrupted)
+    told = partial(_told, run, job)
+    metrics = BundleMetrics(hyper, evaluate, config.eval_every, checkpoint, bar, interrupted, told)
     model = new_agent(run, job, metrics.add)
     if checkpoint.exists():
         load_checkpoint(model, checkpoint)

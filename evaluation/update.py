@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ import torch
 from bundlegym.agents.checkpoint import load_weights, save_checkpoint
 from bundlegym.agents.registry import field_of
 from bundlegym.data import Dataset, prepare
-from bundlegym.data.config import BUILT_IN_LOGS, DataConfig
+from bundlegym.data.built_in import BUILT_IN_LOGS
+from bundlegym.data.config import DataConfig
 from bundlegym.data.files import private_files, private_folder, write_json
 from bundlegym.data.known import Known
 from bundlegym.data.lock import sole_user
@@ -69,7 +71,7 @@ def update(
         UserError: the run is not finished, its log comes with the software or is read up to a day, the table
             is not of days that follow it, has prices of another order, or there is such a folder.
     """
-    check_parent(parent, tables)
+    check_parent(parent)
     before = prepare(parent.data)
     known = Known.of(before)
     work = parent.folder.with_name(f".{parent.folder.name}.update")
@@ -77,7 +79,7 @@ def update(
         check_free(out)
         work = out.with_name(f".{out.name}.update")
     private_folder(work)
-    with sole_user(work), private_files():
+    with sole_user(work), private_files(), _gone_if_refused(work):
         _clear(work)
         known.save(work / KNOWN)
         config = longer(parent, before, log, tables, work, steps)
@@ -108,7 +110,7 @@ def update(
     return out, found
 
 
-def check_parent(parent: TrainConfig, tables: tuple[str, ...]) -> None:
+def check_parent(parent: TrainConfig) -> None:
     """Raise `UserError` where a run cannot be updated."""
     if not (parent.folder / "results.json").exists():
         raise UserError(
@@ -174,7 +176,7 @@ def first_new_day(before: Dataset, after: Dataset, log: str, most_gap: int) -> i
 
 def check_prices(found: Drift, log: str) -> None:
     """Raise `UserError` where prices are of another order than before."""
-    if not _PRICES[0] <= found.price_ratio <= _PRICES[1]:
+    if found.price_ratio is not None and not _PRICES[0] <= found.price_ratio <= _PRICES[1]:
         raise UserError(
             f"{log}: the median item costs {found.price_ratio:.3g} times what it did in the weeks before: "
             "give prices in the same currency and unit as in the run's log"
@@ -232,6 +234,16 @@ def agent_from(parent: Path, experiment: Experiment, job: Job, progress: Callabl
     path.parent.mkdir(exist_ok=True)
     model._last_obs = model.get_env().reset()
     save_checkpoint(model, path, finished=True)
+
+
+@contextmanager
+def _gone_if_refused(folder: Path) -> Iterator[None]:
+    """A folder that is removed where what is inside raises a `UserError`."""
+    try:
+        yield
+    except UserError:
+        shutil.rmtree(folder)
+        raise
 
 
 def _clear(folder: Path) -> None:

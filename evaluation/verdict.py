@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bundlegym.evaluation.rollout import DEEPEST, FULL_PRICE
+from bundlegym.evaluation.rollout import DEEPEST, FULL_PRICE, GAIN
 
 #: Kinds of policies that a shop could use; others know what no shop knows.
 DEPLOYABLE = ("learned", "heuristic", "planner")
-GAIN = "incremental_margin_per_visit"
 #: Shares of offers, and of visits, from which on a policy is called by what it mostly does.
 MOSTLY, NEARLY_ALWAYS = 0.5, 0.9
 

@@ -79,10 +79,10 @@ def _choose(
 
 
 def values_at(table: sparse.csr_matrix, row: np.ndarray, item: np.ndarray, none: float = 0) -> np.ndarray:
-    """(P,) what a table with sorted rows holds at pairs of row and item (P,), and `none` where it holds
-    nothing."""
+    """What a table with sorted rows holds at pairs of row and item, of any shapes that go together, and
+    `none` where it holds nothing."""
     if not len(table.data):
-        return np.full(len(row), none, dtype=table.dtype)
+        return np.full(np.broadcast_shapes(row.shape, item.shape), none, dtype=table.dtype)
     n_items = np.int64(table.shape[1])
     held = np.repeat(np.arange(table.shape[0]), np.diff(table.indptr)) * n_items + table.indices
     wanted = row * n_items + item

@@ -99,6 +99,7 @@ def start(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     if program == "bundlegym":
         main()
     elif program.endswith(".py"):
+        monkeypatch.syspath_prepend(str((ROOT / program).parent))  # as Python does
         runpy.run_path(str(ROOT / program), run_name="__main__")
     elif program.startswith("bundlegym."):
         runpy.run_module(program, run_name="__main__")
@@ -127,7 +128,7 @@ def test_every_command_parses(line, only_parse, monkeypatch, capsys):
         options = shlex.split(given.get("ARGS", ""))
         if job == "test":
             assert all((ROOT / word).exists() for word in options if word.startswith("tests/"))
-        elif options and options != ["--help"]:
+        elif job in COMMANDS and options not in ([], ["--help"]):
             with pytest.raises(Parsed):
                 start(["bundlegym", job, *options], monkeypatch)
     elif words[1:] in (["--help"], ["--version"]):
@@ -139,7 +140,10 @@ def test_every_command_parses(line, only_parse, monkeypatch, capsys):
             start(words, monkeypatch)
 
 
-@pytest.mark.parametrize("line", ["bundlegym train --seeed 3", "python benchmarks/kill.py --kils 5"])
+@pytest.mark.parametrize(
+    "line",
+    ["bundlegym train --seeed 3", "bundlegym serve policy --prt 1", "python benchmarks/kill.py --kils 5"],
+)
 def test_a_wrong_option_is_found(line, only_parse, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         start(shlex.split(line), monkeypatch)
@@ -224,6 +228,13 @@ def test_every_benchmark_has_a_row() -> None:
     page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     assert [
         file.name for file in (ROOT / "benchmarks").glob("*.py") if f"benchmarks/{file.name}" not in page
+    ] == []
+
+
+def test_every_notebook_has_a_row() -> None:
+    page = (ROOT / "docs" / "tutorials.md").read_text(encoding="utf-8")
+    assert [
+        file.name for file in (ROOT / "examples" / "notebooks").glob("*.ipynb") if file.name not in page
     ] == []
 
 

@@ -15,8 +15,8 @@ from bundlegym.agents.optimum import Optimum
 from bundlegym.agents.ppo import PPOConfig, make_ppo
 from bundlegym.envs import BundleCore, BundleVecEnv, make_core
 from bundlegym.evaluation import baselines
-from bundlegym.evaluation.experiment import learned
 from bundlegym.evaluation.rollout import play
+from bundlegym.evaluation.training import learned
 
 FOLDER = Path(__file__).resolve().parents[1] / "pictures"
 INK, GREY, BLUE, ORANGE, GREEN, GROUND = "#1f2933", "#5a6675", "#1b6ca8", "#c2570c", "#2f6b39", "#fbfaf7"

@@ -16,9 +16,12 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
+#: Where links to other files of the repository lead.
+ELSEWHERE = {"examples/notebooks/README.md": "tutorials.md"}
 _MERMAID = re.compile(
     r'<script type="module">(?:(?!</script>).)*?cdnjs(?:(?!</script>).)*</script>', re.DOTALL
 )
+_UP = re.compile(r"(\[[^\]]*\])\(\.\./([^)\s]+)\)")
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
 
@@ -45,9 +48,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, **_: object) -> str:
     """A page in docs/ says `../README.md` of what is a page of the site."""
-    for source, page in PAGES.items():
-        markdown = markdown.replace(f"](../{source}", f"]({page}")
-    return markdown
+    return _UP.sub(lambda found: from_root(f"{found[1]}({found[2]})"), markdown)
 
 
 def on_post_page(output: str, **_: object) -> str:
@@ -75,8 +76,8 @@ def from_root(markdown: str) -> str:
         mark, text, target, anchor = found.groups()
         if re.match(r"[a-z]+:", target):
             return found.group()
-        if target in PAGES:
-            target = PAGES[target]
+        if target in PAGES | ELSEWHERE:
+            target = (PAGES | ELSEWHERE)[target]
         elif target.startswith("docs/"):
             target = target.removeprefix("docs/")
         else:

@@ -19,7 +19,8 @@ from scipy import stats
 from bundlegym.errors import UserError
 from bundlegym.evaluation.field_test.outcomes import Visits
 from bundlegym.evaluation.field_test.power import households_needed, power, smallest_gain
-from bundlegym.evaluation.verdict import DEPLOYABLE, GAIN, is_blind, is_judge
+from bundlegym.evaluation.rollout import GAIN
+from bundlegym.evaluation.verdict import DEPLOYABLE, is_blind, is_judge
 
 #: Lengths that a plan tells of.
 WEEKS = (1, 2, 4, 8, 12)

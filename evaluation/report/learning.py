@@ -9,8 +9,9 @@ from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.report import pictures
 from bundlegym.evaluation.report.document import Heading, Paragraph, Part, Picture, Section
 from bundlegym.evaluation.report.words import PER, Money, assumed
+from bundlegym.evaluation.rollout import GAIN
 
-_GAIN = "eval/incremental_margin_per_visit"
+_GAIN = f"eval/{GAIN}"
 
 
 def learning_section(folder: Path, jobs: Sequence[Job], money: Money) -> Section:

@@ -12,7 +12,7 @@ from bundlegym.agents.base import Policy
 from bundlegym.agents.planner import Planner
 from bundlegym.agents.planner.policy import actions_of
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.envs import BundleCore
+from bundlegym.envs import BundleCore, Market
 from bundlegym.envs.base import LEAVE
 from bundlegym.evaluation.decomposition import decompose_offer
 from bundlegym.evaluation.planner_gains import with_fresh_luck
@@ -21,6 +21,7 @@ from bundlegym.evaluation.report.words import Figure, Money, assumed, from_log, 
 from bundlegym.user_models import UserModel
 
 _SEGMENTS = ("spends least", "spends middling", "spends most")
+_DEALS = ("buys fewest deals", "buys some deals", "buys most deals")
 _DEPARTMENTS = 8
 #: Draws of luck behind what an example is expected to do.
 _DRAWS = 512
@@ -96,11 +97,12 @@ def offers_section(scenes: dict[float, Scene], dataset: Dataset) -> Section:
     """Who is offered what, by assumption."""
     about = (
         "The first visits of held-out shoppers in the weeks of the tables. 'Spends least' is the third of "
-        "shoppers who spent least in the weeks that were learned from."
+        "shoppers who spent least in the weeks that were learned from; 'buys most deals' the third of whose "
+        "purchases then the greatest share was marked down, a sign of price sensitivity."
     )
     parts: list[Part] = [Paragraph(about)]
     for exposure, scene in scenes.items():
-        parts += [Heading(f"If {assumed(exposure)}"), *_tables(scene.made, dataset)]
+        parts += [Heading(f"If {assumed(exposure)}"), *_tables(scene, dataset)]
     return Section("offers", "Who is offered what", parts)
 
 
@@ -124,10 +126,11 @@ def examples_section(
     return Section("examples", "Examples", parts)
 
 
-def _tables(made: dict[str, Made], dataset: Dataset) -> list[Part]:
+def _tables(scene: Scene, dataset: Dataset) -> list[Part]:
     """Tables of one assumption, a column a policy by name."""
+    made = scene.made
     visits = len(next(iter(made.values())).shopper)
-    spend = spend_thirds(dataset)
+    spend, deals = spend_thirds(dataset), deal_thirds(scene.core.market)
     columns = list(made)
     by_segment = [
         [name.capitalize(), *(_to_segment(one, spend[one.shopper] == place) for one in made.values())]
@@ -149,8 +152,48 @@ def _tables(made: dict[str, Made], dataset: Dataset) -> list[Part]:
         Table(["Discount", *columns], by_discount, f"Share of {visits:,} visits by discount", compact=True),
     ]
     if any(one.made.any() for one in made.values()):
+        parts.append(_by_level_and_segment(made, levels, spend, _SEGMENTS, "what shoppers spend"))
+        if deals is not None:
+            parts.append(_by_level_and_segment(made, levels, deals, _DEALS, "how many deals shoppers buy"))
         parts.append(_by_department(made, dataset))
     return parts
+
+
+def _by_level_and_segment(
+    made: dict[str, Made], levels: list[float], third: np.ndarray, names: tuple[str, ...], by: str
+) -> Table:
+    """How often each discount is offered in each third of shoppers, the policies side by side.
+
+    Args:
+        third: (n_shoppers,) 0, 1 or 2, called `names`.
+    """
+
+    def cells(chosen: Callable[[Made], np.ndarray]) -> list[str]:
+        shares = []
+        for place in range(len(names)):
+            for one in made.values():
+                mine = third[one.shopper] == place
+                shares.append(share(chosen(one)[mine].mean() if mine.any() else None))
+        return shares
+
+    rows = [["No offer", *cells(lambda one: ~one.made)]]
+    for level in levels:
+        at_level = lambda one, level=level: one.made & (one.discount.round(4) == level)  # noqa: E731
+        rows.append([off(level).capitalize(), *cells(at_level)])
+    columns = [f"{name.capitalize()}: {policy}" for name in names for policy in made]
+    return Table(["Discount", *columns], rows, f"Share of visits by discount and by {by}", compact=True)
+
+
+def deal_thirds(market: Market) -> np.ndarray | None:
+    """(n_shoppers,) 0, 1 or 2: the third of shoppers by the share of what they bought in the training weeks
+    that was marked down; None where the log tells no shoppers apart by it."""
+    marked_down = market.profile[:, market.profile_names.index("deal_share")].cpu().numpy()
+    return None if marked_down.min() == marked_down.max() else _thirds(marked_down)
+
+
+def _thirds(values: np.ndarray) -> np.ndarray:
+    """0, 1 or 2 for each value, by rank."""
+    return 3 * values.argsort(kind="stable").argsort(kind="stable") // len(values)
 
 
 def spend_thirds(dataset: Dataset) -> np.ndarray:
@@ -159,8 +202,7 @@ def spend_thirds(dataset: Dataset) -> np.ndarray:
     paid = (dataset.purchases["price_paid"] * dataset.purchases["quantity"]).to_numpy()[line]
     shopper = dataset.visits["shopper"].to_numpy()[rows[place]]
     spent = np.bincount(shopper, weights=paid, minlength=dataset.n_shoppers)
-    rank = spent.argsort(kind="stable").argsort(kind="stable")
-    return 3 * rank // dataset.n_shoppers
+    return _thirds(spent)
 
 
 def _to_segment(one: Made, mine: np.ndarray) -> str:

@@ -21,8 +21,8 @@ from bundlegym.evaluation.report.words import (
     policy_name,
     share,
 )
-from bundlegym.evaluation.rollout import AT_HIGHER_MARGINS, AT_LOWER_MARGINS, MARGIN_SHIFT
-from bundlegym.evaluation.verdict import DEPLOYABLE, GAIN, exposure_of, is_blind, is_judge, verdict
+from bundlegym.evaluation.rollout import AT_HIGHER_MARGINS, AT_LOWER_MARGINS, GAIN, MARGIN_SHIFT
+from bundlegym.evaluation.verdict import DEPLOYABLE, exposure_of, is_blind, is_judge, verdict
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.cli import add_run_options
 from bundlegym.evaluation.config import TrainConfig
-from bundlegym.evaluation.experiment import Experiment, read_config
+from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.pseudonyms import Pseudonyms
 from bundlegym.evaluation.report.words import assumed
+from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.watch.server import ADDRESS, make_server
 from bundlegym.evaluation.watch.visits import Watch
 from bundlegym.options import Parser
@@ -89,7 +90,7 @@ def open_watch(
         "log": experiment.dataset.name,
         "policy": name,
         "reacts": f"the judge '{judge}'" if judge else f"'{config.user_model}', the model trained on",
-        "assumed": assumed(under),
+        "assumed": assumed(under) + _pull(config),
         "shoppers": shoppers,
         "min_size": core.config.min_size,
         "max_size": core.config.max_size,
@@ -98,6 +99,11 @@ def open_watch(
     }
     pseudonym = Pseudonyms.of_run(experiment.folder)
     return Watch(core, experiment.dataset, _policy(experiment, name, under), pseudonym, shoppers), about
+
+
+def _pull(config: TrainConfig) -> str:
+    """The other assumption on offers, where it is made."""
+    return f" and a bundle as such pulls by {config.bundle_pull:g}" if config.bundle_pull else ""
 
 
 def _reacts(experiment: Experiment, config: TrainConfig, exposure: float, judge: str | None) -> UserModel:

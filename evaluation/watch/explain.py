@@ -62,7 +62,7 @@ def explained(appraisal: Appraisal, price: Tensor, discount: float) -> dict[str,
 def _words(missing: bool, saved: float, short: float) -> str:
     if not missing:
         return f"All of it is bought anyway, so the bundle is taken whole and saves the shopper {saved:.2f}."
-    told = f"The discount saves {saved:.2f}; the items are short of their shelf prices by {short:.2f}"
+    told = f"The discount saves the shopper {saved:.2f}; items are short of their shelf prices by {short:.2f}"
     if saved and abs(saved - short) < _CENT:
         return f"{told}, which is nearly the same."
     if saved and saved >= short:

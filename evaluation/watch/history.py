@@ -31,13 +31,18 @@ def history_of(dataset: Dataset, shopper: int, day: int) -> dict[str, Any]:
         f" {below:.0%} of the lines below list price."
     )
     often = lines["item"].value_counts(sort=False).sort_values(ascending=False, kind="stable")
+    often = often.head(_FAVOURITES)
+    last = visits.iloc[::-1].head(_VISITS)
     return {
         "sentence": sentence,
         "favourites": [
-            {"name": name_of(dataset, int(item)), "visits": int(count)}
-            for item, count in often.head(_FAVOURITES).items()
+            {"name": name_of(dataset, item), "visits": count}
+            for item, count in zip(often.index.tolist(), often.tolist(), strict=True)
         ],
-        "visits": [_visit(dataset, row, lines, paid) for row in visits.index[::-1][:_VISITS]],
+        "visits": [
+            _visit(dataset, row, day, lines, paid)
+            for row, day in zip(last.index.tolist(), last["day"].tolist(), strict=True)
+        ],
     }
 
 
@@ -52,12 +57,12 @@ def date_of(dataset: Dataset, day: int) -> str:
     return (dataset.start + pd.Timedelta(days=day)).date().isoformat()
 
 
-def _visit(dataset: Dataset, row: int, lines: pd.DataFrame, paid: pd.Series) -> dict[str, Any]:
+def _visit(dataset: Dataset, row: int, day: int, lines: pd.DataFrame, paid: pd.Series) -> dict[str, Any]:
     mine = lines["visit"] == row
     names = [name_of(dataset, int(item)) for item in lines.loc[mine, "item"]]
     more = [f"{len(names) - _ITEMS} more"] if len(names) > _ITEMS else []
     return {
-        "date": date_of(dataset, int(dataset.visits.loc[row, "day"])),
+        "date": date_of(dataset, day),
         "spend": round(float(paid[mine].sum()), 2),
         "items": names[:_ITEMS] + more,
     }

@@ -15,6 +15,7 @@ import torch
 from bundlegym.agents.base import Policy
 from bundlegym.data import Dataset
 from bundlegym.envs import BundleCore, VisitRecord
+from bundlegym.envs.base import CANDIDATE_FEATURES
 from bundlegym.envs.rendering.scene import RESPONSES, outcome_of
 from bundlegym.errors import UserError
 from bundlegym.evaluation.decomposition import decompose_offer
@@ -193,6 +194,8 @@ class Watch:
         """On the shelf, the item that this shopper buys most first."""
         core, market = self._core, self._core.market
         week = market.week(core.records.day)[0]
+        often = core.features[0, :, CANDIDATE_FEATURES.index("log_share")]
+        items = core.candidates[0, often.argsort(descending=True, stable=True)]
         return [
             {
                 "item": item,
@@ -202,7 +205,7 @@ class Watch:
                 "list_price": float(market.list_price[week, item]),
                 "margin": float(market.shelf_price[week, item] - market.unit_cost[week, item]),
             }
-            for item in core.candidates[0].tolist()
+            for item in items.tolist()
         ]
 
     def _why(self, made: OfferAsked, discount: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Execute the notebooks and keep what they print and draw: in full on the default log, or small on another.
+"""Execute the notebooks and keep what they print and draw: in full, or small on the log `synthetic`.
 
     python examples/notebooks/run.py                          # all six, in place, as they are kept
     python examples/notebooks/run.py 03 05                    # some of them
@@ -21,8 +21,9 @@ from bundlegym.data.files import write_text
 from bundlegym.errors import UserError, guarded
 
 HERE = Path(__file__).resolve().parent
-#: Logs that notebooks are executed on for keeping; the sixth brings a file of its own.
-FULL = "complete-journey"
+#: The log that each is kept on: where agents learn, one on which that takes minutes.
+KEPT_ON = {"01": "complete-journey", "02": "complete-journey", "03": "complete-journey"}
+_OTHERS = "synthetic-year"
 _SECONDS = 3600  # a cell may take
 
 
@@ -33,8 +34,9 @@ class Config:
     names: tyro.conf.Positional[tuple[str, ...]] = ()
     """Beginnings of their names, such as 03; all by default."""
 
-    log: str = FULL
-    """What they see as BUNDLEGYM_LOG: synthetic (seconds each), another name, or the path of a file."""
+    log: str = ""
+    """What they see as BUNDLEGYM_LOG: synthetic (seconds each), another name, or the path of a file; by
+    default the log that each is kept on."""
 
     out: Annotated[Path, tyro.conf.arg(help_behavior_hint="(where they are)")] = HERE
     """Folder for the executed notebooks."""
@@ -71,9 +73,9 @@ def main(config: Config) -> None:
     """Execute those that are asked for."""
     paths = chosen(config.names)
     config.out.mkdir(parents=True, exist_ok=True)
-    os.environ["BUNDLEGYM_LOG"] = config.log
     for path in paths:
         start = time.monotonic()
+        os.environ["BUNDLEGYM_LOG"] = config.log or KEPT_ON.get(path.name[:2], _OTHERS)
         execute(path, config.out)
         print(f"{path.name}: {time.monotonic() - start:.0f} s", flush=True)
 

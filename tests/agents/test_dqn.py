@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch as th
 
 from bundlegym.agents.dqn import DQNConfig, MaskedDQN, MaskedSamples, make_dqn, sample_valid
@@ -86,17 +87,18 @@ def test_terminations_do_not_bootstrap() -> None:
     th.testing.assert_close(model.targets(batch)[offers], batch.rewards[offers])
 
 
-def test_targets_ignore_invalid_next_actions() -> None:
+@pytest.mark.parametrize("action, discount", [(0, 1.0), (7, 0.5)])  # a pick, an offer
+def test_targets_ignore_invalid_next_actions(action: int, discount: float) -> None:
     env = TinyShop(n=4)
     model = make_dqn(env, seed=0, gamma=0.5)
     obs = model.policy.obs_to_tensor(env.reset())[0]
     masks = th.zeros(4, 8, dtype=th.bool)
     masks[:, 1] = masks[:, 4] = True
-    batch = MaskedSamples(obs, th.zeros(4, 1).long(), obs, th.zeros(4, 1), th.ones(4, 1), masks)
+    batch = MaskedSamples(obs, th.full((4, 1), action), obs, th.zeros(4, 1), th.ones(4, 1), masks)
     online, other = model.q_net(obs), model.q_net_target(obs) + th.arange(8.0)
     model.q_net_target.forward = lambda _: other  # type: ignore[method-assign]
     choice = th.where(online[:, 1] >= online[:, 4], 1, 4)
-    expected = 1.0 + 0.5 * other.gather(1, choice.unsqueeze(1))
+    expected = 1.0 + discount * other.gather(1, choice.unsqueeze(1))
     th.testing.assert_close(model.targets(batch), expected.detach())
 
 

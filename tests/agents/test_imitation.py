@@ -74,8 +74,10 @@ def test_a_replay_has_every_missing_item_as_a_right_one_and_what_was_earned(mark
         right[8:12].argmax(1) == core.k + torch.tensor([1, 1, 0, 0])
     ).all()
     assert found.observations["forecasts"].shape == (19, 9 * core.forecasts.columns)
-    # A step later is worth half as much.
-    assert torch.allclose(found.returns[3], found.returns[11] / 4)
+    # A visit later is worth half as much, a pick later as much.
+    at_once = replay(a_shop(market, n=4)[1], Demonstrations(picks, level), 0.0, 0)
+    assert torch.equal(found.returns[:4], found.returns[8:12]) and at_once.returns[12:].any()
+    assert torch.allclose(found.returns[8:10], at_once.returns[8:10] + found.returns[12:14] / 2)
     assert found.returns.abs().max() > 0
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from bundlegym.data import DataConfig, prepare
-from bundlegym.data.built_in import BUILT_IN
-from bundlegym.data.config import BUILT_IN_LOGS
+from bundlegym.data.built_in import BUILT_IN_LOGS
 from bundlegym.envs import make_core
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
@@ -43,10 +42,6 @@ def test_a_number_is_refused_by_its_name_where_it_is_none(make):
         for value in (NAN, INF, "many", None, True):
             with pytest.raises(UserError, match=f"{field.replace('_', '.')}: must be .*, not {value!r}"):
                 dataclasses.replace(config, **{field: value})
-
-
-def test_logs_that_are_built_in_are_known_without_making_them():
-    assert set(BUILT_IN_LOGS) == {*BUILT_IN, "complete-journey"}
 
 
 @pytest.mark.parametrize("option", ["map", "table"])

@@ -99,7 +99,7 @@ def test_further_files_are_joined(log: Log, tmp_path: Path) -> None:
 def test_the_command_says_by_its_exit_code_whether_a_log_can_be_used(log: Log, tmp_path: Path) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "bundlegym", "inspect", *arguments]
-        command += ["--toml", str(tmp_path / "m.toml"), "--json", str(tmp_path / "f.json")]
+        command += ["--out", str(tmp_path / "m.toml"), "--json", str(tmp_path / "f.json")]
         return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
 
     good = run(str(shop(log, tmp_path / "sales.csv")), "--min-purchases", "5")

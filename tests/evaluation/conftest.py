@@ -24,15 +24,15 @@ HOSTILE = (
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A PPO agent of two seeds under two assumptions, two judges, a planner; made by one of the
-    processes that tests run in, for all."""
+    """A PPO agent of two seeds under two assumptions, two judges, a planner; made by one of the test
+    processes for all."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
     folder /= "reported"
     with FileLock(folder.with_suffix(".lock")):
         if not (folder / "runs" / "small" / "results.json").exists():
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)
             _run_in(folder)
     return folder / "runs" / "small"
 

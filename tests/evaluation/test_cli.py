@@ -16,7 +16,8 @@ from tests.sealing import edit_sealed
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512", "--ppo.imitate", "16",
-         "--n-envs", "16", "--fit-epochs", "1", "--planner-episodes", "4", "--hindsight-episodes", "4",
+         "--n-envs", "16", "--visits", "5", "--fit-epochs", "1", "--planner-episodes", "4",
+         "--hindsight-episodes", "4",
          "--greedy", "item-knn", "--judges", "choice", "lookalike", "--episodes", "32",
          "--eval-every", "256", "--device", "cpu", "--workers", "1"]  # fmt: skip
 # More workers would each import torch anew; test_parallel.py has two.

@@ -9,7 +9,7 @@ from bundlegym.agents.heuristics import SCORES, fill_by
 from bundlegym.evaluation import play
 from bundlegym.evaluation.pairing import Scored
 from bundlegym.evaluation.rivals import against_the_best, rank_correlations
-from bundlegym.evaluation.verdict import GAIN
+from bundlegym.evaluation.rollout import GAIN
 
 
 def made(policy: str, mean: float, episodes: int, kind: str = "heuristic") -> Scored:

@@ -17,7 +17,8 @@ from bundlegym.data import DataConfig, synthetic_log
 from bundlegym.envs import EnvConfig
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
-from bundlegym.evaluation.experiment import Experiment, read_config
+from bundlegym.evaluation.experiment import Experiment
+from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.update import update
 
 QUIET = {"progress": lambda _: None}
@@ -123,5 +124,4 @@ def test_what_does_not_follow_is_refused(run, lines, tmp_path):
     refused(new.assign(price_paid=new["price_paid"] * 100, list_price=new["list_price"] * 100), "times what")
     with pytest.raises(UserError, match="is there already"):
         update(config, str(run.parents[1] / "new.csv"), out=run, **QUIET)
-    found = {path.name for path in run.parent.iterdir() if not path.name.startswith(".")}
-    assert found <= {run.name, "old-2024-05-05"}
+    assert {path.name for path in run.parent.iterdir()} <= {run.name, "old-2024-05-05"}

@@ -46,4 +46,7 @@ def test_shares_of_pairs_are_those_of_the_table() -> None:
 
 def test_what_is_nowhere_has_the_value_for_none() -> None:
     empty = counted(np.zeros(0, np.int64), np.zeros(0, np.int64), (2, 3))
-    assert values_at(empty, np.array([0, 1]), np.array([2, 0]), -1).tolist() == [-1, -1]
+    one = counted(np.array([1]), np.array([0]), (2, 3))
+    pairs = np.arange(2)[:, None], np.array([[2, 0], [1, 0]])
+    assert values_at(empty, *pairs, -1).tolist() == [[-1, -1], [-1, -1]]
+    assert values_at(one, *pairs, -1).tolist() == [[-1, -1], [-1, 1]]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
 from bundlegym.data import visit_rows
 from bundlegym.evaluation.fidelity import baskets, calibration, distributions, two_sample
@@ -92,6 +93,14 @@ def test_a_classifier_finds_a_difference_and_finds_none(dataset, panel):
     assert same["low"] - 0.05 < 0.5 < same["high"] + 0.05
     dearer = features.assign(value=features["value"] * 3)
     assert two_sample.two_sample_auc(features, dearer)["auc"] > 0.8
+
+
+def test_the_area_under_the_curve_of_resampled_rows_is_that_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    label, score = rng.integers(0, 2, 200), rng.integers(0, 20, 200) / 7  # many are equal
+    pick = rng.integers(0, 200, 200)
+    found = two_sample._auc(label, two_sample._steps(score), np.bincount(pick, minlength=200))
+    assert found == pytest.approx(roc_auc_score(label[pick], score[pick]))
 
 
 @pytest.mark.parametrize("departments", [1, 2, 9])

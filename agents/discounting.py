@@ -1,0 +1,47 @@
+"""Agents discount by visits, not by steps: no time passes while a bundle is put together.
+
+Were each pick discounted, an offer of four items would put off all that later visits earn by five steps, and
+offering nothing by one. An agent would then learn to offer little: it sees the later visits sooner. So the
+discount factor counts once a visit, with the offer that ends it (a semi-Markov decision process; Sutton,
+Precup and Singh 1999, "Between MDPs and semi-MDPs").
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+from gymnasium import spaces
+from sb3_contrib.common.maskable.buffers import MaskableDictRolloutBuffer
+from torch import Tensor
+
+Numbers = TypeVar("Numbers", np.ndarray, Tensor)
+
+
+def discount_after(actions: Numbers, k: int, gamma: float) -> Numbers:
+    """What counts of all that follows each action: `gamma` after an offer, all of it after one of k picks."""
+    return 1.0 - (1.0 - gamma) * (actions >= k)
+
+
+def n_candidates(observation_space: spaces.Space) -> int:
+    """K of an observation space."""
+    return observation_space["picked"].shape[0]  # type: ignore[index]
+
+
+class VisitRolloutBuffer(MaskableDictRolloutBuffer):
+    """A roll-out whose returns and advantages are discounted by visits; `gae_lambda` counts by steps."""
+
+    def compute_returns_and_advantage(self, last_values: Tensor, dones: np.ndarray) -> None:
+        """Generalized advantage estimates (Schulman et al. 2016), from values (N, 1) of the observations
+        after the last step and whether that ended episodes (N,)."""
+        k = n_candidates(self.observation_space)
+        discount = discount_after(self.actions.reshape(self.buffer_size, self.n_envs), k, self.gamma)
+        following, goes_on = last_values.clone().cpu().numpy().flatten(), 1.0 - dones.astype(np.float32)
+        advantage = np.zeros(self.n_envs, dtype=np.float32)
+        for step in reversed(range(self.buffer_size)):
+            counts = discount[step] * goes_on
+            missed = self.rewards[step] + counts * following - self.values[step]
+            advantage = missed + counts * self.gae_lambda * advantage
+            self.advantages[step] = advantage
+            following, goes_on = self.values[step], 1.0 - self.episode_starts[step]
+        self.returns = self.advantages + self.values
