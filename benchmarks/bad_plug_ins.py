@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -131,7 +131,7 @@ def importable(folder: str) -> Iterator[None]:
         sys.path.remove(folder)
 
 
-def try_out(seeds: range, patience: float) -> tuple[Counter[str], float, list[str]]:
+def try_out(seeds: Iterable[int], patience: float) -> tuple[Counter[str], float, list[str]]:
     """How often each end came, the longest seconds, and the seeds that ended badly."""
     dataset, ends, longest, bad = synthetic_dataset(n_shoppers=60, n_weeks=12), Counter[str](), 0.0, []
     with tempfile.TemporaryDirectory() as folder, importable(folder):

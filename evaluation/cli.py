@@ -79,7 +79,7 @@ def train() -> None:
 
 def _sweep_of(arguments: list[str]) -> tuple[list[str], int]:
     """The arguments without --sweep, and how many trials it asks for: 0 where it is not given."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = Parser(add_help=False)
     parser.add_argument("--sweep", type=int)
     known, others = parser.parse_known_args(arguments)
     if known.sweep is None:

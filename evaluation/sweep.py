@@ -15,7 +15,6 @@ study, `sweep/NUMBER/` the agents of a trial, `sweep.json` the table.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import itertools
 import math
@@ -32,6 +31,7 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.run import Run
 from bundlegym.evaluation.training import evaluated, train
+from bundlegym.options import Parser
 
 _JOURNAL, _TABLE = "sweep.journal", "sweep.json"
 #: Trials that are never given up, so that there is a median.
@@ -127,7 +127,7 @@ def command(config: TrainConfig, best: dict[str, Any], given: Sequence[str]) -> 
         names.append("final_learning_rate")
     present = configured(config, best)
     chosen = [(_option(agent, name), _shown(_present(present, name))) for name in names]
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = Parser(add_help=False)
     parser.add_argument("--name")
     _, others = parser.parse_known_args(list(given))
     name = ("--name", f"{config.folder.name}-best")

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import numpy as np
 import torch
@@ -261,10 +261,15 @@ def _at_most(seconds: float, method: str) -> Iterator[None]:
     def too_long(*_: object) -> NoReturn:
         raise _TooLong(f"{method}: takes over {seconds:g} s for {_SHOPPERS} shoppers; does it ever end?")
 
+    def at_the_next_line(frame: FrameType, event: str, _: object) -> Any:
+        if event == "line":  # an error at another event would unset tracing before the handler is reached
+            too_long()
+        return at_the_next_line
+
     def stop(_: int, frame: FrameType | None) -> None:
         sys.settrace(lambda *_: None)  # without one no frame's own is asked; it is unset by an error in these
         while frame is not None and frame.f_code is not inside:
-            frame.f_trace = too_long
+            frame.f_trace = at_the_next_line
             frame = frame.f_back
         too_long()
 
