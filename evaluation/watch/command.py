@@ -13,9 +13,10 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.cli import add_run_options
 from bundlegym.evaluation.config import TrainConfig
-from bundlegym.evaluation.experiment import Experiment, read_config
+from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.report.words import assumed
+from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.watch.server import ADDRESS, make_server
 from bundlegym.evaluation.watch.visits import Watch
 from bundlegym.threads import one_thread
