@@ -35,7 +35,7 @@ def best_offers(
     planner: Planner,
     dataset: Dataset,
     count: int,
-    pseudonym: Callable[[str], str],
+    pseudonym: Callable[[str], str] = str,
     progress: Callable[[str], None] = say,
 ) -> dict[str, Any]:
     """In JSON's own types: `summary` of the plans for the first visit in each slot, and `offers`.

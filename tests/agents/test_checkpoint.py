@@ -158,7 +158,7 @@ def test_what_was_there_stays_until_the_new_one_is_whole(tmp_path: Path, monkeyp
     def killed(*_: Any) -> None:
         raise Killed
 
-    monkeypatch.setattr("bundlegym.agents.checkpoint.os.replace", killed)
+    monkeypatch.setattr("bundlegym.data.files.os.replace", killed)
     with pytest.raises(Killed):
         save_checkpoint(model, path)
     assert path.read_bytes() == before

@@ -36,7 +36,7 @@ DEFAULTS: dict[str, tuple[Any, ...]] = {
     "complementarity": (5.0, 0.25),
     "missions": (0.005, 0.95, 5, 40, 0.15, 20.0, 0.5, 2.5),
     "substitution": (5, 10.0, -3.0),
-    "size_constants": (20.0, (2, 2, 4, 12)),
+    "size_constants": (20.0, (2, 2, 4, 12), (4,)),
     "exploration": (5, 1.5, 100.0),
     "variants": (0.5, 50.0, 0.9),
     "coupons": (0.25,),

@@ -55,7 +55,7 @@ class SizeConstantsConfig(Config):
     hundredth each, for who is busy in it is so all along."""
 
     further_simulations: tuple[Count, ...] = (4,)
-    """The same where the fit goes on from an earlier one, which is near."""
+    """Simulations of each step where the fit goes on from an earlier one, which is near."""
 
 
 def match_sizes(

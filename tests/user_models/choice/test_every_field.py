@@ -31,6 +31,8 @@ ROUNDING, EFFECT = 2, 15
 ONLY_TOLD = {
     # Estimates and their standard errors, of which another field holds what is used.
     "synergy_share", "state_dependence_share", "coupon_effect",
+    # By what preferences were counted, for a fit that goes on from this one.
+    "chosen",
     # Coefficients that are in `log_preference`, `memory_rate`, `tail_weight`, `trial_weight`, `trial_fading`,
     # `price_slope`, `price_sensitivity` and `promotion_effect`; and how likely the log is under them.
     "preference", "memory", "trial", "trial_popularity", "trial_fade", "price",
