@@ -105,7 +105,7 @@ def test_where_nothing_is_planted_nothing_is_learned(dataset, market, user_model
 
 def test_moments_are_those_of_the_visit_itself(shop, log, user_model):
     """What the estimation expects of a visit is what the model does there, luck by luck. What an offer sells
-    may keep another item of it out of the basket; that is left out, so here no item has to do with another."""
+    may keep another item of it out of the basket; that is left out, so none has to do with another here."""
     exposure, pull = PLANTED.values()
     alone = user_model.params.changed(synergy=torch.zeros_like(user_model.params.complementarity.synergy))
     user_model = user_model.with_parameters(alone)
