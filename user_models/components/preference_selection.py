@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from bundlegym.data import Dataset, lines_of, part_of, visit_rows
 from bundlegym.terminal import say
@@ -92,7 +93,7 @@ def choose_preferences(
     best = first = loss(config)
     for _ in range(_ROUNDS):
         before = config
-        for name, ladder in LADDERS.items():
+        for name, ladder in tqdm(LADDERS.items(), desc="weights of preferences", leave=False, disable=None):
             for direction in (1, -1):
                 while (value := _next(ladder, getattr(config, name), direction)) is not None:
                     change: dict[str, Any] = {name: value}

@@ -11,6 +11,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from bundlegym.user_models.base import UserModel
 from bundlegym.user_models.panel import simulated_panel
@@ -48,9 +49,14 @@ def match(model: M, moment: Moment[Any], weeks: tuple[int, int], shoppers: np.nd
     """The model with parameters moved, step by step, until a simulation of `shoppers` (codes) in `weeks` has
     the moment of the log."""
     model, first = model.with_parameters(moment.start(model.params)), seed
+    bar = tqdm(total=sum(moment.simulations), desc="simulated moments", leave=False, disable=None)
     for step, n in enumerate(moment.simulations):
         assert isinstance(model, UserModel)
-        panels = [simulated_panel(model, weeks, shoppers, first + i) for i in range(n)]
+        panels = []
+        for i in range(n):
+            panels.append(simulated_panel(model, weeks, shoppers, first + i))
+            bar.update()
         model = model.with_parameters(moment.update(model.params, panels, step))
         first += n
+    bar.close()
     return model
