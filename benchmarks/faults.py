@@ -71,6 +71,7 @@ def ending(command: str, place: Path, first: Callable[[], None]) -> str:
     def before() -> None:
         os.dup2(into, 1)
         os.dup2(into, 2)
+        sys.stdout = sys.stderr = os.fdopen(into, "w", buffering=1)  # what was there believes in a file
         first()
 
     code = wait(begin(command, place, before))
@@ -79,7 +80,8 @@ def ending(command: str, place: Path, first: Callable[[], None]) -> str:
         said = file.read()
     if code == 0:
         return "done"
-    if code == 2 and said.count("error: ") == 1 and "Traceback" not in said:
+    errors = [line for line in said.splitlines() if line.startswith("error: ")]
+    if code == 2 and len(errors) == 1 and "Traceback" not in said:
         return "told"
     return f"CODE {code}, {said.strip()[-300:]}"
 
