@@ -13,9 +13,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import HParam
 
 from bundlegym.agents.checkpoint import save_checkpoint
-from bundlegym.envs.base import METRICS, VisitRecord
+from bundlegym.envs.base import GAIN, METRICS, VisitRecord
 
-_GAIN = "incremental_margin_per_visit"
 #: What is drawn or told, and no number of a table.
 _TENSORBOARD_ALONE = ("stdout", "log", "json", "csv")
 
@@ -60,14 +59,14 @@ class BundleMetrics(BaseCallback):
             number = value.cpu().numpy()
             known = ~np.isnan(number)
             self.sums[name] += (number[known].sum(), known.sum())
-            if name == _GAIN:
+            if name == GAIN:
                 self.lately += (number[known].sum(), known.sum())
         size = record.size.cpu().numpy()
         self.sizes.append(size)
         self.discounts.append(record.offer.discount.cpu().numpy()[size > 0])
 
     def _on_training_start(self) -> None:
-        metrics = {f"bundle/{name}": 0.0 for name in METRICS} | {f"eval/{_GAIN}": 0.0}
+        metrics = {f"bundle/{name}": 0.0 for name in METRICS} | {f"eval/{GAIN}": 0.0}
         self.logger.record("hparams", HParam(self.hyper, metrics), exclude=_TENSORBOARD_ALONE)
         self.next_eval = self._next()
         self.progress = self.bar(total=self.locals["total_timesteps"], initial=self.num_timesteps)
@@ -93,7 +92,7 @@ class BundleMetrics(BaseCallback):
         for name, (total, count) in self.sums.items():
             if count:
                 self.logger.record(f"bundle/{name}", total / count)
-        self.logger.record("rollout/reward_per_visit", self.sums[_GAIN][0] / visits)
+        self.logger.record("rollout/reward_per_visit", self.sums[GAIN][0] / visits)
         for name, values in (("sizes", self.sizes), ("discounts", self.discounts)):
             drawn = np.concatenate(values)
             if len(drawn):
@@ -114,8 +113,8 @@ class BundleMetrics(BaseCallback):
         found = self.evaluate(self.model)
         for name, value in found.items():
             self.logger.record(f"eval/{name}", value)
-        if _GAIN in found and self.lately[1]:
-            gap = self.lately[0] / self.lately[1] - found[_GAIN]
+        if GAIN in found and self.lately[1]:
+            gap = self.lately[0] / self.lately[1] - found[GAIN]
             self.logger.record("eval/training_less_evaluation", gap)
         self.lately = np.zeros(2)
         if told := self.examples(self.model):  # names of items are the log's, and may be anything

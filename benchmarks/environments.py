@@ -42,9 +42,10 @@ from bundlegym.agents.planner import Planner
 from bundlegym.agents.ppo import PPOConfig, make_ppo
 from bundlegym.data.files import write_json
 from bundlegym.envs import BundleCore, BundleVecEnv, make_core
+from bundlegym.envs.base import GAIN
 from bundlegym.errors import guarded
 from bundlegym.evaluation import baselines
-from bundlegym.evaluation.rollout import GAIN, interval, play, ratio
+from bundlegym.evaluation.rollout import interval, play, ratio
 from bundlegym.evaluation.training import learned
 from bundlegym.threads import one_thread
 from bundlegym.user_models.planted import PlantedShopper

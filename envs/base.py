@@ -40,9 +40,11 @@ COMPONENTS = (
 )
 #: `reward(components) -> (M,)`, from `COMPONENTS` by name.
 Reward = Callable[[dict[str, Tensor]], Tensor]
+#: The incremental margin a visit: what a policy is judged by.
+GAIN = "incremental_margin_per_visit"
 METRICS = (
     "acceptance_rate", "cherry_pick_rate", "size", "discount", "revenue_per_visit", "margin_per_visit",
-    "incremental_margin_per_visit", "incremental_list_value_per_visit",
+    GAIN, "incremental_list_value_per_visit",
 )  # fmt: skip
 
 #: Of them those that are undefined where nothing was offered.
@@ -104,7 +106,7 @@ class VisitRecord:
             "discount": self.offer.discount + no_offer,
             "revenue_per_visit": self.revenue,
             "margin_per_visit": self.margin,
-            "incremental_margin_per_visit": self.incremental_margin,
+            GAIN: self.incremental_margin,
             "incremental_list_value_per_visit": self.incremental_list_value,
         }
 

@@ -12,7 +12,8 @@ from bundlegym.agents.heuristics import SCORES, Score, fill_by, offer_nothing, r
 from bundlegym.agents.hindsight import Hindsight
 from bundlegym.agents.planner import Planner
 from bundlegym.envs import BundleCore
-from bundlegym.evaluation.rollout import GAIN, estimate, play
+from bundlegym.envs.base import GAIN
+from bundlegym.evaluation.rollout import estimate, play
 from bundlegym.recommenders import Recommender
 from bundlegym.user_models import UserModel
 

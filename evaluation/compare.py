@@ -10,10 +10,10 @@ import pandas as pd
 
 from bundlegym.data.checked import NotNegative, check, check_output
 from bundlegym.data.files import write_csv, write_json
+from bundlegym.envs.base import GAIN
 from bundlegym.errors import UserError
 from bundlegym.evaluation.league import comparable, leagues, read_runs
 from bundlegym.evaluation.report.words import from_log
-from bundlegym.evaluation.rollout import GAIN
 from bundlegym.evaluation.summary import assumption
 from bundlegym.options import Parser
 from bundlegym.terminal import remark, say

@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 
 from bundlegym.data.files import replacing
 from bundlegym.data.sealed import read_sealed_json
+from bundlegym.envs.base import GAIN
 from bundlegym.errors import UserError
-from bundlegym.evaluation.rollout import GAIN
 from bundlegym.user_models import UserModel
 
 FILE = "episodes.parquet"

@@ -10,11 +10,12 @@ import numpy as np
 from tqdm import tqdm
 
 from bundlegym.envs import BundleCore
+from bundlegym.envs.base import GAIN
 from bundlegym.evaluation.baselines import Contender
 from bundlegym.evaluation.episodes import EpisodeLog
 from bundlegym.evaluation.pairing import Scored
 from bundlegym.evaluation.rivals import against_the_best
-from bundlegym.evaluation.rollout import GAIN, check_figures, estimate, play
+from bundlegym.evaluation.rollout import check_figures, estimate, play
 from bundlegym.terminal import shown
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bundlegym.envs.base import GAIN
 from bundlegym.errors import UserError
 from bundlegym.evaluation.episodes import Ground, read_episodes
 from bundlegym.evaluation.pairing import Scored, best_chances, difference, scored
-from bundlegym.evaluation.rollout import GAIN
 from bundlegym.evaluation.verdict import DEPLOYABLE
 
 #: The run of a policy that did the same in every run.

@@ -7,8 +7,8 @@ from typing import Any
 
 from scipy.stats import spearmanr
 
+from bundlegym.envs.base import GAIN
 from bundlegym.evaluation.pairing import Scored, best_chances, difference
-from bundlegym.evaluation.rollout import GAIN
 from bundlegym.evaluation.verdict import DEPLOYABLE
 
 

@@ -22,8 +22,6 @@ MARGIN_SHIFT = 0.05
 #: The incremental margin a visit where margins are that much lower, and higher.
 AT_LOWER_MARGINS = "incremental_margin_at_lower_margins"
 AT_HIGHER_MARGINS = "incremental_margin_at_higher_margins"
-#: The incremental margin a visit: what a policy is judged by.
-GAIN = "incremental_margin_per_visit"
 #: Incremental margin as a share of the twin's margin.
 SHARE = "incremental_margin_share"
 #: The share of offers at full price, and that of visits at which the largest discount is offered.

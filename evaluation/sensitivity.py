@@ -15,7 +15,8 @@ import numpy as np
 from bundlegym.agents.heuristics import SCORES, fill_by
 from bundlegym.data import Dataset
 from bundlegym.envs import BundleCore, EnvConfig, build_market
-from bundlegym.evaluation.rollout import GAIN, estimate, play
+from bundlegym.envs.base import GAIN
+from bundlegym.evaluation.rollout import estimate, play
 from bundlegym.terminal import say
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.parameters import ChoiceParameters

@@ -10,7 +10,7 @@ from typing import Any
 from bundlegym.agents.base import Policy
 from bundlegym.data import Dataset
 from bundlegym.data.sealed import read_sealed_json
-from bundlegym.envs.base import VisitRecord
+from bundlegym.envs.base import GAIN, VisitRecord
 from bundlegym.envs.core import BundleCore
 from bundlegym.errors import UserError
 from bundlegym.evaluation.rollout import AT_HIGHER_MARGINS, AT_LOWER_MARGINS, MARGIN_SHIFT, SHARE
@@ -18,7 +18,7 @@ from bundlegym.evaluation.verdict import note
 from bundlegym.terminal import shown
 
 _COLUMNS = (
-    ("incremental_margin_per_visit", "incremental margin a visit"),
+    (GAIN, "incremental margin a visit"),
     (SHARE, "of twin's"),
     (AT_LOWER_MARGINS, f"at -{100 * MARGIN_SHIFT:.0f} pts"),
     (AT_HIGHER_MARGINS, f"at +{100 * MARGIN_SHIFT:.0f} pts"),

@@ -21,11 +21,12 @@ from bundlegym.agents.planner import Planner
 from bundlegym.agents.registry import AGENTS
 from bundlegym.data.lock import sole_user
 from bundlegym.envs import BundleCore, BundleVecEnv
+from bundlegym.envs.base import GAIN
 from bundlegym.envs.views import to_numpy
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.pseudonyms import Pseudonyms
-from bundlegym.evaluation.rollout import GAIN, estimate, play
+from bundlegym.evaluation.rollout import estimate, play
 from bundlegym.evaluation.run import Run
 from bundlegym.evaluation.run_folder import resuming
 from bundlegym.evaluation.table import example_offers

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bundlegym.evaluation.rollout import DEEPEST, FULL_PRICE, GAIN
+from bundlegym.envs.base import GAIN
+from bundlegym.evaluation.rollout import DEEPEST, FULL_PRICE
 
 #: Kinds of policies that a shop could use; others know what no shop knows.
 DEPLOYABLE = ("learned", "heuristic", "planner")

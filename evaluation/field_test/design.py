@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from bundlegym.envs.base import GAIN
 from bundlegym.errors import UserError
 from bundlegym.evaluation.field_test.outcomes import Visits
 from bundlegym.evaluation.field_test.power import households_needed, power, smallest_gain
-from bundlegym.evaluation.rollout import GAIN
 from bundlegym.evaluation.verdict import DEPLOYABLE, is_blind, is_judge
 
 #: Lengths that a plan tells of.

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from bundlegym.agents.base import Policy
 from bundlegym.envs import BundleCore
+from bundlegym.envs.base import GAIN
 from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.report.document import Heading, Paragraph, Part, Section, Table
 from bundlegym.evaluation.report.results import Results, margins_parts
 from bundlegym.evaluation.report.words import PER, assumed, many
-from bundlegym.evaluation.rollout import GAIN, estimate, play
+from bundlegym.evaluation.rollout import estimate, play
 from bundlegym.evaluation.sensitivity import KNOBS
 from bundlegym.user_models import ChoiceShopper, UserModel
 

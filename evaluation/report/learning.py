@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from bundlegym.envs.base import GAIN
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.report import pictures
 from bundlegym.evaluation.report.document import Heading, Paragraph, Part, Picture, Section
 from bundlegym.evaluation.report.words import PER, Money, assumed
-from bundlegym.evaluation.rollout import GAIN
 
 _GAIN = f"eval/{GAIN}"
 

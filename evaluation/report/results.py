@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bundlegym.envs.base import GAIN
 from bundlegym.evaluation.report import pictures
 from bundlegym.evaluation.report.document import Bullets, Heading, Paragraph, Part, Picture, Section, Table
 from bundlegym.evaluation.report.words import (
@@ -21,7 +22,7 @@ from bundlegym.evaluation.report.words import (
     policy_name,
     share,
 )
-from bundlegym.evaluation.rollout import AT_HIGHER_MARGINS, AT_LOWER_MARGINS, GAIN, MARGIN_SHIFT
+from bundlegym.evaluation.rollout import AT_HIGHER_MARGINS, AT_LOWER_MARGINS, MARGIN_SHIFT
 from bundlegym.evaluation.verdict import DEPLOYABLE, exposure_of, is_blind, is_judge, verdict
 
 

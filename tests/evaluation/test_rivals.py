@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from bundlegym.agents.heuristics import SCORES, fill_by
+from bundlegym.envs.base import GAIN
 from bundlegym.evaluation import play
 from bundlegym.evaluation.pairing import Scored
 from bundlegym.evaluation.rivals import against_the_best, rank_correlations
-from bundlegym.evaluation.rollout import GAIN
 
 
 def made(policy: str, mean: float, episodes: int, kind: str = "heuristic") -> Scored:
