@@ -22,12 +22,12 @@ import numpy as np
 from bundlegym.agents.heuristics import SCORES, fill_by
 from bundlegym.data.support import deepest_discount
 from bundlegym.envs import BundleCore, EnvConfig
+from bundlegym.envs.base import GAIN
 from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.population import refitted, under
 from bundlegym.evaluation.rollout import (
     AT_HIGHER_MARGINS,
     AT_LOWER_MARGINS,
-    GAIN,
     MARGIN_SHIFT,
     estimate,
     play,
