@@ -11,7 +11,7 @@ before. With `--sessions` (a folder of session_item.csv, user_session.csv, item_
 item_categories.csv) the last 30 % of the sessions are told: half of a session's items is what the shopper has
 bought, and the other half is to be found among the items of no earlier session; a seed draws the halves.
 
-`attributes` are department, category, subcategory and brand; `words` are TF-IDF weights of the words in names,
+`attributes` are department, category, subcategory and brand; `words` TF-IDF weights of the words in names,
 cut to 128 directions; `noise` are random vectors; the others are the vectors that the options give. Intervals
 are over shoppers, and over seeds where there are several; those of `new` hold for these very items. The last
 column is the paired difference in NDCG from attributes alone. The weight of vectors beside attributes was

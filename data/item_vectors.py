@@ -96,9 +96,13 @@ def vector_files(texts: Iterable[str], log: Path) -> dict[str, Path]:
 
 
 def vector_stamps(texts: Iterable[str], log: Path) -> list[str]:
-    """What tells one state of the files from another."""
-    files = vector_files(texts, log).values()
-    return [s for path in files for file in (path, *_ids_beside(path)) for s in stamps(file)]
+    """What tells one state of the files from another.
+
+    Raises:
+        UserError: as `vector_files`, or a file is missing.
+    """
+    paths = vector_files(texts, log).values()
+    return [stamp for path in paths for file in _files_of(path) for stamp in stamps(file)]
 
 
 def item_texts(items: pd.DataFrame, listed: pd.DataFrame | None, columns: Sequence[str]) -> np.ndarray:
@@ -148,15 +152,22 @@ def _told(vectors: np.ndarray) -> str:
     return f"{known:,} of {n_items:,} items have a vector of {width:,} numbers{rest}"
 
 
-def _ids_beside(path: Path) -> list[Path]:
-    return [path.with_suffix(".txt")] if path.suffix.lower() == ".npy" else []
+def _files_of(path: Path) -> list[Path]:
+    """`path`, and where it is an .npy file, that of its ids."""
+    if not path.is_file():
+        raise UserError(f"--item-vectors: {path}: no such file")
+    if path.suffix.lower() != ".npy":
+        return [path]
+    ids = path.with_suffix(".txt")
+    if not ids.is_file():
+        raise UserError(f"{path}: an .npy file says no ids; write them to {ids}, one a line")
+    return [path, ids]
 
 
 def _read(path: Path) -> ItemVectors:
-    if not path.is_file():
-        raise UserError(f"--item-vectors: {path}: no such file")
+    files = _files_of(path)
     try:
-        item, values = _parts(path)
+        item, values = _parts(*files)
         item = item.fillna("").astype("str").str.strip()
         if nothing := int(is_nothing(item).sum()):
             raise UserError(f"{path}: {nothing:,} of {len(item):,} vectors have no item")
@@ -173,8 +184,8 @@ def _read(path: Path) -> ItemVectors:
     return _checked(str(path), item.to_numpy(dtype=object), values)
 
 
-def _parts(path: Path) -> tuple[pd.Series, np.ndarray]:
-    """Ids and vectors as the file has them."""
+def _parts(path: Path, *ids: Path) -> tuple[pd.Series, np.ndarray]:
+    """Ids and vectors as the files have them."""
     kind = path.suffix.lower()
     if kind == ".npz":
         with np.load(path, allow_pickle=False) as file:
@@ -185,10 +196,8 @@ def _parts(path: Path) -> tuple[pd.Series, np.ndarray]:
                 )
             return pd.Series(file["item"]), file["vectors"]
     if kind == ".npy":
-        (ids,) = _ids_beside(path)
-        if not ids.is_file():
-            raise UserError(f"{path}: an .npy file says no ids; write them to {ids}, one a line")
-        return pd.Series(ids.read_text(encoding="utf-8-sig").splitlines()), np.load(path, allow_pickle=False)
+        lines = ids[0].read_text(encoding="utf-8-sig").splitlines()
+        return pd.Series(lines, dtype="str"), np.load(path, allow_pickle=False)
     if kind in PARQUET_SUFFIXES:
         return _columns(pd.read_parquet(path), path)
     if kind == ".csv":
