@@ -142,7 +142,7 @@ def text_vectors(texts: np.ndarray) -> tuple[np.ndarray, str]:
 
 def has_vector(vectors: np.ndarray) -> np.ndarray:
     """(n_items,) bool of (n_items, E): an item whose numbers are all 0 has no vector."""
-    return vectors.any(axis=1)
+    return (vectors != 0).any(axis=1)
 
 
 def _told(vectors: np.ndarray) -> str:

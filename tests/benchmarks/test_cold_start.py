@@ -69,5 +69,5 @@ def test_sessions_find_the_other_half_by_its_title(tmp_path: Path) -> None:
     tasks, vectors = cold_start.tasks_of_sessions(tmp_path, 2)
     assert len(tasks[0].new) == 12 * 8 and tasks[0].shoppers.min() >= 28
     rows = {name: cold_start.rankers(vectors)[name] for name in ("random", "attributes", "text")}
-    lines = {line["model"]: line for line in cold_start.compare("sessions", tasks, rows)}
-    assert lines["text"]["ndcg@10"]["mean"] > 2 * lines["random"]["ndcg@10"]["mean"]
+    found = {line["model"]: line for line in cold_start.compare("sessions", tasks, rows)}
+    assert found["text"]["ndcg@10"]["mean"] > 2 * found["random"]["ndcg@10"]["mean"]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -58,7 +59,7 @@ def as_lists(path: Path) -> Path:
     return path / "v.parquet"
 
 
-def prepared(config: DataConfig, file: Path | str, **options: object) -> Dataset:
+def prepared(config: DataConfig, file: Path | str, **options: Any) -> Dataset:
     given = replace(config, min_purchases=1, item_vectors=(f"image={file}",), **options)
     return prepare(given, progress=False)
 
@@ -94,7 +95,7 @@ def test_a_kept_set_of_other_items_is_damaged(config: DataConfig, tmp_path: Path
         load_dataset(tmp_path / "kept")
 
 
-def save(**arrays: np.ndarray) -> Callable[[Path], Path]:
+def save(**arrays: Any) -> Callable[[Path], Path]:
     def write(path: Path) -> Path:
         np.savez(path / "v.npz", **arrays)
         return path / "v.npz"

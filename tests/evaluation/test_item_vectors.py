@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from bundlegym.evaluation.run import Run
 from bundlegym.evaluation.run_folder import read_config
 from bundlegym.options import parsed
 
-SHARED = {"log": "synthetic", "min_purchases": 10}
+SHARED: dict[str, Any] = {"log": "synthetic", "min_purchases": 10}
 #: Two kinds of pictures, which have nothing to do with categories.
 KIND = np.random.default_rng(0).random(120) < 0.5
 
