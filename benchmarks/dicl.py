@@ -22,12 +22,12 @@ import tyro
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from bundlegym.data.text_encoder import encode_text
 from bundlegym.errors import UserError
 from bundlegym.evaluation.benchmark import line_of, write_lines
 from bundlegym.evaluation.cli import guarded
 from bundlegym.evaluation.session_bundles import bundle_measures
 from bundlegym.recommenders.bundles.sessions import Session, SessionBundles
-from bundlegym.recommenders.text import encode_text
 
 #: Sessions of the 713 that thresholds are tuned on; as many as the data's own split leaves.
 N_VALIDATION = 90

@@ -7,6 +7,7 @@ are integers from 0 and prices are dense item-by-week tables.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.data.campaigns import CampaignRecords, Campaigns
+from bundlegym.data.item_vectors import ItemVectors
 
 #: Columns of `Log.transactions`; one row an item bought. Times are datetimes; prices are per unit.
 TRANSACTION_COLUMNS = ("shopper", "basket", "item", "time", "quantity", "price_paid", "list_price")
@@ -29,12 +31,14 @@ class Log:
         name: what to call this log in reports.
         transactions: columns `TRANSACTION_COLUMNS`, optionally `week` (int, from 1), `coupon_discount` and
             `line_discount` (per unit, contained in list price less price paid) and `store`.
-        items: `item`, and where known `name`, `department`, `category`, `subcategory`, `brand`, `unit_cost`.
+        items: `item`, and where known `name`, `department`, `category`, `subcategory`, `brand`, `unit_cost`,
+            and the columns that `--text` names.
         shoppers: `shopper` and any demographic columns, or None.
         promotions: `item`, `week`, `display`, `mailer` (share of stores in 0..1 that week), or None.
         campaigns: coupons that were sent out, or None.
         costs: `item`, `first_day` (datetime), `unit_cost`: what a piece costs from that day to the item's
             next row, or None. It wins over a cost in `items`.
+        vectors: name -> vectors of the items, such as embeddings of their pictures.
         notes: sentences to print wherever results on this log are shown (licence, provenance, caveats).
         assumptions: name -> sentence, what the loader inferred, or assumed in place of a fact that the log
             does not state.
@@ -48,6 +52,7 @@ class Log:
     promotions: pd.DataFrame | None = None
     campaigns: CampaignRecords | None = None
     costs: pd.DataFrame | None = None
+    vectors: Mapping[str, ItemVectors] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     assumptions: dict[str, str] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
@@ -95,6 +100,7 @@ class Dataset:
         notes: those of the `Log`, then what of the report must be said beside every result.
         campaigns: coupons that were sent out, or None where the log has none.
         start: the first day of week 0, a Monday.
+        vectors: name -> (n_items, E) float32, vectors of the items; an item that has none has only zeros.
     """
 
     name: str
@@ -112,6 +118,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     campaigns: Campaigns | None = None
     start: pd.Timestamp = pd.Timestamp(0)
+    vectors: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def department_code(self) -> np.ndarray:

@@ -42,6 +42,14 @@ class ReadOptions(Options):
     join: tuple[str, ...] = ()
     """Tables to join to the log: FILE (on the column that both have), FILE@COLUMN or FILE@OURS=THEIRS."""
 
+    item_vectors: tuple[str, ...] = ()
+    """Vectors of the items, such as embeddings of their pictures, as NAME=FILE: .npz with the arrays item and
+    vectors, .npy with ids in a .txt beside it, .parquet or .csv with a column item and numbers."""
+
+    text: tuple[str, ...] = ()
+    """Columns whose words become vectors of the items, called text: name, brand, category and so on, or any
+    column of the items' table; needs pip install 'bundlegym[text]'."""
+
     encoding: str = ""
     """Encoding of text files, such as cp1252; found out by default."""
 
@@ -179,5 +187,6 @@ class DataConfig(ReadOptions):
     def built_in(self, log: str) -> DataConfig:
         """The same choices for a log that comes with the software."""
         return replace(
-            self, log=log, columns=None, map=(), items_file=None, table=(), join=(), later=(), known=None
-        )
+            self, log=log, columns=None, map=(), items_file=None, table=(), join=(), later=(), known=None,
+            item_vectors=(), text=(),
+        )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,11 +14,13 @@ from bundlegym.data.catalogue import describe_items, price_lines, price_tables, 
 from bundlegym.data.clean import clean
 from bundlegym.data.config import DataConfig
 from bundlegym.data.costs import margin_errors, unit_costs, weekly_costs
+from bundlegym.data.item_vectors import TEXT, item_texts, text_vectors
 from bundlegym.data.known import Known, check_known, known_first
 from bundlegym.data.name_categories import categories_of_names
 from bundlegym.data.sold_by_weight import weighed_items, weighed_report
 from bundlegym.data.split import check_size, split
 from bundlegym.data.weeks import days_since, first_monday, week_of
+from bundlegym.errors import UserError
 
 
 def build_dataset(log: Log, config: DataConfig, known: Known | None = None) -> Dataset:
@@ -30,7 +32,7 @@ def build_dataset(log: Log, config: DataConfig, known: Known | None = None) -> D
 
     Raises:
         UserError: nothing, or too little, is left of the log; an option is out of its range; unit costs are
-            far from prices nearly everywhere.
+            far from prices nearly everywhere; vectors are of other items, or no item has the texts asked for.
     """
     first_week = first_monday(log.transactions["time"])
     log, cleaning = clean(log, config)
@@ -64,6 +66,7 @@ def build_dataset(log: Log, config: DataConfig, known: Known | None = None) -> D
     records = log.campaigns
     campaigns = None if records is None else encode_campaigns(records, origin, shopper_ids, item_ids)
     weighed, errors = weighed_report(items, lines), margin_errors(items, list_price, unit_cost)
+    vectors, of_vectors = _vectors(log, items, config.text)
     report = {
         "cleaning": cleaning,
         "lines_outside_catalogue": cleaning["lines_after"] - len(lines),
@@ -73,6 +76,7 @@ def build_dataset(log: Log, config: DataConfig, known: Known | None = None) -> D
             **({"categories": made} if made else {}),
             **_table_assumptions(sold, promotions is not None),
             **_visit_assumptions(visits),
+            **of_vectors,
         },
         "weighed_items": weighed,
         "errors": errors,
@@ -101,7 +105,21 @@ def build_dataset(log: Log, config: DataConfig, known: Known | None = None) -> D
         notes=(*log.notes, *_notes(weighed, errors)),
         campaigns=campaigns,
         start=origin,
+        vectors=vectors,
     )
+
+
+def _vectors(
+    log: Log, items: pd.DataFrame, text: Sequence[str]
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Name -> (n_items, E) vectors, those of files and those made of the columns `text`; and what to tell."""
+    if text and TEXT in log.vectors:
+        raise UserError("the vectors text are given twice: by --text and by --item-vectors")
+    found = {name: given.of(items["item"].to_numpy()) for name, given in log.vectors.items()}
+    if text:
+        found[TEXT] = text_vectors(item_texts(items, log.items, text))
+    told = {f"vectors {name}": sentence for name, (_, sentence) in found.items()}
+    return {name: vectors for name, (vectors, _) in found.items()}, told
 
 
 def _notes(weighed: dict, errors: list[dict]) -> Iterator[str]:

@@ -24,10 +24,12 @@ def behaviour_digest(dataset: Dataset) -> bytes:
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """16 hexadecimal digits of all that a result rests on: behaviour, dates, costs, and who
-    and when is held out."""
+    """16 hexadecimal digits of all that a result rests on: behaviour, dates, costs, vectors of the items, and
+    who and when is held out."""
     split = dataset.split
     digest = hashlib.sha256(behaviour_digest(dataset))
     digest.update(dataset.unit_cost.tobytes() + split.held_out.tobytes() + dataset.start.isoformat().encode())
     digest.update(np.array([split.train_weeks, split.validation_weeks, split.test_weeks]).tobytes())
+    for name, vectors in sorted(dataset.vectors.items()):
+        digest.update(name.encode() + vectors.tobytes())
     return digest.hexdigest()[:16]

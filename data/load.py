@@ -19,6 +19,7 @@ from bundlegym.data.columns import Column, understand
 from bundlegym.data.columns_file import ColumnsFile, read_columns_file, with_file_options
 from bundlegym.data.config import ReadOptions
 from bundlegym.data.fill import derive_basket, derive_time
+from bundlegym.data.item_vectors import read_item_vectors
 from bundlegym.data.later import REPEATED, repeated
 from bundlegym.data.lines import (
     EVENT_NAMES,
@@ -38,6 +39,7 @@ from bundlegym.data.mapping import (
     check_mapping,
     full_mapping,
     header_words,
+    in_names,
     located,
 )
 from bundlegym.data.records import read_records
@@ -133,6 +135,7 @@ def load_log(
         promotions=records.promotions,
         campaigns=records.campaigns,
         costs=records.costs,
+        vectors=read_item_vectors(options.item_vectors, path),
         notes=records.remarks,
         assumptions=notes,
         dropped=sieve.dropped,
@@ -346,15 +349,16 @@ def _read_items(
     notes: dict[str, str],
 ) -> pd.DataFrame | None:
     if items_table is None or source is None:
-        if len(located(mapping, ITEM_COLUMNS, table.names)) == 1:
+        if len(located(mapping, ITEM_COLUMNS, table.names)) == 1 and not options.text:
             return None
-        return _items_of(table, mapping, options, notes).drop_duplicates("item", ignore_index=True)
+        items = _items_of(table, mapping, options, notes, options.text)
+        return items.drop_duplicates("item", ignore_index=True)
     # An items file may call its key 'item' though the log's is mapped to another name.
     own = {key: value for key, value in mapping.items() if key != "item" or value in items_table.names}
     own |= source.pairs
     if "item" not in located(own, ITEM_COLUMNS, items_table.names):
         raise UserError(f"{items_table.label}: no column 'item'; it has: {', '.join(items_table.names)}")
-    return _items_of(items_table, own, file_options(source, options), notes)
+    return _items_of(items_table, own, file_options(source, options), notes, options.text)
 
 
 def _open_items(source: TableSource, log: Path, options: ReadOptions, wanted: set[str]) -> Table:
@@ -366,9 +370,20 @@ def _open_items(source: TableSource, log: Path, options: ReadOptions, wanted: se
 
 
 def _items_of(
-    table: Table, mapping: Mapping[str, str], options: ReadOptions, notes: dict[str, str]
+    table: Table,
+    mapping: Mapping[str, str],
+    options: ReadOptions,
+    notes: dict[str, str],
+    text: Sequence[str],
 ) -> pd.DataFrame:
+    """A row an item: what is known under our names, and the columns `text` under their own."""
     where = located(mapping, ITEM_COLUMNS, table.names)
+    for name in text:
+        if name not in ITEM_COLUMNS:
+            if (theirs := in_names(name, table.names)) is None:
+                have = ", ".join(table.names)
+                raise UserError(f"{table.label}: no column '{name}' (--text); it has: {have}")
+            where[name] = theirs
     columns, found = understand(table.read(set(where.values()))[0], where, options, table.label)
     notes |= {f"items, {key}": text for key, text in found.items() if not key.startswith("item,")}
     item = columns["item"]

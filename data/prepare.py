@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from bundlegym.data.base import Dataset, Log
-from bundlegym.data.built_in import BUILT_IN, VERSION, built_in_log, check_mapping
+from bundlegym.data.built_in import BUILT_IN, BUILT_IN_LOGS, VERSION, built_in_log, check_mapping
 from bundlegym.data.columns_file import read_columns_file, with_file_options
 from bundlegym.data.complete_journey import complete_journey_version, load_complete_journey
 from bundlegym.data.config import DataConfig
 from bundlegym.data.encode import build_dataset
 from bundlegym.data.files import beside, stamps
+from bundlegym.data.item_vectors import read_item_vectors, vector_stamps
 from bundlegym.data.known import Known
 from bundlegym.data.load import load_log
 from bundlegym.data.mapping import parse_pairs
 from bundlegym.data.schema import check_log
 from bundlegym.data.side_tables import parse_files, with_pairs
 from bundlegym.data.store import FORMAT_VERSION, load_dataset, save_dataset
+from bundlegym.data.text_encoder import require_encoder
 from bundlegym.errors import UserError
 from bundlegym.terminal import remark
 
@@ -43,10 +45,13 @@ def prepare(config: DataConfig, progress: bool = True) -> Dataset:
     folder = Path(config.cache_dir) / _cache_name(config)
     if (cached := _cached(folder, progress)) is not None:
         return cached
+    options = _all_options(config)
+    if options.text:
+        require_encoder()  # which is not needed where the vectors are kept already
     _say(progress, f"reading {config.log} (the first time; later starts read {folder})")
     known = None if config.known is None else Known.load(config.known)
     # Nothing here keeps hold of the log, so that its lines can be let go of one by one as they are numbered.
-    dataset = build_dataset(_load(config, progress), _all_options(config), known)
+    dataset = build_dataset(_load(config, progress), options, known)
     # A run beside this one may have saved the same by now, and others may be reading it.
     if (cached := _cached(folder, progress)) is not None:
         return cached
@@ -66,18 +71,21 @@ def _cached(folder: Path, progress: bool) -> Dataset | None:
 
 
 def _load(config: DataConfig, progress: bool) -> Log:
-    log = _read(config)
+    log = read_log(config)
     _say(progress, f"cleaning and numbering {len(log.transactions):,} lines")
     return log
 
 
-def _read(config: DataConfig) -> Log:
-    if config.log == "complete-journey":
-        log = load_complete_journey()
+def read_log(config: DataConfig) -> Log:
+    """The log of `config` before cleaning.
+
+    Raises:
+        UserError: a file, column or option is wrong.
+    """
+    if config.log in BUILT_IN_LOGS:
+        log = built_in_log(config.log) if config.log in BUILT_IN else load_complete_journey()
         check_log(log, log.name)
-        return log
-    if config.log in BUILT_IN:
-        return built_in_log(config.log)
+        return replace(log, vectors=read_item_vectors(config.item_vectors, Path(config.log)))
     return load_log(
         config.log,
         parse_pairs(config.map),
@@ -98,7 +106,12 @@ def _cache_name(config: DataConfig) -> str:
 
 
 def _source(config: DataConfig) -> list[str]:
-    """What tells one state of the log's source from another."""
+    """What tells one state of all that is read from another."""
+    return [*_log_source(config), *vector_stamps(_all_options(config).item_vectors, Path(config.log))]
+
+
+def _log_source(config: DataConfig) -> list[str]:
+    """What tells one state of the log from another."""
     if config.log == "complete-journey":
         return [complete_journey_version()]
     if config.log in BUILT_IN:

@@ -27,6 +27,8 @@ from bundlegym.errors import UserError
 FORMAT_VERSION = 15
 TABLES = ("items", "shoppers", "visits", "purchases")
 ARRAYS = ("list_price", "shelf_price", "unit_cost", "display", "mailer")
+#: What the names of vectors begin with in their file, so that none is a word of numpy's own.
+_VECTOR = "vector/"
 #: Seconds that one who saves waits for others who save in the same place.
 _PATIENCE = 600.0
 
@@ -95,6 +97,9 @@ def _write(dataset: Dataset, folder: Path) -> None:
     if (campaigns := dataset.campaigns) is not None:
         campaigns.table.to_parquet(folder / "campaigns.parquet", index=False)
         np.savez(folder / "campaigns.npz", members=campaigns.members, items=campaigns.items)
+    if dataset.vectors:
+        vectors = {f"{_VECTOR}{name}": values for name, values in dataset.vectors.items()}
+        np.savez(folder / "vectors.npz", allow_pickle=False, **vectors)
     weeks = {key: value for key, value in asdict(dataset.split).items() if key != "held_out"}
     facts = {
         "format_version": FORMAT_VERSION,
@@ -121,6 +126,9 @@ def _read(folder: Path) -> Dataset:
     shape = (len(tables["items"]), weeks["test_weeks"][1])
     if any(array.shape != shape for array in arrays.values()) or len(held_out) != len(tables["shoppers"]):
         raise ValueError("its tables and arrays do not fit together")
+    vectors = _read_vectors(folder)
+    if any(values.ndim != 2 or len(values) != shape[0] for values in vectors.values()):
+        raise ValueError("its vectors are not of its items")
     return Dataset(
         name=facts["name"],
         **tables,
@@ -130,7 +138,15 @@ def _read(folder: Path) -> Dataset:
         notes=tuple(facts["notes"]),
         campaigns=_read_campaigns(folder),
         start=pd.Timestamp(facts["start"]),
+        vectors=vectors,
     )
+
+
+def _read_vectors(folder: Path) -> dict[str, np.ndarray]:
+    if not (folder / "vectors.npz").is_file():
+        return {}
+    with np.load(folder / "vectors.npz", allow_pickle=False) as file:
+        return {name.removeprefix(_VECTOR): file[name] for name in file.files}
 
 
 def _read_campaigns(folder: Path) -> Campaigns | None:

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from bundlegym.data import DataConfig, Dataset, build_dataset, prepare
-from bundlegym.data.built_in import BUILT_IN, built_in_log, check_mapping
+from bundlegym.data.built_in import BUILT_IN, check_mapping
 from bundlegym.data.checked import Count, check, plain
+from bundlegym.data.prepare import read_log
 from bundlegym.devices import device_of
 from bundlegym.envs.base import BLOCKS, Reward
 from bundlegym.envs.config import EnvConfig
@@ -130,7 +131,7 @@ def _prepared(config: DataConfig) -> Dataset:
     """The log; a made-up one is drawn faster than a cache on disk is read."""
     check_mapping(config)
     if config.log in BUILT_IN:
-        return build_dataset(built_in_log(config.log), config)
+        return build_dataset(read_log(config), config)
     return prepare(config, progress=False)
 
 

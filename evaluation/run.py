@@ -52,7 +52,7 @@ class Run:
         self.dataset: Dataset = prepare(config.data)
         # Before the folder is made: a wrong class or a missing extra leaves none behind.
         for name in filter(None, (config.candidates, config.embeddings, *config.greedy)):
-            check_installed(name)
+            check_installed(name, self.dataset.vectors)
         reward_of(config.env.reward)
         blocks_of(config.env.observation)
         #: The offers that agents may make.

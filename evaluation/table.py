@@ -146,7 +146,7 @@ def format_report(report: dict[str, Any]) -> str:
         + (f", most of all {'; '.join(weighed['most_bought'][:5])}" if weighed["items"] else "")
     )
     for name, sentence in report["assumptions"].items():
-        read = name.startswith("table ")
+        read = name.startswith(("table ", "vectors "))
         lines.append(f"{name}: {sentence}" if read else f"assumed, {name}: {sentence}")
     lines += [f"ERROR, {error['name']}: {error['sentence']}" for error in report["errors"]]
     return "\n".join(lines)

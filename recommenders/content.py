@@ -9,10 +9,14 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
+from bundlegym.data.item_vectors import ATTRIBUTES, TEXT, has_vector
+from bundlegym.data.text_encoder import encode_text
 from bundlegym.errors import UserError
 from bundlegym.recommenders.base import Recommender
 from bundlegym.recommenders.interactions import Content, Interactions
-from bundlegym.recommenders.text import encode_text
+
+#: Differences from the mean, as a share of the vectors' length, that are errors of rounding.
+_ALIKE = 1e-5
 
 
 @dataclass(eq=False)
@@ -23,9 +27,15 @@ class ContentBased(Recommender):
     source, p_s is the sum of decay^(visits ago) c_j over the items j that s has bought, n_i the visits of
     anyone with i. Blocks side by side make the cosine the weighted sum of the sources' own (late fusion).
 
+    Each block is standardised: less the mean of the items that have one, since what all items share says
+    nothing of which are alike, then of unit length. An item that lacks a block is told by its others.
+
     Attributes:
-        sources: what to read: "attributes", "text", or a name in `Content.vectors`, such as "image".
-        weights: of the sources; equal where left empty.
+        sources: what to read: "attributes", "text", or a name in `Content.vectors`, such as "image". Where
+            left empty: the attributes, where there are any, and all vectors.
+        weights: of the sources; where left empty 1 for the attributes and 2 for each of the others: in the
+            validation weeks of two logs texts did better with 2 than with 1, and vectors of noise cost little
+            (`benchmarks/cold_start.py --tune`).
         size: greatest length of the attributes' block.
         decay: what a purchase counts for less with each visit that follows it.
         popularity_weight: w; content alone cannot tell what sells from what does not.
@@ -33,35 +43,37 @@ class ContentBased(Recommender):
 
     name: ClassVar[str] = "content"
     learned: ClassVar[tuple[str, ...]] = ("vectors",)
-    sources: tuple[str, ...] = ("attributes",)
+    sources: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
     size: int = 128
     decay: float = 0.95
     popularity_weight: float = 0.5
 
     def _learn(self, log: Interactions) -> None:
-        weights = self.weights or (1.0,) * len(self.sources)
-        if len(weights) != len(self.sources):
-            raise UserError(f"content: {len(weights)} weights for {len(self.sources)} sources; give one each")
+        sources = self.sources or _all_sources(log.content)
+        weights = self.weights or tuple(1.0 if source == ATTRIBUTES else 2.0 for source in sources)
+        if len(weights) != len(sources):
+            raise UserError(f"content: {len(weights)} weights for {len(sources)} sources; give one each")
         blocks = [
-            np.sqrt(weight) * _unit(self._block(source, log.content, log.n_items))
-            for source, weight in zip(self.sources, weights, strict=True)
+            np.sqrt(weight) * standardised(self._block(source, log.content, log.n_items))
+            for source, weight in zip(sources, weights, strict=True)
         ]
         self.vectors = _unit(np.concatenate(blocks, axis=1))
 
     def _block(self, source: str, content: Content, n_items: int) -> np.ndarray:
-        if source == "attributes" and content.attributes:
+        """(n_items, E) float32 of one source, a row of 0 where it says nothing of the item."""
+        if source == ATTRIBUTES and content.attributes:
             return attribute_vectors(list(content.attributes.values()), self.size)
-        if source == "text" and content.text is not None:
-            return encode_text(content.text)
         if source in content.vectors:
             vectors = np.asarray(content.vectors[source], dtype=np.float32)
             if vectors.ndim != 2 or len(vectors) != n_items or not np.isfinite(vectors).all():
                 raise UserError(f"content: {source} {vectors.shape}; must be ({n_items}, E), all finite")
             return vectors
+        if source == TEXT and content.text is not None:
+            return encode_text(content.text)
         has = [
-            *(["attributes"] if content.attributes else []),
-            *(["text"] if content.text is not None else []),
+            *([ATTRIBUTES] if content.attributes else []),
+            *([TEXT] if content.text is not None and TEXT not in content.vectors else []),
             *content.vectors,
         ]
         raise UserError(f"content: the log's items have no {source!r}; they have {', '.join(has) or 'none'}")
@@ -85,10 +97,27 @@ class ContentBased(Recommender):
 
 @dataclass(eq=False)
 class TextContent(ContentBased):
-    """`ContentBased` on the items' names, brands and categories as sentences."""
+    """`ContentBased` on the vectors called text where the items have such, else on their names, brands and
+    categories as sentences."""
 
     name: ClassVar[str] = "content-text"
     sources: tuple[str, ...] = ("text",)
+
+
+def _all_sources(content: Content) -> tuple[str, ...]:
+    """The attributes, where there are any or nothing else, and all vectors."""
+    return (*([ATTRIBUTES] if content.attributes or not content.vectors else []), *content.vectors)
+
+
+def standardised(block: np.ndarray) -> np.ndarray:
+    """(n_items, E) less the mean of the rows that are not 0, then of length 1; rows of 0 stay, and those that
+    hardly differ from the mean become 0."""
+    has = has_vector(block)
+    if not has.any():
+        return block
+    rest = block - block[has].mean(axis=0)
+    apart = np.linalg.norm(rest, axis=1) > _ALIKE * np.linalg.norm(block[has], axis=1).mean()
+    return _unit(np.where((has & apart)[:, None], rest, 0))
 
 
 def attribute_vectors(attributes: list[np.ndarray], size: int) -> np.ndarray:

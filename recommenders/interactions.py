@@ -22,7 +22,8 @@ class Content:
     Attributes:
         attributes: name -> (n_items,) int64 codes from 0, such as category and brand.
         text: (n_items,) strings, or None.
-        vectors: name -> (n_items, E) float32 given by the user, such as embeddings of the items' pictures.
+        vectors: name -> (n_items, E) float32 given by the user, such as embeddings of the items' pictures;
+            only zeros for an item that has none.
     """
 
     attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -99,7 +100,7 @@ class Interactions:
         """The purchases of a prepared log in weeks [first, past_last).
 
         Args:
-            vectors: name -> (n_items, E) in the order of `dataset.items`, for `Content.vectors`.
+            vectors: name -> (n_items, E) in the order of `dataset.items`, beside those of the dataset.
         """
         visit = dataset.purchases["visit"].to_numpy()
         keep = dataset.visits["week"].between(weeks[0], weeks[1] - 1).to_numpy()[visit]
@@ -108,6 +109,7 @@ class Interactions:
             name: np.unique(dataset.items[name].astype(str).to_numpy(dtype=object), return_inverse=True)[1]
             for name in ("department", "category", "subcategory", "brand")
         }
+        all_vectors = {**dataset.vectors, **(vectors or {})}
         columns = ["name", "brand", "subcategory", "category"]
         text = dataset.items[columns].astype(str).agg(" ".join, axis=1).str.lower().to_numpy(dtype=str)
         return Interactions.from_columns(
@@ -116,7 +118,7 @@ class Interactions:
             dataset.visits["day"].to_numpy()[visit],
             n_shoppers=dataset.n_shoppers, n_items=dataset.n_items, visit=visit,
             quantity=purchases["quantity"].to_numpy(), held_out=dataset.split.held_out,
-            content=Content({k: v for k, v in known.items() if v.any()}, text, vectors or {}),
+            content=Content({k: v for k, v in known.items() if v.any()}, text, all_vectors),
         )  # fmt: skip
 
     @staticmethod
@@ -229,11 +231,10 @@ class Interactions:
         )  # fmt: skip
 
     def save(self, path: Path) -> None:
-        """Write one NPZ file."""
+        """Write one NPZ file, without the items' vectors: whoever has learned from them holds their own."""
         columns = ("shopper", "visit", "item", "day", "quantity", "held_out")
         arrays = {name: getattr(self, name) for name in columns}
         arrays |= {f"attribute/{name}": codes for name, codes in self.content.attributes.items()}
-        arrays |= {f"vector/{name}": vectors for name, vectors in self.content.vectors.items()}
         if self.content.text is not None:
             arrays["text"] = self.content.text
         np.savez_compressed(path, allow_pickle=False, n_items=np.int64(self.n_items), **arrays)
@@ -247,11 +248,9 @@ class Interactions:
         """
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        parts: dict[str, dict[str, np.ndarray]] = {"attribute": {}, "vector": {}}
-        for name in [name for name in arrays if "/" in name]:
-            kind, key = name.split("/", 1)
-            parts[kind][key] = arrays.pop(name)
-        content = Content(parts["attribute"], arrays.pop("text", None), parts["vector"])
+        names = [name for name in arrays if name.startswith("attribute/")]
+        attributes = {name.removeprefix("attribute/"): arrays.pop(name) for name in names}
+        content = Content(attributes, arrays.pop("text", None))
         n_items = int(arrays.pop("n_items"))
         rows = len(arrays["visit"])
         for name, end in (("shopper", len(arrays["held_out"])), ("item", n_items), ("visit", rows)):

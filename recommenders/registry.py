@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from bundlegym.data.item_vectors import TEXT
+from bundlegym.data.text_encoder import require_encoder
 from bundlegym.errors import UserError
 from bundlegym.recommenders.base import Recommender, read_header
-from bundlegym.recommenders.text import require_encoder
 
 #: name -> where the class is; imported when asked for, since some need heavy libraries.
 RECOMMENDERS = {
@@ -52,13 +54,16 @@ def recommender_class(name: str) -> type[Recommender]:
     return getattr(import_module(f"bundlegym.recommenders.{module}"), cls)
 
 
-def check_installed(name: str) -> None:
+def check_installed(name: str, vectors: Collection[str] = ()) -> None:
     """For those who fit a recommender late, and want to know before what it needs.
+
+    Args:
+        vectors: names of those that the items have already.
 
     Raises:
         UserError: there is none of that name, or an extra that it needs is not installed.
     """
-    if "text" in getattr(recommender_class(name), "sources", ()):
+    if TEXT in getattr(recommender_class(name), "sources", ()) and TEXT not in vectors:
         require_encoder()
 
 

@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 
 from bundlegym.errors import UserError
-from bundlegym.recommenders import Content, Interactions, PersonalFrequency, make_recommender
+from bundlegym.recommenders import (
+    Content,
+    Interactions,
+    PersonalFrequency,
+    check_installed,
+    make_recommender,
+)
 from bundlegym.recommenders.blend import tune_weights
+from bundlegym.recommenders.content import standardised
 from bundlegym.recommenders.dirichlet_shares import line_counts
 from bundlegym.recommenders.neural.histories import histories_before, histories_of, one_visit_each
 from bundlegym.recommenders.pair_features import PAIR_FEATURES, PairFeatures
@@ -136,6 +143,38 @@ def test_content_fuses_sources() -> None:
     )
     assert by_kind[3] > by_kind[1] and by_image[1] > by_image[3] and both[1] > both[3]
     assert both[0] == pytest.approx(1)
+
+
+def test_content_reads_all_that_it_is_given_and_vectors_count_double() -> None:
+    image = np.array([[1, 0], [1, 0.1], [0, 1], [0, 1]], dtype=np.float32)
+    content = Content({"category": np.array([0, 1, 1, 0])}, None, {"image": image})
+    log = Interactions.from_baskets([[[0]]], 4, content)
+    stated = scores_of("content", log, 0, sources=("attributes", "image"), weights=(1.0, 2.0))
+    np.testing.assert_array_equal(scores_of("content", log, 0), stated)
+
+
+def test_what_all_items_share_makes_none_alike() -> None:
+    own = np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32)
+    np.testing.assert_allclose(standardised(own + 50), standardised(own), atol=1e-4)
+    assert not standardised(np.full((5, 8), 0.3, np.float32)).any()
+    gap = np.where(np.arange(30)[:, None] == 4, 0, own)
+    assert not standardised(gap)[4].any()
+    np.testing.assert_allclose(np.linalg.norm(np.delete(standardised(gap), 4, 0), axis=1), 1, rtol=1e-5)
+
+
+def test_an_item_without_a_vector_is_told_by_its_attributes() -> None:
+    image = np.array([[1, 0], [0, 0], [0, 0], [0, 1]], dtype=np.float32)
+    content = Content({"category": np.array([0, 0, 1, 1])}, None, {"image": image})
+    scores = scores_of("content", Interactions.from_baskets([[[0]]], 4, content), 0, popularity_weight=0.0)
+    assert scores[0] > scores[1] > 0 > scores[2]
+
+
+def test_given_vectors_called_text_stand_for_sentences() -> None:
+    text = np.array([[1, 0], [1, 0.1], [0, 1]], dtype=np.float32)
+    log = Interactions.from_baskets([[[0]]], 3, Content({}, np.array(["a", "b", "c"]), {"text": text}))
+    scores = scores_of("content-text", log, 0, popularity_weight=0.0)
+    assert scores[1] > 0 > scores[2]
+    check_installed("content-text", {"text"})
 
 
 def test_content_refuses_vectors_of_other_items() -> None:

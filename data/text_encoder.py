@@ -1,4 +1,4 @@
-"""Sentences to vectors, with a small encoder that an extra of this package installs."""
+"""Texts to vectors, with a small encoder that an extra of this package installs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from importlib.util import find_spec
 import numpy as np
 
 from bundlegym.errors import UserError
+
+#: What tables and notes call the encoder.
+ENCODER = "all-MiniLM-L6-v2"
 
 
 def require_encoder() -> None:
@@ -20,7 +23,8 @@ def require_encoder() -> None:
 
 
 def encode_text(text: np.ndarray) -> np.ndarray:
-    """(n, 384) float32 of (n,) sentences, by all-MiniLM-L6-v2 (Reimers and Gurevych 2019, Sentence-BERT).
+    """(n, 384) float32 of (n,) texts, by all-MiniLM-L6-v2 (Reimers and Gurevych 2019, Sentence-BERT), which
+    has learned from English; of a long text it reads the first 256 word pieces.
 
     Raises:
         UserError: the encoder is not installed.
