@@ -52,7 +52,7 @@ class TrainConfig(Options):
     """Train bundle agents on shoppers fitted to a log, then judge them beside heuristics."""
 
     agents: tuple[str, ...] = _DEFAULT_AGENTS
-    """Which agents to train: ppo, dqn, a2c, q-learning, sarsa."""
+    """Which agents to train: ppo, dqn, a2c, q-learning, sarsa, ppo-fast."""
 
     user_model: str = "choice"
     """Who reacts: choice, lookalike, replay, sequence, or module:Class of your own, installed or in the
