@@ -1,12 +1,12 @@
 """MaskablePPO whose simulator, roll-out and learner are tensors on one device: nothing passes through numpy.
 
 The agent `ppo` sees the simulator as Stable-Baselines3 does, through arrays in the memory of the CPU and a
-dictionary for each shopper; on a GPU each step then crosses over several times. This one steps the core
+dictionary for each shopper; on a GPU each observation then goes there and back. This one steps the core
 itself. Network, loss, hyper-parameters and draws are those of `ppo`: on the CPU the same seed gives the same
 roll-outs and, but for rounding, the same weights.
 
-What crosses over is little: the order of mini-batches, means for the logs, and `_last_obs` once an update,
-which a checkpoint holds.
+What leaves the device is little: once a step the counts that the core itself looks at and the figures of the
+visits that ended, once an update the means for the logs and the observation that a checkpoint holds.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ class PPOFastConfig(PPOConfig):
 
 def make_ppo_fast(
     env: VecEnv,
-    config: PPOFastConfig = PPOFastConfig(),
+    config: PPOConfig = PPOFastConfig(),
     *,
     gamma: float = 0.99,
     seed: int | None = None,
