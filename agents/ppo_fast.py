@@ -1,4 +1,4 @@
-"""MaskablePPO whose simulator, roll-out and learner are tensors on one device: nothing passes through numpy.
+"""MaskablePPO whose simulator, roll-out and learner are tensors on one device.
 
 The agent `ppo` sees the simulator as Stable-Baselines3 does, through arrays in the memory of the CPU and a
 dictionary for each shopper; on a GPU each observation then goes there and back. This one steps the core
@@ -24,7 +24,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch.nn import functional as F
 
 from bundlegym.agents.discounting import discount_after, generalized_advantages, n_candidates
-from bundlegym.agents.ppo import PPOConfig, ppo_arguments
+from bundlegym.agents.ppo import PPOConfig, ScorerPolicy, ppo_arguments
 from bundlegym.envs import BundleCore, BundleVecEnv
 from bundlegym.envs.views import to_numpy
 from bundlegym.errors import UserError
@@ -42,7 +42,7 @@ class Batch(NamedTuple):
 
 
 class DeviceRollout:
-    """T steps of N shoppers on a device; `add` each, `finish`, then read `batches`.
+    """T steps of N shoppers on a device: `see` each and write what came of it, `finish`, then read `batches`.
 
     Attributes:
         observations: (T, N, width) by name. masks: (T, N, K + D) bool. actions: (T, N) int64.
@@ -107,7 +107,9 @@ def _flat(steps: th.Tensor) -> th.Tensor:
 class FastPPO(MaskablePPO):
     """See the module's docstring. Needs an environment over a `BundleCore`."""
 
+    policy: ScorerPolicy
     rollout_buffer: DeviceRollout  # type: ignore[assignment]
+    batch_size: int
 
     @property
     def view(self) -> BundleVecEnv:
@@ -132,9 +134,10 @@ class FastPPO(MaskablePPO):
         self.policy.set_training_mode(False)
         callback.on_rollout_start()
         for t in range(n_rollout_steps):
-            steps.see(t, core.observe(), core.masks())
+            seen, masks = core.observe(), core.masks()
+            steps.see(t, seen, masks)
             with th.no_grad():
-                actions, values, log_probs = self.policy(core.observe(), action_masks=core.masks())
+                actions, values, log_probs = self.policy(seen, action_masks=masks)
             result = core.step(actions)
             done = result.terminated | result.truncated
             steps.actions[t], steps.values[t], steps.log_probs[t] = actions, values.flatten(), log_probs

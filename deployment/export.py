@@ -56,7 +56,7 @@ def export_policy(policy: BundlePolicy, folder: Path) -> None:
     market, config = policy.market, policy.config
     arrays |= {name: getattr(market, name).cpu().numpy() for name in SHOP_TABLES}
     arrays["profile"] = market.profile.cpu().numpy()
-    if rule := policy.experiment.shopper_vectors:
+    if (rule := policy.experiment.shopper_vectors) is not None:
         arrays[SHOPPER_EMBEDDING] = rule.as_of(ledger.bought, ledger.n_shoppers, ledger.day(None))
     facts |= {
         "format": FORMAT,

@@ -157,8 +157,9 @@ class BundlePolicy(Recommending):
 
     def _vectors(self, asked: Asked, day: int) -> np.ndarray | None:
         """(N, V) the block `shopper_embedding`; None where agents see none."""
-        rule = self.experiment.shopper_vectors
-        return rule and rule.as_of(self.ledger.bought_by(asked), len(asked.code), day)
+        if (rule := self.experiment.shopper_vectors) is None:
+            return None
+        return rule.as_of(self.ledger.bought_by(asked), len(asked.code), day)
 
     def _score(self, asked: Asked, day: int) -> np.ndarray | None:
         """(N, I) how the run's recommender scores items; None where candidates are by shares of lines."""

@@ -114,11 +114,15 @@ def make_core(
         dataset = _prepared(DataConfig(**data))
     source = load(candidates, "source") if isinstance(candidates, str) else candidates
     model = shared_user_model(user_model, dataset, user_model_args, device_of(device))
-    vectors = {"embeddings": embeddings, "shopper_embeddings": shopper_embeddings}
+    if embeddings is None and shopper_embeddings is None:
+        market = shared_market(dataset, model.device, source)
+    else:
+        market = build_market(
+            dataset, device=model.device, candidates=source, embeddings=embeddings,
+            shopper_embeddings=shopper_embeddings,
+        )  # fmt: skip
     return BundleCore(
-        shared_market(dataset, model.device, source)
-        if embeddings is None and shopper_embeddings is None
-        else build_market(dataset, device=model.device, candidates=source, **vectors),
+        market,
         model,
         config,
         n=n,

@@ -182,7 +182,7 @@ def with_shoppers(
         table[rows] = value
         return _tensor(table).to(device)
 
-    own = vars(tables) | ({} if vectors is None else {"shopper_vectors": vectors})
+    own = vars(tables) | ({} if vectors is None else {"shopper_vectors": _bounded(vectors)})
     changed: dict[str, Any] = {name: spread(value) for name, value in own.items()}
     profile = torch.zeros(size, market.profile.shape[1], device=device)
     profile[: len(market.profile)] = market.profile[:size]

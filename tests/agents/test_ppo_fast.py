@@ -8,7 +8,7 @@ import torch as th
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.logger import Logger
 
-from bundlegym.agents.ppo import PPOConfig, make_ppo
+from bundlegym.agents.ppo import make_ppo
 from bundlegym.agents.ppo_fast import FastPPO, PPOFastConfig, make_ppo_fast
 from bundlegym.envs import BundleCore, BundleVecEnv, EnvConfig, make_core
 from bundlegym.errors import UserError
@@ -16,15 +16,8 @@ from tests.agents.conftest import TinyShop
 
 #: Shoppers of stated parameters, whom nothing is fitted for.
 SHOPPERS = "bundlegym.user_models.planted:PlantedShopper"
-SIZES = {
-    "n_steps": 24,
-    "batch_size": 128,
-    "n_epochs": 2,
-    "width": 16,
-    "learning_rate": 1e-3,
-    "ent_coef": 0.01,
-}
-N = 32
+N, T = 32, 24
+SMALL = PPOFastConfig(n_steps=T, batch_size=128, width=16, learning_rate=1e-3, ent_coef=0.01)
 
 
 def shop(n: int = N) -> BundleVecEnv:
@@ -33,22 +26,22 @@ def shop(n: int = N) -> BundleVecEnv:
 
 def both(roll_outs: int) -> tuple[MaskablePPO, FastPPO]:
     """PPO, then PPO on one device, that have learned; each seeds the generators when it is made."""
-    models = []
-    for make, config in ((make_ppo, PPOConfig), (make_ppo_fast, PPOFastConfig)):
-        model = make(shop(), config(**SIZES), gamma=0.85, seed=4)
-        model.set_logger(Logger(None, []))
-        models.append(model.learn(roll_outs * SIZES["n_steps"] * N))
-    return models[0], models[1]
+    ppo = make_ppo(shop(), SMALL, gamma=0.85, seed=4)
+    ppo.set_logger(Logger(None, []))
+    ppo.learn(roll_outs * T * N)
+    fast = make_ppo_fast(shop(), SMALL, gamma=0.85, seed=4)
+    fast.set_logger(Logger(None, []))
+    fast.learn(roll_outs * T * N)
+    return ppo, fast
 
 
 def test_the_first_roll_out_is_the_same() -> None:
     ppo, fast = both(1)
     theirs, mine = ppo.rollout_buffer, fast.rollout_buffer
-    shape = SIZES["n_steps"], N
 
     def in_order(column: np.ndarray) -> np.ndarray:
         """(T, N) again: an update leaves Stable-Baselines3's columns (N T, ...)."""
-        return column.reshape(N, shape[0]).T if column.shape != shape else column
+        return column.reshape(N, T).T if column.shape != (T, N) else column
 
     np.testing.assert_array_equal(in_order(theirs.actions[:, 0]), mine.actions)
     for name in ("values", "log_probs", "advantages", "returns"):
@@ -58,7 +51,7 @@ def test_the_first_roll_out_is_the_same() -> None:
 
 
 def test_after_some_updates_the_weights_are_the_same() -> None:
-    fresh = make_ppo_fast(shop(), PPOFastConfig(**SIZES), seed=4).policy.scorer
+    fresh = make_ppo_fast(shop(), SMALL, seed=4).policy.scorer
     ppo, fast = both(4)
     assert fast.num_timesteps == ppo.num_timesteps and fast._n_updates == ppo._n_updates
     for (name, own), other in zip(
