@@ -28,20 +28,38 @@ def n_candidates(observation_space: spaces.Space) -> int:
     return observation_space["picked"].shape[0]  # type: ignore[index]
 
 
+def generalized_advantages(
+    rewards: Numbers, values: Numbers, counts: Numbers, last_values: Numbers, gae_lambda: float
+) -> Numbers:
+    """(T, N) advantages of T steps of N shoppers (Schulman et al. 2016), `gae_lambda` counting by steps.
+
+    Args:
+        rewards, values: (T, N).
+        counts: (T, N), of what follows each step: its discount, 0 where the step ended the episode.
+        last_values: (N,) of what follows the last step.
+    """
+    advantages, following = rewards * 0.0, last_values
+    advantage = rewards[0] * 0.0
+    for step in reversed(range(len(rewards))):
+        missed = rewards[step] + counts[step] * following - values[step]
+        advantage = missed + counts[step] * gae_lambda * advantage
+        advantages[step], following = advantage, values[step]
+    return advantages
+
+
 class VisitRolloutBuffer(MaskableDictRolloutBuffer):
     """A roll-out whose returns and advantages are discounted by visits; `gae_lambda` counts by steps."""
 
     def compute_returns_and_advantage(self, last_values: Tensor, dones: np.ndarray) -> None:
-        """Generalized advantage estimates (Schulman et al. 2016), from values (N, 1) of the observations
-        after the last step and whether that ended episodes (N,)."""
+        """From values (N, 1) of the observations after the last step and whether that ended episodes (N,)."""
         k = n_candidates(self.observation_space)
         discount = discount_after(self.actions.reshape(self.buffer_size, self.n_envs), k, self.gamma)
-        following, goes_on = last_values.clone().cpu().numpy().flatten(), 1.0 - dones.astype(np.float32)
-        advantage = np.zeros(self.n_envs, dtype=np.float32)
-        for step in reversed(range(self.buffer_size)):
-            counts = discount[step] * goes_on
-            missed = self.rewards[step] + counts * following - self.values[step]
-            advantage = missed + counts * self.gae_lambda * advantage
-            self.advantages[step] = advantage
-            following, goes_on = self.values[step], 1.0 - self.episode_starts[step]
+        goes_on = 1.0 - np.concatenate([self.episode_starts[1:], dones[None].astype(np.float32)])
+        self.advantages = generalized_advantages(
+            self.rewards,
+            self.values,
+            discount * goes_on,
+            last_values.cpu().numpy().flatten(),
+            self.gae_lambda,
+        )
         self.returns = self.advantages + self.values

@@ -141,20 +141,24 @@ def make_ppo(
 ) -> MaskablePPO:
     """MaskablePPO with the scorer."""
     return MaskablePPO(
-        ScorerPolicy,
-        env,
-        learning_rate=LinearSchedule(config.learning_rate, config.final_learning_rate, 1.0),
-        n_steps=config.n_steps,
-        batch_size=min(config.batch_size, config.n_steps * env.num_envs),
-        n_epochs=config.n_epochs,
-        clip_range=config.clip_range,
-        gae_lambda=config.gae_lambda,
-        ent_coef=config.ent_coef,
-        vf_coef=config.vf_coef,
-        max_grad_norm=config.max_grad_norm,
-        rollout_buffer_class=VisitRolloutBuffer,
-        policy_kwargs={"width": config.width},
-        gamma=gamma,
-        seed=seed,
-        device=device,
-    )
+        **ppo_arguments(env, config), rollout_buffer_class=VisitRolloutBuffer,
+        gamma=gamma, seed=seed, device=device,
+    )  # fmt: skip
+
+
+def ppo_arguments(env: VecEnv, config: PPOConfig) -> dict[str, Any]:
+    """What the hyper-parameters are to the constructor of MaskablePPO."""
+    return {
+        "policy": ScorerPolicy,
+        "env": env,
+        "learning_rate": LinearSchedule(config.learning_rate, config.final_learning_rate, 1.0),
+        "n_steps": config.n_steps,
+        "batch_size": min(config.batch_size, config.n_steps * env.num_envs),
+        "n_epochs": config.n_epochs,
+        "clip_range": config.clip_range,
+        "gae_lambda": config.gae_lambda,
+        "ent_coef": config.ent_coef,
+        "vf_coef": config.vf_coef,
+        "max_grad_norm": config.max_grad_norm,
+        "policy_kwargs": {"width": config.width},
+    }

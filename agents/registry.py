@@ -14,6 +14,7 @@ from bundlegym.agents.a2c import A2CConfig, make_a2c
 from bundlegym.agents.config import AgentConfig
 from bundlegym.agents.dqn import DQNConfig, make_dqn
 from bundlegym.agents.ppo import PPOConfig, make_ppo
+from bundlegym.agents.ppo_fast import PPOFastConfig, make_ppo_fast
 from bundlegym.agents.tabular import QLearningConfig, SarsaConfig, make_q_learning, make_sarsa
 
 #: Name -> `make(env, config, *, gamma, seed, device)`, which gives a Stable-Baselines3 algorithm: a fresh
@@ -24,6 +25,7 @@ AGENTS: dict[str, Callable[..., Any]] = {
     "a2c": make_a2c,
     "q-learning": make_q_learning,
     "sarsa": make_sarsa,
+    "ppo-fast": make_ppo_fast,
 }
 
 
@@ -36,6 +38,7 @@ class AgentConfigs:
     a2c: A2CConfig = A2CConfig()
     q_learning: QLearningConfig = QLearningConfig()
     sarsa: SarsaConfig = SarsaConfig()
+    ppo_fast: PPOFastConfig = PPOFastConfig()
 
     def of(self, agent: str) -> AgentConfig:
         """Those of the agent of that name."""

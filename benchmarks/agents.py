@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import tyro
 
 from bundlegym.agents.base import Policy
 from bundlegym.agents.planner import Planner, items_of
@@ -33,10 +32,10 @@ from bundlegym.envs.base import LEAVE
 from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.cli import guarded, read_config_like
-from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.planner_gains import in_words, with_fresh_luck
+from bundlegym.evaluation.presets import train_config
 from bundlegym.evaluation.rollout import t_factor
 from bundlegym.evaluation.run_folder import read_config
 from bundlegym.threads import one_thread
@@ -195,7 +194,7 @@ def main() -> None:
     parser.add_argument("--fresh", type=int, default=128, help="draws on which offers are judged (128)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     options, rest = parser.parse_known_args()
-    config = tyro.cli(TrainConfig, args=rest)
+    config = train_config(rest)
     config = replace(config, name=config.name or f"agents-{Path(config.data.log).stem}")
     if (config.folder / "config.json").exists() and read_config(config.folder) != read_config_like(config):
         raise UserError(f"{config.folder} was made with other options; choose another --name")

@@ -13,15 +13,16 @@ the CPU's clock and by that on the wall. All play the same episodes.
 - bound: no policy earns more on average (`agents.optimum`); its interval is over starts and over seeds of its
   luck. In brackets, how far the expected gain of the optimum's offers lies below it, on the same luck, which
   is not that on which they were chosen.
-- ppo: agents that learned in the same environment, on other luck, a seed each. In brackets, what a policy
-  earns as a share of what the optimum earns in the same episodes.
+- ppo: agents that learned in the same environment, on other luck, a seed each; `--learners ppo ppo-fast` adds
+  those that learn on one device. In brackets, what a policy earns as a share of what the optimum earns in the
+  same episodes.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ from bundlegym.agents.imitation import Demonstrations, demonstrate, imitate, rep
 from bundlegym.agents.optimum import Optimum
 from bundlegym.agents.planner import Planner
 from bundlegym.agents.ppo import PPOConfig, make_ppo
+from bundlegym.agents.ppo_fast import make_ppo_fast
 from bundlegym.data.files import write_json
 from bundlegym.envs import BundleCore, BundleVecEnv, make_core
 from bundlegym.envs.base import GAIN
@@ -62,6 +64,8 @@ LEARNERS = {
         steps=300_000, learning_rate=1e-3, final_learning_rate=1e-4, ent_coef=0.02, imitate=0
     ),
 }
+#: What makes an agent of a name; all have the same hyper-parameters.
+MAKERS: dict[str, Callable[..., Any]] = {"ppo": make_ppo, "ppo-fast": make_ppo_fast}
 #: As train.py has it.
 _SHOPPERS, _REWARD_DRAWS, _GAMMA = 256, 16, 0.95
 #: Far from the seeds of agents.
@@ -85,7 +89,7 @@ def best_rule(tuning: BundleCore) -> baselines.Contender:
 
 
 class Learner:
-    """PPO that learns in an environment: `learner(seed)` is the policy.
+    """PPO that learns in an environment: `learner("ppo", seed)` is the policy.
 
     Args:
         options: of `make_core`.
@@ -107,8 +111,9 @@ class Learner:
         core = self.core(-(-self.config.imitate // visits), _SHOWN_SEED)
         return demonstrate(core, Planner(core.user_model), partial(tqdm, desc="planner")), core.n
 
-    def __call__(self, seed: int) -> Policy:
-        model = make_ppo(BundleVecEnv(self.core(_SHOPPERS, seed)), self.config, gamma=_GAMMA, seed=seed)
+    def __call__(self, name: str, seed: int) -> Policy:
+        env = BundleVecEnv(self.core(_SHOPPERS, seed))
+        model = MAKERS[name](env, self.config, gamma=_GAMMA, seed=seed)
         model.set_logger(Logger(None, []))
         if self.config.imitate:
             shown, n = self.shown
@@ -148,7 +153,9 @@ class Table:
         return found
 
 
-def rows(environment: str, episodes: int, draws: int, seeds: int, agents: int) -> Iterator[dict[str, Any]]:
+def rows(
+    environment: str, episodes: int, draws: int, seeds: int, agents: int, learners: Sequence[str] = ("ppo",)
+) -> Iterator[dict[str, Any]]:
     """Of the environment of that id; see the module's docstring."""
     table = Table(gymnasium.spec(environment).kwargs, episodes)
     core = table.core
@@ -166,8 +173,9 @@ def rows(environment: str, episodes: int, draws: int, seeds: int, agents: int) -
     yield table.row("myopic optimum", lambda _: optimum.looking(1))
     yield best
     yield bound(core, optimum, seeds)
-    if agents:
-        yield table.row("ppo", Learner(table.options, LEARNERS[environment]), agents)
+    learner = Learner(table.options, LEARNERS[environment])
+    for name in learners if agents else ():
+        yield table.row(name, partial(learner, name), agents)
 
 
 def bound(core: BundleCore, optimum: Optimum, seeds: int) -> dict[str, Any]:
@@ -218,6 +226,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=2048, help="of luck, on which offers are tried (2048)")
     parser.add_argument("--seeds", type=int, default=6, help="of the bound's luck (6)")
     parser.add_argument("--agents", type=int, default=3, help="that learn, a seed each (3)")
+    parser.add_argument("--learners", nargs="+", default=("ppo",), choices=MAKERS, help="agents (ppo)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args()
     found: dict[str, list[dict]] = {}
@@ -226,7 +235,7 @@ def main() -> None:
         print("| policy | incremental margin a visit | less the planner | CPU-s | wall-s |")
         print("|---|---|---|---|---|", flush=True)
         found[environment] = []
-        how = options.episodes, options.draws, options.seeds, options.agents
+        how = options.episodes, options.draws, options.seeds, options.agents, options.learners
         for row in rows(environment, *how):
             print(in_words(row), flush=True)
             found[environment].append(row)

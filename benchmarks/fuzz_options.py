@@ -20,6 +20,7 @@ import numpy as np
 from bundlegym.agents.a2c import A2CConfig
 from bundlegym.agents.dqn import DQNConfig
 from bundlegym.agents.ppo import PPOConfig
+from bundlegym.agents.ppo_fast import PPOFastConfig
 from bundlegym.agents.tabular import QLearningConfig, SarsaConfig
 from bundlegym.data import DataConfig
 from bundlegym.data.inspect_cli import InspectConfig
@@ -56,6 +57,7 @@ CONFIGURATIONS: dict[str, Callable[..., Any]] = {
     "a2c": A2CConfig,
     "q-learning": QLearningConfig,
     "sarsa": SarsaConfig,
+    "ppo-fast": PPOFastConfig,
 }
 
 NUMBERS = (

@@ -1,14 +1,16 @@
-"""MaskablePPO end to end against its learner alone: `python benchmarks/ppo_speed.py [--json FILE]`.
+"""MaskablePPO end to end against its learner alone, and `ppo-fast`: `python benchmarks/ppo_speed.py`.
 
 The learner alone is the same call of `learn` on environments that answer at once with what they answered
-before: the network's forward passes, the roll-out buffer and the updates, without a simulator. Rates are
-environment steps per CPU-second, on the default log, user model, policy and number of environments.
+before: the network's forward passes, the roll-out buffer and the updates, without a simulator. `ppo-fast` is
+the same algorithm on one device. Rates are environment steps per CPU-second, on a GPU per second on the wall,
+with the default user model, policy and number of environments.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,9 @@ import torch
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from bundlegym.agents.ppo import make_ppo
-from bundlegym.data import DataConfig, prepare
+from bundlegym.agents.ppo_fast import make_ppo_fast
 from bundlegym.data.files import write_json
-from bundlegym.envs import BundleCore, BundleVecEnv, EnvConfig, build_market
-from bundlegym.user_models import ChoiceShopper
+from bundlegym.envs import BundleVecEnv, make_core
 
 
 class Tape(VecEnvWrapper):
@@ -51,34 +52,43 @@ class Tape(VecEnvWrapper):
         return self.masks[self.at]
 
 
-def rate(env: VecEnv, steps: int) -> float:
-    """Environment steps per CPU-second of `learn`, after a roll-out to warm up."""
-    model = make_ppo(env, seed=0)
+def rate(make: Callable[..., Any], env: VecEnv, steps: int, device: str) -> float:
+    """Environment steps per second of `learn`, after a roll-out to warm up."""
+    clock = time.process_time if device == "cpu" else time.perf_counter
+    model = make(env, seed=0, device=device)
     model.learn(1)
-    start = time.process_time()
+    start = clock()
     model.learn(steps)
-    return steps / (time.process_time() - start)
+    return steps / (clock() - start)
 
 
 def main() -> None:
-    """Measure both rates and print their ratio."""
+    """Measure the rates and print their ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n-envs", type=int, default=256, help="environments (256)")
     parser.add_argument("--steps", type=int, default=16 * 8192, help="environment steps of each part")
+    parser.add_argument("--preset", default="complete-journey", help="of make_core (complete-journey)")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="of all parts (cpu)")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     options = parser.parse_args()
     torch.set_num_threads(1)
     np.random.seed(0)
-    dataset = prepare(DataConfig())
-    core = BundleCore(
-        build_market(dataset), ChoiceShopper.fit(dataset, epochs=1), EnvConfig(), n=options.n_envs,
-        shoppers=np.flatnonzero(~dataset.split.held_out), weeks=dataset.split.train_weeks,
-    )  # fmt: skip
-    whole = rate(BundleVecEnv(core), options.steps)
-    alone = rate(Tape(BundleVecEnv(core)), options.steps)
-    row = {"name": "ppo", "n": options.n_envs, "steps_per_cpu_second": whole,
-           "learner_steps_per_cpu_second": alone, "ratio": whole / alone}  # fmt: skip
-    print(f"end to end {whole:,.0f}, learner alone {alone:,.0f} steps per CPU-second: {whole / alone:.0%}")
+
+    def env() -> BundleVecEnv:
+        core = make_core(
+            options.n_envs, preset=options.preset, device=options.device, user_model_args={"epochs": 1}
+        )
+        return BundleVecEnv(core)
+
+    how = options.steps, options.device
+    whole, fast = rate(make_ppo, env(), *how), rate(make_ppo_fast, env(), *how)
+    alone = rate(make_ppo, Tape(env()), *how)
+    row = {"name": "ppo", "n": options.n_envs, "device": options.device, "steps_per_second": whole,
+           "learner_steps_per_second": alone, "ratio": whole / alone,
+           "ppo_fast_steps_per_second": fast}  # fmt: skip
+    kind = "CPU-second" if options.device == "cpu" else "second"
+    print(f"end to end {whole:,.0f}, learner alone {alone:,.0f} steps per {kind}: {whole / alone:.0%}")
+    print(f"ppo-fast {fast:,.0f} steps per {kind}: {fast / whole:.0%} of ppo")
     if options.json:
         write_json(options.json, {"rows": [row]})
 

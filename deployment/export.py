@@ -24,6 +24,7 @@ from bundlegym.deployment.exported import (
     ledger_tables,
 )
 from bundlegym.deployment.policy import BundlePolicy
+from bundlegym.envs.features import SHOPPER_EMBEDDING
 from bundlegym.errors import UserError
 
 
@@ -55,6 +56,8 @@ def export_policy(policy: BundlePolicy, folder: Path) -> None:
     market, config = policy.market, policy.config
     arrays |= {name: getattr(market, name).cpu().numpy() for name in SHOP_TABLES}
     arrays["profile"] = market.profile.cpu().numpy()
+    if (rule := policy.experiment.shopper_vectors) is not None:
+        arrays[SHOPPER_EMBEDDING] = rule.as_of(ledger.bought, ledger.n_shoppers, ledger.day(None))
     facts |= {
         "format": FORMAT,
         "bundlegym": bundlegym.__version__,
@@ -91,7 +94,7 @@ def _check(policy: BundlePolicy) -> tuple[str, ...]:
     if strange := [name for name in policy.config.observation if name not in BLOCKS]:
         raise UserError(
             f"the observation's block {strange[0]} cannot be exported; train a run with --observation "
-            f"{' '.join(BLOCKS[:4])} (and {BLOCKS[4]}), or use bundlegym recommend"
+            f"{' '.join(BLOCKS[:4])} (and {' or '.join(BLOCKS[4:])}), or use bundlegym recommend"
         )
     try:
         import onnx  # noqa: F401 (torch needs it)

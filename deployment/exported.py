@@ -21,7 +21,12 @@ from bundlegym.deployment.ledger import Asked, Ledger, Standing
 from bundlegym.deployment.recommending import Recommending
 from bundlegym.envs import compiled, streams
 from bundlegym.envs.arrays import Board, Shop
-from bundlegym.envs.features import CANDIDATE_FEATURES, CONTEXT_FEATURES, FEATURE_LIMIT
+from bundlegym.envs.features import (
+    CANDIDATE_FEATURES,
+    CONTEXT_FEATURES,
+    FEATURE_LIMIT,
+    SHOPPER_EMBEDDING,
+)
 from bundlegym.errors import UserError
 from bundlegym.recommenders.dirichlet_shares import ShopAverages
 from bundlegym.recommenders.profile import DealAverages
@@ -30,7 +35,9 @@ from bundlegym.recommenders.shopper_tables import SHOPPER_FEATURES, Purchases, S
 FORMAT = 1
 SCORER, TABLES, POLICY = "scorer.onnx", "tables.npz", "policy.json"
 #: Blocks of an observation that an exported agent can make.
-BLOCKS = ("shopper", "context", "candidates", "picked", "profile")
+BLOCKS = ("shopper", "context", "candidates", "picked", "profile", SHOPPER_EMBEDDING)
+#: Of these the blocks that are tables of the log's shoppers, each under its name.
+_OF_SHOPPERS = ("profile", SHOPPER_EMBEDDING)
 #: Tables of `envs.arrays.Shop` that do not depend on shoppers.
 SHOP_TABLES = ("week_features", "item_features", "synergy", "category")
 
@@ -112,9 +119,9 @@ class ExportedPolicy(Recommending):
         fixed = {name: self._tables[name] for name in SHOP_TABLES}
         return Shop(**own, **fixed)
 
-    def profile(self, asked: Asked) -> np.ndarray:
-        """(N, P), the mean for those whom the log does not know."""
-        known = self._tables["profile"]
+    def of_shoppers(self, name: str, asked: Asked) -> np.ndarray:
+        """(N, width) a block of `_OF_SHOPPERS`: the mean, 0, for those whom the log does not know."""
+        known = self._tables[name]
         rows = np.zeros((len(asked.code), known.shape[1]), dtype=np.float32)
         here = asked.code < len(known)
         rows[here] = known[asked.code[here]]
@@ -150,7 +157,8 @@ class ExportedVisits:
         rows, today = np.arange(n), np.full(n, day, dtype=np.int64)
         luck = policy.seed, luck_of(asked.names, day), streams.RETRIEVAL
         compiled.open_visits(rows, luck, rows, today, stands.last, self._board, self._shop, *self._limits)
-        self._profile = policy.profile(asked) if "profile" in policy.facts["blocks"] else None
+        named = set(_OF_SHOPPERS) & set(policy.facts["blocks"])
+        self._of_shoppers = {name: policy.of_shoppers(name, asked) for name in named}
 
     @property
     def candidates(self) -> np.ndarray:
@@ -170,7 +178,7 @@ class ExportedVisits:
         b = self._board
         blocks = {"shopper": b.shopper, "context": b.context, "picked": b.picked}
         blocks["candidates"] = b.features.reshape(len(b.features), -1)
-        return blocks if self._profile is None else blocks | {"profile": self._profile}
+        return blocks | self._of_shoppers
 
     def act(self) -> np.ndarray:
         scores = self._policy.scores(self.blocks())

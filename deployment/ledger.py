@@ -185,6 +185,11 @@ class Ledger:
             excluded: (N, I) or (I,) bool, what stands on no shortlist.
             score: (N, I) of a recommender in place of shares of purchase lines.
         """
+        here = self.bought_by(asked)
+        return Standing(*self.rule.as_of(here, len(asked.code), day, score=score, excluded=excluded))
+
+    def bought_by(self, asked: Asked) -> Purchases:
+        """All purchases of the N shoppers who are asked for, who are numbered from 0."""
         known = asked.code[asked.code < self.n_shoppers]
         first = self._first_line
         lines = [np.arange(first[code], first[code + 1]) for code in known]
@@ -192,8 +197,7 @@ class Ledger:
         joined = mine.joined(asked.more)
         order = np.argsort(asked.code)
         row = order[np.searchsorted(asked.code[order], joined.shopper)]
-        here = Purchases(row, joined.visit, joined.item, joined.day)
-        return Standing(*self.rule.as_of(here, len(asked.code), day, score=score, excluded=excluded))
+        return Purchases(row, joined.visit, joined.item, joined.day)
 
     # --- what is offered ----------------------------------------------------------------------------------
 

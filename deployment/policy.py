@@ -123,7 +123,7 @@ class BundlePolicy(Recommending):
         self.ledger.check_left(excluded, self.config.n_candidates)
         stands = self.ledger.standing(asked, day, excluded, self._score(asked, day))
         size = max(self.dataset.n_shoppers, int(asked.code.max()) + 1)
-        market = with_shoppers(self.market, asked.code, size, stands.tables)
+        market = with_shoppers(self.market, asked.code, size, stands.tables, self._vectors(asked, day))
         core = BundleCore(
             market, self.user_model, self.config, n=len(asked.code), shoppers=asked.code,
             weeks=(0, self.dataset.n_weeks), seed=self.seed,
@@ -154,6 +154,12 @@ class BundlePolicy(Recommending):
         bought, averages = self.ledger.bought, self.market.rule.averages
         counts = counted(bought.shopper, bought.item, (self.dataset.n_shoppers, self.dataset.n_items))
         return np.sqrt(averages.category_shares(averages.lines_by_category(counts)))
+
+    def _vectors(self, asked: Asked, day: int) -> np.ndarray | None:
+        """(N, V) the block `shopper_embedding`; None where agents see none."""
+        if (rule := self.experiment.shopper_vectors) is None:
+            return None
+        return rule.as_of(self.ledger.bought_by(asked), len(asked.code), day)
 
     def _score(self, asked: Asked, day: int) -> np.ndarray | None:
         """(N, I) how the run's recommender scores items; None where candidates are by shares of lines."""

@@ -17,14 +17,15 @@ from bundlegym.envs.features import (
     LEAVE,
     LIFT,
     LOG_PRICE,
+    SHOPPER_EMBEDDING,
     UNIT_MARGIN,
 )
 from bundlegym.user_models.base import CHERRY_PICK, TAKE, Offer, Response
 
 __all__ = [
     "BLOCKS", "CANDIDATE_FEATURES", "COMPONENTS", "CONTEXT_FEATURES", "EMBEDDING_SIZE", "FEATURE_LIMIT",
-    "LEAVE", "LIFT", "LOG_PRICE", "METRICS", "OF_OFFERS", "UNIT_MARGIN", "Reward", "StepResult",
-    "VisitRecord",
+    "LEAVE", "LIFT", "LOG_PRICE", "METRICS", "OF_OFFERS", "SHOPPER_EMBEDDING", "UNIT_MARGIN", "Reward",
+    "StepResult", "VisitRecord",
 ]  # fmt: skip
 
 #: What a reward may be made of, (M,) each for the M visits that ended; money in the log's currency.

@@ -40,8 +40,8 @@ class EnvConfig(Config):
     lessen the noise that an agent learns from, and each costs one more answer of the user model."""
 
     observation: tuple[str, ...] = BLOCKS
-    """Blocks of the observation: shopper, context, candidates, picked, profile, forecasts, offers_lately, or
-    module:name of functions of the core. Our agents need the first four."""
+    """Blocks of the observation: shopper, context, candidates, picked, profile, shopper_embedding, forecasts,
+    offers_lately, or module:name of functions of the core. Our agents need the first four."""
 
     def __post_init__(self) -> None:
         for name in ("discounts", "observation"):  # lists where a configuration comes from JSON

@@ -17,3 +17,5 @@ FEATURE_LIMIT = 20.0
 CONTEXT_FEATURES = ("time_left", "bundle_size", "bundle_price", "bundle_margin", "bundle_lift")
 #: Blocks of the observation unless others are asked for; `observations` has them all.
 BLOCKS = ("shopper", "context", "candidates", "picked")
+#: The block of the vectors that a recommender gives shoppers.
+SHOPPER_EMBEDDING = "shopper_embedding"

@@ -62,6 +62,7 @@ def make_core(
     user_model_args: Mapping[str, Any] | None = None,
     candidates: CandidateSource | str | None = None,
     embeddings: np.ndarray | None = None,
+    shopper_embeddings: np.ndarray | None = None,
     shoppers: str | Sequence[int] | np.ndarray = "training",
     weeks: str | tuple[int, int] = "train",
     reward: Reward | str | None = None,
@@ -80,6 +81,8 @@ def make_core(
         candidates: see `market.CandidateSource`; also as `module:name`.
         embeddings: (I, EMBEDDING_SIZE) float32 of the items, such as `recommenders.item_vectors`; see
             `build_market`.
+        shopper_embeddings: (S, V) float32 of the shoppers, for the block `shopper_embedding`; see
+            `recommenders.ShopperVectors`.
         shoppers: 'training', 'held_out', or codes.
         weeks: 'train', 'validation', 'test', or a half-open range.
         reward: a component's name, `module:name`, or a function; by default the incremental margin.
@@ -112,10 +115,15 @@ def make_core(
         dataset = _prepared(DataConfig(**data))
     source = load(candidates, "source") if isinstance(candidates, str) else candidates
     model = shared_user_model(user_model, dataset, user_model_args, device_of(device))
+    if embeddings is None and shopper_embeddings is None:
+        market = shared_market(dataset, model.device, source)
+    else:
+        market = build_market(
+            dataset, device=model.device, candidates=source, embeddings=embeddings,
+            shopper_embeddings=shopper_embeddings,
+        )  # fmt: skip
     return BundleCore(
-        shared_market(dataset, model.device, source)
-        if embeddings is None
-        else build_market(dataset, device=model.device, candidates=source, embeddings=embeddings),
+        market,
         model,
         config,
         n=n,

@@ -67,6 +67,7 @@ class Market:
     shopper_features: (S, F) standardised; names in `SHOPPER_FEATURES`.
     profile: (S, P) the block `profile` of observations: what `shopper_profile` says of each shopper.
     profile_names: (P,) what its columns are called.
+    shopper_vectors: (S, V) the block `shopper_embedding` of observations; V is 0 where none were given.
     names: (I,) what to call the items when they are shown.
     """
 
@@ -87,6 +88,7 @@ class Market:
     shopper_features: Tensor
     profile: Tensor
     profile_names: tuple[str, ...]
+    shopper_vectors: Tensor
     names: tuple[str, ...]
     rule: ShopperRule
 
@@ -107,6 +109,7 @@ def build_market(
     device: torch.device | str = "cpu",
     candidates: CandidateSource | None = None,
     embeddings: np.ndarray | None = None,
+    shopper_embeddings: np.ndarray | None = None,
 ) -> Market:
     """Read a `Market` off the training weeks of a data set.
 
@@ -114,9 +117,11 @@ def build_market(
         shortlist_size: items a shopper that can become candidates, where `candidates` is not given.
         candidates: who may become a candidate; by default each shopper's most likely items.
         embeddings: (I, EMBEDDING_SIZE) of the items; by default of their categories' synergies.
+        shopper_embeddings: (S, V) of the shoppers, such as `recommenders.ShopperVectors.as_of` the end of the
+            training weeks; by default none.
 
     Raises:
-        UserError: `candidates` gives items or scores, or `embeddings` has, a wrong shape or range.
+        UserError: `candidates` gives items or scores, or embeddings have, a wrong shape or range.
     """
     weeks = dataset.split.train_weeks
     taste = PersonalFrequency.fit(dataset, weeks)
@@ -128,8 +133,14 @@ def build_market(
         embeddings = synergy_embeddings(synergy, taste.category, EMBEDDING_SIZE)
     if embeddings.shape != (dataset.n_items, EMBEDDING_SIZE):
         raise UserError(f"embeddings {embeddings.shape}: must be ({dataset.n_items}, {EMBEDDING_SIZE})")
-    if not np.isfinite(embeddings).all():
-        raise UserError("embeddings: must be finite")
+    if shopper_embeddings is None:
+        shopper_embeddings = np.zeros((dataset.n_shoppers, 0), dtype=np.float32)
+    if shopper_embeddings.ndim != 2 or len(shopper_embeddings) != dataset.n_shoppers:
+        rows = f"a row for each of {dataset.n_shoppers} shoppers"
+        raise UserError(f"shopper_embeddings {shopper_embeddings.shape}: must be {rows}")
+    for name, vectors in (("embeddings", embeddings), ("shopper_embeddings", shopper_embeddings)):
+        if not np.isfinite(vectors).all():
+            raise UserError(f"{name}: must be finite")
     profile = shopper_profile(dataset, weeks)
     popularity = np.log(taste.popularity)[:, None] / 2 + 4
     arrays = {
@@ -143,6 +154,7 @@ def build_market(
         "synergy": synergy,
         "category": taste.category,
         "profile": profile.values,
+        "shopper_vectors": _bounded(shopper_embeddings),
     }
     items = dataset.items
     names = tuple(str(n or f"item {i}") for n, i in zip(items["name"], items["item"], strict=True))
@@ -157,9 +169,12 @@ def _tensor(value: np.ndarray) -> Tensor:
     )
 
 
-def with_shoppers(market: Market, rows: np.ndarray, size: int, tables: ShopperTables) -> Market:
-    """A market of `size` shoppers of whom only those of `rows` (n,) may be met, with these tables; what they
-    bought before must be told (`BundleCore.place`). Whom `market` does not know has the mean profile."""
+def with_shoppers(
+    market: Market, rows: np.ndarray, size: int, tables: ShopperTables, vectors: np.ndarray | None = None
+) -> Market:
+    """A market of `size` shoppers of whom only those of `rows` (n,) may be met, with these tables and vectors
+    (n, V); what they bought before must be told (`BundleCore.place`). Whom `market` does not know has the
+    mean profile."""
     device = market.profile.device
 
     def spread(value: np.ndarray) -> Tensor:
@@ -167,7 +182,8 @@ def with_shoppers(market: Market, rows: np.ndarray, size: int, tables: ShopperTa
         table[rows] = value
         return _tensor(table).to(device)
 
-    changed: dict[str, Any] = {name: spread(value) for name, value in vars(tables).items()}
+    own = vars(tables) | ({} if vectors is None else {"shopper_vectors": _bounded(vectors)})
+    changed: dict[str, Any] = {name: spread(value) for name, value in own.items()}
     profile = torch.zeros(size, market.profile.shape[1], device=device)
     profile[: len(market.profile)] = market.profile[:size]
     nothing: list[np.ndarray] = [np.zeros(size + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int16)]

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from bundlegym.envs.base import FEATURE_LIMIT
+from bundlegym.envs.base import FEATURE_LIMIT, SHOPPER_EMBEDDING
 from bundlegym.envs.rewards import check_name
 from bundlegym.errors import UserError
 from bundlegym.plugins import load
@@ -25,6 +25,21 @@ Block = Callable[[Any], Tensor]
 def _profile(core: Any) -> Tensor:
     """(N, P) what `shopper_profile` says of the shoppers at the door."""
     return _within_limits(core.market.profile[core.records.shopper])
+
+
+def _shopper_embedding(core: Any) -> Tensor:
+    """(N, V) the vectors that a recommender gives the shoppers at the door for what they bought.
+
+    Raises:
+        UserError: the market has none.
+    """
+    vectors = core.market.shopper_vectors
+    if not vectors.shape[1]:
+        raise UserError(
+            "observation shopper_embedding: no vectors of shoppers are given; give --shopper-embeddings to "
+            "train.py, or shopper_embeddings to make_core"
+        )
+    return vectors[core.records.shopper]
 
 
 def _forecasts(core: Any) -> Tensor:
@@ -51,6 +66,7 @@ NAMED_BLOCKS: dict[str, Block] = {
     "candidates": attrgetter("flat_features"),
     "picked": attrgetter("picked"),
     "profile": _profile,
+    SHOPPER_EMBEDDING: _shopper_embedding,
     "forecasts": _forecasts,
     "offers_lately": _offers_lately,
 }

@@ -21,6 +21,7 @@ from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.fidelity.command import FidelityConfig
 from bundlegym.evaluation.fidelity.command import run as run_fidelity
 from bundlegym.evaluation.field_test.learned import learned_numbers
+from bundlegym.evaluation.presets import presets_in_words, train_config
 from bundlegym.evaluation.pseudonyms import Pseudonyms
 from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.summary import assumption, summary
@@ -46,6 +47,11 @@ _RESUME = (
     "TRIALS` searches the agents' hyper-parameters instead, and the same command goes on with the search."
 )
 
+_PRESET = (
+    "`--preset NAME` begins from options that go together, which those that are given beside it overrule: "
+    f"{presets_in_words()}."
+)
+
 
 @one_thread()
 def train() -> None:
@@ -54,10 +60,10 @@ def train() -> None:
     if any(argument.split("=")[0] == "--resume" for argument in sys.argv[1:]):
         config = _resumed()
     else:
-        about = f"{TrainConfig.__doc__} {_RESUME}"
+        about = f"{TrainConfig.__doc__} {_RESUME} {_PRESET}"
         if any(argument.split("=")[0] in ("--dqn-steps", "--dqn_steps") for argument in sys.argv[1:]):
             raise UserError("--dqn-steps is now --dqn.steps; --steps is for every agent")
-        config = _with_offers(parsed(TrainConfig, description=about, args=given))
+        config = _with_offers(train_config(given, description=about))
         if trials:
             check_sweep(config, given)
         if (config.folder / "results.json").exists():

@@ -25,7 +25,7 @@ from bundlegym.data.checked import (
 )
 from bundlegym.data.config import default_cache_dir
 from bundlegym.envs import EnvConfig
-from bundlegym.envs.base import BLOCKS
+from bundlegym.envs.base import BLOCKS, SHOPPER_EMBEDDING
 from bundlegym.envs.config import check_names
 from bundlegym.errors import UserError
 from bundlegym.recommenders import RECOMMENDERS
@@ -42,6 +42,8 @@ FINGERPRINT = "log_fingerprint"
 KNOWN = "known.json"
 #: The file of a run's folder that holds the item vectors that an earlier run's agents have learned with.
 ITEM_VECTORS = "item_vectors.safetensors"
+#: The folder of a run's folder that holds the recommender whose shopper vectors they have learned with.
+SHOPPER_VECTORS = "shopper_vectors"
 _LONGEST_NAME = 255  # bytes that file systems take
 
 
@@ -50,7 +52,7 @@ class TrainConfig(Options):
     """Train bundle agents on shoppers fitted to a log, then judge them beside heuristics."""
 
     agents: tuple[str, ...] = _DEFAULT_AGENTS
-    """Which agents to train: ppo, dqn, a2c, q-learning, sarsa."""
+    """Which agents to train: ppo, dqn, a2c, q-learning, sarsa, ppo-fast."""
 
     user_model: str = "choice"
     """Who reacts: choice, lookalike, replay, sequence, or module:Class of your own, installed or in the
@@ -102,6 +104,10 @@ class TrainConfig(Options):
 
     embeddings: str = ""
     """Recommender whose item vectors stand in the observation; by default of their categories' synergies."""
+
+    shopper_embeddings: str = ""
+    """Recommender whose shopper vectors stand in the observation, as the block shopper_embedding: als, bpr or
+    a network; by default no such block."""
 
     greedy: tuple[str, ...] = ("tifu-knn", "item-knn")
     """Recommenders over each of which a greedy bundle stands in the table."""
@@ -168,6 +174,7 @@ class TrainConfig(Options):
         for option, names in (
             ("candidates", (self.candidates,)),
             ("embeddings", (self.embeddings,)),
+            ("shopper-embeddings", (self.shopper_embeddings,)),
             ("greedy", self.greedy),
         ):
             for name in filter(None, names):
@@ -179,6 +186,10 @@ class TrainConfig(Options):
         if missing := [block for block in BLOCKS if block not in blocks]:
             raise UserError(
                 f"--observation: {', '.join(missing)} missing; the agents need {', '.join(BLOCKS)}"
+            )
+        if SHOPPER_EMBEDDING in blocks and not self.shopper_embeddings:
+            raise UserError(
+                f"--observation: {SHOPPER_EMBEDDING} is of which recommender? give --shopper-embeddings NAME"
             )
         if self.seed + self.seeds - 1 > _MOST_SEED:
             raise UserError(f"--seed: {self.seed} is too great; the last seed may be {_MOST_SEED}")

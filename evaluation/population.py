@@ -13,6 +13,7 @@ import torch
 from bundlegym.data import Dataset
 from bundlegym.data.support import deepest_discount
 from bundlegym.envs import EnvConfig
+from bundlegym.envs.base import SHOPPER_EMBEDDING
 from bundlegym.envs.forecasts import can_forecast
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
@@ -61,26 +62,34 @@ def assumed(config: TrainConfig) -> list[str]:
 
 
 def supported(config: TrainConfig, dataset: Dataset) -> tuple[EnvConfig, list[str]]:
-    """The offers that agents may make, without discounts deeper than those that the training weeks know well
-    unless they are asked for; and a sentence on what is left out, or extrapolated.
+    """The offers that agents may make and what they see, without discounts deeper than those that the
+    training weeks know well unless they are asked for; and a sentence on what is left out, or extrapolated.
 
     Raises:
         UserError: no discount is left.
     """
-    deepest = deepest_discount(dataset, dataset.split.train_weeks)
-    beyond = [level for level in config.env.discounts if level > deepest]
+    env, deepest = _with_vectors(config), deepest_discount(dataset, dataset.split.train_weeks)
+    beyond = [level for level in env.discounts if level > deepest]
     if not beyond:
-        return config.env, []
+        return env, []
     levels = ", ".join(f"{level:.0%}" for level in beyond)
     knows = f"promotions of {deepest:.0%} at most" if deepest else "no promotions"
     about = f"{dataset.name} knows {knows} well enough to tell what shoppers do then"
     if config.beyond_support:
-        return config.env, [f"{about}; offers at {levels} off are an extrapolation"]
-    left = tuple(level for level in config.env.discounts if level not in beyond)
+        return env, [f"{about}; offers at {levels} off are an extrapolation"]
+    left = tuple(level for level in env.discounts if level not in beyond)
     if not left:
         raise UserError(f"--discounts: {about}; give smaller ones, or --beyond-support")
     sentence = f"{about}; no offers at {levels} off, which --beyond-support would allow"
-    return dataclasses.replace(config.env, discounts=left), [sentence]
+    return dataclasses.replace(env, discounts=left), [sentence]
+
+
+def _with_vectors(config: TrainConfig) -> EnvConfig:
+    """With the block of shopper vectors where a recommender for it is named."""
+    seen = config.env.observation
+    if not config.shopper_embeddings or SHOPPER_EMBEDDING in seen:
+        return config.env
+    return dataclasses.replace(config.env, observation=(*seen, SHOPPER_EMBEDDING))
 
 
 def check_forecasts(env: EnvConfig, family: str, plugged: UserModel | None) -> None:

@@ -18,17 +18,20 @@ from bundlegym.envs.base import EMBEDDING_SIZE
 from bundlegym.envs.observations import blocks_of
 from bundlegym.envs.rewards import reward_of
 from bundlegym.evaluation import population
-from bundlegym.evaluation.config import ITEM_VECTORS, TrainConfig
+from bundlegym.evaluation.config import ITEM_VECTORS, SHOPPER_VECTORS, TrainConfig
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.run_folder import begin
 from bundlegym.recommenders import (
     Interactions,
     Recommender,
+    ShopperVectors,
     check_installed,
+    check_shopper_vectors,
     item_vectors,
     load_recommender,
     make_recommender,
 )
+from bundlegym.recommenders.shopper_tables import Purchases
 from bundlegym.terminal import remark
 from bundlegym.user_models import UserModel
 from bundlegym.user_models.persistence import read_tensors
@@ -51,8 +54,11 @@ class Run:
         self.device = device_of(config.device, "--device")
         self.dataset: Dataset = prepare(config.data)
         # Before the folder is made: a wrong class or a missing extra leaves none behind.
-        for name in filter(None, (config.candidates, config.embeddings, *config.greedy)):
+        embedders = config.embeddings, config.shopper_embeddings
+        for name in filter(None, (config.candidates, *embedders, *config.greedy)):
             check_installed(name, self.dataset.vectors)
+        if config.shopper_embeddings:
+            check_shopper_vectors(config.shopper_embeddings)
         reward_of(config.env.reward)
         blocks_of(config.env.observation)
         #: The offers that agents may make.
@@ -91,6 +97,7 @@ class Run:
             device=self.device,
             candidates=recommended(self.recommender(source)) if source else None,
             embeddings=self._item_vectors(),
+            shopper_embeddings=self._shopper_embeddings(),
         )
 
     def _item_vectors(self) -> np.ndarray | None:
@@ -100,6 +107,24 @@ class Run:
             return read_tensors(kept)[0]["vectors"].numpy()
         name = self.config.embeddings
         return item_vectors(self.recommender(name), EMBEDDING_SIZE) if name else None
+
+    def _shopper_embeddings(self) -> np.ndarray | None:
+        """(S, EMBEDDING_SIZE), by what shoppers bought in the training weeks; None where agents see none."""
+        if self.shopper_vectors is None:
+            return None
+        dataset = self.dataset
+        end = 7 * dataset.split.train_weeks[1]
+        return self.shopper_vectors.as_of(Purchases.of(dataset), dataset.n_shoppers, end)
+
+    @cached_property
+    def shopper_vectors(self) -> ShopperVectors | None:
+        """How purchases become the block `shopper_embedding`; as in the earlier run where this one goes on
+        from one; None where agents see none."""
+        if not (name := self.config.shopper_embeddings):
+            return None
+        kept = self.folder / SHOPPER_VECTORS
+        model = load_recommender(kept) if kept.exists() else self.recommender(name)
+        return ShopperVectors.of(model, EMBEDDING_SIZE)
 
     def core(
         self,

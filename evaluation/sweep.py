@@ -24,6 +24,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from bundlegym.agents.ppo import PPOConfig
 from bundlegym.agents.registry import field_of
 from bundlegym.data.files import write_json
 from bundlegym.data.lock import sole_user
@@ -41,21 +42,23 @@ Values = tuple[float, float] | list[Any]
 _GAMMA: dict[str, Values] = {"gamma": [0.7, 0.85, 0.95, 0.98]}
 _NETWORK: dict[str, Values] = {"width": [16, 32, 64], "learning_rate": (1e-4, 3e-3)}
 _TABULAR: dict[str, Values] = {"learning_rate": (1e-3, 0.2), "final_exploration": (0.01, 0.3)}
+_PPO: dict[str, Values] = {
+    **_GAMMA,
+    **_NETWORK,
+    "imitate": [0, 512, 2048],
+    "ent_coef": [0.0, 0.001, 0.005, 0.02],
+    "n_steps": [16, 32, 64],
+    "n_epochs": [1, 2, 4],
+    "gae_lambda": [0.8, 0.9, 0.95, 1.0],
+}
 #: What is searched for each agent, by the names of its configuration; `gamma` is the run's.
 SPACES: dict[str, dict[str, Values]] = {
-    "ppo": {
-        **_GAMMA,
-        **_NETWORK,
-        "imitate": [0, 512, 2048],
-        "ent_coef": [0.0, 0.001, 0.005, 0.02],
-        "n_steps": [16, 32, 64],
-        "n_epochs": [1, 2, 4],
-        "gae_lambda": [0.8, 0.9, 0.95, 1.0],
-    },
+    "ppo": _PPO,
     "dqn": {**_GAMMA, **_NETWORK, "gradient_steps": [2, 4, 8], "final_exploration": (0.01, 0.2)},
     "a2c": {**_GAMMA, **_NETWORK, "ent_coef": [0.0, 0.001, 0.01], "n_steps": [5, 16, 32]},
     "q-learning": {**_GAMMA, **_TABULAR},
     "sarsa": {**_GAMMA, **_TABULAR},
+    "ppo-fast": _PPO,
 }
 
 
@@ -96,12 +99,12 @@ def searched(agent: str, given: Sequence[str]) -> dict[str, Values]:
 
 
 def configured(config: TrainConfig, values: dict[str, Any]) -> TrainConfig:
-    """A run's options with these values; the last step size of ppo keeps its ratio to the first."""
+    """A run's options with these values; the last step size of an agent keeps its ratio to the first."""
     agent = config.agents[0]
     hyper, changed = config.hyper.of(agent), dict(values)
     gamma = changed.pop("gamma", config.gamma)
-    if agent == "ppo" and "learning_rate" in changed:
-        ratio = hyper.final_learning_rate / hyper.learning_rate  # type: ignore[attr-defined]
+    if isinstance(hyper, PPOConfig) and "learning_rate" in changed:
+        ratio = hyper.final_learning_rate / hyper.learning_rate
         changed["final_learning_rate"] = changed["learning_rate"] * ratio
     mine: dict[str, Any] = {field_of(agent): dataclasses.replace(hyper, **changed)}
     return dataclasses.replace(config, gamma=gamma, hyper=dataclasses.replace(config.hyper, **mine))
@@ -123,7 +126,7 @@ def as_text(study: Any, config: TrainConfig, given: Sequence[str]) -> str:
 def command(config: TrainConfig, best: dict[str, Any], given: Sequence[str]) -> str:
     """`train.py` with the options given and the best hyper-parameters, in a folder of its own."""
     agent, names = config.agents[0], list(best)
-    if agent == "ppo" and "learning_rate" in best:
+    if isinstance(config.hyper.of(agent), PPOConfig) and "learning_rate" in best:
         names.append("final_learning_rate")
     present = configured(config, best)
     chosen = [(_option(agent, name), _shown(_present(present, name))) for name in names]

@@ -30,7 +30,7 @@ from bundlegym.envs import build_market
 from bundlegym.envs.base import EMBEDDING_SIZE
 from bundlegym.errors import UserError
 from bundlegym.evaluation import population
-from bundlegym.evaluation.config import ITEM_VECTORS, KNOWN, TrainConfig
+from bundlegym.evaluation.config import ITEM_VECTORS, KNOWN, SHOPPER_VECTORS, TrainConfig
 from bundlegym.evaluation.drift import Drift, drift, with_likelihood
 from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.job import Job
@@ -100,6 +100,7 @@ def update(
             progress(found.as_text().splitlines()[-1])
         recommenders_from(parent.folder, experiment, before)
         vectors_from(parent, experiment, before)
+        shopper_vectors_from(parent, experiment)
         for job in experiment.jobs:
             agent_from(parent.folder, experiment, job, progress)
         write_json(
@@ -223,6 +224,15 @@ def vectors_from(parent: TrainConfig, experiment: Experiment, before: Dataset) -
     means = [vectors[known == code].mean(0) if code in known else vectors.mean(0) for code in new]
     kept = torch.cat([vectors, *(mean[None] for mean in means)]).contiguous()
     write_tensors(experiment.folder / ITEM_VECTORS, {"vectors": kept}, {})
+
+
+def shopper_vectors_from(parent: TrainConfig, experiment: Experiment) -> None:
+    """Keep the recommender whose shopper vectors the parent's agents see: it reads the new purchases, but not
+    the new items, and learns nothing more, for the reason in `vectors_from`."""
+    if name := parent.shopper_embeddings:
+        kept = parent.folder / SHOPPER_VECTORS
+        source = kept if kept.exists() else parent.folder / "recommenders" / name
+        shutil.copytree(source, experiment.folder / SHOPPER_VECTORS)
 
 
 def agent_from(parent: Path, experiment: Experiment, job: Job, progress: Callable[[str], None]) -> None:

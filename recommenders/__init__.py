@@ -7,6 +7,7 @@ from bundlegym.recommenders.interactions import Content, Interactions
 from bundlegym.recommenders.profile import ShopperProfile, shopper_profile
 from bundlegym.recommenders.registry import RECOMMENDERS, check_installed, load_recommender, make_recommender
 from bundlegym.recommenders.retrieval import item_vectors, shortlist
+from bundlegym.recommenders.shopper_vectors import ShopperVectors, check_shopper_vectors
 
 __all__ = [
     "RECOMMENDERS",
@@ -15,8 +16,10 @@ __all__ = [
     "PersonalFrequency",
     "Recommender",
     "ShopperProfile",
+    "ShopperVectors",
     "category_synergy",
     "check_installed",
+    "check_shopper_vectors",
     "item_vectors",
     "load_recommender",
     "make_recommender",

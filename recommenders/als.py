@@ -9,7 +9,7 @@ import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
-from bundlegym.recommenders.base import Recommender
+from bundlegym.recommenders.base import Recommender, with_rows
 from bundlegym.recommenders.interactions import Interactions
 
 
@@ -50,7 +50,7 @@ class ALS(Recommender):
         self.item_factors, self.known_factors = solver.item_factors, solver.user_factors
 
     def _read(self, log: Interactions) -> None:
-        self._shopper_factors = self.known_factors.copy()
+        self._shopper_factors = with_rows(self.known_factors, log.n_shoppers)
         solver = self._solver()
         solver.item_factors = self.item_factors
         held_out = np.flatnonzero(log.held_out)

@@ -58,7 +58,8 @@ class Recommender(ABC):
         return self
 
     def over(self, log: Interactions) -> Self:
-        """A model with the same parameters that scores the shoppers of another log under the same items."""
+        """A model with the same parameters that scores the shoppers of another log under the same items;
+        there may be more of them, held out, behind those that it knows."""
         model = copy.deepcopy(self, {id(self.log): self.log})
         model.log = log
         model._read(log)
@@ -187,6 +188,13 @@ def top_k(scores: np.ndarray, k: int, popularity: np.ndarray, order: np.ndarray)
         row[: len(above)] = above
         row[len(above) :] = order[line[order] == least][: k - len(above)]
     return ids
+
+
+def with_rows(table: np.ndarray, n: int) -> np.ndarray:
+    """(n, E), a copy of a table (m, E) with rows of zeros behind its own, for those it was not made for."""
+    longer = np.zeros((n, table.shape[1]), dtype=table.dtype)
+    longer[: len(table)] = table
+    return longer
 
 
 def slices(n_shoppers: int, n_items: int) -> Iterator[slice]:

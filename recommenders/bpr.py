@@ -9,7 +9,7 @@ import numpy as np
 from implicit.cpu.bpr import BayesianPersonalizedRanking
 from scipy import sparse
 
-from bundlegym.recommenders.base import Recommender
+from bundlegym.recommenders.base import Recommender, with_rows
 from bundlegym.recommenders.interactions import Interactions
 
 
@@ -56,7 +56,7 @@ class BPR(Recommender):
         return sparse.diags(1 / size).astype(np.float32) @ bought @ self.item_factors
 
     def _read(self, log: Interactions) -> None:
-        self._shopper_factors = self.known_factors.copy()
+        self._shopper_factors = with_rows(self.known_factors, log.n_shoppers)
         self._shopper_factors[log.held_out] = self._mean_item(log)[log.held_out] @ self.fold_in
         self._shopper_factors[log.held_out & (log.n_visits > 0), -1] = 1.0
         self._log_popularity = np.log(log.popularity + 0.5)

@@ -48,13 +48,18 @@ def item_vectors(model: Recommender, width: int, seed: int = 0) -> np.ndarray:
         known = np.random.default_rng(seed).permutation(np.flatnonzero(model.log.n_visits))[:_SAMPLE]
         embeddings = z_scores(model.score(np.sort(known))).T
     centred = embeddings - embeddings.mean(axis=0)
+    out = (centred @ principal_axes(centred, width)).astype(np.float32)
+    return out / max(float(out.std()), 1e-12)
+
+
+def principal_axes(centred: np.ndarray, width: int) -> np.ndarray:
+    """(E, width): the directions in which rows (n, E) of mean 0 spread most, the greatest first, of length 1;
+    of each the greatest entry is positive. Columns beyond E are 0."""
     # The smaller Gram matrix has the same components as the whole.
     values, axes = np.linalg.eigh(centred.T @ centred)
     axes = axes[:, np.argsort(-values)[:width]]
     axes = axes * np.where(axes[np.abs(axes).argmax(0), np.arange(axes.shape[1])] < 0, -1, 1)
-    out = np.zeros((len(embeddings), width), dtype=np.float32)
-    out[:, : axes.shape[1]] = centred @ axes
-    return out / max(float(out.std()), 1e-12)
+    return np.pad(axes, ((0, 0), (0, width - axes.shape[1])))
 
 
 def z_scores(scores: np.ndarray) -> np.ndarray:

@@ -109,6 +109,18 @@ class RecommenderContract:
         if type(model).name != "popularity":
             assert np.ptp(scores, axis=0).max() > 0
 
+    def test_strangers_are_known_by_what_they_bought(self, model: Recommender, log: Interactions) -> None:
+        held_out, theirs = np.flatnonzero(log.held_out), log.where(log.held_out[log.shopper])
+        copies = Interactions.from_columns(
+            theirs.shopper + log.n_shoppers, theirs.item, theirs.day, n_shoppers=2 * log.n_shoppers,
+            n_items=log.n_items, visit=theirs.visit, quantity=theirs.quantity, content=log.content,
+            held_out=np.r_[log.held_out, np.ones(log.n_shoppers, bool)],
+        )  # fmt: skip
+        more = model.over(log.join(copies))
+        score = model.score(held_out)
+        np.testing.assert_allclose(more.score(held_out), score, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(more.score(held_out + log.n_shoppers), score, rtol=1e-4, atol=1e-5)
+
     def test_saves_and_loads(self, model: Recommender, everyone: np.ndarray, tmp_path: Path) -> None:
         model.save(tmp_path)
         again = type(model).load(tmp_path)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -24,9 +25,18 @@ class ShopperItemNetwork(Network):
         self.shoppers = nn.Parameter(torch.randn(log.n_shoppers, size) * size**-0.5 * known[:, None])
         self.graph = shopper_item_graph(log)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> ShopperItemNetwork:
+        """A network of its own that shares the graph: torch copies none, and nothing changes one in place."""
+        twin = object.__new__(type(self))
+        memo |= {id(self): twin, id(self.graph): self.graph}
+        twin.__setstate__(deepcopy(self.__dict__, memo))
+        return twin
+
     def inputs(self) -> Tensor:
-        """(n_shoppers + n_items, size)."""
-        return torch.cat([self.shoppers, self.table.weight[: self.n_items]])
+        """(n_shoppers + n_items, size), with 0 for shoppers of the graph who came after training."""
+        strangers = self.graph.shape[0] - self.n_items - len(self.shoppers)
+        none = self.shoppers.new_zeros(strangers, self.shoppers.shape[1])
+        return torch.cat([self.shoppers, none, self.table.weight[: self.n_items]])
 
     def shopper_vectors(self, histories: Histories, nodes: Tensor) -> Tensor:
         """(N, size)."""

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from bundlegym import UserError
-from bundlegym.envs import BundleVecEnv, build_market, make_core
-from bundlegym.envs.base import COMPONENTS
+from bundlegym.envs import BundleCore, BundleVecEnv, EnvConfig, build_market, make_core
+from bundlegym.envs.base import BLOCKS, COMPONENTS
 from bundlegym.recommenders import shopper_profile
 
 
@@ -77,6 +77,32 @@ def test_the_profile_is_that_of_the_shopper_at_the_door(given, dataset):
     own = profile.values[int(core.records.shopper[0])].clip(-20, 20)
     np.testing.assert_allclose(seen, own, atol=1e-5)
     assert env.observation_space["profile"].shape == seen.shape
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_the_embedding_is_that_of_the_shopper_at_the_door(compiled, dataset, user_model):
+    vectors = np.random.default_rng(0).normal(size=(dataset.n_shoppers, 5)).astype(np.float32)
+    vectors[0] = 99.0
+    core = BundleCore(
+        build_market(dataset, shopper_embeddings=vectors), user_model,
+        EnvConfig(observation=(*BLOCKS, "shopper_embedding"), visits=2), n=32, shoppers=np.arange(3),
+        weeks=dataset.split.train_weeks, compiled=compiled,
+    )  # fmt: skip
+    core.reset()
+    for action in (0, 1, core.k, core.k, core.k):  # a bundle of two, then the next visits
+        seen = core.observe()["shopper_embedding"]
+        np.testing.assert_array_equal(seen, vectors[core.records.shopper].clip(-20, 20))
+        done = core.step(torch.full_like(core.rows, action))
+        core.restart(done.terminated | done.truncated)
+
+
+def test_an_embedding_that_nobody_gave_is_asked_for(given, dataset):
+    with pytest.raises(UserError, match="--shopper-embeddings to train.py, or shopper_embeddings"):
+        gym.make("bundlegym/Bundle-v0", observation=("context", "shopper_embedding"), **given)
+    with pytest.raises(UserError, match=r"shopper_embeddings \(3, 5\): must be a row for each of 200"):
+        build_market(dataset, shopper_embeddings=np.zeros((3, 5), np.float32))
+    with pytest.raises(UserError, match="shopper_embeddings: must be finite"):
+        build_market(dataset, shopper_embeddings=np.full((dataset.n_shoppers, 2), np.nan))
 
 
 def test_candidates_of_ones_own(given, dataset):

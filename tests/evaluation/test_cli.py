@@ -181,6 +181,16 @@ def small_log(folder: Path, **columns: list) -> str:
             ],
             ["--observation", "no forecasts with replay"],
         ),
+        (["--preset", "magic"], ["--preset", "magic", "graph"]),
+        (["--shopper-embeddings", "magic"], ["--shopper-embeddings", "magic", "lightgcn"]),
+        (
+            ["--log", "synthetic", "--min-purchases", "10", "--shopper-embeddings", "item-knn"],
+            ["item-knn", "has no vectors of shoppers", "lightgcn"],
+        ),
+        (
+            ["--observation", "shopper", "context", "candidates", "picked", "shopper_embedding"],
+            ["--observation", "--shopper-embeddings NAME"],
+        ),
         (["--reward", "magic"], ["reward", "magic", "incremental_margin"]),
     ],
 )

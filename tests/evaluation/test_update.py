@@ -21,6 +21,7 @@ from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.update import update
+from bundlegym.recommenders.shopper_tables import Purchases
 
 QUIET: dict[str, Any] = {"progress": lambda _: None}
 
@@ -43,7 +44,7 @@ def run(lines: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = TrainConfig(
         agents=("ppo",), steps=128, n_envs=16, fit_epochs=1, greedy=("item-knn",), judges=("lookalike",),
         planner_episodes=0, episodes=16, eval_every=128, workers=1, device="cpu", name="old",
-        offer_exposure=(1.0,), runs=folder / "runs",
+        shopper_embeddings="als", offer_exposure=(1.0,), runs=folder / "runs",
         data=DataConfig(log=str(folder / "shop.csv"), min_purchases=15, cache_dir=folder / "cache"),
         env=EnvConfig(reward_draws=1, n_candidates=12, visits=2),
         hyper=AgentConfigs(ppo=PPOConfig(imitate=0)),
@@ -101,6 +102,17 @@ def test_agents_go_on_from_their_weights(run, updated):
     assert new.num_timesteps == old.num_timesteps
     seen = [opened(folder).market.item_features[:, 1:] for folder in (run, updated)]
     assert seen[1][: len(seen[0])].allclose(seen[0]) and len(seen[1]) > len(seen[0])
+
+
+def test_shopper_vectors_keep_their_meaning(run, updated):
+    """The new run's agents see the vectors of the old run's recommender, of the purchases until now."""
+    old, new = opened(run), opened(updated)
+    here, later = old.market.shopper_vectors, new.market.shopper_vectors
+    end = 7 * old.dataset.split.train_weeks[1]
+    then = new.shopper_vectors.as_of(Purchases.of(new.dataset), new.dataset.n_shoppers, end)
+    np.testing.assert_allclose(then[: len(here)], here, atol=1e-4)
+    assert len(later) == new.dataset.n_shoppers > len(here)
+    assert not np.allclose(later[: len(here)], here, atol=1e-2)
 
 
 def test_an_updated_run_can_move(updated, tmp_path):
