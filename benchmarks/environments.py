@@ -13,8 +13,8 @@ the CPU's clock and by that on the wall. All play the same episodes.
 - bound: no policy earns more on average (`agents.optimum`); its interval is over starts and over seeds of its
   luck. In brackets, how far the expected gain of the optimum's offers lies below it, on the same luck, which
   is not that on which they were chosen.
-- ppo: agents that learned in the same environment, on other luck, a seed each. In brackets, what a policy
-  earns as a share of what the optimum earns in the same episodes.
+- ppo, dqn: agents that learned in the same environment, on other luck, a seed each. In brackets, what a
+  policy earns as a share of what the optimum earns in the same episodes.
 """
 
 from __future__ import annotations
@@ -35,11 +35,14 @@ from tqdm import tqdm
 
 import bundlegym  # noqa: F401  (registers)
 from bundlegym.agents.base import Policy
+from bundlegym.agents.config import AgentConfig
+from bundlegym.agents.dqn import DQNConfig
 from bundlegym.agents.heuristics import offer_nothing
 from bundlegym.agents.imitation import Demonstrations, demonstrate, imitate, replay
 from bundlegym.agents.optimum import Optimum
 from bundlegym.agents.planner import Planner
-from bundlegym.agents.ppo import PPOConfig, make_ppo
+from bundlegym.agents.ppo import PPOConfig
+from bundlegym.agents.registry import AGENTS
 from bundlegym.data.files import write_json
 from bundlegym.envs import BundleCore, BundleVecEnv, make_core
 from bundlegym.envs.base import GAIN
@@ -51,19 +54,23 @@ from bundlegym.threads import one_thread
 from bundlegym.user_models.planted import PlantedShopper
 
 IDS = ("bundlegym/KnownOptimum-v0", "bundlegym/Planning-v0", "bundlegym/Bundle-v0")
-#: PPO's hyper-parameters by environment. Where a visit stands alone it begins as the planner, as in a run;
-#: there later steps tell little of an action, so that `gae_lambda` is smaller. Where it pays to plan ahead it
-#: begins at random, and explores more: the planner offers at each visit, and who begins so keeps to it.
-LEARNERS = {
-    "bundlegym/KnownOptimum-v0": PPOConfig(
-        steps=200_000, learning_rate=1e-3, final_learning_rate=1e-4, ent_coef=0.01, gae_lambda=0.5
+#: Hyper-parameters of the agents that learn, by environment. Where a visit stands alone PPO begins as the
+#: planner, as in a run; there later steps tell little of an action, so that `gae_lambda` is smaller. Where it
+#: pays to plan ahead it begins at random, and explores more: the planner offers at each visit, and who begins
+#: so keeps to it.
+LEARNERS: dict[str, tuple[AgentConfig, ...]] = {
+    "bundlegym/KnownOptimum-v0": (
+        PPOConfig(steps=200_000, learning_rate=1e-3, final_learning_rate=1e-4, ent_coef=0.01, gae_lambda=0.5),
+        DQNConfig(steps=200_000),
     ),
-    "bundlegym/Planning-v0": PPOConfig(
-        steps=300_000, learning_rate=1e-3, final_learning_rate=1e-4, ent_coef=0.02, imitate=0
+    "bundlegym/Planning-v0": (
+        PPOConfig(steps=300_000, learning_rate=1e-3, final_learning_rate=1e-4, ent_coef=0.02, imitate=0),
     ),
 }
 #: As train.py has it.
-_SHOPPERS, _REWARD_DRAWS, _GAMMA = 256, 16, 0.95
+_SHOPPERS, _REWARD_DRAWS = 256, 16
+#: More than train.py has: what an offer costs later visits must count in `Planning-v0`.
+_GAMMA = 0.95
 #: Far from the seeds of agents.
 _SHOWN_SEED = 4_000_037
 _SEED = 11
@@ -85,13 +92,13 @@ def best_rule(tuning: BundleCore) -> baselines.Contender:
 
 
 class Learner:
-    """PPO that learns in an environment: `learner(seed)` is the policy.
+    """An agent that learns in an environment: `learner(seed)` is the policy.
 
     Args:
         options: of `make_core`.
     """
 
-    def __init__(self, options: dict[str, Any], config: PPOConfig) -> None:
+    def __init__(self, options: dict[str, Any], config: AgentConfig) -> None:
         self.options, self.config = options, config
 
     def core(self, n: int, seed: int) -> BundleCore:
@@ -108,7 +115,8 @@ class Learner:
         return demonstrate(core, Planner(core.user_model), partial(tqdm, desc="planner")), core.n
 
     def __call__(self, seed: int) -> Policy:
-        model = make_ppo(BundleVecEnv(self.core(_SHOPPERS, seed)), self.config, gamma=_GAMMA, seed=seed)
+        make, env = AGENTS[self.config.agent], BundleVecEnv(self.core(_SHOPPERS, seed))
+        model = make(env, self.config, gamma=_GAMMA, seed=seed)
         model.set_logger(Logger(None, []))
         if self.config.imitate:
             shown, n = self.shown
@@ -166,8 +174,8 @@ def rows(environment: str, episodes: int, draws: int, seeds: int, agents: int) -
     yield table.row("myopic optimum", lambda _: optimum.looking(1))
     yield best
     yield bound(core, optimum, seeds)
-    if agents:
-        yield table.row("ppo", Learner(table.options, LEARNERS[environment]), agents)
+    for config in LEARNERS[environment] if agents else ():
+        yield table.row(config.agent, Learner(table.options, config), agents)
 
 
 def bound(core: BundleCore, optimum: Optimum, seeds: int) -> dict[str, Any]:

@@ -10,8 +10,8 @@ PLANNING = "bundlegym/Planning-v0"
 
 
 def test_the_table_of_the_shop_in_which_planning_pays(monkeypatch):
-    few = dataclasses.replace(LEARNERS[PLANNING], steps=8192, imitate=16)
-    monkeypatch.setitem(LEARNERS, PLANNING, few)
+    few = dataclasses.replace(LEARNERS[PLANNING][0], steps=8192, imitate=16)
+    monkeypatch.setitem(LEARNERS, PLANNING, (few,))
     found = {row["policy"].split(" (")[0]: row for row in rows(PLANNING, 48, 64, 2, 2)}
     assert list(found) == [
         "nothing", "best rule", "planner", "every other visit", "myopic optimum", "optimum", "bound", "ppo",
