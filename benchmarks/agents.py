@@ -7,6 +7,9 @@ with the very model that judges. The gain of an offer is its mean over fresh dra
 all. Intervals (95 %) are over visits, and over seeds where there are several; the difference to the planner
 is paired by visit. Shoppers are those of the model trained on, then of a judge, fitted on held-out shoppers.
 
+With `--learned-oracle` there are also agents that have learned from the judge itself. What these gain more
+than those that have learned from another fit is what the mistakes of that fit cost.
+
 Each result is kept below the run in `benchmark/`, a file each; the same command goes on where it stopped.
 """
 
@@ -40,6 +43,9 @@ from bundlegym.evaluation.rollout import t_factor
 from bundlegym.evaluation.run_folder import read_config
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
+
+#: What follows an agent's kind in the name of one that has learned from the judge.
+_ORACLE = " oracle"
 
 
 @dataclass(frozen=True)
@@ -113,9 +119,26 @@ def kept(path: Path, core: BundleCore, policy: Policy, fresh: int) -> Offers:
         return Offers(file["gain"], file["size"], file["discount"], float(file["milliseconds"]))
 
 
+def of_seeds(
+    experiment: Experiment, agent: str, exposure: float, core: BundleCore, fresh: int, where: str
+) -> list[Offers]:
+    """`kept`, of the agents of a kind, one a seed."""
+    found = []
+    for seed in experiment.config.all_seeds:
+        job = Job(agent, seed, exposure)
+        name = f"{job.folder}-{experiment.config.steps_of(agent)}-{where}"
+        found.append(kept(experiment.folder / "benchmark" / name, core, experiment.policy(job), fresh))
+    return found
+
+
+def gains_of(offers: Sequence[Offers]) -> np.ndarray:
+    """(S, M) of S seeds at M visits."""
+    return np.stack([one.gain for one in offers])
+
+
 def summary(offers: Sequence[Offers], planner: Offers, oracle: Offers) -> dict[str, Any]:
     """In JSON's own types, of one policy under several seeds."""
-    gains = np.stack([one.gain for one in offers])
+    gains = gains_of(offers)
     size, discount = (np.stack([getattr(one, name) for one in offers]) for name in ("size", "discount"))
     made, level = size > 0, discount.round(4)
     return {
@@ -142,6 +165,8 @@ def interval(gains: np.ndarray) -> dict[str, float]:
 def words(row: dict[str, Any]) -> str:
     """Two lines."""
     share = "" if row["share_of_oracle"] is None else f", {row['share_of_oracle']:.0%} of the oracle"
+    if "over_agent" in row:
+        share += f", over the agent that learned from the other fit {in_words(row['over_agent'])}"
     levels = [f"{share:.1%} at {float(d):.0%} off" for d, share in row["discounts"].items()]
     sizes = [f"{share:.1%} of {size}" for size, share in row["sizes"].items()]
     parts = [f"nothing at {row['nothing']:.1%}", *levels, *sizes]
@@ -152,16 +177,17 @@ def words(row: dict[str, Any]) -> str:
     )
 
 
-def rows(experiment: Experiment, visits: int, fresh: int) -> list[dict[str, Any]]:
+def rows(experiment: Experiment, visits: int, fresh: int, learned_oracle: bool) -> list[dict[str, Any]]:
     """See the module's docstring."""
     config, found = experiment.config, []
     judge = population.judge(experiment.folder, "choice", config, experiment.dataset, experiment.device)
+    judges = {exposure: population.under(judge, config, exposure) for exposure in experiment.user_models}
+    taught = experiment.with_shoppers(judges, "learned-oracle") if learned_oracle else None
+    for job in taught.jobs if taught else ():
+        taught.train(job)
     folder = experiment.folder / "benchmark"
     for exposure, trained in experiment.user_models.items():
-        by: dict[str, UserModel] = {
-            "the model trained on": trained,
-            "judge": population.under(judge, config, exposure),
-        }
+        by: dict[str, UserModel] = {"the model trained on": trained, "judge": judges[exposure]}
         for name, model in by.items():
             where = f"{name.split()[0]}-exposure-{exposure:g}-{visits}-{fresh}.npz"
             core = experiment.judging_core(visits, model)
@@ -171,16 +197,17 @@ def rows(experiment: Experiment, visits: int, fresh: int) -> list[dict[str, Any]
                 oracle = kept(folder / f"oracle-{where}", core, Planner(model), fresh)
             rivals = {"planner": [planner], "oracle": [oracle]}
             for agent in config.agents:
-                offers = []
-                for seed in config.all_seeds:
-                    job = Job(agent, seed, exposure)
-                    path = folder / f"{job.folder}-{config.steps_of(agent)}-{where}"
-                    offers.append(kept(path, core, experiment.policy(job), fresh))
-                rivals[agent] = offers
+                rivals[agent] = of_seeds(experiment, agent, exposure, core, fresh, where)
+                if taught is not None and model is not trained:
+                    rivals[f"{agent}{_ORACLE}"] = of_seeds(taught, agent, exposure, core, fresh, where)
             for policy, offers in rivals.items():
                 row = {"exposure": exposure, "judged_by": name, "policy": policy}
-                row["asked_for"] = "decision" if policy in config.agents else "plan"
-                found.append(row | summary(offers, planner, oracle))
+                row["asked_for"] = "plan" if policy in ("planner", "oracle") else "decision"
+                row |= summary(offers, planner, oracle)
+                if policy.endswith(_ORACLE):
+                    others = rivals[policy.removesuffix(_ORACLE)]
+                    row["over_agent"] = interval(gains_of(offers) - gains_of(others))
+                found.append(row)
                 print(words(found[-1]), flush=True)
     return found
 
@@ -192,6 +219,7 @@ def main() -> None:
     )
     parser.add_argument("--visits", type=int, default=2048, help="visits (2048)")
     parser.add_argument("--fresh", type=int, default=128, help="draws on which offers are judged (128)")
+    parser.add_argument("--learned-oracle", action="store_true", help="also agents that the judge has taught")
     parser.add_argument("--json", type=Path, help="file for the figures")
     options, rest = parser.parse_known_args()
     config = train_config(rest)
@@ -202,7 +230,7 @@ def main() -> None:
     for job in experiment.jobs:
         experiment.train(job)
     print(f"{experiment.dataset.name}: held-out shoppers, test weeks; 95 % intervals")
-    found = rows(experiment, options.visits, options.fresh)
+    found = rows(experiment, options.visits, options.fresh, options.learned_oracle)
     if options.json is not None:
         write_json(options.json, {"log": experiment.dataset.name, "rows": found})
 

@@ -13,14 +13,15 @@ the CPU's clock and by that on the wall. All play the same episodes.
 - bound: no policy earns more on average (`agents.optimum`); its interval is over starts and over seeds of its
   luck. In brackets, how far the expected gain of the optimum's offers lies below it, on the same luck, which
   is not that on which they were chosen.
-- ppo: agents that learned in the same environment, on other luck, a seed each; `--learners ppo ppo-fast` adds
-  those that learn on one device. In brackets, what a policy earns as a share of what the optimum earns in the
-  same episodes.
+- ppo, dqn: agents that learned in the same environment, on other luck, a seed each; `--learners ppo ppo-fast`
+  has those that learn on one device, with the hyper-parameters of ppo. In brackets, what a policy earns as a
+  share of what the optimum earns in the same episodes.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
@@ -36,12 +37,15 @@ from tqdm import tqdm
 
 import bundlegym  # noqa: F401  (registers)
 from bundlegym.agents.base import Policy
+from bundlegym.agents.config import AgentConfig
+from bundlegym.agents.dqn import DQNConfig
 from bundlegym.agents.heuristics import offer_nothing
 from bundlegym.agents.imitation import Demonstrations, demonstrate, imitate, replay
 from bundlegym.agents.optimum import Optimum
 from bundlegym.agents.planner import Planner
-from bundlegym.agents.ppo import PPOConfig, make_ppo
-from bundlegym.agents.ppo_fast import make_ppo_fast
+from bundlegym.agents.ppo import PPOConfig
+from bundlegym.agents.ppo_fast import PPOFastConfig
+from bundlegym.agents.registry import AGENTS
 from bundlegym.data.files import write_json
 from bundlegym.envs import BundleCore, BundleVecEnv, make_core
 from bundlegym.envs.base import GAIN
@@ -53,21 +57,23 @@ from bundlegym.threads import one_thread
 from bundlegym.user_models.planted import PlantedShopper
 
 IDS = ("bundlegym/KnownOptimum-v0", "bundlegym/Planning-v0", "bundlegym/Bundle-v0")
-#: PPO's hyper-parameters by environment. Where a visit stands alone it begins as the planner, as in a run;
-#: there later steps tell little of an action, so that `gae_lambda` is smaller. Where it pays to plan ahead it
-#: begins at random, and explores more: the planner offers at each visit, and who begins so keeps to it.
-LEARNERS = {
-    "bundlegym/KnownOptimum-v0": PPOConfig(
-        steps=200_000, learning_rate=1e-3, final_learning_rate=1e-4, ent_coef=0.01, gae_lambda=0.5
+#: Hyper-parameters of the agents that learn, by environment. Where a visit stands alone PPO begins as the
+#: planner, as in a run; there later steps tell little of an action, so that `gae_lambda` is smaller. Where it
+#: pays to plan ahead it begins at random, and explores more: the planner offers at each visit, and who begins
+#: so keeps to it.
+LEARNERS: dict[str, tuple[AgentConfig, ...]] = {
+    "bundlegym/KnownOptimum-v0": (
+        PPOConfig(steps=200_000, learning_rate=1e-3, final_learning_rate=1e-4, ent_coef=0.01, gae_lambda=0.5),
+        DQNConfig(steps=200_000),
     ),
-    "bundlegym/Planning-v0": PPOConfig(
-        steps=300_000, learning_rate=1e-3, final_learning_rate=1e-4, ent_coef=0.02, imitate=0
+    "bundlegym/Planning-v0": (
+        PPOConfig(steps=300_000, learning_rate=1e-3, final_learning_rate=1e-4, ent_coef=0.02, imitate=0),
     ),
 }
-#: What makes an agent of a name; all have the same hyper-parameters.
-MAKERS: dict[str, Callable[..., Any]] = {"ppo": make_ppo, "ppo-fast": make_ppo_fast}
 #: As train.py has it.
-_SHOPPERS, _REWARD_DRAWS, _GAMMA = 256, 16, 0.95
+_SHOPPERS, _REWARD_DRAWS = 256, 16
+#: More than train.py has: what an offer costs later visits must count in `Planning-v0`.
+_GAMMA = 0.95
 #: Far from the seeds of agents.
 _SHOWN_SEED = 4_000_037
 _SEED = 11
@@ -89,13 +95,13 @@ def best_rule(tuning: BundleCore) -> baselines.Contender:
 
 
 class Learner:
-    """PPO that learns in an environment: `learner("ppo", seed)` is the policy.
+    """An agent that learns in an environment: `learner(seed)` is the policy.
 
     Args:
         options: of `make_core`.
     """
 
-    def __init__(self, options: dict[str, Any], config: PPOConfig) -> None:
+    def __init__(self, options: dict[str, Any], config: AgentConfig) -> None:
         self.options, self.config = options, config
 
     def core(self, n: int, seed: int) -> BundleCore:
@@ -111,9 +117,9 @@ class Learner:
         core = self.core(-(-self.config.imitate // visits), _SHOWN_SEED)
         return demonstrate(core, Planner(core.user_model), partial(tqdm, desc="planner")), core.n
 
-    def __call__(self, name: str, seed: int) -> Policy:
-        env = BundleVecEnv(self.core(_SHOPPERS, seed))
-        model = MAKERS[name](env, self.config, gamma=_GAMMA, seed=seed)
+    def __call__(self, seed: int) -> Policy:
+        make, env = AGENTS[self.config.agent], BundleVecEnv(self.core(_SHOPPERS, seed))
+        model = make(env, self.config, gamma=_GAMMA, seed=seed)
         model.set_logger(Logger(None, []))
         if self.config.imitate:
             shown, n = self.shown
@@ -153,8 +159,15 @@ class Table:
         return found
 
 
+def learners(environment: str, names: Sequence[str]) -> list[AgentConfig]:
+    """Hyper-parameters of the agents of these names that learn there."""
+    known = LEARNERS[environment]
+    fast = [PPOFastConfig(**dataclasses.asdict(config)) for config in known if isinstance(config, PPOConfig)]
+    return [config for config in (*known, *fast) if config.agent in names]
+
+
 def rows(
-    environment: str, episodes: int, draws: int, seeds: int, agents: int, learners: Sequence[str] = ("ppo",)
+    environment: str, episodes: int, draws: int, seeds: int, agents: int, names: Sequence[str] = ("ppo", "dqn")
 ) -> Iterator[dict[str, Any]]:
     """Of the environment of that id; see the module's docstring."""
     table = Table(gymnasium.spec(environment).kwargs, episodes)
@@ -173,9 +186,8 @@ def rows(
     yield table.row("myopic optimum", lambda _: optimum.looking(1))
     yield best
     yield bound(core, optimum, seeds)
-    learner = Learner(table.options, LEARNERS[environment])
-    for name in learners if agents else ():
-        yield table.row(name, partial(learner, name), agents)
+    for config in learners(environment, names) if agents else ():
+        yield table.row(config.agent, Learner(table.options, config), agents)
 
 
 def bound(core: BundleCore, optimum: Optimum, seeds: int) -> dict[str, Any]:
@@ -226,7 +238,10 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=2048, help="of luck, on which offers are tried (2048)")
     parser.add_argument("--seeds", type=int, default=6, help="of the bound's luck (6)")
     parser.add_argument("--agents", type=int, default=3, help="that learn, a seed each (3)")
-    parser.add_argument("--learners", nargs="+", default=("ppo",), choices=MAKERS, help="agents (ppo)")
+    parser.add_argument(
+        "--learners", nargs="+", default=("ppo", "dqn"), choices=("ppo", "dqn", "ppo-fast"),
+        help="agents that learn, where the environment has them (ppo dqn)",
+    )  # fmt: skip
     parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args()
     found: dict[str, list[dict]] = {}

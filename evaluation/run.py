@@ -76,6 +76,19 @@ class Run:
         other.config, other.agents_folder = config, self.folder / name
         return other
 
+    def with_shoppers(self, user_models: dict[float, UserModel], name: str) -> Self:
+        """The same log, market and offers, and other shoppers whom agents learn from; demonstrations and
+        agents are kept in the folder `name` of the run. `fit` comes before it.
+
+        Args:
+            user_models: as in `user_models`.
+        """
+        other = copy.copy(self)
+        other.folder = other.agents_folder = self.folder / name
+        other.folder.mkdir(exist_ok=True)
+        other.user_models = user_models
+        return other
+
     def fit(self) -> None:
         """Fit what agents learn from, and keep it with the run: workers side by side then read it."""
         for part in ("user_models", "market"):

@@ -8,11 +8,14 @@ draws:
    draws; the few candidates of the best pairs stay.
 2. *Search among these*: all pairs, and what grows from them, on 8 D fresh draws; a few finalists.
 3. *Choice*: the finalists are simulated, the rest of the basket included, on D fresh draws.
-4. *Estimate*: the best of them is simulated on 4 D fresh draws. It is offered if its mean gain is above zero
-   by more than `errors` standard errors.
+4. *Test*: the best of them is simulated on 4 D fresh draws. It is offered if what the offered items
+   themselves earn more is above zero by more than `errors` standard errors, and the gain of the whole visit
+   is not below zero by as many.
 
 What was chosen on some draws looks better on them than it is (the winner's curse); each step therefore has
-draws of its own. It looks at one visit only; habits, stocks and wear-out are nothing to it.
+draws of its own. The test has two parts because luck moves the rest of the basket much more than an offer
+does: by the gain of the whole visit alone, a good offer could be told from a useless one on many more draws
+only. It looks at one visit only; habits, stocks and wear-out are nothing to it.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.agents.planner.search import Effort, Finalists, find_finalists
-from bundlegym.agents.planner.simulated_gains import simulated_gains
+from bundlegym.agents.planner.simulated_gains import Gains, simulated_parts
 from bundlegym.agents.planner.ties import first_best
 from bundlegym.envs import BundleCore, EnvConfig
 from bundlegym.envs.open_visits import OpenVisits, state_at_door
@@ -32,8 +35,8 @@ from bundlegym.user_models.rng.counter import Draws
 
 #: Nobody would take it as the seed of a simulation: the planner's luck must not be that of the visit.
 _SEED = 6_148_914_691_236_517
-#: Draws of the second search and of the estimate, as multiples of those of the first search.
-_MORE, _ESTIMATE = 8, 4
+#: Draws of the second search and of the test, as multiples of those of the first search.
+_MORE, _TEST = 8, 4
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ class Planner:
         draws: of luck, as the module says.
         kept: candidates that are searched on more draws.
         finalists: offers a visit that are simulated in full.
-        errors: standard errors by which the expected gain of an offer must be above zero.
+        errors: standard errors of the test. More than 1 demands that more than one draw speaks for the offer:
+            where only one does, the mean is one standard error.
         seed: of the planner's own luck.
     """
 
@@ -76,7 +80,7 @@ class Planner:
         draws: int = 128,
         kept: int = 12,
         finalists: int = 2,
-        errors: float = 0.5,
+        errors: float = 1.05,
         seed: int = 0,
     ) -> None:
         if draws < 2 or finalists < 1:
@@ -109,25 +113,22 @@ class Planner:
         """What to offer to shoppers at the door, of `candidates` (M, K) item codes."""
         m, device, d = len(candidates), candidates.device, self.draws
         kept = min(max(self.kept, config.max_size), config.n_candidates)
-        first, second, choice, estimate = _apart(d, _MORE * d, d, _ESTIMATE * d)
+        first, second, choice, test = _apart(d, _MORE * d, d, _TEST * d)
         found = find_finalists(visits, candidates, config, Effort(first, second, kept, self.finalists))
         picks = torch.full((m, config.max_size), -1, dtype=torch.int64, device=device)
         plan = Plan(picks, picks[:, 0] * 0, torch.zeros(m, device=device), torch.zeros(m, device=device))
         hopeful = (found.picks[:, 0, 0] >= 0).nonzero()[:, 0]
         if not len(hopeful):
             return plan
-        gains = _simulate(visits, candidates, config, found, hopeful, choice).mean(2)
+        gains = _simulate(visits, candidates, config, found, hopeful, choice).visit.mean(2)
         gains = gains.masked_fill(found.picks[hopeful, :, 0] < 0, -torch.inf)
-        best_gain, best = first_best(gains, 1)
-        hopeful, place = hopeful[best_gain >= 0], best[best_gain >= 0]
-        if not len(hopeful):
-            return plan
-        chosen = Finalists(found.picks[hopeful, place][:, None], found.level[hopeful, place][:, None])
+        _, best = first_best(gains, 1)
+        chosen = Finalists(found.picks[hopeful, best][:, None], found.level[hopeful, best][:, None])
         every = torch.arange(len(hopeful), device=device)
         some = visits.some(hopeful), candidates[hopeful]
-        gain = _simulate(*some, config, chosen, every, estimate)[:, 0]
-        mean, error = gain.mean(1), gain.std(1) / gain.shape[1] ** 0.5
-        pays = (mean > 0) & (mean > self.errors * error)
+        tested = _simulate(*some, config, chosen, every, test)
+        (mean, error), (direct, direct_error) = (_mean_and_error(gain[:, 0]) for gain in tested)
+        pays = (direct > self.errors * direct_error) & (mean > -self.errors * error)
         at = hopeful[pays]
         plan.picks[at], plan.level[at] = chosen.picks[pays, 0], chosen.level[pays, 0]
         plan.gain[at], plan.error[at] = mean[pays], error[pays]
@@ -136,11 +137,16 @@ class Planner:
 
 def _simulate(
     visits: OpenVisits, candidates: Tensor, config: EnvConfig, offers: Finalists, rows: Tensor, numbers: range
-) -> Tensor:
-    """(R, F, D) gain of the offers of some visits."""
+) -> Gains:
+    """Of the offers of the visits `rows` (R,)."""
     picks = offers.picks[rows]
     discount = torch.tensor(config.discounts, device=picks.device)[offers.level[rows]]
-    return simulated_gains(visits.some(rows), items_of(candidates[rows], picks), discount, numbers)
+    return simulated_parts(visits.some(rows), items_of(candidates[rows], picks), discount, numbers)
+
+
+def _mean_and_error(gain: Tensor) -> tuple[Tensor, Tensor]:
+    """(R,) each, of gains (R, D): the mean, and its standard error."""
+    return gain.mean(1), gain.std(1) / gain.shape[1] ** 0.5
 
 
 def items_of(candidates: Tensor, picks: Tensor) -> Tensor:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
-from bundlegym.agents.margins import margin_of
+from bundlegym.agents.margins import purchase_margin
 from bundlegym.envs.open_visits import OpenVisits
 from bundlegym.user_models.base import Offer
 
@@ -13,8 +15,25 @@ from bundlegym.user_models.base import Offer
 _ROWS = 1 << 14
 
 
+class Gains(NamedTuple):
+    """Incremental margin of M visits under T offers and D draws, (M, T, D) each.
+
+    Attributes:
+        visit: of the whole visit, rest of the basket included.
+        direct: of the offered items alone.
+    """
+
+    visit: Tensor
+    direct: Tensor
+
+
 def simulated_gains(visits: OpenVisits, items: Tensor, discount: Tensor, numbers: range) -> Tensor:
-    """(M, T, D) incremental margin of M visits under T offers, rest of the basket included.
+    """(M, T, D) incremental margin of whole visits; see `simulated_parts`."""
+    return simulated_parts(visits, items, discount, numbers).visit
+
+
+def simulated_parts(visits: OpenVisits, items: Tensor, discount: Tensor, numbers: range) -> Gains:
+    """What M visits earn more under T offers.
 
     All offers to a visit, and no offer, live under the same D draws `visits.draws.other(number)`.
 
@@ -28,25 +47,39 @@ def simulated_gains(visits: OpenVisits, items: Tensor, discount: Tensor, numbers
     nothing = items.new_full((m, 1, size), -1)
     items = torch.cat([nothing, items], 1)
     discount = torch.cat([discount.new_zeros(m, 1), discount], 1)
-    gains = []
-    for first in range(0, m, step):
-        rows = torch.arange(first, min(first + step, m), device=items.device)
-        margin = _margins(visits, items, discount, numbers, rows)
-        gains.append(margin[:, 1:] - margin[:, :1])
-    return torch.cat(gains) if gains else torch.zeros(0, tries, len(numbers), device=items.device)
+    if not m:
+        none = torch.zeros(0, tries, len(numbers), device=items.device)
+        return Gains(none, none)
+    parts = torch.arange(m, device=items.device).split(step)
+    found = [_some(visits, items, discount, numbers, rows) for rows in parts]
+    return Gains(*map(torch.cat, zip(*found, strict=True)))
 
 
-def _margins(visits: OpenVisits, items: Tensor, discount: Tensor, numbers: range, rows: Tensor) -> Tensor:
-    """(R, T, D) margin of the visits `rows` (R,) under each offer."""
+def _some(visits: OpenVisits, items: Tensor, discount: Tensor, numbers: range, rows: Tensor) -> Gains:
+    """Of the visits `rows` (R,); the first of the offers `items` (M, 1 + T, B) is none."""
     tries, d = items.shape[1], len(numbers)
-    visit = rows.repeat_interleave(tries * d)
-    offer = Offer(
-        items[rows].repeat_interleave(d, 1).flatten(0, 1), discount[rows].repeat_interleave(d, 1).flatten()
-    )
+    visit, bundle = rows.repeat_interleave(tries * d), items[rows].repeat_interleave(d, 1).flatten(0, 1)
     luck = visits.draws.of(rows).others(numbers)
     luck = luck.of(
         torch.arange(len(rows) * d, device=rows.device).reshape(-1, 1, d).expand(-1, tries, -1).flatten()
     )
     state = {name: value[visit] for name, value in visits.state.items()}
+    offer = Offer(bundle, discount[rows].repeat_interleave(d, 1).flatten())
     response, _ = visits.user_model.respond(state, offer, luck)
-    return margin_of(visits.market, response, visits.day[visit]).reshape(len(rows), tries, d)
+    earned = purchase_margin(visits.market, response, visits.day[visit])
+    of_bundle = earned * (bundle[response.row] == response.item[:, None]).any(1)
+    zero = torch.zeros(len(visit), device=rows.device)
+    whole, bundles = (
+        zero.index_add(0, response.row, margin).reshape(len(rows), tries, d) for margin in (earned, of_bundle)
+    )
+    unoffered = response.row // d % tries == 0
+    cell = response.row // (tries * d) * d + response.row % d
+    without = _margins(cell[unoffered], response.item[unoffered], earned[unoffered], items[rows, 1:], d)
+    return Gains(whole[:, 1:] - whole[:, :1], bundles[:, 1:] - without)
+
+
+def _margins(cell: Tensor, item: Tensor, earned: Tensor, bundles: Tensor, d: int) -> Tensor:
+    """(R, T, D) what of purchases (P,) belongs to each of the `bundles` (R, T, B); `cell` (P,) is r D + d."""
+    within = (bundles[cell // d] == item[:, None, None]).any(2)
+    zero = torch.zeros(len(bundles) * d, bundles.shape[1], device=item.device)
+    return zero.index_add(0, cell, earned[:, None] * within).reshape(len(bundles), d, -1).transpose(1, 2)

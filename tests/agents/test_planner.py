@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from bundlegym.agents.heuristics import fill_by
-from bundlegym.agents.planner import OpenVisits, Planner, items_of
+from bundlegym.agents.planner import OpenVisits, Planner, items_of, policy
 from bundlegym.agents.planner.direct_gains import best_direct
-from bundlegym.agents.planner.simulated_gains import simulated_gains
+from bundlegym.agents.planner.simulated_gains import Gains, simulated_gains, simulated_parts
 from bundlegym.envs import BundleCore, EnvConfig
 from bundlegym.envs.open_visits import worths
 from bundlegym.evaluation.decomposition import decompose_offer
@@ -133,6 +133,59 @@ def test_the_rest_of_the_basket_decides_between_finalists(market):
     after = Planner(toy, finalists=40).plan(core, core.rows)
     with_two = [(items_of(core.candidates, p.picks) == 2).any(1).float().mean() for p in (before, after)]
     assert with_two[0] < 0.7 and with_two[1] > 0.9
+
+
+@pytest.mark.parametrize(
+    "direct, rest, offered",
+    [
+        ([3.0], [], False),  # one draw of many says that it pays
+        ([3.0, 3.0], [], True),
+        ([3.0, 3.0], [9.0, -8.0, 9.0, -12.0], True),  # luck moves the rest of the basket
+        ([3.0, 3.0], [-9.0, -9.0, -9.0], False),  # it pushes out more than it sells
+        ([-1.0, -1.0], [9.0, 9.0, 9.0], False),
+        ([], [], False),
+    ],
+)
+def test_what_offered_items_earn_decides_unless_the_whole_visit_speaks_against_it(
+    market, monkeypatch, direct, rest, offered
+):
+    def told(values: list[float], shape: torch.Size) -> torch.Tensor:
+        gains = torch.zeros(shape)
+        gains[..., : len(values)] = torch.tensor(values)
+        return gains
+
+    def parts(visits, items, discount, numbers) -> Gains:
+        shape = torch.Size([*items.shape[:2], len(numbers)])
+        own = told(direct, shape)
+        return Gains(own + told(rest, shape), own)
+
+    monkeypatch.setattr(policy, "simulated_parts", parts)
+    toy, cost = with_one_good_pair()
+    core = toy_core(market, toy, cost, n=4)
+    assert ((Planner(toy).plan(core, core.rows).picks >= 0).any(1) == offered).all()
+
+
+def test_the_offered_items_of_each_offer_are_counted_apart(market):
+    toy = a_toy(8, exposure=0.5)
+    toy.synergy[:] = 0.8 * (1 - torch.eye(8))
+    core = toy_core(market, toy, 0.5 * toy.price, n=3)
+    core.reset()
+    visits, numbers = Planner(toy).open_visits(core, core.rows), range(1, 65)
+    items = torch.tensor([[[0, 1, 2], [3, 4, -1]], [[5, 6, 7], [0, 3, 5]], [[2, -1, -1], [4, 6, -1]]])
+    discount = torch.tensor([[0.0, 0.1], [0.2, 0.3], [0.1, 0.0]])
+    parts = simulated_parts(visits, items, discount, numbers)
+    for n, t in itertools.product(range(3), range(2)):
+        bundle, one = items[n, t][items[n, t] >= 0], visits.some(torch.tensor([n]))
+        found = decompose_offer(one, bundle, float(discount[n, t]), numbers)
+        direct = found["sold_new"]["mean"] + found["given_away"]["mean"]
+        assert float(parts.direct[n, t].mean()) == pytest.approx(direct, abs=1e-5)
+        assert float(parts.visit[n, t].mean()) == pytest.approx(found["gain"]["mean"], abs=1e-5)
+    assert not torch.allclose(parts.direct, parts.visit)
+    assert simulated_parts(visits.some(torch.arange(0)), items[:0], discount[:0], numbers).direct.shape == (
+        0,
+        2,
+        64,
+    )
 
 
 def test_each_offer_is_legal_and_episodes_run_through(market):
