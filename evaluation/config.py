@@ -190,6 +190,8 @@ class TrainConfig(Options):
             )
         if self.seed + self.seeds - 1 > _MOST_SEED:
             raise UserError(f"--seed: {self.seed} is too great; the last seed may be {_MOST_SEED}")
+        if self.start_from is not None and self.embeddings:
+            raise UserError("--embeddings: agents of --start-from know the item vectors of that run alone")
         if self.n_envs <= len(self.also):
             raise UserError(
                 f"--n-envs: {self.n_envs} shoppers at once are too few for {1 + len(self.also)} shops"

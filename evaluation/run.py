@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from bundlegym.data import Dataset, prepare
+from bundlegym.data.files import replacing
 from bundlegym.devices import device_of
 from bundlegym.envs import BundleCore, Market, build_market, recommended
 from bundlegym.envs.base import EMBEDDING_SIZE
@@ -106,8 +107,10 @@ class Run:
         if (kept := self.folder / ITEM_VECTORS).exists():
             return read_tensors(kept)[0]["vectors"].numpy()
         if self.source is not None:
-            write_tensors(kept, {"vectors": torch.from_numpy(self.source.vectors_for(self.dataset))}, {})
-            return self._item_vectors()
+            carried = torch.from_numpy(self.source.vectors_for(self.dataset))
+            with replacing(kept) as part:
+                write_tensors(part, {"vectors": carried}, {})
+            return carried.numpy()
         name = self.config.embeddings
         return item_vectors(self.recommender(name), EMBEDDING_SIZE) if name else None
 
@@ -128,7 +131,7 @@ class Run:
             return None
         source = Run(transfer.read_other(self.config, "--start-from", folder), check=False)
         transfer.check_fit(source.config, source.env, self.config, self.env)
-        self._check_profile("--start-from", source)
+        self._compare("--start-from", source)
         return source
 
     @cached_property
@@ -153,16 +156,18 @@ class Run:
         if shop.env != self.env:
             known = " ".join(f"{level:g}" for level in shop.env.discounts)
             raise UserError(f"--also {folder}: its log knows no deeper discounts; give --discounts {known}")
-        self._check_profile("--also", shop)
+        self._compare("--also", shop)
         shop.market = shop._market(self.vectors_for(shop.dataset))
         return shop
 
-    def _check_profile(self, option: str, other: Run) -> None:
+    def _compare(self, option: str, other: Run) -> None:
+        """Hold the other shop's profile and prices against this one's."""
+        datasets = other.dataset, self.dataset
         if "profile" in self.env.observation:
-            names = [
-                shopper_profile(each.dataset, each.dataset.split.train_weeks).names for each in (other, self)
-            ]
+            names = [shopper_profile(each, each.split.train_weeks).names for each in datasets]
             transfer.check_profiles(option, other.folder, *names)
+        prices = [float(each.items["list_price"].median()) for each in datasets]
+        transfer.tell_prices(option, other.folder, *prices)
 
     def core(
         self,

@@ -23,6 +23,10 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.run_folder import read_config
+from bundlegym.terminal import remark
+
+#: How many times as dear the median item of one shop may be as that of another without a word.
+_PRICES = 4.0
 
 
 def read_other(config: TrainConfig, option: str, folder: Path) -> TrainConfig:
@@ -48,6 +52,16 @@ def check_profiles(option: str, folder: Path, theirs: Sequence[str], mine: Seque
         )
 
 
+def tell_prices(option: str, folder: Path, theirs: float, mine: float) -> None:
+    """Say so where the median item costs something of another order in two shops, theirs and mine: agents see
+    money as it is."""
+    if not 1 / _PRICES <= mine / theirs <= _PRICES:
+        remark(
+            f"{option} {folder}: the median item costs {theirs:.4g} there and {mine:.4g} here; agents see "
+            "money as it is, so if the currencies differ, convert one log"
+        )
+
+
 def source_job(source: TrainConfig, job: Job) -> Job:
     """The agent that one of a new run begins as: of the same kind and assumption. Where the source has fewer
     seeds, several begin as the same.
@@ -56,7 +70,9 @@ def source_job(source: TrainConfig, job: Job) -> Job:
         UserError: the source has none.
     """
     if job.agent not in source.agents:
-        raise UserError(f"--start-from {source.folder}: has no {job.agent}; give --agents of {source.agents}")
+        raise UserError(
+            f"--start-from {source.folder}: has no {job.agent}; give --agents {' '.join(source.agents)}"
+        )
     if job.exposure not in source.exposures:
         known = " ".join(f"{exposure:g}" for exposure in source.exposures)
         raise UserError(
