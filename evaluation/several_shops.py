@@ -21,6 +21,7 @@ from bundlegym.evaluation import population
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.run import Run
 from bundlegym.options import Parser
+from bundlegym.terminal import remark
 
 
 def by_log(arguments: Sequence[str]) -> list[list[str]]:
@@ -57,6 +58,9 @@ def joined_runs(configs: Sequence[TrainConfig]) -> list[TrainConfig]:
     levels = tuple(level for level in known[0] if all(level in others for others in known))
     if not levels:
         raise UserError("--discounts: the logs know none in common; give 0, or --beyond-support")
+    if levels != named[0].env.discounts:
+        told = ", ".join(f"{level:.0%}" for level in levels)
+        remark(f"every log knows promotions well enough to offer {told} off; no shop offers more")
     first, *others = (
         dataclasses.replace(config, env=dataclasses.replace(config.env, discounts=levels)) for config in named
     )

@@ -26,11 +26,11 @@ from bundlegym.evaluation.several_shops import by_log
 from bundlegym.evaluation.sweep import check_sweep
 from tests.commands import command
 
-SMALL = ["--agents", "ppo", "--steps", "256", "--ppo.imitate", "4", "--n-envs", "16", "--visits", "2",
+SMALL = ["--agents", "ppo", "--steps", "512", "--ppo.imitate", "4", "--n-envs", "16", "--visits", "2",
          "--n-candidates", "12", "--fit-epochs", "1", "--planner-episodes", "0", "--greedy", "item-knn",
-         "--judges", "lookalike", "--episodes", "16", "--eval-every", "256", "--device", "cpu", "--workers",
-         "1", "--offer-exposure", "1", "--min-purchases", "10", "--discounts", "0", "0.1",
-         "0.2"]  # fmt: skip
+         "--judges", "lookalike", "--episodes", "16", "--eval-every", "512", "--device", "cpu", "--workers",
+         "1", "--offer-exposure", "1", "--min-purchases", "10", "--beyond-support",
+         "--discounts", "0", "0.1", "0.2"]  # fmt: skip
 JOB = Job("ppo", 0, 1.0)
 
 
@@ -74,7 +74,7 @@ def test_one_agent_of_two_logs_is_judged_in_each(shops, monkeypatch):
     assert first.config.also == (Path("runs/both-b"),) and second.config.start_from == Path("runs/both-a")
     mine, theirs = weights(first), weights(second)
     assert all(np.array_equal(mine[name], theirs[name]) for name in mine)
-    assert first.trained(JOB).num_timesteps == 256 and second.trained(JOB).num_timesteps == 0
+    assert first.trained(JOB).num_timesteps == 512 and second.trained(JOB).num_timesteps == 0
     for run, words in ((first, "also learned from"), (second, "begin as those of")):
         results = json.loads((run.folder / "results.json").read_text(encoding="utf-8"))
         assert {row["user_model"] for row in results["judges"]} == {"lookalike, judge"}
@@ -107,7 +107,7 @@ def test_a_policy_goes_on_in_another_shop_with_fewer_discounts(shops, monkeypatc
     rest = [name for name in before if name.startswith("scorer.query_net")]
     assert rest and not any(np.array_equal(before[name], after[name]) for name in rest)
     assert all(np.allclose(before[name], after[name], atol=0.1) for name in rest)  # it did not begin anew
-    assert run.trained(JOB).num_timesteps == 256
+    assert run.trained(JOB).num_timesteps == 512
 
 
 def test_without_steps_an_agent_is_kept_as_it_begins(shops, monkeypatch):
