@@ -162,7 +162,7 @@ def _learning_core(shop: Run, job: Job, n: int) -> BundleCore:
 
 
 def shared_out(n: int, among: int) -> list[int]:
-    """n as so many whole numbers that differ by 1 at most, greater ones first."""
+    """A number as the sum of so many whole numbers that differ by 1 at most, greater ones first."""
     return [n // among + (place < n % among) for place in range(among)]
 
 
