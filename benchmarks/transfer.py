@@ -202,7 +202,9 @@ def of_agents(name: str, models: Sequence[Any]) -> Contender:
     return Contender(name, "learned", [learned(model) for model in models])
 
 
-def rows(world: str, seeds: int, steps: int, visits: int, episodes: int) -> list[dict[str, Any]]:
+def rows(
+    world: str, weeks: Sequence[int], seeds: int, steps: int, visits: int, episodes: int
+) -> list[dict[str, Any]]:
     """See the module's docstring."""
     began = time.process_time()
     a, c, whole = (shop_with(dataset) for dataset in WORLDS[world]())
@@ -220,8 +222,8 @@ def rows(world: str, seeds: int, steps: int, visits: int, episodes: int) -> list
     rule_of_a = best_rule(a, "of A")
     _tell(began, "agents of A, and of A and C")
     found = []
-    for weeks in WEEKS:
-        own = shop_with(whole.dataset, weeks)
+    for of_log in weeks:
+        own = shop_with(whole.dataset, of_log)
         seen = own.seen_from(a)
         score = partial(scored, judge=judge, episodes=episodes)
         by = [
@@ -240,8 +242,8 @@ def rows(world: str, seeds: int, steps: int, visits: int, episodes: int) -> list
             planner = Contender("planner of B", "planner", [Planner(own.user_model)])
             by.append(scored(own, judge, planner, episodes // 4))
             by.append(score(own, rival=best_rule(own, "of B")))
-        found += [_row(weeks, one, by) for one in by]
-        _tell(began, f"{weeks} weeks of B")
+        found += [_row(of_log, one, by) for one in by]
+        _tell(began, f"{of_log} weeks of B")
     return found
 
 
@@ -273,6 +275,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("--world", choices=list(WORLDS), default="synthetic")
+    parser.add_argument("--weeks", type=int, nargs="+", default=WEEKS, help="of B's log (1 4 16)")
     parser.add_argument("--seeds", type=int, default=3, help="agents of each kind (3)")
     parser.add_argument(
         "--steps", type=int, default=60_000, help="that each agent learns from in a shop (60000)"
@@ -283,7 +286,9 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=2048, help="behind each row (2048)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args()
-    found = rows(options.world, options.seeds, options.steps, options.imitate, options.episodes)
+    found = rows(
+        options.world, options.weeks, options.seeds, options.steps, options.imitate, options.episodes
+    )
     print("| weeks of B's log | PPO | gain a visit, by B's judge | over trained in B |\n|---|---|---|---|")
     print("\n".join(map(in_words, found)))
     if options.json is not None:
