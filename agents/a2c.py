@@ -17,7 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from bundlegym.agents.config import AgentConfig
 from bundlegym.agents.discounting import VisitRolloutBuffer
 from bundlegym.agents.ppo import ScorerPolicy
-from bundlegym.user_models.config import Count, NotNegative, Positive, Share
+from bundlegym.user_models.config import Count, NotNegative, Positive, Share, Whole
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class A2CConfig(AgentConfig):
 
     agent = "a2c"
 
-    steps: Count = 500_000
+    steps: Whole = 500_000
     """Environment steps (picks and offers) to learn from."""
 
     width: Count = 32

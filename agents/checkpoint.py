@@ -106,6 +106,15 @@ def load_weights(model: Any, path: Path) -> None:
         _put_weights(model, tensors, counters)
 
 
+def read_weights(path: Path) -> Tensors:
+    """The weights of a checkpoint alone, by their names in the policy.
+
+    Raises:
+        UserError: unreadable or damaged.
+    """
+    return _part(_read(path, "policy.")[0], "policy")
+
+
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
     """Turns any error of what is inside into a `UserError` about the checkpoint at `path`."""

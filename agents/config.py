@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bundlegym.user_models.config import Config, Count
+from bundlegym.user_models.config import Config, Whole
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class AgentConfig(Config):
     #: Visits of the planner that the agent imitates at first; an agent that can has a field of this name.
     imitate = 0
 
-    steps: Count = 100_000
-    """Environment steps (picks and offers) to learn from."""
+    steps: Whole = 100_000
+    """Environment steps (picks and offers) to learn from; 0 leaves the agent as it begins."""
 
     @classmethod
     def label(cls, field: str) -> str:

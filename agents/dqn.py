@@ -302,7 +302,7 @@ class DQNConfig(AgentConfig):
 
     agent = "dqn"
 
-    steps: Count = 100_000
+    steps: Whole = 100_000
     """Environment steps (picks and offers) to learn from."""
 
     width: Count = 32

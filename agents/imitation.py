@@ -14,7 +14,7 @@ planner found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,6 +146,15 @@ def replay(core: BundleCore, shown: Demonstrations, gamma: float, seed: int) -> 
         torch.cat([step[1] for step in seen]),
         torch.cat([step[2] for step in seen]),
         torch.cat(returns[::-1]),
+    )
+
+
+def joined(shops: Sequence[Decisions]) -> Decisions:
+    """The decisions in each of several shops, as one."""
+    names = shops[0].observations
+    return Decisions(
+        {name: torch.cat([shop.observations[name] for shop in shops]) for name in names},
+        *(torch.cat([getattr(shop, name) for shop in shops]) for name in ("masks", "right", "returns")),
     )
 
 

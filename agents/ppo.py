@@ -90,7 +90,7 @@ class PPOConfig(AgentConfig):
 
     agent = "ppo"
 
-    steps: Count = 250_000
+    steps: Whole = 250_000
     """Environment steps (picks and offers) to learn from."""
 
     imitate: Whole = 2048

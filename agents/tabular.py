@@ -35,7 +35,7 @@ from bundlegym.agents.discounting import discount_after, n_candidates
 from bundlegym.agents.dqn import sample_valid
 from bundlegym.envs.base import CANDIDATE_FEATURES
 from bundlegym.envs.market import SHOPPER_FEATURES
-from bundlegym.user_models.config import Count, Part, Share
+from bundlegym.user_models.config import Part, Share, Whole
 
 Obs = Mapping[str, np.ndarray]
 
@@ -52,7 +52,7 @@ class QLearningConfig(AgentConfig):
 
     agent = "q-learning"
 
-    steps: Count = 200_000
+    steps: Whole = 200_000
     """Environment steps (picks and offers) to learn from."""
 
     learning_rate: Part = 0.002

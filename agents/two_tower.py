@@ -13,7 +13,7 @@ candidates' own rows do to those of picks.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch as th
@@ -28,6 +28,8 @@ FORECASTS = "forecasts"
 #: Parts that describe candidates; all others together are the state.
 _OF_CANDIDATES = ("candidates", "picked", FORECASTS)
 CLAMP = 10.0
+#: The last layers of the scores of offers, which have a row a discount level.
+_BY_LEVEL = ("offer_net.2.weight", "offer_net.2.bias", "offer_bias.weight", "offer_bias.bias")
 
 
 def space_sizes(observation_space: spaces.Space, action_space: spaces.Space) -> dict[str, Any]:
@@ -170,6 +172,14 @@ class TwoTowerScorer(nn.Module):
         shopper (N, Fs), context (N, Fb), candidates (N, K * Fc), picked (N, K), and any further (N, F)."""
         parts = self._parts(obs)
         return self._scores(*parts), self._values(*parts)
+
+
+def of_levels(weights: Mapping[str, th.Tensor], levels: Sequence[int]) -> dict[str, th.Tensor]:
+    """The weights of a policy that offers some of its discount levels alone, in this order. Those of a policy
+    without a scorer stay as they are."""
+    return {
+        name: value[list(levels)] if name.endswith(_BY_LEVEL) else value for name, value in weights.items()
+    }
 
 
 class ScorerQNetwork(BasePolicy):

@@ -74,6 +74,7 @@ LEARNERS: dict[str, tuple[AgentConfig, ...]] = {
 _SHOPPERS, _REWARD_DRAWS = 256, 16
 #: More than train.py has: what an offer costs later visits must count in `Planning-v0`.
 _GAMMA = 0.95
+_LEARN = "ppo", "dqn"
 #: Far from the seeds of agents.
 _SHOWN_SEED = 4_000_037
 _SEED = 11
@@ -167,7 +168,7 @@ def learners(environment: str, names: Sequence[str]) -> list[AgentConfig]:
 
 
 def rows(
-    environment: str, episodes: int, draws: int, seeds: int, agents: int, names: Sequence[str] = ("ppo", "dqn")
+    environment: str, episodes: int, draws: int, seeds: int, agents: int, names: Sequence[str] = _LEARN
 ) -> Iterator[dict[str, Any]]:
     """Of the environment of that id; see the module's docstring."""
     table = Table(gymnasium.spec(environment).kwargs, episodes)
@@ -239,7 +240,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=6, help="of the bound's luck (6)")
     parser.add_argument("--agents", type=int, default=3, help="that learn, a seed each (3)")
     parser.add_argument(
-        "--learners", nargs="+", default=("ppo", "dqn"), choices=("ppo", "dqn", "ppo-fast"),
+        "--learners", nargs="+", default=_LEARN, choices=("ppo", "dqn", "ppo-fast"),
         help="agents that learn, where the environment has them (ppo dqn)",
     )  # fmt: skip
     parser.add_argument("--json", type=Path, help="file for the figures")

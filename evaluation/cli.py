@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import tyro
@@ -24,6 +25,7 @@ from bundlegym.evaluation.field_test.learned import learned_numbers
 from bundlegym.evaluation.presets import presets_in_words, train_config
 from bundlegym.evaluation.pseudonyms import Pseudonyms
 from bundlegym.evaluation.run_folder import read_config
+from bundlegym.evaluation.several_shops import by_log, fit_apart, joined_runs
 from bundlegym.evaluation.summary import assumption, summary
 from bundlegym.evaluation.sweep import check_sweep, sweep
 from bundlegym.evaluation.table import format_report, read_results
@@ -44,7 +46,8 @@ _LEVEL_EPISODES = 2048
 
 _RESUME = (
     "`--resume runs/NAME [--trust-code] [--cache-dir DIR]` goes on with a run that was interrupted; `--sweep "
-    "TRIALS` searches the agents' hyper-parameters instead, and the same command goes on with the search."
+    "TRIALS` searches the agents' hyper-parameters instead, and the same command goes on with the search; "
+    "`--log A --log B` trains one agent on several logs, and each gets a run of its own."
 )
 
 _PRESET = (
@@ -55,7 +58,8 @@ _PRESET = (
 
 @one_thread()
 def train() -> None:
-    """`train.py [options]`, `train.py --resume runs/NAME` or `train.py --sweep TRIALS [options]`."""
+    """`train.py [options]`, `train.py --resume runs/NAME`, `train.py --sweep TRIALS [options]`, or `train.py
+    --log A --log B [options]`."""
     given, trials = _sweep_of(sys.argv[1:])
     if any(argument.split("=")[0] == "--resume" for argument in sys.argv[1:]):
         config = _resumed()
@@ -63,18 +67,43 @@ def train() -> None:
         about = f"{TrainConfig.__doc__} {_RESUME} {_PRESET}"
         if any(argument.split("=")[0] in ("--dqn-steps", "--dqn_steps") for argument in sys.argv[1:]):
             raise UserError("--dqn-steps is now --dqn.steps; --steps is for every agent")
-        config = _with_offers(train_config(given, description=about))
+        config, *others = (_with_offers(train_config(each, description=about)) for each in by_log(given))
+        if others:
+            if trials:
+                raise UserError("--sweep searches with one --log")
+            return _train_on_several([config, *others])
         if trials:
             check_sweep(config, given)
-        if (config.folder / "results.json").exists():
-            raise UserError(f"{config.folder} holds a finished run; choose another --name, or remove it")
-        # The code of the run that is there is not imported: it is compared, and what was asked for is run.
-        if (config.folder / "config.json").exists() and read_config(
-            config.folder, trust_code=True, cache_dir=config.data.cache_dir
-        ) != read_config_like(config):
-            raise UserError(
-                f"{config.folder} holds a run with other options; choose another --name, or --resume it"
-            )
+        _check_free(config)
+    _train_on_one(config, given, trials)
+
+
+def _train_on_several(configs: Sequence[TrainConfig]) -> None:
+    """See `several_shops`."""
+    runs = joined_runs(configs)
+    for config in runs:
+        _check_free(config)
+    for config in runs[1:]:
+        fit_apart(config)
+    for config in runs:
+        _train_on_one(config)
+
+
+def _check_free(config: TrainConfig) -> None:
+    """Raise `UserError` where the folder of a run that is to be made holds another, or a finished one."""
+    if (config.folder / "results.json").exists():
+        raise UserError(f"{config.folder} holds a finished run; choose another --name, or remove it")
+    # The code of the run that is there is not imported: it is compared, and what was asked for is run.
+    if (config.folder / "config.json").exists() and read_config(
+        config.folder, trust_code=True, cache_dir=config.data.cache_dir
+    ) != read_config_like(config):
+        raise UserError(
+            f"{config.folder} holds a run with other options; choose another --name, or --resume it"
+        )
+
+
+def _train_on_one(config: TrainConfig, given: Sequence[str] = (), trials: int = 0) -> None:
+    """Make a run, or search hyper-parameters in it, and print what comes out."""
     experiment = Experiment(config)
     remark(format_report(experiment.dataset.report))
     if trials:

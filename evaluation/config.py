@@ -137,6 +137,14 @@ class TrainConfig(Options):
     runs: Path = Path("runs")
     """Where runs are kept."""
 
+    start_from: Path | None = None
+    """Folder of another shop's run: agents begin as that run's agents of the same kind (transfer), not as the
+    planner or at random. With --NAME.steps 0 they stay as they are, and the tables tell what they are worth
+    in this shop."""
+
+    also: Annotated[tuple[Path, ...], MAY_BE_EMPTY] = ()
+    """Folders of runs of other shops: agents learn from their shoppers as well, as many of each shop."""
+
     data: Annotated[DataConfig, tyro.conf.arg(name="")] = field(default_factory=DataConfig)
     env: Annotated[EnvConfig, tyro.conf.arg(name="")] = field(
         default_factory=lambda: EnvConfig(reward_draws=_REWARD_DRAWS)
@@ -187,12 +195,23 @@ class TrainConfig(Options):
             raise UserError(
                 f"--observation: {', '.join(missing)} missing; the agents need {', '.join(BLOCKS)}"
             )
+        if self.shopper_embeddings and (self.start_from is not None or self.also):
+            raise UserError(
+                "--shopper-embeddings: their axes are each shop's own; leave it out with --start-from and "
+                "with several logs"
+            )
         if SHOPPER_EMBEDDING in blocks and not self.shopper_embeddings:
             raise UserError(
                 f"--observation: {SHOPPER_EMBEDDING} is of which recommender? give --shopper-embeddings NAME"
             )
         if self.seed + self.seeds - 1 > _MOST_SEED:
             raise UserError(f"--seed: {self.seed} is too great; the last seed may be {_MOST_SEED}")
+        if self.start_from is not None and self.embeddings:
+            raise UserError("--embeddings: agents of --start-from know the item vectors of that run alone")
+        if self.n_envs <= len(self.also):
+            raise UserError(
+                f"--n-envs: {self.n_envs} shoppers at once are too few for {1 + len(self.also)} shops"
+            )
         if self.device not in ("auto", "cpu", "cuda"):
             raise UserError(f"--device: {self.device!r} is none of auto, cpu, cuda")
         if any(sign in self.name for sign in ("/", "\\", "\0")) or self.name in (".", ".."):
@@ -251,7 +270,9 @@ def from_json(content: dict[str, Any], folder: Path, cache_dir: Path | None = No
     rest = {name: value for name, value in content.items() if name not in apart}
     for name in ("agents", "greedy", "judges", "user_model_args", "offer_exposure"):
         rest[name] = tuple(rest[name])
-    rest["offers"] = None if rest.get("offers") is None else Path(rest["offers"])
+    for name in ("offers", "start_from"):
+        rest[name] = None if rest.get(name) is None else Path(rest[name])
+    rest["also"] = tuple(Path(other) for other in rest.get("also", ()))
     folder = folder.resolve()
     kinds = get_type_hints(AgentConfigs)
     return TrainConfig(

@@ -22,7 +22,14 @@ from bundlegym.evaluation.run import JUDGE_SEED, Run
 from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.run_tables import results_of
 from bundlegym.evaluation.table import example_offers
-from bundlegym.evaluation.training import policy_of, prepare_demonstrations, train, train_one, trained
+from bundlegym.evaluation.training import (
+    begin_as_source,
+    policy_of,
+    prepare_demonstrations,
+    train,
+    train_one,
+    trained,
+)
 from bundlegym.terminal import remark
 from bundlegym.threads import one_thread
 from bundlegym.user_models.registry import FAMILIES
@@ -52,6 +59,7 @@ class Experiment(Run):
         self.fit()
         self._tell_fidelity()
         jobs = self.jobs
+        begin_as_source(self)
         prepare_demonstrations(self)
         Pseudonyms.of_run(self.folder)  # their key is drawn before processes would each draw one
         workers = min(len(jobs), config.workers or (os.cpu_count() or 1 if self.device.type == "cpu" else 1))

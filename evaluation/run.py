@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+import torch
 
 from bundlegym.data import Dataset, prepare
+from bundlegym.data.files import replacing
 from bundlegym.devices import device_of
 from bundlegym.envs import BundleCore, Market, build_market, recommended
 from bundlegym.envs.base import EMBEDDING_SIZE
 from bundlegym.envs.observations import blocks_of
 from bundlegym.envs.rewards import reward_of
-from bundlegym.evaluation import population
+from bundlegym.errors import UserError
+from bundlegym.evaluation import population, transfer
 from bundlegym.evaluation.config import ITEM_VECTORS, SHOPPER_VECTORS, TrainConfig
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.run_folder import begin
@@ -30,11 +33,13 @@ from bundlegym.recommenders import (
     item_vectors,
     load_recommender,
     make_recommender,
+    shopper_profile,
 )
+from bundlegym.recommenders.carried_vectors import carried_vectors
 from bundlegym.recommenders.shopper_tables import Purchases
 from bundlegym.terminal import remark
 from bundlegym.user_models import UserModel
-from bundlegym.user_models.persistence import read_tensors
+from bundlegym.user_models.persistence import read_tensors, write_tensors
 
 #: Seeds of judging are far from those of training, so that no agent has met the same luck.
 JUDGE_SEED = 1_000_003
@@ -91,8 +96,8 @@ class Run:
 
     def fit(self) -> None:
         """Fit what agents learn from, and keep it with the run: workers side by side then read it."""
-        for part in ("user_models", "market"):
-            getattr(self, part)
+        _ = self.market, self.also  # what other shops lack is told before a long fit
+        _ = [shop.user_models for shop in (self, *self.also)]
 
     @cached_property
     def user_models(self) -> dict[float, UserModel]:
@@ -104,20 +109,28 @@ class Run:
     @cached_property
     def market(self) -> Market:
         """What the shop itself knows."""
+        return self._market(self._item_vectors())
+
+    def _market(self, vectors: np.ndarray | None) -> Market:
         source = self.config.candidates
         return build_market(
             self.dataset,
             device=self.device,
             candidates=recommended(self.recommender(source)) if source else None,
-            embeddings=self._item_vectors(),
+            embeddings=vectors,
             shopper_embeddings=self._shopper_embeddings(),
         )
 
     def _item_vectors(self) -> np.ndarray | None:
-        """(I, EMBEDDING_SIZE); those of the earlier run where this one goes on from one; None for the
-        market's own."""
+        """(I, EMBEDDING_SIZE); those of the earlier run, or of the other shop, where this one goes on from
+        one; None for the market's own."""
         if (kept := self.folder / ITEM_VECTORS).exists():
             return read_tensors(kept)[0]["vectors"].numpy()
+        if self.source is not None:
+            carried = torch.from_numpy(self.source.vectors_for(self.dataset))
+            with replacing(kept) as part:
+                write_tensors(part, {"vectors": carried}, {})
+            return carried.numpy()
         name = self.config.embeddings
         return item_vectors(self.recommender(name), EMBEDDING_SIZE) if name else None
 
@@ -138,6 +151,62 @@ class Run:
         kept = self.folder / SHOPPER_VECTORS
         model = load_recommender(kept) if kept.exists() else self.recommender(name)
         return ShopperVectors.of(model, EMBEDDING_SIZE)
+
+    def vectors_for(self, dataset: Dataset) -> np.ndarray:
+        """(J, EMBEDDING_SIZE) of the items of another log, as the agents of this run see them."""
+        vectors = self.market.item_features[:, 1:].numpy(force=True)
+        return carried_vectors(vectors, self.dataset.items, dataset.items)
+
+    @cached_property
+    def source(self) -> Run | None:
+        """The run of another shop whose agents these begin as.
+
+        Raises:
+            UserError: it cannot be read, or what its agents see does not fit.
+        """
+        folder = self.config.start_from
+        if folder is None:
+            return None
+        source = Run(transfer.read_other(self.config, "--start-from", folder), check=False)
+        transfer.check_fit(source.config, source.env, self.config, self.env)
+        self._compare("--start-from", source)
+        return source
+
+    @cached_property
+    def also(self) -> list[Run]:
+        """The shops whose shoppers agents learn from beside this one's, under the same assumptions and with
+        the same offers; their items have vectors by this shop's.
+
+        Raises:
+            UserError: one cannot be read, or does not fit.
+        """
+        return [self._beside(folder) for folder in self.config.also]
+
+    def _beside(self, folder: Path) -> Run:
+        same = ("bundle_pull", "beyond_support", "device")
+        config = dataclasses.replace(
+            transfer.read_other(self.config, "--also", folder),
+            env=self.env,
+            shopper_embeddings="",
+            offer_exposure=self.config.exposures,
+            **{name: getattr(self.config, name) for name in same},
+        )
+        shop = Run(config, check=False)
+        if shop.env != self.env:
+            known = " ".join(f"{level:g}" for level in shop.env.discounts)
+            raise UserError(f"--also {folder}: its log knows no deeper discounts; give --discounts {known}")
+        self._compare("--also", shop)
+        shop.market = shop._market(self.vectors_for(shop.dataset))
+        return shop
+
+    def _compare(self, option: str, other: Run) -> None:
+        """Hold the other shop's profile and prices against this one's."""
+        datasets = other.dataset, self.dataset
+        if "profile" in self.env.observation:
+            names = [shopper_profile(each, each.split.train_weeks).names for each in datasets]
+            transfer.check_profiles(option, other.folder, *names)
+        prices = [float(each.items["list_price"].median()) for each in datasets]
+        transfer.tell_prices(option, other.folder, *prices)
 
     def core(
         self,

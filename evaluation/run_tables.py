@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 from bundlegym.data.fingerprint import fingerprint
-from bundlegym.evaluation import population
+from bundlegym.evaluation import population, transfer
 from bundlegym.evaluation.baselines import Contender, heuristics, hindsight, oracle, planner
 from bundlegym.evaluation.episodes import EpisodeLog
 from bundlegym.evaluation.job import Job
@@ -51,7 +51,13 @@ def results_of(run: Run) -> dict[str, Any]:
         "seeds": config.seeds,
         "episodes": config.episodes,
         "log": run.dataset.name,
-        "notes": [*run.dataset.notes, *run.limits, *population.assumed(config), *_of_forecasts(run)],
+        "notes": [
+            *run.dataset.notes,
+            *run.limits,
+            *population.assumed(config),
+            *_of_forecasts(run),
+            *transfer.told(config),
+        ],
     }
     return results | {"verdict": verdicts(results)}
 

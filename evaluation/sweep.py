@@ -67,6 +67,8 @@ def check_sweep(config: TrainConfig, given: Sequence[str]) -> None:
     beside the options `given`."""
     if find_spec("optuna") is None:
         raise UserError("--sweep needs the extra `sweep`: pip install 'bundlegym[sweep]'")
+    if config.start_from is not None:
+        raise UserError("--sweep: agents of another shop have their hyper-parameters; leave out --start-from")
     if len(config.agents) > 1:
         raise UserError(f"--sweep: one agent at a time; give --agents {config.agents[0]}, say")
     if not searched(config.agents[0], given):

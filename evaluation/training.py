@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,15 +15,17 @@ from tqdm import tqdm
 
 from bundlegym.agents.base import Policy
 from bundlegym.agents.callbacks import BundleMetrics
-from bundlegym.agents.checkpoint import load_checkpoint, load_weights
-from bundlegym.agents.imitation import Demonstrations, demonstrate, imitate, replay
+from bundlegym.agents.checkpoint import load_checkpoint, load_weights, save_checkpoint
+from bundlegym.agents.imitation import Demonstrations, demonstrate, imitate, joined, replay
 from bundlegym.agents.interrupt import interrupts_noted
 from bundlegym.agents.planner import Planner
 from bundlegym.agents.registry import AGENTS
 from bundlegym.data.lock import sole_user
 from bundlegym.envs import BundleCore, BundleVecEnv
 from bundlegym.envs.base import GAIN
+from bundlegym.envs.side_by_side import SideBySide
 from bundlegym.envs.views import to_numpy
+from bundlegym.evaluation import transfer
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.pseudonyms import Pseudonyms
@@ -118,15 +121,15 @@ def _learn(
     bar = partial(tqdm, desc=str(job), unit=" steps", position=line)
     told = partial(_told, run, job)
     metrics = BundleMetrics(hyper, evaluate, config.eval_every, checkpoint, bar, interrupted, told)
-    model = new_agent(run, job, metrics.add)
+    model = new_agent(run, job, metrics.add, run.also)
     if checkpoint.exists():
         load_checkpoint(model, checkpoint)
     elif _imitates(run, job):
-        shown, core = demonstrations(run, job)
-        imitate(model, replay(core, shown, config.gamma, job.seed), seed=job.seed)
+        shops = [replay(core, shown, config.gamma, job.seed) for shown, core in demonstrations(run, job)]
+        imitate(model, joined(shops), seed=job.seed)
     done = model.num_timesteps
     if done >= steps:
-        return
+        return None if checkpoint.exists() else keep_as_it_begins(run, job, model)
     part = f"-{done}" if done else ""  # what is resumed goes on in files of its own, progress-STEPS.csv
     folder = str(checkpoint.parent)
     formats = [make_output_format(kind, folder, part) for kind in ("tensorboard", "csv")]
@@ -134,19 +137,55 @@ def _learn(
     model.learn(steps - done, callback=metrics, reset_num_timesteps=False)
 
 
-def new_agent(run: Run, job: Job, on_visits: Any = None) -> Any:
-    """A fresh agent on the training shoppers and weeks."""
-    core = run.core(
-        run.config.n_envs,
-        held_out=False,
-        weeks=run.dataset.split.train_weeks,
-        seed=job.seed,
-        user_model=run.user_models[job.exposure],
-        reward_draws=run.config.env.reward_draws,
-    )
-    env = VecMonitor(BundleVecEnv(core, on_visits))
+def new_agent(run: Run, job: Job, on_visits: Any = None, also: Sequence[Run] = ()) -> Any:
+    """A fresh agent on the training shoppers and weeks of a run, and of further shops."""
+    shops = [run, *also]
+    views = [
+        BundleVecEnv(_learning_core(shop, job, n), on_visits)
+        for shop, n in zip(shops, shared_out(run.config.n_envs, len(shops)), strict=True)
+    ]
+    env = VecMonitor(views[0] if len(views) == 1 else SideBySide(views))
     hyper = run.config.hyper.of(job.agent)
     return AGENTS[job.agent](env, hyper, gamma=run.config.gamma, seed=job.seed, device=run.device)
+
+
+def _learning_core(shop: Run, job: Job, n: int) -> BundleCore:
+    """A simulator of n training shoppers of a shop in its training weeks."""
+    return shop.core(
+        n,
+        held_out=False,
+        weeks=shop.dataset.split.train_weeks,
+        seed=job.seed,
+        user_model=shop.user_models[job.exposure],
+        reward_draws=shop.config.env.reward_draws,
+    )
+
+
+def shared_out(n: int, among: int) -> list[int]:
+    """A number as the sum of so many whole numbers that differ by 1 at most, greater ones first."""
+    return [n // among + (place < n % among) for place in range(among)]
+
+
+def keep_as_it_begins(run: Run, job: Job, model: Any) -> None:
+    """Keep an agent that has not learned from rewards of this run yet."""
+    path = run.checkpoint(job)
+    path.parent.mkdir(exist_ok=True, parents=True)
+    model._last_obs = model.get_env().reset()
+    save_checkpoint(model, path, finished=True)
+
+
+def begin_as_source(run: Run) -> None:
+    """Keep each agent that is not kept yet as that of the run which this one starts from, if it starts from
+    one."""
+    for job in run.jobs:
+        if run.config.start_from is None or run.checkpoint(job).exists():
+            continue
+        source = run.source
+        assert source is not None
+        theirs = source.checkpoint(transfer.source_job(source.config, job))
+        model = new_agent(run, job, also=run.also)
+        transfer.put_weights(model, theirs, source.env, run.env)
+        keep_as_it_begins(run, job, model)
 
 
 def _imitates(run: Run, job: Job) -> int:
@@ -161,19 +200,32 @@ def prepare_demonstrations(run: Run) -> None:
             demonstrations(run, job)
 
 
-def demonstrations(run: Run, job: Job) -> tuple[Demonstrations, BundleCore]:
-    """What the planner does with training shoppers, kept with the run, and a core to replay it in."""
-    visits, model = _imitates(run, job), run.user_models[job.exposure]
-    path = run.folder / f"demonstrations-{visits}-exposure-{job.exposure:g}.safetensors"
+def demonstrations(run: Run, job: Job) -> list[tuple[Demonstrations, BundleCore]]:
+    """What the planner does with training shoppers, kept with the run, and a core to replay it in; an equal
+    part in each further shop."""
+    shops = [run, *run.also]
+    visits = shared_out(max(_imitates(run, job), len(shops)), len(shops))
+    return [
+        _demonstrated(run.folder, place, shop, job, some)
+        for place, (shop, some) in enumerate(zip(shops, visits, strict=True))
+    ]
+
+
+def _demonstrated(
+    folder: Path, place: int, shop: Run, job: Job, visits: int
+) -> tuple[Demonstrations, BundleCore]:
+    """As `demonstrations`, of one shop; `place` 0 is the run's own."""
+    model, of = shop.user_models[job.exposure], f"-shop-{place}" if place else ""
+    path = folder / f"demonstrations-{visits}-exposure-{job.exposure:g}{of}.safetensors"
 
     def core(**options: Any) -> BundleCore:
-        n, weeks = -(-visits // run.env.visits), run.dataset.split.train_weeks
-        return run.core(n, held_out=False, weeks=weeks, seed=_SHOWN_SEED, user_model=model, **options)
+        n, weeks = -(-visits // shop.env.visits), shop.dataset.split.train_weeks
+        return shop.core(n, held_out=False, weeks=weeks, seed=_SHOWN_SEED, user_model=model, **options)
 
     if not path.exists():
         bar = partial(tqdm, desc=f"the planner's visits, exposure {job.exposure:g}", unit=" visits")
         demonstrate(core(), Planner(model), bar).save(path)
-    return Demonstrations.load(path), core(reward_draws=run.env.reward_draws)
+    return Demonstrations.load(path), core(reward_draws=shop.env.reward_draws)
 
 
 def learned(model: Any, forecaster: UserModel | None = None) -> Policy:

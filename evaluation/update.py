@@ -15,10 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 
-from bundlegym.agents.checkpoint import load_weights, save_checkpoint
+from bundlegym.agents.checkpoint import load_weights
 from bundlegym.agents.registry import field_of
 from bundlegym.data import Dataset, prepare
 from bundlegym.data.built_in import BUILT_IN_LOGS
@@ -35,8 +34,9 @@ from bundlegym.evaluation.drift import Drift, drift, with_likelihood
 from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.job import Job
 from bundlegym.evaluation.run_folder import begin
-from bundlegym.evaluation.training import new_agent
+from bundlegym.evaluation.training import keep_as_it_begins, new_agent
 from bundlegym.recommenders import Interactions, item_vectors, load_recommender
+from bundlegym.recommenders.carried_vectors import carried_vectors
 from bundlegym.terminal import say
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
@@ -153,7 +153,7 @@ def longer(
     hyper = dataclasses.replace(parent.hyper, **{field_of(name): value for name, value in more.items()})
     env, _ = population.supported(parent, before)
     return dataclasses.replace(
-        parent, data=data, env=env, hyper=hyper, steps=0, runs=work.parent, name=work.name
+        parent, data=data, env=env, hyper=hyper, steps=0, start_from=None, runs=work.parent, name=work.name
     )
 
 
@@ -213,16 +213,13 @@ def vectors_from(parent: TrainConfig, experiment: Experiment, before: Dataset) -
     longer log may be turned the other way. A new item's is the mean of its category's."""
     path = parent.folder / ITEM_VECTORS
     if path.exists():
-        vectors = read_tensors(path)[0]["vectors"]
+        vectors = read_tensors(path)[0]["vectors"].numpy()
     elif parent.embeddings:
         recommender = load_recommender(parent.folder / "recommenders" / parent.embeddings)
-        vectors = torch.from_numpy(item_vectors(recommender, EMBEDDING_SIZE))
+        vectors = item_vectors(recommender, EMBEDDING_SIZE)
     else:
-        vectors = build_market(before).item_features[:, 1:]
-    category = pd.factorize(experiment.dataset.items["category"].astype(str))[0]
-    known, new = category[: len(vectors)], category[len(vectors) :]
-    means = [vectors[known == code].mean(0) if code in known else vectors.mean(0) for code in new]
-    kept = torch.cat([vectors, *(mean[None] for mean in means)]).contiguous()
+        vectors = build_market(before).item_features[:, 1:].numpy()
+    kept = torch.from_numpy(carried_vectors(vectors, before.items, experiment.dataset.items))
     write_tensors(experiment.folder / ITEM_VECTORS, {"vectors": kept}, {})
 
 
@@ -237,15 +234,13 @@ def shopper_vectors_from(parent: TrainConfig, experiment: Experiment) -> None:
 
 def agent_from(parent: Path, experiment: Experiment, job: Job, progress: Callable[[str], None]) -> None:
     """Give an agent of the new run the weights of the parent's; one of another shape begins anew."""
-    model, path = new_agent(experiment, job), experiment.checkpoint(job)
+    model = new_agent(experiment, job, also=experiment.also)
     try:
-        load_weights(model, parent / job.folder / path.name)
+        load_weights(model, parent / job.folder / experiment.checkpoint(job).name)
     except UserError as error:
         progress(f"{job}: trained anew, since what it sees has another shape ({error})")
         return
-    path.parent.mkdir(exist_ok=True)
-    model._last_obs = model.get_env().reset()
-    save_checkpoint(model, path, finished=True)
+    keep_as_it_begins(experiment, job, model)
 
 
 @contextmanager

@@ -44,6 +44,8 @@ NAN, INF = float("nan"), float("inf")
         ({"bundle_pull": NAN}, "--bundle-pull: must be 0 or more, not nan"),
         ({"bundle_pull": -INF}, "--bundle-pull: must be 0 or more, not -inf"),
         ({"agents": ()}, "--agents: none"),
+        ({"also": (Path("a"), Path("b")), "n_envs": 2}, "--n-envs: 2 shoppers at once .* 3 shops"),
+        ({"start_from": Path("a"), "embeddings": "als"}, "--embeddings: agents of --start-from know"),
         ({"agents": ("ppo", "ppo")}, "--agents: ppo is named twice"),
         ({"name": ".."}, "--name: '..'"),
         ({"name": "."}, "--name: '.'"),
