@@ -17,6 +17,7 @@ from bundlegym.data.files import write_json
 from bundlegym.errors import UserError, guarded
 from bundlegym.evaluation import best_offers, discount_levels
 from bundlegym.evaluation.config import TrainConfig
+from bundlegym.evaluation.engines import RAY_ADDRESS_HELP, RAY_HELP, EngineOptions, add_engine_options
 from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.fidelity.command import FidelityConfig
 from bundlegym.evaluation.fidelity.command import run as run_fidelity
@@ -24,7 +25,7 @@ from bundlegym.evaluation.field_test.learned import learned_numbers
 from bundlegym.evaluation.pseudonyms import Pseudonyms
 from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.summary import assumption, summary
-from bundlegym.evaluation.sweep import check_sweep, sweep
+from bundlegym.evaluation.sweep import BATCH, check_sweep, sweep
 from bundlegym.evaluation.table import format_report, read_results
 from bundlegym.options import Parser, parsed, unknown
 from bundlegym.terminal import remark, say
@@ -43,16 +44,18 @@ _LEVEL_EPISODES = 2048
 
 _RESUME = (
     "`--resume runs/NAME [--trust-code] [--cache-dir DIR]` goes on with a run that was interrupted; `--sweep "
-    "TRIALS` searches the agents' hyper-parameters instead, and the same command goes on with the search."
+    "TRIALS [--sweep-batch N]` searches the agents' hyper-parameters instead, N trials side by side, and the "
+    f"same command goes on with the search. `--ray`: {RAY_HELP}; `--ray-address ADDRESS`: {RAY_ADDRESS_HELP}."
 )
 
 
 @one_thread()
 def train() -> None:
     """`train.py [options]`, `train.py --resume runs/NAME` or `train.py --sweep TRIALS [options]`."""
-    given, trials = _sweep_of(sys.argv[1:])
-    if any(argument.split("=")[0] == "--resume" for argument in sys.argv[1:]):
-        config = _resumed()
+    jobs_by, arguments = EngineOptions.taken(sys.argv[1:])
+    given, trials, batch = _sweep_of(arguments)
+    if any(argument.split("=")[0] == "--resume" for argument in arguments):
+        config = _resumed(arguments)
     else:
         about = f"{TrainConfig.__doc__} {_RESUME}"
         if any(argument.split("=")[0] in ("--dqn-steps", "--dqn_steps") for argument in sys.argv[1:]):
@@ -71,21 +74,28 @@ def train() -> None:
             )
     experiment = Experiment(config)
     remark(format_report(experiment.dataset.report))
-    if trials:
-        return say(f"{sweep(experiment, trials, given)}\n\nThe trials are in {config.folder}")
-    results = experiment.run()
+    with jobs_by.engine(config.workers, gpu=experiment.on_gpu) as engine:
+        if trials:
+            found = sweep(experiment, trials, given, engine, batch)
+            return say(f"{found}\n\nThe trials are in {config.folder}")
+        results = experiment.run(engine)
     say(f"Example offers:\n{experiment.examples()}\n\n{summary(results)}\n\nThe run is in {config.folder}")
 
 
-def _sweep_of(arguments: list[str]) -> tuple[list[str], int]:
-    """The arguments without --sweep, and how many trials it asks for: 0 where it is not given."""
+def _sweep_of(arguments: list[str]) -> tuple[list[str], int, int]:
+    """The arguments without those of a sweep; how many trials it has, 0 where there is none; and its batch."""
     parser = Parser(add_help=False)
     parser.add_argument("--sweep", type=int)
+    parser.add_argument("--sweep-batch", type=int)
     known, others = parser.parse_known_args(arguments)
     if known.sweep is None:
-        return others, 0
-    check("--sweep", known.sweep, Count)
-    return others, known.sweep
+        if known.sweep_batch is not None:
+            raise UserError("--sweep-batch goes with --sweep")
+        return others, 0, 0
+    batch = BATCH if known.sweep_batch is None else known.sweep_batch
+    for name, value in (("--sweep", known.sweep), ("--sweep-batch", batch)):
+        check(name, value, Count)
+    return others, known.sweep, batch
 
 
 def _with_offers(config: TrainConfig) -> TrainConfig:
@@ -98,12 +108,12 @@ def _with_offers(config: TrainConfig) -> TrainConfig:
     return dataclasses.replace(config, offer_exposure=(exposure,), bundle_pull=pull)
 
 
-def _resumed() -> TrainConfig:
+def _resumed(arguments: list[str]) -> TrainConfig:
     """The configuration of the run that --resume names."""
     parser = Parser(description="Go on with a run as it was begun.")
     parser.add_argument("--resume", type=Path, required=True, help="folder of the run, such as runs/NAME")
     add_run_options(parser)
-    options, others = parser.parse_known_args()
+    options, others = parser.parse_known_args(arguments)
     if others:
         raise UserError(f"--resume goes on with the run's own options; it takes no {others[0]}")
     return read_config(options.resume, trust_code=options.trust_code, cache_dir=options.cache_dir)
@@ -162,6 +172,7 @@ def evaluate() -> None:
     parser.add_argument(
         "--json", type=Path, help="file for the figures of --best-offers or --discount-levels"
     )
+    add_engine_options(parser)
     options, others = parser.parse_known_args()
     if others:
         flag = others[0].split("=")[0]
@@ -174,10 +185,13 @@ def evaluate() -> None:
     for name, kind in (("offers", Whole), ("best_offers", Whole), ("visits", Count), ("refits", Several)):
         check(f"--{name.replace('_', '-')}", getattr(options, name), kind)
     check_output("--json", options.json)
+    jobs_by = EngineOptions(options.ray, options.ray_address)
+    if jobs_by != EngineOptions() and not options.discount_levels:
+        raise UserError("--ray and --ray-address go with --discount-levels, which fits user models")
     if options.best_offers:
         return _best_offers(options)
     if options.discount_levels:
-        return _discount_levels(options)
+        return _discount_levels(options, jobs_by)
     if options.json:
         raise UserError("--json goes with --fidelity, --best-offers or --discount-levels")
     results = read_results(options.run)
@@ -205,11 +219,12 @@ def _best_offers(options: argparse.Namespace) -> None:
         write_json(options.json, {"assumptions": contents})
 
 
-def _discount_levels(options: argparse.Namespace) -> None:
+def _discount_levels(options: argparse.Namespace, jobs_by: EngineOptions) -> None:
     experiment = Experiment(
         read_config(options.run, trust_code=options.trust_code, cache_dir=options.cache_dir)
     )
-    rows = discount_levels.discount_levels(experiment, options.refits, _LEVEL_EPISODES, remark)
+    with jobs_by.engine(experiment.config.workers, gpu=experiment.on_gpu) as engine:
+        rows = discount_levels.discount_levels(experiment, options.refits, _LEVEL_EPISODES, remark, engine)
     say(discount_levels.as_text(rows))
     if options.json is not None:
         write_json(options.json, {"rows": rows})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,14 +24,14 @@ from bundlegym.data.lock import sole_user
 from bundlegym.envs import BundleCore, BundleVecEnv
 from bundlegym.envs.base import GAIN
 from bundlegym.envs.views import to_numpy
-from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.job import Job
+from bundlegym.evaluation.parallel import Engine
 from bundlegym.evaluation.pseudonyms import Pseudonyms
 from bundlegym.evaluation.rollout import estimate, play
 from bundlegym.evaluation.run import Run
 from bundlegym.evaluation.run_folder import resuming
 from bundlegym.evaluation.table import example_offers
-from bundlegym.terminal import remark, show_what_it_can
+from bundlegym.terminal import remark
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 
@@ -44,12 +45,6 @@ _EVAL_SEED, _SHOWN_SEED = 3_000_017, 4_000_037
 
 
 @one_thread()
-def train_one(config: TrainConfig, job: Job, line: int) -> None:
-    """Train one agent of an existing run, in a process of its own; the first process has checked all."""
-    show_what_it_can()
-    train(Run(config, check=False), job, line)
-
-
 def train(
     run: Run, job: Job, line: int = 0, on_evaluation: Callable[[int, float], None] = lambda *_: None
 ) -> None:
@@ -154,24 +149,34 @@ def _imitates(run: Run, job: Job) -> int:
     return run.config.hyper.of(job.agent).imitate
 
 
-def prepare_demonstrations(run: Run) -> None:
+def prepare_demonstrations(run: Run, engine: Engine) -> None:
     """Make those that agents of a run begin with, before processes would each make them."""
-    for job in run.jobs:
-        if _imitates(run, job) and not run.checkpoint(job).exists():
-            demonstrations(run, job)
+    begin = [job for job in run.jobs if _imitates(run, job) and not run.checkpoint(job).exists()]
+    wanted = {_shown_in(run, job): job for job in begin}
+    engine.run(_demonstrate, run.place(), [job for path, job in wanted.items() if not path.exists()])
 
 
-def demonstrations(run: Run, job: Job) -> tuple[Demonstrations, BundleCore]:
+@one_thread()
+def _demonstrate(run: Run, job: Job, line: int) -> None:
+    demonstrations(run, job, line)
+
+
+def _shown_in(run: Run, job: Job) -> Path:
+    """The file of the demonstrations that an agent begins with, which others may begin with too."""
+    return run.folder / f"demonstrations-{_imitates(run, job)}-exposure-{job.exposure:g}.safetensors"
+
+
+def demonstrations(run: Run, job: Job, line: int = 0) -> tuple[Demonstrations, BundleCore]:
     """What the planner does with training shoppers, kept with the run, and a core to replay it in."""
-    visits, model = _imitates(run, job), run.user_models[job.exposure]
-    path = run.folder / f"demonstrations-{visits}-exposure-{job.exposure:g}.safetensors"
+    visits, model, path = _imitates(run, job), run.user_models[job.exposure], _shown_in(run, job)
 
     def core(**options: Any) -> BundleCore:
         n, weeks = -(-visits // run.env.visits), run.dataset.split.train_weeks
         return run.core(n, held_out=False, weeks=weeks, seed=_SHOWN_SEED, user_model=model, **options)
 
     if not path.exists():
-        bar = partial(tqdm, desc=f"the planner's visits, exposure {job.exposure:g}", unit=" visits")
+        about = f"the planner's visits, exposure {job.exposure:g}"
+        bar = partial(tqdm, desc=about, unit=" visits", position=line)
         demonstrate(core(), Planner(model), bar).save(path)
     return Demonstrations.load(path), core(reward_draws=run.env.reward_draws)
 
