@@ -21,7 +21,7 @@ from bundlegym.evaluation.engines import EngineOptions
 from bundlegym.evaluation.parallel import Place
 from bundlegym.evaluation.pseudonyms import Pseudonyms
 from bundlegym.options import parsed
-from bundlegym.terminal import remark, say
+from bundlegym.terminal import say
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def train() -> None:
 
 
 def _sweep_of(arguments: list[str]) -> tuple[list[str], int, int]:
-    """The arguments without those of a sweep; how many trials it has, 0 where there is none; and its batch."""
+    """The arguments without those of a sweep; how many trials it has, 0 for no sweep; and its batch."""
     parser = Parser(add_help=False)
     parser.add_argument("--sweep", type=int)
     parser.add_argument("--sweep-batch", type=int)

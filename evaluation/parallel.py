@@ -1,4 +1,5 @@
-"""Jobs that need nothing of each other, done side by side: agents, fits, trials of a sweep, shards of shoppers.
+"""Jobs that need nothing of each other, done side by side: agents, fits, trials of a sweep, ranges of
+shoppers.
 
 `Processes` does them on this machine, each in a process of its own, since the networks are too small to share
 cores; `evaluation.ray_cluster` does the same jobs on many machines. The job and its seed decide what comes

@@ -73,7 +73,7 @@ def ray_cluster(address: str | None, workers: int | None, *, gpu: bool = False) 
 
 
 class RayCluster:
-    """Jobs on a cluster that this process is connected to, each on one core, and on one GPU if it needs one."""
+    """Jobs on the cluster that this process is connected to, each on one core and, if it needs one, a GPU."""
 
     def __init__(self, at_once: int, gpu: bool) -> None:
         self.at_once, self.gpu = at_once, gpu
@@ -82,6 +82,8 @@ class RayCluster:
         """As in `parallel.Engine`."""
         import ray
 
+        if not jobs:
+            return []
         call = ray.remote(num_cpus=1, num_gpus=int(self.gpu), max_retries=RETRIES)(_done)
         waiting: dict[Any, int] = {}
         results: dict[int, Any] = {}
@@ -119,8 +121,8 @@ def _done(work: Work[P], again: Callable[[], P], folder: Path, cwd: Path, versio
         seen = False
     if not seen:
         raise UserError(
-            f"{here} does not see {cwd / folder}: a cluster needs the run, the log and --cache-dir in folders "
-            "that all its machines share, under the same paths"
+            f"{here} does not see {cwd / folder}: a cluster needs the run, the log and --cache-dir in "
+            "folders that all its machines share, under the same paths"
         )
     return work(again(), job, 0)
 

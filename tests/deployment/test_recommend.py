@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bundlegym.deployment import recommend as recommending
+from bundlegym.deployment import shards
 from bundlegym.deployment.allocation import of_most_gain, within_budget, within_stock
 from bundlegym.deployment.exploration import EXPLORE, NOTHING, Exploration, Offered
 from bundlegym.deployment.limits import Limits
-from bundlegym.deployment import recommend as recommending
-from bundlegym.deployment import shards
 from bundlegym.deployment.recommend import Rules, make_offers
 from bundlegym.deployment.recommend_cli import recommend
 from bundlegym.deployment.restricted import restricted_items

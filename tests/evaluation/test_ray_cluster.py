@@ -1,9 +1,12 @@
-"""The same jobs on a cluster of Ray: what comes out is the same, and a job whose process is killed is done."""
+"""Jobs on a cluster of Ray: what comes out is the same, and a job whose process is killed is done."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from bundlegym.evaluation import ray_cluster as clusters
 from bundlegym.evaluation.engines import EngineOptions
 from bundlegym.evaluation.parallel import Processes
 from bundlegym.evaluation.ray_cluster import RayCluster, ray_cluster
-from tests.evaluation.jobs import JOBS, killed_once, mistaken, place_of, squared
+from tests.evaluation.jobs import JOBS, killed_once, learns, mistaken, place_of, squared
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +45,18 @@ def test_a_job_whose_process_is_killed_goes_on_from_what_was_kept(cluster, tmp_p
 def test_what_is_wrong_in_a_job_is_told_in_its_own_sentence(cluster, tmp_path):
     with pytest.raises(UserError, match="^ppo cannot learn this$"):
         cluster.run(mistaken, place_of(tmp_path), JOBS)
+
+
+def test_an_interrupt_reaches_each_job_which_keeps_its_agent(cluster, tmp_path):
+    def terminate() -> None:
+        while not all((tmp_path / f"{seed}.pid").exists() for seed in (0, 1)):
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=terminate, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        cluster.run(learns, place_of(tmp_path), JOBS)
+    assert all((tmp_path / f"{seed}.kept").exists() for seed in (0, 1))
 
 
 def test_a_machine_that_does_not_see_the_run_says_so(cluster, tmp_path):
