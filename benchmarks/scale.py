@@ -9,8 +9,8 @@ begins (imports, and the prepared log), and `largest` names the greatest arrays 
     prepare   `prepare`: reading, cleaning, numbering, saving
     market    `build_market` of all shoppers
     core      a simulator of 256 shoppers, reset, on a market of all shoppers (who buy by the stub below)
-    fit       `ChoiceShopper.fit` on a sample of shoppers (--fit-shoppers)
-    ppo       steps of PPO on that sample and model (--steps)
+    fit       `ChoiceShopper.fit` on a sample of shoppers (--fit-shoppers), as `train` fits
+    ppo       steps of PPO on that sample and model (--steps), whose rewards are averaged as `train` does
     shortlist what `bundlegym recommend` reads off the purchases of all shoppers before it makes offers
     offers    `bundlegym recommend`: offers to that sample by PPO, with expected gains under two assumptions
 
@@ -123,6 +123,9 @@ def work_of(stage: str, folder: Path, fit_shoppers: int, steps: int) -> Callable
     if stage in ("fit", "ppo"):
         chosen = np.random.default_rng(0).permutation(dataset.n_shoppers)[:fit_shoppers]
         dataset = part_of(dataset, np.sort(chosen))
+        from bundlegym.evaluation.config import TrainConfig  # not above: memory counts imports
+
+        usual = TrainConfig()
     from bundlegym.envs import build_market
     from bundlegym.user_models import ChoiceShopper
 
@@ -132,10 +135,12 @@ def work_of(stage: str, folder: Path, fit_shoppers: int, steps: int) -> Callable
         market = build_market(dataset)
         return lambda: _core(dataset, market, NoBuyers())
     if stage == "fit":
-        return lambda: _fitted(ChoiceShopper.fit(dataset, epochs=1, progress=lambda _: None), folder)
+        options = {"epochs": usual.fit_epochs, "progress": lambda _: None}
+        return lambda: _fitted(ChoiceShopper.fit(dataset, **options), folder)
     if stage == "ppo":
         model, market = ChoiceShopper.load(folder), build_market(dataset)
-        return lambda: _ppo(_core(dataset, market, model), steps)
+        core = _core(dataset, market, model, reward_draws=usual.env.reward_draws)
+        return lambda: _ppo(core, steps)
     market = build_market(dataset)
     return lambda: _shortlists(dataset, market)
 
@@ -165,13 +170,13 @@ class NoBuyers:
         return {"shopper": shopper, "day": day}
 
 
-def _core(dataset: Any, market: Any, model: Any) -> Any:
+def _core(dataset: Any, market: Any, model: Any, **options: Any) -> Any:
     import numpy as np
 
     from bundlegym.envs import BundleCore, EnvConfig
 
     core = BundleCore(
-        market, model, EnvConfig(), n=256, weeks=dataset.split.train_weeks,
+        market, model, EnvConfig(**options), n=256, weeks=dataset.split.train_weeks,
         shoppers=np.flatnonzero(~dataset.split.held_out),
     )  # fmt: skip
     core.reset()
@@ -201,7 +206,7 @@ def _offers(folder: Path, config: Any, shoppers: int) -> Callable[[], Any]:
     lines = pd.read_csv(folder / "sales.csv", dtype=str)
     lines[lines["customer"].astype(int) < shoppers].to_csv(folder / "sample.csv", index=False)
     run = TrainConfig(
-        agents=("ppo",), steps=1, judges=(), fit_epochs=1, hyper=AgentConfigs(ppo=PPOConfig(imitate=0)),
+        agents=("ppo",), steps=1, judges=(), hyper=AgentConfigs(ppo=PPOConfig(imitate=0)),
         workers=1, runs=folder, name="run", data=dataclasses.replace(config, log=str(folder / "sample.csv")),
     )  # fmt: skip
     experiment = Experiment(run)
