@@ -17,9 +17,10 @@ CPU seconds, where A agents (kinds x seeds x assumptions on exposure) learn for 
     machines   = core-hours / (hours k)          money = core-hours x price
 
 `--costs FILE` reads the measured costs from what `benchmarks/scale.py --json FILE` wrote, of each stage its
-largest log; what it lacks is as measured for docs/scale.md. Costs are taken to grow in proportion; where
-scale.py finds an exponent above 1, a far larger shop needs more. Judging agents and the planner's
-demonstrations are not counted.
+largest log; what it lacks is as measured for docs/scale.md, with 6,000 items: another catalogue is measured
+by `scale.py --items`. Costs are taken to grow in proportion to lines, shoppers and steps; where scale.py
+finds an exponent above 1, a far larger shop needs more. Judging agents and the planner's visits that they
+begin with are not counted.
 """
 
 from __future__ import annotations
@@ -50,12 +51,12 @@ class Costs:
 
     prepare_s: float = 59.9 / 10e6
     market_s: float = 19.7 / 10e6
-    fit_s: float = math.nan
-    step_s: float = math.nan
-    offer_s: float = math.nan
+    fit_s: float = 21.0 / 100e3
+    step_s: float = 7.9 / 65_536
+    offer_s: float = 0.59 / 1_000
     prepare_gb: float = (2.70 - 0.4) / 10e6
     market_gb: float = (3.62 - 0.4) / 10e6
-    fit_gb: float = math.nan
+    fit_gb: float = (1.03 - 0.58) / (1_000 * 6_000)
     week_gb: float = 11 * 4 / 2**30
     held_gb: float = 0.4
 
@@ -80,11 +81,19 @@ class Shop:
 
 @dataclass(frozen=True)
 class Bill:
-    """What it comes to: CPU hours by stage, and their sum with idle time, machines and money."""
+    """What it comes to.
+
+    Attributes:
+        stages: CPU hours by stage.
+        core_hours: their sum, with idle time.
+        machines, hours: how many, and for how long.
+        money: in the currency of the price.
+    """
 
     stages: dict[str, float]
     core_hours: float
     machines: int
+    hours: float
     money: float
 
 
@@ -149,7 +158,7 @@ def bill(shop: Shop, costs: Costs, *, one_fit: bool) -> Bill:
     hours = {stage: each / 3600 for stage, each in seconds.items()}
     core_hours = sum(hours.values()) * (1 + shop.idle)
     machines = math.ceil(core_hours / (shop.hours * shop.cores))
-    return Bill(hours, core_hours, machines, core_hours * shop.price)
+    return Bill(hours, core_hours, machines, core_hours / (machines * shop.cores), core_hours * shop.price)
 
 
 def as_text(shop: Shop, costs: Costs) -> str:
@@ -166,8 +175,8 @@ def as_text(shop: Shop, costs: Costs) -> str:
         parts = ", ".join(f"{stage} {hours:,.1f}" for stage, hours in found.stages.items())
         lines.append(f"{title}:\n    CPU hours: {parts}")
         lines.append(
-            f"    {found.core_hours:,.0f} core-hours with {shop.idle:.0%} idle: {found.machines:,} machines "
-            f"of {shop.cores} cores for {shop.hours:g} hours, or {found.money:,.0f} of money"
+            f"    {found.core_hours:,.0f} core-hours with {shop.idle:.0%} idle; machines of {shop.cores} "
+            f"cores: {found.machines:,}, for {found.hours:.1f} hours; money: {found.money:,.2f}"
         )
     return "\n".join(lines)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
@@ -33,7 +34,9 @@ def test_the_bill_is_that_of_the_formula(one_fit, fit, train):
     assert found.stages == pytest.approx({stage: each / 3600 for stage, each in seconds.items()})
     hours = sum(seconds.values()) * 1.5 / 3600
     assert found.core_hours == pytest.approx(hours) and found.money == pytest.approx(hours * 0.1)
-    assert found.machines == 1
+    assert found.machines == 1 and found.hours == pytest.approx(hours / 2)
+    many = bill(Shop(**{**vars(SHOP), "hours": 0.1}), COSTS, one_fit=one_fit)
+    assert many.machines == math.ceil(hours / 0.2) and many.hours <= 0.1
 
 
 def test_costs_are_those_of_the_largest_log_of_each_stage(tmp_path):
