@@ -127,7 +127,7 @@ def test_a_trial_that_is_begun_again_knows_how_it_was_evaluated(options, monkeyp
 def test_it_looks_at_validation_weeks_and_training_shoppers_alone(whole, monkeypatch):
     run, _ = whole
     seen, core = [], Run.core
-    monkeypatch.setattr(Run, "core", lambda self, n, **how: (seen.append(how), core(self, n, **how))[1])
+    monkeypatch.setattr(Run, "core", lambda self, n, **how: (seen.append(how), core(self, n, **how))[1])  # type: ignore[func-returns-value]
     part = run.part(run.config, "sweep/0")
     sweeping._tried(part, Watched())
     test_weeks = run.dataset.split.test_weeks
