@@ -16,6 +16,7 @@ from bundlegym.evaluation.fitting import fit
 from bundlegym.evaluation.parallel import Processes
 from bundlegym.evaluation.run import Run
 from bundlegym.evaluation.sweep import SPACES, check_sweep, configured, searched, sweep
+from bundlegym.evaluation.training import train
 from tests.engines import Backwards
 
 optuna = pytest.importorskip("optuna")
@@ -105,6 +106,14 @@ def test_who_makes_the_trials_and_in_which_order_does_not_matter(options):
     sweep(other, 3, given, engine := Backwards(), batch=2)
     sweep(other, 5, given, engine, batch=2)
     assert trials(other) == trials(run) and engine.done == 5
+
+
+def test_an_agent_is_evaluated_before_the_checkpoint_that_it_may_go_on_from(options):
+    run, _ = made(options, "order")
+    fit(run, ALONE, judges=False)
+    (job,), there = run.jobs, []
+    train(run, job, on_evaluation=lambda steps, gain: there.append(run.checkpoint(job).exists()))
+    assert there == [False, True]  # after 512 steps, and at the end
 
 
 def test_a_trial_that_is_begun_again_knows_how_it_was_evaluated(options, monkeypatch):
