@@ -27,7 +27,7 @@ class BundleMetrics(BaseCallback):
     than in the evaluation: what the agent knows of its training weeks alone, less what exploring costs; and
     `offers` tells a few offers in words.
 
-    Give its `add` to the VecEnv as `on_visits`. The agent is saved and evaluated every `eval_every` steps and
+    Give its `add` to the VecEnv as `on_visits`. The agent is evaluated and saved every `eval_every` steps and
     at the end, each time after the update on all that it has seen. Once `interrupted()`, it is saved before
     the next roll-out, and a KeyboardInterrupt follows: what it would see until then is not lost.
     `bar(total=, initial=)` makes a progress bar (tqdm's). `examples(model)` are offers in words.
@@ -82,8 +82,8 @@ class BundleMetrics(BaseCallback):
             raise KeyboardInterrupt
         if self.num_timesteps >= self.next_eval:
             self.next_eval = self._next()
+            self._evaluate()  # first: an agent that goes on from the checkpoint is not evaluated there again
             save_checkpoint(self.model, self.checkpoint)
-            self._evaluate()
 
     def _on_rollout_end(self) -> None:
         visits = self.sums["margin_per_visit"][1]

@@ -9,9 +9,10 @@ begins (imports, and the prepared log), and `largest` names the greatest arrays 
     prepare   `prepare`: reading, cleaning, numbering, saving
     market    `build_market` of all shoppers
     core      a simulator of 256 shoppers, reset, on a market of all shoppers (who buy by the stub below)
-    fit       `ChoiceShopper.fit` on a sample of shoppers (--fit-shoppers)
-    ppo       steps of PPO on that sample and model (--steps)
+    fit       `ChoiceShopper.fit` on a sample of shoppers (--fit-shoppers), as `train` fits
+    ppo       steps of PPO on that sample and model (--steps), whose rewards are averaged as `train` does
     shortlist what `bundlegym recommend` reads off the purchases of all shoppers before it makes offers
+    offers    `bundlegym recommend`: offers to that sample by PPO, with expected gains under two assumptions
 
 With two sizes or more a line follows for each stage: the exponent b of cost ~ rows ** b by least squares of
 logarithms, 1 where cost grows in proportion.
@@ -31,7 +32,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-STAGES = ("pandas", "load", "prepare", "market", "core", "fit", "ppo", "shortlist")
+STAGES = ("pandas", "load", "prepare", "market", "core", "fit", "ppo", "shortlist", "offers")
 #: Our names -> those of the file.
 COLUMNS = {
     "shopper": "customer", "item": "sku", "basket": "order", "time": "ordered_at", "quantity": "qty"
@@ -114,12 +115,17 @@ def work_of(stage: str, folder: Path, fit_shoppers: int, steps: int) -> Callable
     config = config_of(folder)
     if stage == "prepare":
         return lambda: prepare(config, progress=False)
+    if stage == "offers":
+        return _offers(folder, config, fit_shoppers)
     import numpy as np
 
     dataset = prepare(config, progress=False)
     if stage in ("fit", "ppo"):
         chosen = np.random.default_rng(0).permutation(dataset.n_shoppers)[:fit_shoppers]
         dataset = part_of(dataset, np.sort(chosen))
+        from bundlegym.evaluation.config import TrainConfig  # not above: memory counts imports
+
+        usual = TrainConfig()
     from bundlegym.envs import build_market
     from bundlegym.user_models import ChoiceShopper
 
@@ -129,10 +135,12 @@ def work_of(stage: str, folder: Path, fit_shoppers: int, steps: int) -> Callable
         market = build_market(dataset)
         return lambda: _core(dataset, market, NoBuyers())
     if stage == "fit":
-        return lambda: _fitted(ChoiceShopper.fit(dataset, epochs=1, progress=lambda _: None), folder)
+        options = {"epochs": usual.fit_epochs, "progress": lambda _: None}
+        return lambda: _fitted(ChoiceShopper.fit(dataset, **options), folder)
     if stage == "ppo":
         model, market = ChoiceShopper.load(folder), build_market(dataset)
-        return lambda: _ppo(_core(dataset, market, model), steps)
+        core = _core(dataset, market, model, reward_draws=usual.env.reward_draws)
+        return lambda: _ppo(core, steps)
     market = build_market(dataset)
     return lambda: _shortlists(dataset, market)
 
@@ -162,13 +170,13 @@ class NoBuyers:
         return {"shopper": shopper, "day": day}
 
 
-def _core(dataset: Any, market: Any, model: Any) -> Any:
+def _core(dataset: Any, market: Any, model: Any, **options: Any) -> Any:
     import numpy as np
 
     from bundlegym.envs import BundleCore, EnvConfig
 
     core = BundleCore(
-        market, model, EnvConfig(), n=256, weeks=dataset.split.train_weeks,
+        market, model, EnvConfig(**options), n=256, weeks=dataset.split.train_weeks,
         shoppers=np.flatnonzero(~dataset.split.held_out),
     )  # fmt: skip
     core.reset()
@@ -180,6 +188,32 @@ def _ppo(core: Any, steps: int) -> None:
     from bundlegym.envs import BundleVecEnv
 
     make_ppo(BundleVecEnv(core), seed=0).learn(steps)
+
+
+def _offers(folder: Path, config: Any, shoppers: int) -> Callable[[], Any]:
+    """Makes offers by a run on the lines of so many shoppers, whose agent has hardly learned anything."""
+    import dataclasses
+
+    import pandas as pd
+
+    from bundlegym.agents.ppo import PPOConfig
+    from bundlegym.agents.registry import AgentConfigs
+    from bundlegym.deployment.policy import BundlePolicy
+    from bundlegym.deployment.recommend import make_offers
+    from bundlegym.evaluation.config import TrainConfig
+    from bundlegym.evaluation.experiment import Experiment
+
+    lines = pd.read_csv(folder / "sales.csv", dtype=str)
+    lines[lines["customer"].astype(int) < shoppers].to_csv(folder / "sample.csv", index=False)
+    run = TrainConfig(
+        agents=("ppo",), steps=1, judges=(), hyper=AgentConfigs(ppo=PPOConfig(imitate=0)),
+        workers=1, runs=folder, name="run", data=dataclasses.replace(config, log=str(folder / "sample.csv")),
+    )  # fmt: skip
+    experiment = Experiment(run)
+    for job in experiment.jobs:
+        experiment.train(job)
+    policy = BundlePolicy.load(run.folder, exposure=1.0, cache_dir=config.cache_dir)
+    return lambda: make_offers(policy)
 
 
 def _shortlists(dataset: Any, market: Any) -> None:
@@ -255,7 +289,9 @@ def run_stages(options: argparse.Namespace, rows: int, items: int) -> list[dict[
             command = [sys.executable, __file__, "--stage", stage, "--folder", name]
             command += ["--fit-shoppers", str(options.fit_shoppers), "--steps", str(options.steps)]
             command += ["--patience", str(options.patience)]
-            row = {"rows": rows, "shoppers": shoppers, "items": items} | _outcome(command, stage, options)
+            row: dict[str, Any] = {"rows": rows, "shoppers": shoppers, "items": items}
+            row |= {"fit_shoppers": min(options.fit_shoppers, shoppers), "steps": options.steps}
+            row |= _outcome(command, stage, options)
             found.append(row)
             show(row)
     return found

@@ -32,8 +32,8 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation.report.words import from_log
 from bundlegym.threads import one_thread
 
-#: Shoppers whose offers are picked at once, so that memory does not grow with the log.
-_BATCH = 4096
+#: Shoppers whose offers are picked and estimated at once, so that memory does not grow with the log.
+BATCH = 1024
 #: How often offers are made anew without what has run out.
 _ROUNDS = 20
 
@@ -69,6 +69,11 @@ class Rules:
         if not 0 <= self.explore <= 1:
             raise UserError(f"--explore {self.explore}: a share lies between 0 and 1")
 
+    @property
+    def of_each_alone(self) -> bool:
+        """Whether what a shopper is offered hangs on no other: nothing that is short is shared out."""
+        return self.budget is None and self.most_offers is None and self.stock is None
+
 
 @dataclass(frozen=True)
 class Recommended:
@@ -83,7 +88,44 @@ class Recommended:
     notes: tuple[str, ...]
 
 
-@one_thread()
+@dataclass(frozen=True)
+class Part:
+    """Offers to some of the shoppers of a day, before they are summed up.
+
+    Attributes:
+        table: as in `Recommended`, M rows.
+        notes: on the rules and on what ran short.
+        explored, took_part: shoppers whose offer was drawn, and those it could have been drawn for.
+        gains: by who estimates, of the M rows.
+        face: (M,) what each discount costs if its offer is taken whole.
+        made: offers among the rows.
+    """
+
+    table: pd.DataFrame
+    notes: tuple[str, ...]
+    explored: int
+    took_part: int
+    gains: dict[str, Gains]
+    face: tuple[float, ...]
+    made: int
+
+
+def summed_up(parts: Sequence[Part], rules: Rules) -> Recommended:
+    """All parts of a day, in the order of their shoppers."""
+    filled = [part.table for part in parts if len(part.table)] or [parts[0].table]
+    notes = list(parts[0].notes)  # the rules' own; nothing runs short where there are several parts
+    if rules.explore:
+        explored, took_part = (sum(getattr(part, n) for part in parts) for n in ("explored", "took_part"))
+        notes.append(f"{explored} of {took_part} shoppers get an offer that was drawn")
+    for name in parts[0].gains:
+        mean, error = (np.concatenate([getattr(p.gains[name], n) for p in parts]) for n in ("mean", "error"))
+        total, half = float(mean.sum()), 1.96 * float(np.sqrt((error**2).sum()))
+        notes.append(f"expected by {name}: {total:+.2f} [{total - half:+.2f}, {total + half:+.2f}]")
+    made, given = sum(part.made for part in parts), sum(face for part in parts for face in part.face)
+    notes.append(f"{made} offers; discounts of {given:.2f} if every one is taken whole")
+    return Recommended(pd.concat(filled, ignore_index=True), tuple(notes))
+
+
 def make_offers(
     policy: BundlePolicy,
     rules: Rules = Rules(),  # noqa: B008 (frozen)
@@ -103,6 +145,19 @@ def make_offers(
     Raises:
         UserError: a shopper, item, category or preset is unknown, or too few items are left.
     """
+    return summed_up([part_of_offers(policy, rules, shoppers, day, draws, progress)], rules)
+
+
+@one_thread()
+def part_of_offers(
+    policy: BundlePolicy,
+    rules: Rules,
+    shoppers: Sequence[str] | None,
+    day: str | None,
+    draws: int,
+    progress: Callable[[str], None],
+) -> Part:
+    """As `make_offers`, before offers are summed up."""
     return _Maker(policy, rules, shoppers, day, draws, progress).make()
 
 
@@ -134,14 +189,26 @@ class _Maker:
         self.units = self._units()
         self.excluded = self._excluded()
 
-    def make(self) -> Recommended:
+    def make(self) -> Part:
         own, candidates = self._within_stock()
         took_part = self._granted(own)
         offered = self._explored(own, candidates, took_part)
         self.progress("estimating")
         told = [i for i, offer in enumerate(offered) if offer.items or self.rules.explore]
-        table = self._table([offered[i] for i in told], np.array(told, dtype=np.int64))
-        return Recommended(table, tuple(self.notes))
+        offers, rows = [offered[i] for i in told], np.array(told, dtype=np.int64)
+        gains = {
+            who.name: self._gains_by(who, offers, rows, FIRST_TO_REPORT)
+            for who in estimators(self.policy.experiment)
+        }
+        return Part(
+            self._table(offers, rows, gains),
+            tuple(self.notes),
+            explored=sum(offer.arm != POLICY for offer in offered) if self.rules.explore else 0,
+            took_part=int(took_part.sum()),
+            gains=gains,
+            face=tuple(self._face(offer) for offer in offers),
+            made=sum(bool(offer.items) for offer in offers),
+        )
 
     # --- what may be offered ------------------------------------------------------------------------------
 
@@ -198,8 +265,8 @@ class _Maker:
     def _picked(self, rows: np.ndarray, excluded: np.ndarray) -> tuple[list[Offered], np.ndarray]:
         offers: list[Offered] = []
         candidates = []
-        for first in range(0, len(rows), _BATCH):
-            visits = self.policy.open(self.asked.of(rows[first : first + _BATCH]), self.day, excluded)
+        for first in range(0, len(rows), BATCH):
+            visits = self.policy.open(self.asked.of(rows[first : first + BATCH]), self.day, excluded)
             picked = pick(visits, self.rules.limits)
             for items, level in zip(picked.items.tolist(), picked.level.tolist(), strict=True):
                 offers.append(Offered(tuple(i for i in items if i >= 0), level))
@@ -243,8 +310,6 @@ class _Maker:
                 continue
             choices = exploration.choices(offer, self._face(who) + 1e-9 if short else np.inf)
             drawn.append(exploration.drawn(name, self.day, who, choices))
-        explored = sum(offer.arm != POLICY for offer in drawn)
-        self.notes.append(f"{explored} of {int(took_part.sum())} shoppers get an offer that was drawn")
         return drawn
 
     # --- what it is worth ---------------------------------------------------------------------------------
@@ -256,22 +321,25 @@ class _Maker:
     def _gains_by(self, who: Estimator, offers: list[Offered], rows: np.ndarray, first: int) -> Gains:
         """Of offers to the asked shoppers `rows`; 0 for nothing."""
         at = np.array([i for i, offer in enumerate(offers) if offer.items], dtype=np.int64)
-        some = [offers[i] for i in at]
-        found = expected_gains(
-            self.policy.experiment,
-            who.model,
-            self.model_codes[rows[at]],
-            self.luck[torch.from_numpy(rows[at])],
-            self.day,
-            torch.from_numpy(_items(some)),
-            torch.tensor([self.discounts[offer.level] for offer in some], dtype=torch.float32),
-            range(first, first + self.draws),
-        )
         mean, error = np.zeros(len(offers)), np.zeros(len(offers))
-        mean[at], error[at] = found.mean, found.error
+        for some in np.split(at, np.flatnonzero(np.diff(rows[at] // BATCH)) + 1):
+            found = self._gains_of([offers[i] for i in some], who, rows[some], first)
+            mean[some], error[some] = found.mean, found.error
         return Gains(mean, error)
 
-    def _table(self, offers: list[Offered], rows: np.ndarray) -> pd.DataFrame:
+    def _gains_of(self, offers: list[Offered], who: Estimator, rows: np.ndarray, first: int) -> Gains:
+        return expected_gains(
+            self.policy.experiment,
+            who.model,
+            self.model_codes[rows],
+            self.luck[torch.from_numpy(rows)],
+            self.day,
+            torch.from_numpy(_items(offers)),
+            torch.tensor([self.discounts[offer.level] for offer in offers], dtype=torch.float32),
+            range(first, first + self.draws),
+        )
+
+    def _table(self, offers: list[Offered], rows: np.ndarray, gains: dict[str, Gains]) -> pd.DataFrame:
         """Of the asked shoppers `rows`."""
         policy, date = self.policy, self.ledger.date(self.day)
         ids = self.ledger.item_ids
@@ -295,22 +363,13 @@ class _Maker:
             "policy": policy.name,
             "held_back": [_as_json(ids[list(offer.held_back)].tolist()) for offer in offers],
         })  # fmt: skip
-        for who in estimators(policy.experiment):
-            gains = self._gains_by(who, offers, rows, FIRST_TO_REPORT)
-            for end, values in (("", gains.mean), ("_low", gains.low), ("_high", gains.high)):
-                table[f"gain_{who.name}{end}"] = values.round(4)
-            half = 1.96 * float(np.sqrt((gains.error**2).sum()))
-            total = float(gains.mean.sum())
-            self.notes.append(
-                f"expected by {who.name}: {total:+.2f} [{total - half:+.2f}, {total + half:+.2f}]"
-            )
+        for name, of_name in gains.items():
+            for end, values in (("", of_name.mean), ("_low", of_name.low), ("_high", of_name.high)):
+                table[f"gain_{name}{end}"] = values.round(4)
         table["why"] = [
             from_log(why(code, offer.items)) if offer.items else ""
             for code, offer in zip(codes, offers, strict=True)
         ]
-        given = sum(self._face(offer) for offer in offers)
-        made = sum(bool(offer.items) for offer in offers)
-        self.notes.append(f"{made} offers; discounts of {given:.2f} if every one is taken whole")
         return table
 
     def _margin(self, offer: Offered) -> float:

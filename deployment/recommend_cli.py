@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -13,11 +14,14 @@ from bundlegym.data.config import default_cache_dir
 from bundlegym.deployment.limits import Limits
 from bundlegym.deployment.offers_file import check_suffix, write_offers
 from bundlegym.deployment.policy import BundlePolicy
-from bundlegym.deployment.recommend import Rules, make_offers, read_stock, read_table
+from bundlegym.deployment.recommend import Rules, read_stock, read_table
+from bundlegym.deployment.shards import make_offers_by
 from bundlegym.errors import UserError
+from bundlegym.evaluation.engines import EngineOptions
+from bundlegym.evaluation.parallel import Place
 from bundlegym.evaluation.pseudonyms import Pseudonyms
 from bundlegym.options import parsed
-from bundlegym.terminal import remark, say
+from bundlegym.terminal import say
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,16 @@ class RecommendConfig(Options):
     draws: Count = 64
     """Draws of luck behind each expected margin."""
 
+    workers: Count = 1
+    """Ranges of shoppers that are made offers at once, each in a process of its own. Where budget, number or
+    stock are short, there is one."""
+
+    ray: bool = False
+    """Make them in processes of Ray (extra `ray`) on this machine."""
+
+    ray_address: str = ""
+    """Make them on the cluster of Ray at this address, such as 10.0.0.1:6379 or auto."""
+
     pseudonyms: bool = False
     """Write pseudonyms in place of shoppers' ids: a file to show, not one to make offers by."""
 
@@ -97,6 +111,7 @@ class RecommendConfig(Options):
 def recommend() -> None:
     """`bundlegym recommend runs/NAME [options]`: offers as a file; what they come to, on standard error."""
     config = parsed(RecommendConfig)
+    jobs_by = EngineOptions(config.ray, config.ray_address)
     rules = Rules(
         budget=config.budget,
         most_offers=config.most_offers,
@@ -108,7 +123,8 @@ def recommend() -> None:
         explore=config.explore,
     )
     shoppers = None if config.shoppers is None else _shoppers(config.shoppers)
-    policy = BundlePolicy.load(
+    load = partial(
+        BundlePolicy.load,
         config.run,
         config.policy or None,
         agent_seed=config.agent_seed,
@@ -117,14 +133,11 @@ def recommend() -> None:
         trust_code=config.trust_code,
         cache_dir=config.cache_dir,
     )
-    made = make_offers(
-        policy,
-        rules,
-        shoppers=shoppers,
-        day=config.day or None,
-        draws=config.draws,
-        progress=remark,
-    )
+    place = Place(load(), load, config.run)
+    with jobs_by.engine(config.workers, gpu=place.here.experiment.on_gpu) as engine:
+        made = make_offers_by(
+            engine, place, rules, shoppers=shoppers, day=config.day or None, draws=config.draws
+        )
     table = under_pseudonyms(made.table, config.run) if config.pseudonyms else made.table
     write_offers(table, config.out)
     for note in made.notes:

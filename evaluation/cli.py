@@ -18,6 +18,7 @@ from bundlegym.data.files import write_json
 from bundlegym.errors import UserError, guarded
 from bundlegym.evaluation import best_offers, discount_levels
 from bundlegym.evaluation.config import TrainConfig
+from bundlegym.evaluation.engines import RAY_ADDRESS_HELP, RAY_HELP, EngineOptions, add_engine_options
 from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.fidelity.command import FidelityConfig
 from bundlegym.evaluation.fidelity.command import run as run_fidelity
@@ -27,7 +28,7 @@ from bundlegym.evaluation.pseudonyms import Pseudonyms
 from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.several_shops import by_log, fit_apart, joined_runs
 from bundlegym.evaluation.summary import assumption, summary
-from bundlegym.evaluation.sweep import check_sweep, sweep
+from bundlegym.evaluation.sweep import BATCH, check_sweep, sweep
 from bundlegym.evaluation.table import format_report, read_results
 from bundlegym.options import Parser, parsed, unknown
 from bundlegym.terminal import remark, say
@@ -46,8 +47,9 @@ _LEVEL_EPISODES = 2048
 
 _RESUME = (
     "`--resume runs/NAME [--trust-code] [--cache-dir DIR]` goes on with a run that was interrupted; `--sweep "
-    "TRIALS` searches the agents' hyper-parameters instead, and the same command goes on with the search; "
-    "`--log A --log B` trains one agent on several logs, and each gets a run of its own."
+    "TRIALS [--sweep-batch N]` searches the agents' hyper-parameters instead, N trials side by side, and the "
+    "same command goes on with the search; `--log A --log B` trains one agent on several logs, and each gets "
+    f"a run of its own. `--ray`: {RAY_HELP}; `--ray-address ADDRESS`: {RAY_ADDRESS_HELP}."
 )
 
 _PRESET = (
@@ -60,9 +62,10 @@ _PRESET = (
 def train() -> None:
     """`train.py [options]`, `train.py --resume runs/NAME`, `train.py --sweep TRIALS [options]`, or `train.py
     --log A --log B [options]`."""
-    given, trials = _sweep_of(sys.argv[1:])
-    if any(argument.split("=")[0] == "--resume" for argument in sys.argv[1:]):
-        config = _resumed()
+    jobs_by, arguments = EngineOptions.taken(sys.argv[1:])
+    given, trials, batch = _sweep_of(arguments)
+    if any(argument.split("=")[0] == "--resume" for argument in arguments):
+        config = _resumed(arguments)
     else:
         about = f"{TrainConfig.__doc__} {_RESUME} {_PRESET}"
         if any(argument.split("=")[0] in ("--dqn-steps", "--dqn_steps") for argument in sys.argv[1:]):
@@ -71,14 +74,14 @@ def train() -> None:
         if others:
             if trials:
                 raise UserError("--sweep searches with one --log")
-            return _train_on_several([config, *others])
+            return _train_on_several([config, *others], jobs_by)
         if trials:
             check_sweep(config, given)
         _check_free(config)
-    _train_on_one(config, given, trials)
+    _train_on_one(config, jobs_by, given, trials, batch)
 
 
-def _train_on_several(configs: Sequence[TrainConfig]) -> None:
+def _train_on_several(configs: Sequence[TrainConfig], jobs_by: EngineOptions) -> None:
     """See `several_shops`."""
     runs = joined_runs(configs)
     for config in runs:
@@ -86,7 +89,7 @@ def _train_on_several(configs: Sequence[TrainConfig]) -> None:
     for config in runs[1:]:
         fit_apart(config)
     for config in runs:
-        _train_on_one(config)
+        _train_on_one(config, jobs_by)
 
 
 def _check_free(config: TrainConfig) -> None:
@@ -102,25 +105,38 @@ def _check_free(config: TrainConfig) -> None:
         )
 
 
-def _train_on_one(config: TrainConfig, given: Sequence[str] = (), trials: int = 0) -> None:
+def _train_on_one(
+    config: TrainConfig,
+    jobs_by: EngineOptions,
+    given: Sequence[str] = (),
+    trials: int = 0,
+    batch: int = BATCH,
+) -> None:
     """Make a run, or search hyper-parameters in it, and print what comes out."""
     experiment = Experiment(config)
     remark(format_report(experiment.dataset.report))
-    if trials:
-        return say(f"{sweep(experiment, trials, given)}\n\nThe trials are in {config.folder}")
-    results = experiment.run()
+    with jobs_by.engine(config.workers, gpu=experiment.on_gpu) as engine:
+        if trials:
+            found = sweep(experiment, trials, given, engine, batch)
+            return say(f"{found}\n\nThe trials are in {config.folder}")
+        results = experiment.run(engine)
     say(f"Example offers:\n{experiment.examples()}\n\n{summary(results)}\n\nThe run is in {config.folder}")
 
 
-def _sweep_of(arguments: list[str]) -> tuple[list[str], int]:
-    """The arguments without --sweep, and how many trials it asks for: 0 where it is not given."""
+def _sweep_of(arguments: list[str]) -> tuple[list[str], int, int]:
+    """The arguments without those of a sweep; how many trials it has, 0 for no sweep; and its batch."""
     parser = Parser(add_help=False)
     parser.add_argument("--sweep", type=int)
+    parser.add_argument("--sweep-batch", type=int)
     known, others = parser.parse_known_args(arguments)
     if known.sweep is None:
-        return others, 0
-    check("--sweep", known.sweep, Count)
-    return others, known.sweep
+        if known.sweep_batch is not None:
+            raise UserError("--sweep-batch goes with --sweep")
+        return others, 0, 0
+    batch = BATCH if known.sweep_batch is None else known.sweep_batch
+    for name, value in (("--sweep", known.sweep), ("--sweep-batch", batch)):
+        check(name, value, Count)
+    return others, known.sweep, batch
 
 
 def _with_offers(config: TrainConfig) -> TrainConfig:
@@ -133,12 +149,12 @@ def _with_offers(config: TrainConfig) -> TrainConfig:
     return dataclasses.replace(config, offer_exposure=(exposure,), bundle_pull=pull)
 
 
-def _resumed() -> TrainConfig:
+def _resumed(arguments: list[str]) -> TrainConfig:
     """The configuration of the run that --resume names."""
     parser = Parser(description="Go on with a run as it was begun.")
     parser.add_argument("--resume", type=Path, required=True, help="folder of the run, such as runs/NAME")
     add_run_options(parser)
-    options, others = parser.parse_known_args()
+    options, others = parser.parse_known_args(arguments)
     if others:
         raise UserError(f"--resume goes on with the run's own options; it takes no {others[0]}")
     return read_config(options.resume, trust_code=options.trust_code, cache_dir=options.cache_dir)
@@ -197,6 +213,7 @@ def evaluate() -> None:
     parser.add_argument(
         "--json", type=Path, help="file for the figures of --best-offers or --discount-levels"
     )
+    add_engine_options(parser)
     options, others = parser.parse_known_args()
     if others:
         flag = others[0].split("=")[0]
@@ -209,10 +226,13 @@ def evaluate() -> None:
     for name, kind in (("offers", Whole), ("best_offers", Whole), ("visits", Count), ("refits", Several)):
         check(f"--{name.replace('_', '-')}", getattr(options, name), kind)
     check_output("--json", options.json)
+    jobs_by = EngineOptions(options.ray, options.ray_address)
+    if jobs_by != EngineOptions() and not options.discount_levels:
+        raise UserError("--ray and --ray-address go with --discount-levels, which fits user models")
     if options.best_offers:
         return _best_offers(options)
     if options.discount_levels:
-        return _discount_levels(options)
+        return _discount_levels(options, jobs_by)
     if options.json:
         raise UserError("--json goes with --fidelity, --best-offers or --discount-levels")
     results = read_results(options.run)
@@ -240,11 +260,12 @@ def _best_offers(options: argparse.Namespace) -> None:
         write_json(options.json, {"assumptions": contents})
 
 
-def _discount_levels(options: argparse.Namespace) -> None:
+def _discount_levels(options: argparse.Namespace, jobs_by: EngineOptions) -> None:
     experiment = Experiment(
         read_config(options.run, trust_code=options.trust_code, cache_dir=options.cache_dir)
     )
-    rows = discount_levels.discount_levels(experiment, options.refits, _LEVEL_EPISODES, remark)
+    with jobs_by.engine(experiment.config.workers, gpu=experiment.on_gpu) as engine:
+        rows = discount_levels.discount_levels(experiment, options.refits, _LEVEL_EPISODES, remark, engine)
     say(discount_levels.as_text(rows))
     if options.json is not None:
         write_json(options.json, {"rows": rows})

@@ -24,6 +24,8 @@ from bundlegym.data.support import deepest_discount
 from bundlegym.envs import BundleCore, EnvConfig
 from bundlegym.envs.base import GAIN
 from bundlegym.evaluation.experiment import Experiment
+from bundlegym.evaluation.fitting import refit
+from bundlegym.evaluation.parallel import Engine
 from bundlegym.evaluation.population import refitted, under
 from bundlegym.evaluation.rollout import (
     AT_HIGHER_MARGINS,
@@ -47,7 +49,7 @@ _SEED = 5_000_011
 
 
 def discount_levels(
-    experiment: Experiment, refits: int, episodes: int, progress: Callable[[str], None]
+    experiment: Experiment, refits: int, episodes: int, progress: Callable[[str], None], engine: Engine
 ) -> list[dict[str, Any]]:
     """A row an assumption on exposure, kind of offer and discount level: `offer_exposure`, `offers`,
     `discount`, whether it is `beyond_support`, and by figure `mean`, `low`, `high` and the part of the
@@ -56,13 +58,14 @@ def discount_levels(
     Args:
         refits: halves of the shoppers that the user model is fitted on again.
         episodes: of each row.
+        engine: who fits it.
 
     Raises:
         UserError: the run's user model is no family, or a half of the shoppers is too small for it.
     """
     config, dataset = experiment.config, experiment.dataset
-    halves = [refitted(experiment.folder, half, config, dataset, experiment.device, progress)
-              for half in range(refits)]  # fmt: skip
+    refit(experiment, refits, engine)
+    halves = [refitted(experiment.folder, half, config, dataset, experiment.device) for half in range(refits)]
     deepest = deepest_discount(dataset, dataset.split.train_weeks)
     rows = []
     for exposure, whole in experiment.user_models.items():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,9 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation.episodes import FILE as EPISODES
 from bundlegym.evaluation.fidelity.report import as_json, as_text, compare
 from bundlegym.evaluation.fidelity.samples import SAMPLES, write_samples
+from bundlegym.evaluation.fitting import fit
 from bundlegym.evaluation.job import Job
-from bundlegym.evaluation.parallel import train_in_parallel
+from bundlegym.evaluation.parallel import Engine, Processes
 from bundlegym.evaluation.pseudonyms import Pseudonyms
 from bundlegym.evaluation.run import JUDGE_SEED, Run
 from bundlegym.evaluation.run_folder import read_config
@@ -27,7 +26,6 @@ from bundlegym.evaluation.training import (
     policy_of,
     prepare_demonstrations,
     train,
-    train_one,
     trained,
 )
 from bundlegym.terminal import remark
@@ -45,28 +43,26 @@ class Experiment(Run):
 
     @one_thread()
     @private_files()
-    def run(self) -> dict[str, Any]:
+    def run(self, engine: Engine | None = None) -> dict[str, Any]:
         """Train what is not yet trained, judge everything, write and return the results.
+
+        Args:
+            engine: who fits user models and trains agents; by default processes of this machine, as many at
+                once as `TrainConfig.workers` says.
 
         Raises:
             UserError: another command is at work on this run.
         """
         with sole_user(self.folder):
-            return self._run()
+            return self._run(engine or Processes(self.at_once))
 
-    def _run(self) -> dict[str, Any]:
-        config = self.config
-        self.fit()
+    def _run(self, engine: Engine) -> dict[str, Any]:
+        fit(self, engine, judges=True)
         self._tell_fidelity()
-        jobs = self.jobs
         begin_as_source(self)
-        prepare_demonstrations(self)
+        prepare_demonstrations(self, engine)
         Pseudonyms.of_run(self.folder)  # their key is drawn before processes would each draw one
-        workers = min(len(jobs), config.workers or (os.cpu_count() or 1 if self.device.type == "cpu" else 1))
-        if workers > 1:
-            train_in_parallel(partial(train_one, config), jobs, workers, self.folder)
-        for job in jobs:
-            self.train(job)
+        engine.run(train, self.place(), self.jobs)
         results = results_of(self)
         write_sealed_json(self.folder / "results.json", results, others=[self.folder / EPISODES])
         return results

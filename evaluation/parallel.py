@@ -1,7 +1,13 @@
-"""Agents trained side by side, each in a process of its own: the networks are too small to share cores.
+"""Jobs that need nothing of each other, done side by side: agents, fits, trials of a sweep, ranges of
+shoppers.
+
+`Processes` does them on this machine, each in a process of its own, since the networks are too small to share
+cores; `evaluation.ray_cluster` does the same jobs on many machines. The job and its seed decide what comes
+out, not who does it: what it makes is kept in its run's folder, and what it returns is given back in the
+order of the jobs.
 
 No process outlives the command. Whatever ends the command, an interrupt, `kill` or `kill -9`, each process
-notices, keeps its agent and ends.
+notices, keeps what it has and ends.
 """
 
 from __future__ import annotations
@@ -12,87 +18,143 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 from bundlegym.agents.interrupt import interrupts_noted
 from bundlegym.errors import UserError, in_one_line
-from bundlegym.evaluation.job import Job
-
-#: `train(job, line)` trains one agent of a run and leaves its checkpoint there; its progress bar stands in
-#: that line. It is pickled.
-Train = Callable[[Job, int], None]
 
 _INTERRUPTED, _WRONG = 130, 2  # exit codes
 _TERMINAL = 2.0  # seconds for a terminal's interrupt to work on all processes
-_GRACE = 60.0  # seconds to keep an agent
+#: Seconds to keep an agent.
+GRACE = 60.0
+
+P = TypeVar("P")
+#: `work(subject, job, line)` does one job of what is there, a run for example; its progress bar stands in
+#: that line. It is a function of a module, and a job is called by its `str`: both are pickled.
+Work = Callable[[P, Any, int], Any]
+
+
+@dataclass(frozen=True)
+class Place(Generic[P]):
+    """What jobs are of.
+
+    Attributes:
+        here: as this process has it.
+        again: makes it anew in another process, where its folder is seen too; pickled.
+        folder: that it is kept in.
+    """
+
+    here: P
+    again: Callable[[], P]
+    folder: Path
+
+
+class Engine(Protocol):
+    """Does a list of jobs.
+
+    Attributes:
+        at_once: how many are done at once.
+    """
+
+    at_once: int
+
+    def run(self, work: Work[P], place: Place[P], jobs: Sequence[Any]) -> list[Any]:
+        """What `work` returns for each job, in their order, once all are done.
+
+        Raises:
+            UserError: something in the user's input is wrong, or a process was killed; the others were
+                stopped, and what they had was kept.
+            RuntimeError: a job failed; the same.
+        """
+        ...
+
+
+def at_once(workers: int, *, gpu: bool) -> int:
+    """Jobs at once on this machine where `workers` are asked for: 0 is one for each core, and one in all on a
+    GPU."""
+    return workers or (1 if gpu else os.cpu_count() or 1)
+
+
+class Processes:
+    """Jobs on this machine, at most `at_once` at a time, each in a process of its own; where one at a time is
+    done, all in this process."""
+
+    def __init__(self, at_once: int) -> None:
+        self.at_once = at_once
+
+    def run(self, work: Work[P], place: Place[P], jobs: Sequence[Any]) -> list[Any]:
+        """As in `Engine`. An interrupt or a termination reaches every process, and each keeps its agent."""
+        if min(self.at_once, len(jobs)) <= 1:
+            return [work(place.here, job, 0) for job in jobs]
+        waiting = list(enumerate(jobs))
+        running: dict[int, tuple[int, _Worker]] = {}  # by the line of its progress bar
+        results: dict[int, Any] = {}
+        with terminations_interrupt():
+            try:
+                while waiting or running:
+                    for line in range(self.at_once):
+                        if waiting and line not in running:
+                            number, job = waiting.pop(0)
+                            running[line] = number, _Worker(work, place, job, line)
+                    told = wait([worker.answer for _, worker in running.values()])
+                    for line, (number, worker) in list(running.items()):
+                        if worker.answer in told:
+                            results[number] = worker.result()
+                            del running[line]
+            finally:
+                with interrupts_noted():  # none of them cuts this short
+                    _stop([worker.process for _, worker in running.values()])
+        return [results[number] for number in range(len(jobs))]
 
 
 class _Worker:
-    """A process that trains one agent, and the sentence that it leaves where something is wrong."""
+    """A process that does one job, and its answer: what the job returns, or a sentence on what is wrong."""
 
-    def __init__(self, train: Train, job: Job, line: int, run: Path) -> None:
+    def __init__(self, work: Work[P], place: Place[P], job: Any, line: int) -> None:
         context = mp.get_context("spawn")
-        self.name, self.run = str(job), run
-        self.sentence, theirs = context.Pipe(duplex=False)
-        self.process: BaseProcess = context.Process(target=_child, args=(train, job, line, theirs))
+        self.name, self.run = str(job), place.folder
+        self.answer, theirs = context.Pipe(duplex=False)
+        arguments = (work, place.again, job, line, theirs)
+        self.process: BaseProcess = context.Process(target=_child, args=arguments)
         self.process.start()
         theirs.close()
 
-    def check(self) -> None:
-        """What came of a process that has ended.
+    def result(self) -> Any:
+        """What came of a process that has answered or ended.
 
         Raises:
             KeyboardInterrupt: it was interrupted.
             UserError: something in the user's input is wrong, or the process was killed.
             RuntimeError: it failed, and has printed how.
         """
+        try:
+            answer = self.answer.recv()
+        except (EOFError, OSError):  # it has ended without one, or in the midst of one
+            answer = None
+        self.process.join()
         code = self.process.exitcode or 0
         if code == _INTERRUPTED:
             raise KeyboardInterrupt
-        if code == _WRONG and self.sentence.poll():
-            raise UserError(self.sentence.recv())
+        if code == _WRONG and answer is not None:
+            raise UserError(answer)
         if code < 0:
             raise UserError(
                 f"{self.name}: its process was killed ({signal.Signals(-code).name}), as the system does "
                 f"where memory runs out; fewer --workers take less, and --resume {self.run} goes on"
             )
         if code:
-            raise RuntimeError(f"{self.name}: training ended with exit code {code}; see above")
-
-
-def train_in_parallel(train: Train, jobs: list[Job], workers: int, run: Path) -> None:
-    """Run `train` for each job of the run in a folder, at most `workers` at once, and wait for all.
-
-    An interrupt or a termination reaches every process, and each saves its checkpoint.
-
-    Raises:
-        UserError: a process was killed, or something in the user's input is wrong; the others were stopped.
-        RuntimeError: a process failed; the others were stopped.
-    """
-    waiting = list(jobs)
-    running: dict[int, _Worker] = {}  # by the line of its progress bar
-    with _terminations_interrupt():
-        try:
-            while waiting or running:
-                for line in range(workers):
-                    if waiting and line not in running:
-                        running[line] = _Worker(train, waiting.pop(0), line, run)
-                wait([worker.process.sentinel for worker in running.values()])
-                for line, worker in list(running.items()):
-                    if worker.process.exitcode is not None:
-                        del running[line]
-                        worker.check()
-        finally:
-            with interrupts_noted():  # none of them cuts this short
-                _stop([worker.process for worker in running.values()])
+            raise RuntimeError(f"{self.name}: ended with exit code {code}; see above")
+        return answer
 
 
 @contextmanager
-def _terminations_interrupt() -> Iterator[None]:
+def terminations_interrupt() -> Iterator[None]:
     """Inside, SIGTERM does what SIGINT does; off the main thread signals cannot be had."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -104,18 +166,18 @@ def _terminations_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _child(train: Train, job: Job, line: int, sentence: Connection) -> None:
+def _child(work: Work[P], again: Callable[[], P], job: Any, line: int, answer: Connection) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        train(job, line)
+        answer.send(work(again(), job, line))
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     except Exception as error:
         told = in_one_line(error)
         if told is None:
             raise
-        sentence.send(told)
+        answer.send(told)
         sys.exit(_WRONG)
 
 
@@ -125,7 +187,7 @@ def _end_with_parent() -> None:
     assert parent is not None
     parent.join()
     os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(_GRACE)
+    time.sleep(GRACE)
     os._exit(_INTERRUPTED)
 
 
@@ -135,7 +197,7 @@ def _stop(processes: list[BaseProcess]) -> None:
     for process in processes:
         if process.exitcode is None and process.pid is not None:
             os.kill(process.pid, signal.SIGINT)
-    _wait_for(processes, _GRACE)
+    _wait_for(processes, GRACE)
     for process in processes:
         process.kill()
         process.join()

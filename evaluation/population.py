@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ from bundlegym.user_models import ChoiceShopper, UserModel, build_user_model
 from bundlegym.user_models.registry import FAMILIES, fit_family, parse_arguments
 from bundlegym.user_models.requirements import cannot_learn, check_requirements, lacking
 from bundlegym.user_models.testing import problems
+
+#: The folder of those that only judge, in that of the run.
+_JUDGES = "judges"
 
 
 def limits(config: TrainConfig, dataset: Dataset) -> list[str]:
@@ -136,6 +139,24 @@ def checked(
     return model
 
 
+@dataclass(frozen=True)
+class Fit:
+    """A user model that a run needs: its family, and whether it only judges."""
+
+    family: str
+    judge: bool
+
+    def __str__(self) -> str:
+        return f"user model {self.family}{', judge' if self.judge else ''}"
+
+
+def missing(folder: Path, config: TrainConfig, dataset: Dataset) -> list[Fit]:
+    """The user models of a run that are not yet fitted into its folder; none needs another."""
+    fits = [Fit(config.user_model, False)] if config.user_model in FAMILIES else []
+    fits += [Fit(name, True) for name in config.judges if not judge_lacks(name, dataset)]
+    return [fit for fit in fits if not _is_kept(folder / _JUDGES if fit.judge else folder, fit.family)]
+
+
 def trained_on(
     folder: Path, config: TrainConfig, dataset: Dataset, device: torch.device, *, start: Path | None = None
 ) -> UserModel:
@@ -164,37 +185,48 @@ def judge(
     """A family that has seen nobody whom an agent trained on: fitted on held-out shoppers, to the test weeks;
     the fit goes on from that of the run in `start`."""
     options = {"shoppers": dataset.split.held_out, "weeks": _judged_weeks(dataset)}
-    options |= _from(start and start / "judges", family, device)
-    return _kept(folder / "judges", family, dataset, device, config, options)
+    options |= _from(start and start / _JUDGES, family, device)
+    return _kept(folder / _JUDGES, family, dataset, device, config, options)
+
+
+def missing_halves(folder: Path, refits: int, config: TrainConfig) -> list[int]:
+    """Which of the first `refits` halves of the training shoppers no user model is fitted on yet.
+
+    Raises:
+        UserError: the user model that agents train on is no family.
+    """
+    if config.user_model not in FAMILIES:
+        raise UserError(f"--refits: {config.user_model} is not fitted by bundlegym; give 0")
+    return [half for half in range(refits) if not _is_kept(_of_half(folder, half), config.user_model)]
 
 
 def refitted(
-    folder: Path,
-    half: int,
-    config: TrainConfig,
-    dataset: Dataset,
-    device: torch.device,
-    progress: Callable[[str], None],
+    folder: Path, half: int, config: TrainConfig, dataset: Dataset, device: torch.device
 ) -> UserModel:
     """The family that agents train on, fitted on a random half of the training shoppers, one of many.
 
     Raises:
-        UserError: it is no family, or the half is too small for it.
+        UserError: the half is too small for it.
     """
-    if config.user_model not in FAMILIES:
-        raise UserError(f"--refits: {config.user_model} is not fitted by bundlegym; give 0")
     training = np.flatnonzero(~dataset.split.held_out)
     some = np.random.default_rng((config.seed, half)).permutation(training)[: len(training) // 2]
-    progress(f"{config.user_model} on half {half + 1} of the shoppers")
     options = {"shoppers": np.isin(np.arange(dataset.n_shoppers), some), "progress": lambda _: None}
-    return _kept(folder / "refits" / str(half), config.user_model, dataset, device, config, options)
+    return _kept(_of_half(folder, half), config.user_model, dataset, device, config, options)
+
+
+def _of_half(folder: Path, half: int) -> Path:
+    return folder / "refits" / str(half)
 
 
 def _from(start: Path | None, family: str, device: torch.device) -> dict[str, Any]:
     """The option of a fit that goes on from what was fitted into the folder `start`, if anything was."""
-    if start is None or not (start / f"{family}.json").exists():
+    if start is None or not _is_kept(start, family):
         return {}
     return {"start": FAMILIES[family].load(start, device)}
+
+
+def _is_kept(folder: Path, family: str) -> bool:
+    return (folder / f"{family}.json").exists()
 
 
 def _kept(
@@ -206,7 +238,7 @@ def _kept(
         UserError: what was fitted before is damaged, or is of a log that has changed since.
     """
     cls = FAMILIES[family]
-    if not (folder / f"{family}.json").exists():
+    if not _is_kept(folder, family):
         more = {"epochs": config.fit_epochs, "seed": config.seed, "cache": config.data.cache_dir}
         folder.mkdir(parents=True, exist_ok=True)
         fit_family(family, dataset, **options, **more).save(folder)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from bundlegym.errors import UserError
 from bundlegym.evaluation import population, transfer
 from bundlegym.evaluation.config import ITEM_VECTORS, SHOPPER_VECTORS, TrainConfig
 from bundlegym.evaluation.job import Job
+from bundlegym.evaluation.parallel import Place, at_once
 from bundlegym.evaluation.run_folder import begin
 from bundlegym.recommenders import (
     Interactions,
@@ -38,6 +39,7 @@ from bundlegym.recommenders import (
 from bundlegym.recommenders.carried_vectors import carried_vectors
 from bundlegym.recommenders.shopper_tables import Purchases
 from bundlegym.terminal import remark
+from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 from bundlegym.user_models.persistence import read_tensors, write_tensors
 
@@ -76,14 +78,14 @@ class Run:
 
     def part(self, config: TrainConfig, name: str) -> Self:
         """The same log, shoppers, market and demonstrations, and agents under other hyper-parameters, which
-        are kept in the folder `name` of the run. `fit` comes before it."""
+        are kept in the folder `name` of the run. `fitting.fit` comes before it."""
         other = copy.copy(self)
         other.config, other.agents_folder = config, self.folder / name
         return other
 
     def with_shoppers(self, user_models: dict[float, UserModel], name: str) -> Self:
         """The same log, market and offers, and other shoppers whom agents learn from; demonstrations and
-        agents are kept in the folder `name` of the run. `fit` comes before it.
+        agents are kept in the folder `name` of the run. `fitting.fit` comes before it.
 
         Args:
             user_models: as in `user_models`.
@@ -94,10 +96,19 @@ class Run:
         other.user_models = user_models
         return other
 
-    def fit(self) -> None:
-        """Fit what agents learn from, and keep it with the run: workers side by side then read it."""
-        _ = self.market, self.also  # what other shops lack is told before a long fit
-        _ = [shop.user_models for shop in (self, *self.also)]
+    @property
+    def on_gpu(self) -> bool:
+        """Whether its jobs compute on a GPU."""
+        return self.device.type == "cuda"
+
+    @property
+    def at_once(self) -> int:
+        """Jobs of the run that this machine does at once."""
+        return at_once(self.config.workers, gpu=self.on_gpu)
+
+    def place(self) -> Place[Self]:
+        """The run as jobs side by side are given it: each opens it from its folder."""
+        return Place(self, partial(_again, type(self), self.config), self.folder)
 
     @cached_property
     def user_models(self) -> dict[float, UserModel]:
@@ -249,3 +260,12 @@ class Run:
     def checkpoint(self, job: Job) -> Path:
         """The file that an agent is kept in."""
         return self.agents_folder / job.folder / "checkpoint.safetensors"
+
+
+R = TypeVar("R", bound=Run)
+
+
+@one_thread()
+def _again(kind: type[R], config: TrainConfig) -> R:
+    """An existing run in another process; the first process has checked all."""
+    return kind(config, check=False)

@@ -7,19 +7,23 @@ test weeks, the held-out shoppers and the judges are never looked at, so the bes
 itself in a run of its own.
 
 The first trial has the values of the command line and the defaults. Hyper-parameters that the command line
-names stay as they are. A trial that at an evaluation lies below the median of the others there is given up.
+names stay as they are. Trials come in batches that are tried side by side: they know the trials of earlier
+batches and none of their own, so that it does not matter how many are tried at once, where, and which ends
+first. A trial that at an evaluation lies below the median of the earlier ones there is given up.
 
 All is kept below the run's folder, and the same command goes on where it stopped: `sweep.journal` holds the
-study, `sweep/NUMBER/` the agents of a trial, `sweep.json` the table.
+study, `sweep/NUMBER/` the agents of a trial and how they were evaluated, `sweep.json` the table.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import math
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -30,11 +34,16 @@ from bundlegym.data.files import write_json
 from bundlegym.data.lock import sole_user
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
+from bundlegym.evaluation.fitting import fit
+from bundlegym.evaluation.parallel import Engine
 from bundlegym.evaluation.run import Run
-from bundlegym.evaluation.training import evaluated, train
+from bundlegym.evaluation.training import evaluated, prepare_demonstrations, train
 from bundlegym.options import Parser
+from bundlegym.threads import one_thread
 
-_JOURNAL, _TABLE = "sweep.journal", "sweep.json"
+_JOURNAL, _TABLE, _EVALUATIONS = "sweep.journal", "sweep.json", "evaluations.json"
+#: Trials of a batch, unless another number is asked for.
+BATCH = 4
 #: Trials that are never given up, so that there is a median.
 _FIRST = 4
 #: Values of a hyper-parameter, the default among them: (least, greatest) on a log scale, or a list.
@@ -75,21 +84,68 @@ def check_sweep(config: TrainConfig, given: Sequence[str]) -> None:
         raise UserError(f"--sweep: all that is tried of {config.agents[0]} is given already")
 
 
-def sweep(run: Run, trials: int, given: Sequence[str]) -> str:
+@dataclass(frozen=True)
+class Trial:
+    """A trial to be made.
+
+    Attributes:
+        number: of the study.
+        config: the run's options with the hyper-parameters of the trial.
+        earlier: of each trial of earlier batches that was not given up, its evaluations by their number.
+    """
+
+    number: int
+    config: TrainConfig
+    earlier: tuple[dict[int, float], ...]
+
+    @property
+    def folder(self) -> str:
+        """Where its agents are kept in the run."""
+        return f"sweep/{self.number}"
+
+    def __str__(self) -> str:
+        return f"trial {self.number}"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of a trial.
+
+    Attributes:
+        margin: mean incremental margin a visit of its agents; None where it was given up.
+        evaluations: by their number, those before the last of each agent.
+    """
+
+    margin: float | None
+    evaluations: dict[int, float]
+
+
+def sweep(run: Run, trials: int, given: Sequence[str], engine: Engine, batch: int = BATCH) -> str:
     """Search until the study holds so many trials, and say what came out.
 
     Args:
         given: the options of the command line, which are not searched.
+        engine: who makes the trials.
+        batch: trials that are made side by side. It decides on what is tried, the engine does not.
 
     Raises:
         UserError: another command is at work on the run.
     """
     with sole_user(run.folder):
-        run.fit()
-        study = _study(run.folder)
-        space = searched(run.config.agents[0], given)
-        for _ in range(trials - len(_counted(study))):
-            _one_trial(study, run, space)
+        fit(run, engine, judges=False)
+        study, space = _study(run.folder), searched(run.config.agents[0], given)
+        while (made := sum(trial.state.is_finished() for trial in study.trials)) < trials:
+            end = min((made // batch + 1) * batch, trials)
+            for place in range(len(study.trials), end):
+                _ask(study, run.config, space, place, _known(study, place, batch))
+            asked = [
+                Trial(number, configured(run.config, values), _evaluated(_known(study, number, batch)))
+                for number, values in _unfinished(study, space)
+            ]
+            for trial in asked:
+                prepare_demonstrations(run.part(trial.config, trial.folder), engine)
+            for trial, tried in zip(asked, engine.run(_try, run.place(), asked), strict=True):
+                _tell(study, trial.number, tried)
             write_json(run.folder / _TABLE, {"trials": [_row(trial) for trial in study.trials]})
         return as_text(study, run.config, given)
 
@@ -140,7 +196,7 @@ def command(config: TrainConfig, best: dict[str, Any], given: Sequence[str]) -> 
 
 
 def _study(folder: Path) -> Any:
-    """The one that the run holds already, or a new one; a trial that was interrupted is begun again."""
+    """The one that the run holds already, or a new one; what was asked for and not yet begun is begun."""
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
@@ -150,52 +206,114 @@ def _study(folder: Path) -> Any:
         storage=JournalStorage(JournalFileBackend(str(folder / _JOURNAL))),
         study_name="sweep",
         direction="maximize",
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=_FIRST),
+        sampler=optuna.samplers.RandomSampler(),  # never asked: all is told what to try
         load_if_exists=True,
     )
-    for trial in study.trials:
-        if trial.state == optuna.trial.TrialState.RUNNING:
-            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-            study.enqueue_trial(trial.params, user_attrs={"folder": _folder(trial)})
+    for _ in study.get_trials(states=[optuna.trial.TrialState.WAITING]):
+        study.ask()
     return study
 
 
-def _one_trial(study: Any, run: Run, space: dict[str, Values]) -> None:
+def _ask(study: Any, config: TrainConfig, space: dict[str, Values], place: int, known: list[Any]) -> None:
+    """Begin the trial at a place, chosen by what the `known` ones were worth."""
     import optuna
 
     # A sampler of its own for each trial: an interruption does not change what comes after it.
-    seed = (run.config.seed + len(_counted(study))) % 2**32
-    study.sampler = optuna.samplers.TPESampler(seed=seed)
-    if not study.trials:
-        study.enqueue_trial({name: _present(run.config, name) for name in space})
-    trial = study.ask()
-    values = {name: _suggested(trial, name, among) for name, among in space.items()}
-    part = run.part(configured(run.config, values), f"sweep/{_folder(trial)}")
-    try:
-        study.tell(trial, _worth(part, trial))
-    except optuna.TrialPruned:
-        study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+    sampler = optuna.samplers.TPESampler(seed=(config.seed + place) % 2**32)
+    view = optuna.create_study(direction="maximize", sampler=sampler)
+    view.add_trials(known)
+    if place == 0:
+        view.enqueue_trial({name: _present(config, name) for name in space})
+    study.enqueue_trial(_values(view.ask(), space))
+    study.ask()
 
 
-def _worth(part: Run, trial: Any) -> float:
-    """Mean incremental margin a visit of the trial's agents.
+def _values(trial: Any, space: dict[str, Values]) -> dict[str, Any]:
+    return {name: _suggested(trial, name, among) for name, among in space.items()}
 
-    Raises:
-        optuna.TrialPruned: at an evaluation, one is below the median of its like.
-    """
+
+def _known(study: Any, place: int, batch: int) -> list[Any]:
+    """The trials of earlier batches than that of a place."""
+    return [trial for trial in _counted(study) if trial.number < place // batch * batch]
+
+
+def _evaluated(trials: list[Any]) -> tuple[dict[int, float], ...]:
+    return tuple(trial.intermediate_values for trial in trials if not _given_up(trial))
+
+
+def _unfinished(study: Any, space: dict[str, Values]) -> list[tuple[int, dict[str, Any]]]:
+    """Number and hyper-parameters of each trial that was begun and has not come to an end."""
+    return [
+        (trial.number, _values(_open(study, trial.number), space))
+        for trial in study.trials
+        if trial.state.name == "RUNNING"
+    ]
+
+
+def _open(study: Any, number: int) -> Any:
+    """A trial that was begun, in this process or another one."""
+    import optuna
+
+    return optuna.trial.Trial(study, study.trials[number]._trial_id)
+
+
+def _tell(study: Any, number: int, tried: Tried) -> None:
+    import optuna
+
+    for step, gain in tried.evaluations.items():
+        _open(study, number).report(gain, step)
+    given_up = tried.margin is None
+    study.tell(number, tried.margin, state=optuna.trial.TrialState.PRUNED if given_up else None)
+
+
+@one_thread()
+def _try(run: Run, trial: Trial, line: int) -> Tried:
+    """Make a trial, or what is left of it."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=_FIRST)
+    view = optuna.create_study(direction="maximize", pruner=pruner)
+    view.add_trials([optuna.create_trial(value=0.0, intermediate_values=one) for one in trial.earlier])
+    return _tried(run.part(trial.config, trial.folder), view.ask(), line)
+
+
+def _tried(part: Run, watched: Any, line: int = 0) -> Tried:
+    """Train and evaluate the agents of a trial; where at an evaluation one is below the median of its like,
+    as `watched` tells, the trial is given up. Evaluations are kept, so that one that is begun again knows
+    them."""
     import optuna
 
     steps, every = part.config.steps_of(part.config.agents[0]), part.config.eval_every
-    for place, job in enumerate(part.jobs):
+    path = part.agents_folder / _EVALUATIONS
+    evaluations = _read(path)
 
-        def told(done: int, gain: float, before: int = place * (steps // every)) -> None:
-            if done < steps:
-                trial.report(gain, before + done // every)
-                if trial.should_prune():
-                    raise optuna.TrialPruned
+    def weigh(number: int, gain: float) -> None:
+        watched.report(gain, number)
+        if watched.should_prune():
+            raise optuna.TrialPruned
 
-        train(part, job, on_evaluation=told)
-    return sum(evaluated(part, job) for job in part.jobs) / len(part.jobs)
+    try:
+        for number, gain in evaluations.items():
+            weigh(number, gain)
+        for place, job in enumerate(part.jobs):
+
+            def told(done: int, gain: float, before: int = place * (steps // every)) -> None:
+                number = before + done // every
+                if done < steps and number not in evaluations:
+                    evaluations[number] = gain
+                    write_json(path, {"evaluations": list(evaluations.items())})
+                    weigh(number, gain)
+
+            train(part, job, line, on_evaluation=told)
+    except optuna.TrialPruned:
+        return Tried(None, evaluations)
+    return Tried(sum(evaluated(part, job) for job in part.jobs) / len(part.jobs), evaluations)
+
+
+def _read(path: Path) -> dict[int, float]:
+    """The evaluations of a trial that was begun before, by their number."""
+    return dict(json.loads(path.read_text(encoding="utf-8"))["evaluations"]) if path.exists() else {}
 
 
 def _option(agent: str, name: str) -> str:
@@ -212,11 +330,6 @@ def _suggested(trial: Any, name: str, among: Values) -> Any:
     if isinstance(among, list):
         return trial.suggest_categorical(name, among)
     return trial.suggest_float(name, *among, log=True)
-
-
-def _folder(trial: Any) -> str:
-    """That of a trial's agents; one that is begun again keeps what it had."""
-    return trial.user_attrs.get("folder", str(trial.number))
 
 
 def _counted(study: Any) -> list[Any]:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from stable_baselines3.common.logger import Logger, make_output_format
@@ -26,14 +26,14 @@ from bundlegym.envs.base import GAIN
 from bundlegym.envs.side_by_side import SideBySide
 from bundlegym.envs.views import to_numpy
 from bundlegym.evaluation import transfer
-from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.job import Job
+from bundlegym.evaluation.parallel import Engine
 from bundlegym.evaluation.pseudonyms import Pseudonyms
 from bundlegym.evaluation.rollout import estimate, play
 from bundlegym.evaluation.run import Run
 from bundlegym.evaluation.run_folder import resuming
 from bundlegym.evaluation.table import example_offers
-from bundlegym.terminal import remark, show_what_it_can
+from bundlegym.terminal import remark
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 
@@ -47,12 +47,6 @@ _EVAL_SEED, _SHOWN_SEED = 3_000_017, 4_000_037
 
 
 @one_thread()
-def train_one(config: TrainConfig, job: Job, line: int) -> None:
-    """Train one agent of an existing run, in a process of its own; the first process has checked all."""
-    show_what_it_can()
-    train(Run(config, check=False), job, line)
-
-
 def train(
     run: Run, job: Job, line: int = 0, on_evaluation: Callable[[int, float], None] = lambda *_: None
 ) -> None:
@@ -193,37 +187,55 @@ def _imitates(run: Run, job: Job) -> int:
     return run.config.hyper.of(job.agent).imitate
 
 
-def prepare_demonstrations(run: Run) -> None:
+def prepare_demonstrations(run: Run, engine: Engine) -> None:
     """Make those that agents of a run begin with, before processes would each make them."""
-    for job in run.jobs:
-        if _imitates(run, job) and not run.checkpoint(job).exists():
-            demonstrations(run, job)
+    begin = [job for job in run.jobs if _imitates(run, job) and not run.checkpoint(job).exists()]
+    wanted = {tuple(part.path for part in _shown(run, job)): job for job in begin}
+    missing = [job for paths, job in wanted.items() if not all(path.exists() for path in paths)]
+    engine.run(_demonstrate, run.place(), missing)
 
 
-def demonstrations(run: Run, job: Job) -> list[tuple[Demonstrations, BundleCore]]:
-    """What the planner does with training shoppers, kept with the run, and a core to replay it in; an equal
-    part in each further shop."""
+@one_thread()
+def _demonstrate(run: Run, job: Job, line: int) -> None:
+    demonstrations(run, job, line)
+
+
+class _Shown(NamedTuple):
+    """Visits of the planner in one shop, and their file, which several agents may begin with."""
+
+    shop: Run
+    visits: int
+    path: Path
+
+
+def _shown(run: Run, job: Job) -> list[_Shown]:
+    """An equal part of the visits that an agent begins with in each shop, the run's own first."""
     shops = [run, *run.also]
     visits = shared_out(max(_imitates(run, job), len(shops)), len(shops))
+    names = [f"-shop-{place}" if place else "" for place in range(len(shops))]
     return [
-        _demonstrated(run.folder, place, shop, job, some)
-        for place, (shop, some) in enumerate(zip(shops, visits, strict=True))
+        _Shown(shop, some, run.folder / f"demonstrations-{some}-exposure-{job.exposure:g}{name}.safetensors")
+        for shop, some, name in zip(shops, visits, names, strict=True)
     ]
 
 
-def _demonstrated(
-    folder: Path, place: int, shop: Run, job: Job, visits: int
-) -> tuple[Demonstrations, BundleCore]:
-    """As `demonstrations`, of one shop; `place` 0 is the run's own."""
-    model, of = shop.user_models[job.exposure], f"-shop-{place}" if place else ""
-    path = folder / f"demonstrations-{visits}-exposure-{job.exposure:g}{of}.safetensors"
+def demonstrations(run: Run, job: Job, line: int = 0) -> list[tuple[Demonstrations, BundleCore]]:
+    """What the planner does with training shoppers of each shop, kept with the run, and a core to replay it
+    in."""
+    return [_demonstrated(part, job, line) for part in _shown(run, job)]
+
+
+def _demonstrated(part: _Shown, job: Job, line: int) -> tuple[Demonstrations, BundleCore]:
+    shop, visits, path = part
+    model = shop.user_models[job.exposure]
 
     def core(**options: Any) -> BundleCore:
         n, weeks = -(-visits // shop.env.visits), shop.dataset.split.train_weeks
         return shop.core(n, held_out=False, weeks=weeks, seed=_SHOWN_SEED, user_model=model, **options)
 
     if not path.exists():
-        bar = partial(tqdm, desc=f"the planner's visits, exposure {job.exposure:g}", unit=" visits")
+        about = f"the planner's visits, exposure {job.exposure:g}"
+        bar = partial(tqdm, desc=about, unit=" visits", position=line)
         demonstrate(core(), Planner(model), bar).save(path)
     return Demonstrations.load(path), core(reward_draws=shop.env.reward_draws)
 

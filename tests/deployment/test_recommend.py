@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bundlegym.deployment import recommend as recommending
+from bundlegym.deployment import shards
 from bundlegym.deployment.allocation import of_most_gain, within_budget, within_stock
 from bundlegym.deployment.exploration import EXPLORE, NOTHING, Exploration, Offered
 from bundlegym.deployment.limits import Limits
@@ -17,6 +19,8 @@ from bundlegym.deployment.recommend import Rules, make_offers
 from bundlegym.deployment.recommend_cli import recommend
 from bundlegym.deployment.restricted import restricted_items
 from bundlegym.errors import UserError, guarded
+from bundlegym.evaluation.parallel import Place
+from tests.engines import Backwards
 
 SHARED = ["offer_id", "shopper", "time", "items", "discount", "propensity", "arm", "policy"]
 
@@ -99,6 +103,17 @@ def test_exploring_gives_a_row_to_all_and_propensities_that_are_computed(ppo):
     assert (table["propensity"][~explored] >= 0.5).all()
     some = make_offers(ppo, Rules(explore=0.5), shoppers=table["shopper"][5:9].tolist(), draws=2).table
     pd.testing.assert_frame_equal(some[SHARED], table[SHARED][5:9].reset_index(drop=True))
+
+
+def test_ranges_of_shoppers_get_what_all_at_once_get_to_the_bit(ppo, run, monkeypatch):
+    for module in (recommending, shards):
+        monkeypatch.setattr(module, "BATCH", 32)
+    place, engine = Place(ppo, lambda: ppo, run), Backwards(at_once=3)
+    for rules, jobs in ((Rules(explore=0.3, exclude_presets=("alcohol",)), 3), (Rules(budget=20.0), 1)):
+        whole, engine.done = make_offers(ppo, rules, draws=4), 0
+        parts = shards.make_offers_by(engine, place, rules, draws=4)
+        pd.testing.assert_frame_equal(parts.table, whole.table, check_exact=True)
+        assert parts.notes == whole.notes and engine.done == jobs
 
 
 def exploration(share: float = 0.4) -> Exploration:

@@ -9,6 +9,8 @@ import torch
 
 from bundlegym.evaluation import population
 from bundlegym.evaluation.experiment import Experiment
+from bundlegym.evaluation.fitting import fit
+from bundlegym.evaluation.parallel import Processes
 from tests.benchmarks.test_bundles import script
 
 
@@ -16,7 +18,7 @@ def test_agents_of_other_shoppers_are_kept_apart(finished_run, tmp_path):
     run = Experiment.open(shutil.copytree(finished_run, tmp_path / "runs" / "small"))
     kept = {path: path.read_bytes() for path in run.folder.rglob("*.safetensors")}
     judge = population.judge(run.folder, "choice", run.config, run.dataset, run.device)
-    run.fit()
+    fit(run, Processes(1), judges=False)
     mine = dict(run.user_models)
     other = run.with_shoppers({0.0: judge, 1.0: judge}, "other")
     job = next(job for job in other.jobs if job.exposure == 0)

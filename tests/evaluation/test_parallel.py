@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ from bundlegym.envs import EnvConfig
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment
-from bundlegym.evaluation.parallel import train_in_parallel
-from tests.evaluation.jobs import JOBS, killed, mistaken
+from bundlegym.evaluation.parallel import Processes
+from tests.evaluation.jobs import JOBS, killed, large, mistaken, place_of, squared
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,14 +62,13 @@ def _listens_to_interrupts() -> None:
 def command(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A command that has two agents learn side by side, both begun."""
     code = (
-        "from functools import partial\n"
         "from pathlib import Path\n"
         "from bundlegym.errors import guarded\n"
-        "from bundlegym.evaluation.parallel import train_in_parallel\n"
-        "from tests.evaluation.jobs import JOBS, learns\n"
+        "from bundlegym.evaluation.parallel import Processes\n"
+        "from tests.evaluation.jobs import JOBS, learns, place_of\n"
         f"folder = Path({str(folder)!r})\n"
         "if __name__ == '__main__':\n"
-        "    guarded(lambda: train_in_parallel(partial(learns, folder), JOBS, 2, folder))\n"
+        "    guarded(lambda: Processes(2).run(learns, place_of(folder), JOBS))\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -105,13 +104,25 @@ def test_a_killed_process_is_told_in_a_sentence_and_the_others_are_stopped(folde
     with pytest.raises(
         UserError, match=r"ppo, seed 1, exposure 0: .* killed \(SIGKILL\).* memory .*--resume .*run"
     ):
-        train_in_parallel(partial(killed, folder), JOBS, 2, folder)
+        Processes(2).run(killed, place_of(folder), JOBS)
     assert (folder / "0.kept").exists() or not (folder / "0.pid").exists()
 
 
 def test_what_is_wrong_in_a_process_is_told_in_its_own_sentence(folder):
     with pytest.raises(UserError, match="ppo cannot learn this"):
-        train_in_parallel(mistaken, JOBS[:1], 1, folder)
+        Processes(2).run(mistaken, place_of(folder), JOBS)
+
+
+def test_what_jobs_return_comes_in_their_order(folder):
+    found = Processes(2).run(squared, place_of(folder), [3, 1, 2])
+    assert [square for square, _ in found] == [9, 1, 4]
+    assert len({process for _, process in found} - {os.getpid()}) == 3
+    assert Processes(1).run(squared, place_of(folder), [3, 1]) == [(9, os.getpid()), (1, os.getpid())]
+    assert Processes(2).run(squared, place_of(folder), []) == []
+
+
+def test_a_job_may_return_more_than_a_pipe_holds(folder):
+    assert Processes(2).run(large, place_of(folder), [1, 2]) == [b"\1" * 1_000_000, b"\2" * 1_000_000]
 
 
 def test_side_by_side_and_one_after_the_other_the_table_is_the_same(tmp_path):

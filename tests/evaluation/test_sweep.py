@@ -12,8 +12,12 @@ from bundlegym.data import DataConfig
 from bundlegym.errors import UserError
 from bundlegym.evaluation import sweep as sweeping
 from bundlegym.evaluation.config import TrainConfig
+from bundlegym.evaluation.fitting import fit
+from bundlegym.evaluation.parallel import Processes
 from bundlegym.evaluation.run import Run
 from bundlegym.evaluation.sweep import SPACES, check_sweep, configured, searched, sweep
+from bundlegym.evaluation.training import train
+from tests.engines import Backwards
 
 optuna = pytest.importorskip("optuna")
 
@@ -22,6 +26,7 @@ GIVEN = ["--agents", "q-learning", "--gamma", "0.9", "--log", "known-optimum", "
          "--user-model", "bundlegym.user_models.planted:PlantedShopper", "--n-candidates", "10",
          "--beyond-support", "--steps", "1024", "--n-envs", "16", "--episodes", "16", "--eval-every", "512",
          "--device", "cpu", "--visits", "2"]  # fmt: skip
+ALONE = Processes(1)
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +44,23 @@ def trials(run: Run) -> list[dict]:
     return json.loads((run.folder / "sweep.json").read_text(encoding="utf-8"))["trials"]
 
 
+class Watched:
+    """A trial that is given up once an evaluation is below `least`."""
+
+    def __init__(self, least: float = -1e9) -> None:
+        self.least, self.told = least, []
+
+    def report(self, gain: float, step: int) -> None:
+        self.told.append((gain, step))
+
+    def should_prune(self) -> bool:
+        return self.told[-1][0] < self.least
+
+
 @pytest.fixture(scope="module")
 def whole(options) -> tuple[Run, str]:
     run, given = made(options, "whole")
-    return run, sweep(run, 3, given)
+    return run, sweep(run, 3, given, ALONE)
 
 
 def test_the_first_trial_has_the_defaults_and_what_is_given_is_not_searched(whole):
@@ -69,17 +87,50 @@ def test_the_best_stands_first_and_its_command_makes_that_run(whole):
 
 def test_an_interrupted_sweep_goes_on_and_ends_with_the_same_trials(whole, options, monkeypatch):
     run, given = made(options, "halves")
-    sweep(run, 1, given)
+    sweep(run, 1, given, ALONE)
 
     def interrupted(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(sweeping, "_worth", interrupted)
-        sweep(run, 3, given)
-    sweep(run, 3, given)
-    ended = [(row["margin"], row["parameters"]) for row in trials(run) if row["state"] != "fail"]
-    assert ended == [(row["margin"], row["parameters"]) for row in trials(whole[0])]
+        patch.setattr(sweeping, "_tried", interrupted)
+        sweep(run, 3, given, ALONE)
+    sweep(run, 3, given, ALONE)
+    assert trials(run) == trials(whole[0])
+
+
+def test_who_makes_the_trials_and_in_which_order_does_not_matter(options):
+    run, given = made(options, "forwards")
+    sweep(run, 5, given, ALONE, batch=2)
+    other, given = made(options, "backwards")
+    sweep(other, 3, given, engine := Backwards(), batch=2)
+    sweep(other, 5, given, engine, batch=2)
+    assert trials(other) == trials(run) and engine.done == 5
+
+
+def test_an_agent_is_evaluated_before_the_checkpoint_that_it_may_go_on_from(options):
+    run, _ = made(options, "order")
+    fit(run, ALONE, judges=False)
+    (job,), there = run.jobs, []
+    train(run, job, on_evaluation=lambda steps, gain: there.append(run.checkpoint(job).exists()))
+    assert there == [False, True]  # after 512 steps, and at the end
+
+
+def test_a_trial_that_is_begun_again_knows_how_it_was_evaluated(options, monkeypatch):
+    run, _ = made(options, "again")
+    fit(run, ALONE, judges=False)
+    part = run.part(run.config, "sweep/again")
+
+    def interrupted(part, job, line, on_evaluation):
+        on_evaluation(512, 0.125)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(sweeping, "train", interrupted)
+        sweeping._tried(part, Watched())
+    again = Watched()
+    assert sweeping._tried(part, again).evaluations == {1: 0.125}
+    assert again.told == [(0.125, 1)]
 
 
 def test_it_looks_at_validation_weeks_and_training_shoppers_alone(whole, monkeypatch):
@@ -87,25 +138,17 @@ def test_it_looks_at_validation_weeks_and_training_shoppers_alone(whole, monkeyp
     seen, core = [], Run.core
     monkeypatch.setattr(Run, "core", lambda self, n, **how: (seen.append(how), core(self, n, **how))[1])  # type: ignore[func-returns-value]
     part = run.part(run.config, "sweep/0")
-    study = sweeping._study(run.folder)
-    sweeping._worth(part, study.ask())
+    sweeping._tried(part, Watched())
     test_weeks = run.dataset.split.test_weeks
     assert seen and all(not how["held_out"] and how["weeks"][1] <= test_weeks[0] for how in seen)
 
 
 def test_a_poor_trial_is_given_up(options):
     run, given = made(options, "poor")
-    sweep(run, 1, given)
+    sweep(run, 1, given, ALONE)
 
-    class Poor:
-        def report(self, gain: float, step: int) -> None:
-            self.step = step
-
-        def should_prune(self) -> bool:
-            return self.step >= 1
-
-    with pytest.raises(optuna.TrialPruned):
-        sweeping._worth(run.part(run.config, "sweep/poor"), Poor())
+    found = sweeping._tried(run.part(run.config, "sweep/poor"), Watched(least=1.0))
+    assert found.margin is None and list(found.evaluations) == [1]
 
 
 def test_a_smaller_step_size_ends_smaller():
