@@ -28,8 +28,8 @@ class SideBySide(VecEnv):
     def __init__(self, shops: Sequence[BundleVecEnv]) -> None:
         first = shops[0]
         for shop in shops[1:]:
-            for name, space in first.observation_space.spaces.items():
-                _check_same(name, space, shop.observation_space.spaces[name])
+            for name, space in first.observation_space.items():  # type: ignore[attr-defined]
+                _check_same(name, space, shop.observation_space[name])  # type: ignore[index]
             _check_same("actions", first.action_space, shop.action_space)
         self.shops = tuple(shops)
         self.render_mode = None

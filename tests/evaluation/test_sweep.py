@@ -48,7 +48,8 @@ class Watched:
     """A trial that is given up once an evaluation is below `least`."""
 
     def __init__(self, least: float = -1e9) -> None:
-        self.least, self.told = least, []
+        self.least = least
+        self.told: list[tuple[float, int]] = []
 
     def report(self, gain: float, step: int) -> None:
         self.told.append((gain, step))
