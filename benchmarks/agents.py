@@ -182,9 +182,11 @@ def rows(experiment: Experiment, visits: int, fresh: int, learned_oracle: bool) 
     config, found = experiment.config, []
     judge = population.judge(experiment.folder, "choice", config, experiment.dataset, experiment.device)
     judges = {exposure: population.under(judge, config, exposure) for exposure in experiment.user_models}
-    taught = experiment.with_shoppers(judges, "learned-oracle") if learned_oracle else None
-    for job in taught.jobs if taught else ():
-        taught.train(job)
+    taught = None
+    if learned_oracle:
+        taught = experiment.with_shoppers(judges, "learned-oracle")
+        for job in taught.jobs:
+            taught.train(job)
     folder = experiment.folder / "benchmark"
     for exposure, trained in experiment.user_models.items():
         by: dict[str, UserModel] = {"the model trained on": trained, "judge": judges[exposure]}
