@@ -158,7 +158,9 @@ def fit_basket_size(
     by_shopper = csr_matrix(
         (np.ones(len(rows), np.float32), (shopper, np.arange(len(rows)))), (dataset.n_shoppers, len(rows))
     )
-    seen_cells = csr_matrix((np.ones(len(rows), np.float32), (shopper, back)), (dataset.n_shoppers, len(cell)))
+    seen_cells = csr_matrix(
+        (np.ones(len(rows), np.float32), (shopper, back)), (dataset.n_shoppers, len(cell))
+    )
     by_cell = csr_matrix((known.astype(np.float32), (back, np.arange(len(rows)))), (len(cell), len(rows)))
 
     share = np.full((dataset.n_shoppers, len(GRID)), 1 / len(GRID))
@@ -195,7 +197,7 @@ def fit_basket_size(
     )
 
 
-#: Of C latent classes of shoppers: share of each size (C, K) in each one's trips, and of each in shoppers (C,).
+#: Of C latent classes of shoppers: shares of sizes (C, K) in their trips, and of each in all shoppers (C,).
 _Classes = tuple[np.ndarray, np.ndarray]
 
 

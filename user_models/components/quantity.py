@@ -212,7 +212,9 @@ def _fit_means(dataset: Dataset, lines: _Lines, log_discount: np.ndarray, config
 
 def _with_pairs(means: _Means, lines: _Lines, log_discount: np.ndarray, weight: float) -> _Means:
     """With the factors of pairs of shopper and item, shrunk to 1 by so many lines."""
-    pairs, pair = np.unique(lines.shopper.astype(np.int64) * len(means.item) + lines.item, return_inverse=True)
+    pairs, pair = np.unique(
+        lines.shopper.astype(np.int64) * len(means.item) + lines.item, return_inverse=True
+    )
     expected = _expected(means, lines, log_discount)
     seen, wanted = (np.bincount(pair, w, minlength=len(pairs)) for w in (lines.log_units, expected))
     prior = weight * lines.log_units[lines.known].mean() + 1e-9

@@ -294,10 +294,7 @@ _CHANGES: dict[str, Callable[[ChoiceParameters, torch.Generator], Tensor | dict[
     "units_cdf": lambda p, generator: cumulative(p.quantity.units_cdf.shape, generator),
     "units_support": lambda p, _: p.quantity.units_support * 2,
     "units_edges": lambda p, _: p.quantity.units_edges * 1.5,
-    **{
-        name: _contrary(name)
-        for name in ("follow_prob", "habit_prob", "same_day_prob", "campaign_member")
-    },
+    **{name: _contrary(name) for name in ("follow_prob", "habit_prob", "same_day_prob", "campaign_member")},
 }
 
 

@@ -48,7 +48,13 @@ def test_a_simulation_with_a_level_gives_it_back(dataset):
     panel = lived(ChoiceShopper(params.changed(explore_level=wanted)), 90)
     model = ChoiceShopper(params.changed(explore_level=torch.zeros_like(wanted)))
     before = _new_odds(lived(model, 50), bought)
-    found = match(model, ExplorationMoment(panel, bought, new_share(model, bought, 7 * span[0])), weeks, everyone, seed=0)
+    found = match(
+        model,
+        ExplorationMoment(panel, bought, new_share(model, bought, 7 * span[0])),
+        weeks,
+        everyone,
+        seed=0,
+    )
     after = _new_odds(lived(found, 50), bought)
     real = _new_odds(panel, bought)
     # In so small a log odds answer little to a level, and luck is a large part of them.
@@ -102,5 +108,11 @@ def test_a_spread_makes_baskets_of_the_usual_and_baskets_of_something_new():
     worlds = [ChoiceShopper(params.changed(explore_spread=torch.tensor([spread]))) for spread in (0.0, 1.0)]
     none, wide = (simulated_panel(world, weeks, everyone, seed=9) for world in worlds)
     assert _alike(wide, bought) > _alike(none, bought) + 0.02
-    found = match(worlds[0], ExplorationMoment(wide, bought, new_share(worlds[0], bought, 7 * span[0])), weeks, everyone, seed=0)
+    found = match(
+        worlds[0],
+        ExplorationMoment(wide, bought, new_share(worlds[0], bought, 7 * span[0])),
+        weeks,
+        everyone,
+        seed=0,
+    )
     assert found.params.exploration.explore_spread > 0.4

@@ -439,7 +439,8 @@ def respond(
         # What is written down.
         start = used
         end, picked = _write_down(
-            p, key, s, week, day[r], size, length, (last[r], trials[r]), (basket, chosen, n_chosen, found, n_found),
+            p, key, s, week, day[r], size, length, (last[r], trials[r]),
+            (basket, chosen, n_chosen, found, n_found),
             (offered, slots, discount[r], whole, is_offer), (gained, exposed), bought, start,
             (after[r], after_trials[r], every_units[r]),
         )  # fmt: skip

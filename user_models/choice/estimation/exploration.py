@@ -25,7 +25,6 @@ from bundlegym.user_models.choice.parameters import ChoiceParameters, Exploratio
 from bundlegym.user_models.components.basket_size import SIZE_EDGES, on_grid
 from bundlegym.user_models.config import Config, Count, Positive
 
-
 _ROWS = 512  # shoppers at once
 
 
@@ -88,8 +87,8 @@ def explored(params: ChoiceParameters, exploration: Exploration, share: Tensor) 
 
 
 def new_share(model: Any, bought: np.ndarray, day: int) -> Tensor:
-    """(S,) share of what is off the shortlist and not `bought` (S, I) in a visit of each shopper on a day, were
-    there no exploration."""
+    """(S,) share of what is off the shortlist and not `bought` (S, I) in a visit of each shopper on a day,
+    were there no exploration."""
     short, parts = model.params.shortlists.shortlist, []
     for shopper in torch.arange(len(short)).split(_ROWS):
         share = model.log_share(model.reset(shopper, torch.full_like(shopper, day))).exp()
