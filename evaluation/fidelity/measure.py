@@ -125,7 +125,8 @@ def measure(
         auc = two_sample.two_sample_auc(table, make(simulated, dataset, weeks[0]), seed=seed)
         if past is not None:
             drifted = make(past, dataset, earlier[0])
-            auc["auc_of_drift"] = two_sample.two_sample_auc(table, drifted, seed=seed)["auc"]
+            moved = two_sample.two_sample_auc(table, drifted, seed=seed)
+            auc |= {"auc_of_drift": moved["auc"], "told_by_of_drift": moved["told_by"]}
         figures.setdefault("two_sample", {})[expand_ranges] = auc
     figures["two_sample_auc"] = max(part["auc"] for part in figures["two_sample"].values())
     progress("fidelity: likelihood")

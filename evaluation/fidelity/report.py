@@ -195,6 +195,9 @@ def as_text(content: dict[str, Any], *, brief: bool = False) -> str:
         told = [part["two_sample"][key] for part in both]
         row(f"  {key}", tuple(part["auc"] for part in told), f"<= {BOUNDS.auc:.2f}   {_intervals(told)}")
         row("    of as many weeks before, real", tuple(part.get("auc_of_drift") for part in told))
+        if not brief:
+            lines.append(f"    known, told by {_told_by(told[0]['told_by'])}")
+            lines.append(f"    weeks before, by {_told_by(told[0].get('told_by_of_drift', {}))}")
     lines.append("Negative log-likelihood per purchased item, nats")
     for key in content["nll_per_item"]:
         row(f"  {key}", tuple(part["nll_per_item"][key] for part in both))
@@ -203,6 +206,11 @@ def as_text(content: dict[str, Any], *, brief: bool = False) -> str:
         kept = [line for line, below in pairs if line.startswith(" ") or below.startswith(" ")]
         return "\n".join([lines[0], *kept])
     return "\n".join(lines + [""] + [f"Note: {note}" for note in content["notes"]])
+
+
+def _told_by(lost: dict[str, float]) -> str:
+    """Features that tell two samples apart, each with the AUC that is lost without it."""
+    return ", ".join(f"{name} {much:.3f}" for name, much in lost.items()) or "-"
 
 
 def _pair(figures: Iterable[float | None]) -> str:

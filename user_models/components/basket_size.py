@@ -3,8 +3,9 @@
 A trip of size m holds max(1, N) lines, for a shopper who comes buys something; N is Poisson of mean m f,
 where f depends on the days since the last visit and on how large that was, in classes of its lines over the
 shopper's own mean: soon after a big trip little is needed. Sizes lie on a grid, and each shopper's weights on
-it are a mode under a Dirichlet prior centred on all shoppers' weights: a non-parametric mixture (Laird 1978),
-shrunk. Both are found by expectation maximisation: whoever comes often makes small trips, which is no effect
+it are a non-parametric mixture (Laird 1978), shrunk to those of shoppers alike: a mode under a Dirichlet
+prior centred on the weights of latent classes of shoppers (Lazarsfeld 1950), by how likely the shopper is one
+of each. All is found by expectation maximisation: whoever comes often makes small trips, which is no effect
 of the days. In a simulation the last trip is as large as it was planned, m f, whatever was bought then: an
 offer taken does not make the next trip another one.
 """
@@ -17,6 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.sparse import csr_matrix
+from scipy.special import softmax
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
@@ -41,7 +43,13 @@ class BasketSizeConfig(Config):
     """Hyper-parameters of `fit_basket_size`."""
 
     prior_visits: Positive = 8.0
-    """Visits: weight of all shoppers in one's own sizes of trips, mean lines, and days between visits."""
+    """Visits: weight of all shoppers in one's own mean lines, and days between visits."""
+
+    alike_visits: Positive = 16.0
+    """Visits: weight of shoppers alike in one's own sizes of trips."""
+
+    classes: Count = 8
+    """Latent classes of shoppers by the sizes of their trips."""
 
     steps: Count = 60
     """Steps of expectation maximisation."""
@@ -150,18 +158,25 @@ def fit_basket_size(
     by_shopper = csr_matrix(
         (np.ones(len(rows), np.float32), (shopper, np.arange(len(rows)))), (dataset.n_shoppers, len(rows))
     )
+    seen_cells = csr_matrix(
+        (np.ones(len(rows), np.float32), (shopper, back)), (dataset.n_shoppers, len(cell))
+    )
     by_cell = csr_matrix((known.astype(np.float32), (back, np.arange(len(rows)))), (len(cell), len(rows)))
 
     share = np.full((dataset.n_shoppers, len(GRID)), 1 / len(GRID))
+    classes = _first_classes(usual[shoppers], config.classes)
     for _ in range(config.steps):
         mean = GRID * factor.ravel()[bins[first]][:, None]
         none = np.where(size == 1, np.exp(-mean), 0.0)
         likelihood = none + poisson.pmf(size, mean) + 1e-300
+        member = _membership(classes, seen_cells, likelihood)
+        alike = member @ classes[0]
+        classes = _next_classes(classes, seen_cells[shoppers], member[shoppers], likelihood)
         responsibility = share[shopper] * likelihood[back]
         responsibility /= responsibility.sum(1, keepdims=True)
         total = by_shopper @ responsibility
-        prior = total[shoppers].sum(0) / total[shoppers].sum()
-        share = (total + config.prior_visits * prior) / (total.sum(1, keepdims=True) + config.prior_visits)
+        weight = config.alike_visits
+        share = (total + weight * alike) / (total.sum(1, keepdims=True) + weight)
         # One line is no line in so many cases: a shopper who comes buys something.
         seen, held = by_cell @ responsibility, size - none / likelihood
         observed, expected = (
@@ -180,6 +195,34 @@ def fit_basket_size(
         usual_log_size=as_tensor(usual),
         last_size_class=as_tensor(_last_size_class(dataset, usual)),
     )
+
+
+#: Of C latent classes of shoppers: shares of sizes (C, K) in their trips, and of each in all shoppers (C,).
+_Classes = tuple[np.ndarray, np.ndarray]
+
+
+def _first_classes(usual: np.ndarray, n: int) -> _Classes:
+    """Classes about quantiles of shoppers' log mean lines `usual` (S,)."""
+    centre = np.quantile(usual, (np.arange(n) + 0.5) / n)
+    weight = np.exp(-0.5 * (LOG_GRID - centre[:, None]) ** 2)
+    return weight / weight.sum(1, keepdims=True), np.full(n, 1 / n)
+
+
+def _membership(classes: _Classes, seen: csr_matrix, likelihood: np.ndarray) -> np.ndarray:
+    """(S, C) chance that each shopper is of each class, by visits `seen` (S, cells) and the `likelihood`
+    (cells, K) of each cell on trips of each size."""
+    sizes, share = classes
+    return np.asarray(softmax(seen @ np.log(likelihood @ sizes.T) + np.log(share), axis=1))
+
+
+def _next_classes(
+    classes: _Classes, seen: csr_matrix, member: np.ndarray, likelihood: np.ndarray
+) -> _Classes:
+    """Classes after a step of expectation maximisation, in which no size and no class is impossible."""
+    sizes, _ = classes
+    weight = sizes * ((seen.T @ member / (likelihood @ sizes.T)).T @ likelihood) + 1e-3
+    share = member.sum(0) + 1e-3
+    return weight / weight.sum(1, keepdims=True), share / share.sum()
 
 
 def gap_shares(

@@ -1,16 +1,17 @@
 """Quantity, how many units a line holds: a mean of its own, and the log's spread about such a mean.
 
 The mean of the log of units is the item's own, shrunk to its category's and the shop's, times the shopper's,
-times (price / usual price)^-g: whoever buys on a deal buys more. It is of the log, since a few lines of
-hundreds would else decide it. Lines of alike means form a class, in which units are spread as in the log:
-pairs, fours and sixes are likelier than any smooth law says, and so are, with a wholesaler, dozens and cases.
-Whoever takes two of one yogurt takes two of the other: with the chance `same_units_prob` a line's luck is
-that of its subcategory at the visit, else its own.
+times what this shopper usually takes of this item over what was expected, times that of trips of the size,
+times (price / usual price)^-g: whoever buys on a deal buys more. A wholesaler's order of few lines holds many
+units of each. It is of the log, since a few lines of hundreds would else decide it. Lines of alike means form
+a class, in which units are spread as in the log: pairs, fours and sixes are likelier than any smooth law
+says, and so are, with a wholesaler, dozens and cases.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.user_models.components.basket_size import GRID, SIZE_EDGES, on_grid
 from bundlegym.user_models.components.windows import part_end
 from bundlegym.user_models.config import Config, Count, Part, Positive
 from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
@@ -38,6 +40,9 @@ class QuantityConfig(Config):
     shopper_lines: Positive = 10.0
     """Lines: weight of the average shopper in one's own factor."""
 
+    pair_lines: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0)
+    """Lines: weights of no difference in what a shopper takes of an item, of which later lines choose one."""
+
     mean_part: Part = 0.8
     """Part of the weeks by which means are set before the spread about them is seen in the rest."""
 
@@ -51,7 +56,7 @@ class QuantityConfig(Config):
     """Information that is added to what the log tells of the slope in price, so that steps stay small."""
 
     steps: Count = 10
-    """Steps between the shoppers' factors, the items' means and the slope."""
+    """Steps between the factors of shoppers and of sizes of trips, the items' means and the slope."""
 
     large: Count = 40
     """Numbers of units beyond 24 that a line can hold, the log's most frequent: by the dozen or the case."""
@@ -59,10 +64,10 @@ class QuantityConfig(Config):
 
 @dataclass(frozen=True)
 class _Lines:
-    """Columns of the lines of some weeks: who bought what when, how many units and their log, and whether the
-    averages are learned from the shopper."""
+    """Columns of the lines of some weeks: who bought what when, the class of the visit by its lines, how many
+    units and their log, and whether the averages are learned from the shopper."""
 
-    visit: np.ndarray
+    size: np.ndarray
     shopper: np.ndarray
     week: np.ndarray
     item: np.ndarray
@@ -78,25 +83,31 @@ class _Lines:
         shopper, week = (visits[name].to_numpy()[place] for name in ("shopper", "week"))
         item = dataset.purchases["item"].to_numpy()[lines]
         units = dataset.purchases["quantity"].to_numpy(np.int64)[lines]
-        return _Lines(place, shopper, week, item, units, np.log(units), shoppers[shopper])
+        size = np.digitize(np.bincount(place)[place], SIZE_EDGES)
+        return _Lines(size, shopper, week, item, units, np.log(units), shoppers[shopper])
 
 
 @dataclass(frozen=True)
 class Quantity(Parameters):
-    """How many units a line holds (Gupta 1988): see the module's docstring. S shoppers, I items, B + 1
-    classes of lines."""
+    """How many units a line holds (Gupta 1988): see the module's docstring. S shoppers, I items, L
+    shortlisted items, B + 1 classes of lines."""
 
     log_units: Tensor = parameter("I", "mean log of the units of the item's lines", "E_i")
     log_units_factor: Tensor = parameter("S", "factor of the shopper on the log of units", "E_s")
+    regular_quantity: Tensor = parameter(
+        "S L",
+        "log of the factor on the log of units of each shortlisted item: what the shopper usually takes",
+        r"\eta_{si}",
+    )
+    quantity_by_size: Tensor = parameter(
+        f"{len(GRID)}", "log of the factor on the log of units by the size of the trip", r"\eta_k"
+    )
     log_units_slope: Tensor = parameter(
         "1", "minus the price elasticity of the log of units, at least 0", r"\beta^E"
     )
     units_edges: Tensor = parameter("B", "expected log of units, between classes of lines")
     units_support: Tensor = parameter("U", "numbers of units that a line can hold", "", rising=1)
     units_cdf: Tensor = parameter("B+1 U", "chance of at most so many units in each class of lines", "U_{bn}")
-    same_units_prob: Tensor = parameter(
-        "1", "chance that a line's units follow the luck of its subcategory at the visit", r"\rho^E"
-    )
 
 
 def fit_quantity(
@@ -104,29 +115,34 @@ def fit_quantity(
     weeks: tuple[int, int],
     shoppers: np.ndarray,
     log_discount: np.ndarray,
+    shortlist: np.ndarray,
     *,
     config: QuantityConfig = QuantityConfig(),
 ) -> Quantity:
     """From the lines of `weeks`; averages come from `shoppers` (mask). `log_discount` (n_weeks, I) is
-    log(usual price / price)."""
+    log(usual price / price), `shortlist` (S, L) are items in the order of their codes."""
     cut = part_end(weeks, config.mean_part)
-    early = _fit_means(dataset, _Lines.of(dataset, (weeks[0], cut), shoppers), log_discount, config)
-    late = _Lines.of(dataset, (cut, weeks[1]), shoppers)
-    expected = _expected(early, late, log_discount)
-    lines = _Lines.of(dataset, weeks, shoppers)
+    spans = (weeks[0], cut), (cut, weeks[1]), weeks
+    early, late, lines = (_Lines.of(dataset, span, shoppers) for span in spans)
+    means = _fit_means(dataset, early, log_discount, config)
+    tried = {
+        weight: _expected(_with_pairs(means, early, log_discount, weight), late, log_discount)
+        for weight in config.pair_lines
+    }
+    weight = min(tried, key=lambda weight: _deviance(tried[weight], late))
+    expected = tried[weight]
     support = _support(lines.units[lines.known], config.large)
     edges, cdf = _spread(expected[late.known], late.units[late.known], support, config)
-    means, known = _fit_means(dataset, lines, log_discount, config), lines.known
-    several = 1 - cdf[np.digitize(_expected(means, lines, log_discount)[known], edges), 0]
-    group = lines.visit * (dataset.subcategory_code.max() + 1) + dataset.subcategory_code[lines.item]
-    alike = _likeness(lines.units[known] > 1, several, group[known])
+    means = _fit_means(dataset, lines, log_discount, config)
+    means = _with_pairs(means, lines, log_discount, weight)
     single = {
         "log_units": means.item,
         "log_units_factor": means.shopper,
+        "regular_quantity": np.log(means.regular(np.arange(len(shortlist))[:, None], shortlist)),
+        "quantity_by_size": np.log(on_grid(means.size)),
         "log_units_slope": means.slope,
         "units_edges": edges,
         "units_cdf": cdf,
-        "same_units_prob": np.sqrt(alike),
     }
     tensors = {name: as_tensor(np.array(value, dtype=np.float32)) for name, value in single.items()}
     return Quantity(**tensors, units_support=as_tensor(support))
@@ -142,33 +158,48 @@ def _support(units: np.ndarray, large: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Means:
-    """Log of units: `item` (I,), factor of the `shopper` (S,), `slope` in log price."""
+    """Log of units: `item` (I,), factor of the `shopper` (S,), of the trip by its `size` (6,) and of each of
+    the ascending `pairs` of shopper and item, `slope` in log price."""
 
     item: np.ndarray
     shopper: np.ndarray
+    size: np.ndarray
     slope: float
+    pairs: np.ndarray = field(default_factory=lambda: np.array([-1]))
+    of_pair: np.ndarray = field(default_factory=lambda: np.ones(1))
+
+    def regular(self, shopper: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Factors of pairs, 1 where the shopper never bought the item."""
+        asked = shopper.astype(np.int64) * len(self.item) + item
+        place = np.searchsorted(self.pairs, asked).clip(max=len(self.pairs) - 1)
+        return np.where(self.pairs[place] == asked, self.of_pair[place], 1.0)
 
 
 def _fit_means(dataset: Dataset, lines: _Lines, log_discount: np.ndarray, config: QuantityConfig) -> _Means:
     shopper, item, log_units, known = lines.shopper, lines.item, lines.log_units, lines.known
     category, weight = pd.factorize(dataset.items["category"])[0], config.item_lines
+    average = log_units[known].mean()
 
     def shrunk(code: np.ndarray, of: np.ndarray, prior: np.ndarray | float) -> np.ndarray:
         count = np.bincount(code[known], minlength=len(of))
         total = np.bincount(code[known], weights=log_units[known], minlength=len(of))
         return (total + weight * prior) / (count + weight)
 
-    by_category = shrunk(category[item], np.arange(category.max() + 1), log_units[known].mean())
+    def over(expected: np.ndarray, code: np.ndarray, n: int, weight: float, rows: Any = slice(None)) -> Any:
+        """(n,) log of units by code over what was expected of these rows, shrunk to 1."""
+        seen, wanted = (np.bincount(code[rows], w[rows], minlength=n) for w in (log_units, expected))
+        return (seen + weight * average) / (wanted + weight * average)
+
+    by_category = shrunk(category[item], np.arange(category.max() + 1), average)
     mean = shrunk(item, category, by_category[category]) + 1e-4
     x = log_discount[lines.week, item]
-    slope = 0.0
-    factor = np.ones(dataset.n_shoppers)
-    for _ in range(config.steps):  # alternate between the shoppers' factors, the items' means and the slope
+    slope, factor, by_size = 0.0, np.ones(dataset.n_shoppers), np.ones(len(SIZE_EDGES) + 1)
+    for _ in range(config.steps):  # alternate between the factors, the slope and the items' means
         expected = mean[item] * np.exp(slope * x)
-        totals = [np.bincount(shopper, weights=w, minlength=len(factor)) for w in (log_units, expected)]
-        pseudo = config.shopper_lines * log_units[known].mean()
-        factor = (totals[0] + pseudo) / (totals[1] + pseudo)
-        expected = expected * factor[shopper]
+        factor = over(expected * by_size[lines.size], shopper, len(factor), config.shopper_lines)
+        expected *= factor[shopper]
+        by_size = over(expected, lines.size, len(by_size), weight, known)
+        expected *= by_size[lines.size]
         residual = (log_units - expected)[known] / (1 + expected[known])
         curvature = (expected[known] / (1 + expected[known]) * x[known] ** 2).sum() + config.slope_precision
         slope += float((residual * x[known]).sum() / curvature)
@@ -176,12 +207,31 @@ def _fit_means(dataset: Dataset, lines: _Lines, log_discount: np.ndarray, config
             np.bincount(item[known], weights=w[known], minlength=len(mean)) for w in (log_units, expected)
         ]
         mean *= (ratio[0] + weight * mean) / (ratio[1] + weight * mean)
-    return _Means(mean, factor, np.float64(max(slope, 0.0)))  # in double precision wherever it is used
+    return _Means(mean, factor, by_size, np.float64(max(slope, 0.0)))  # in double precision wherever used
+
+
+def _with_pairs(means: _Means, lines: _Lines, log_discount: np.ndarray, weight: float) -> _Means:
+    """With the factors of pairs of shopper and item, shrunk to 1 by so many lines."""
+    pairs, pair = np.unique(
+        lines.shopper.astype(np.int64) * len(means.item) + lines.item, return_inverse=True
+    )
+    expected = _expected(means, lines, log_discount)
+    seen, wanted = (np.bincount(pair, w, minlength=len(pairs)) for w in (lines.log_units, expected))
+    prior = weight * lines.log_units[lines.known].mean() + 1e-9
+    return replace(means, pairs=pairs, of_pair=(seen + prior) / (wanted + prior))
+
+
+def _deviance(expected: np.ndarray, lines: _Lines) -> float:
+    """How far the log of units of lines of known shoppers is from what was `expected` (P,), as a Poisson law
+    measures it; less is nearer."""
+    wanted = expected[lines.known].clip(min=1e-9)
+    return float((wanted - lines.log_units[lines.known] * np.log(wanted)).sum())
 
 
 def _expected(means: _Means, lines: _Lines, log_discount: np.ndarray) -> np.ndarray:
     """(P,) expected log of the units of each line."""
-    level = means.item[lines.item] * means.shopper[lines.shopper]
+    level = means.item[lines.item] * means.shopper[lines.shopper] * means.size[lines.size]
+    level = level * means.regular(lines.shopper, lines.item)
     return np.asarray(level * np.exp(means.slope * log_discount[lines.week, lines.item]))
 
 
@@ -208,27 +258,23 @@ def _spread(
 
 
 def draw_quantity(
-    p: Quantity, shopper: Tensor, item: Tensor, log_discount: Tensor, subcategory: Tensor, luck: Draws
+    p: Quantity,
+    shortlist: Tensor,
+    shopper: Tensor,
+    item: Tensor,
+    size: Tensor,
+    log_discount: Tensor,
+    luck: Draws,
 ) -> Tensor:
-    """(P,) int64 units of lines of a `shopper`, an `item`, its `log_discount` and its `subcategory` (P,)
-    each, with the luck of each one's visit."""
+    """(P,) int64 units of lines of a `shopper`, an `item`, the `size` of the trip, a place in `GRID`, and
+    the item's `log_discount` (P,) each, with the luck of each one's visit; of `shortlist` (S, L) are the
+    regular quantities."""
+    own = shortlist[shopper]
+    place = torch.searchsorted(own, item[:, None]).clamp(max=own.shape[1] - 1)
+    listed = (own.gather(1, place) == item[:, None])[:, 0]
+    regular = torch.where(listed, p.regular_quantity[shopper].gather(1, place)[:, 0], 0.0)
     level = p.log_units[item] * p.log_units_factor[shopper]
-    level = level * torch.exp(p.log_units_slope * log_discount)
-    alike = luck.uniform(streams.SAME_UNITS, item[:, None])[:, 0] < p.same_units_prob
-    own = luck.uniform(streams.QUANTITY, item[:, None])[:, 0]
-    common = luck.uniform(streams.SUBCATEGORY_UNITS, subcategory[:, None])[:, 0]
+    level = level * torch.exp(p.log_units_slope * log_discount + p.quantity_by_size[size] + regular)
     cdf = p.units_cdf[torch.searchsorted(p.units_edges, level, right=True)]
-    fewer = torch.where(alike, common, own)[:, None] > cdf[:, :-1]
+    fewer = luck.uniform(streams.QUANTITY, item[:, None]) > cdf[:, :-1]
     return p.units_support[fewer.sum(1)]
-
-
-def _likeness(happened: np.ndarray, chance: np.ndarray, group: np.ndarray) -> float:
-    """Correlation of events of the given chances within groups, in 0..1."""
-    spread = np.sqrt(chance * (1 - chance))
-
-    def pairs(value: np.ndarray) -> float:
-        """Sum of products over pairs of one group."""
-        _, code = np.unique(group, return_inverse=True)
-        return float((np.bincount(code, value) ** 2 - np.bincount(code, value**2)).sum())
-
-    return float(np.clip(pairs(happened - chance) / max(pairs(spread), 1e-9), 0.0, 1.0))

@@ -9,8 +9,8 @@ environment itself are those of `envs` (which visit, which shopper), under seeds
 SIZE, NOISE, MISSION, QUANTITY, SAME_DAY, WAIT, FRAILTY = range(7)
 #: The long tail: when a purchase comes; its subcategory; its item; whether the item is kept.
 TAIL, TAIL_SUBCATEGORY, TAIL_ITEM, TAIL_KEPT = range(7, 11)
-#: Effect of a category on a trip; whether lines of a subcategory share their units, and these; variants.
-CATEGORY, SAME_UNITS, SUBCATEGORY_UNITS, VARIANT = range(11, 15)
+#: Effect of a category on a trip; variants.
+CATEGORY, VARIANT = 11, 14
 #: Whether a trial leaves a habit; whether a substitute is still wanted; effects of a trip on what is new.
 HABIT, SUBSTITUTION, EXPLORATION = range(15, 18)
 

@@ -74,7 +74,7 @@ def assemble(
         missions=fit_missions(dataset, frequency, lift, weeks, shoppers),
         incidence=fit_incidence(dataset, weeks, shoppers),
         basket_size=fit_basket_size(dataset, weeks, shoppers),
-        quantity=fit_quantity(dataset, weeks, shoppers, marketing.log_discount),
+        quantity=fit_quantity(dataset, weeks, shoppers, marketing.log_discount, shortlist),
     )
 
 

@@ -69,12 +69,13 @@ _FIRST_GAP = 1_000  # days since the visit before the first
 @dataclass(frozen=True)
 class _Open:
     """A visit of N shoppers: `week` (N,), `rate` and `luck` (N, I) of each item, `own` (N, I) bool, what is
-    bought on its own merits, `trip` (N,) its class as planned."""
+    bought on its own merits, `size` (N,) its place in `GRID`, `trip` (N,) its class as planned."""
 
     week: Tensor
     rate: Tensor
     luck: Tensor
     own: Tensor
+    size: Tensor
     trip: Tensor
 
     def bought(self) -> Tensor:
@@ -255,7 +256,7 @@ class SequenceShopper(UserModel):
         # log(rate) + Gumbel noise is above 0 with chance 1 - exp(-rate).
         luck = draws.uniform(streams.NOISE, torch.arange(rate.shape[1], device=self.device))
         own = torch.expm1(-rate).add_(luck) < 0
-        return _Open(week, rate, luck, own, planned)
+        return _Open(week, rate, luck, own, trip[:, 0], planned)
 
     def _respond(self, state: SequenceState, offer: Offer, draws: Draws) -> tuple[Response, SequenceState]:
         """`respond` of few shoppers, since it goes over all items of each."""
@@ -273,7 +274,7 @@ class SequenceShopper(UserModel):
         own = torch.where(new.any(1, keepdim=True), visit.own | (taken & alone), alone)
 
         row, item = (own | taken).nonzero(as_tuple=True)
-        units = self._units(shopper[row], item, week[row], draws.of(row))
+        units = self._units(shopper, visit, row, item, draws.of(row))
         units = torch.where(new[row, item], 1, units)  # one unit of what is new
         off = offer.discount[row] * taken[row, item] / units
         picked = (own.gather(1, offered) & here).any(1)
@@ -295,9 +296,7 @@ class SequenceShopper(UserModel):
         wanted, value = visit.appraise(items)
         row, slot = wanted.nonzero(as_tuple=True)
         quantity = torch.zeros_like(items)
-        quantity[row, slot] = self._units(
-            state.shopper[row], items[row, slot], visit.week[row], draws.of(row)
-        )
+        quantity[row, slot] = self._units(state.shopper, visit, row, items[row, slot], draws.of(row))
         nothing = torch.zeros_like(value)
         slope = self.params.network.price_slope[items]
         return Appraisal(
@@ -324,11 +323,11 @@ class SequenceShopper(UserModel):
             last_bought=torch.where(recent, state.day[:, None], state.last_bought),
         )
 
-    def _units(self, shopper: Tensor, item: Tensor, week: Tensor, luck: Draws) -> Tensor:
-        """(P,) int64 units of lines."""
+    def _units(self, shopper: Tensor, visit: _Open, row: Tensor, item: Tensor, luck: Draws) -> Tensor:
+        """(P,) int64 units of lines of items (P,) of the `row`s (P,) of shoppers (N,)."""
         p = self.params
-        of_line = p.prices.log_discount[week, item], p.catalogue.subcategory[item]
-        return draw_quantity(p.quantity, shopper, item, *of_line, luck)
+        size, discount = visit.size[row], p.prices.log_discount[visit.week[row], item]
+        return draw_quantity(p.quantity, p.histories.shortlist, shopper[row], item, size, discount, luck)
 
     def _utility(self, state: SequenceState) -> Tensor:
         """(N, I) log rates up to what all items of a visit have in common."""

@@ -107,7 +107,8 @@ def world_of(params: ChoiceParameters) -> ChoiceParameters:
         units_edges=torch.linspace(0.1, 3.0, len(units.units_edges)),
         units_support=units.units_support + 1,
         units_cdf=cumulative(units.units_cdf.shape, generator),
-        same_units_prob=torch.tensor([0.4]),
+        regular_quantity=noise(units.regular_quantity, 0.4),
+        quantity_by_size=noise(units.quantity_by_size, 0.3),
     )
 
 
@@ -293,10 +294,7 @@ _CHANGES: dict[str, Callable[[ChoiceParameters, torch.Generator], Tensor | dict[
     "units_cdf": lambda p, generator: cumulative(p.quantity.units_cdf.shape, generator),
     "units_support": lambda p, _: p.quantity.units_support * 2,
     "units_edges": lambda p, _: p.quantity.units_edges * 1.5,
-    **{
-        name: _contrary(name)
-        for name in ("follow_prob", "habit_prob", "same_day_prob", "same_units_prob", "campaign_member")
-    },
+    **{name: _contrary(name) for name in ("follow_prob", "habit_prob", "same_day_prob", "campaign_member")},
 }
 
 

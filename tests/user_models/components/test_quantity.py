@@ -10,7 +10,8 @@ import torch
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.user_models import Draws
-from bundlegym.user_models.components.quantity import draw_quantity, fit_quantity
+from bundlegym.user_models.components.basket_size import GRID
+from bundlegym.user_models.components.quantity import Quantity, draw_quantity, fit_quantity
 
 SEVERAL = (0.1, 0.5)  # chance of more than one unit, of even items and of odd ones: 2 or, a third of them, 4
 
@@ -25,18 +26,62 @@ def in_pairs(dataset: Dataset) -> Dataset:
     return dataclasses.replace(dataset, purchases=purchases)
 
 
+def _shortlist(dataset: Dataset) -> np.ndarray:
+    """All items, of everybody."""
+    return np.tile(np.arange(dataset.n_items), (dataset.n_shoppers, 1))
+
+
+def _fitted(dataset: Dataset, log_discount: np.ndarray, shortlist: np.ndarray) -> Quantity:
+    everybody = np.ones(dataset.n_shoppers, dtype=bool)
+    return fit_quantity(dataset, (0, dataset.n_weeks), everybody, log_discount, shortlist)
+
+
+def _place(lines: float) -> int:
+    """The size of a trip of so many lines."""
+    return int(np.abs(np.log(GRID) - np.log(lines)).argmin())
+
+
+def _with_units(dataset: Dataset, units: np.ndarray) -> Quantity:
+    """Fitted to a log whose lines hold so many units."""
+    log = dataclasses.replace(dataset, purchases=dataset.purchases.assign(quantity=units))
+    return _fitted(log, np.zeros((dataset.n_weeks, dataset.n_items), np.float32), _shortlist(dataset))
+
+
+def test_shopper_takes_of_an_item_what_they_took_before(dataset):
+    """Each shopper takes 12 of some items and 1 of others, whatever everybody else takes of these."""
+    shopper = dataset.visits["shopper"].to_numpy()[dataset.purchases["visit"]]
+    item = dataset.purchases["item"].to_numpy(np.int64)
+    dozen = (7 * shopper + 3 * item) % 5 == 0
+    fitted = _with_units(dataset, np.where(dozen, 12, 1))
+    often = np.bincount(shopper * dataset.n_items + item, minlength=fitted.regular_quantity.numel()) >= 3
+    own = fitted.regular_quantity.ravel().numpy()
+    pair = np.unique(shopper * dataset.n_items + item, return_index=True)
+    of_dozens = np.zeros(len(often), dtype=bool)
+    of_dozens[pair[0]] = dozen[pair[1]]
+    assert own[often & of_dozens].min() > 0.3
+    assert own[often & ~of_dozens].max() < -0.3
+    assert (own[np.bincount(shopper * dataset.n_items + item, minlength=len(own)) == 0] == 0).all()
+
+
+def test_big_trips_hold_fewer_units_a_line(dataset):
+    lines = dataset.purchases.groupby("visit")["item"].transform("size").to_numpy()
+    fitted = _with_units(dataset, np.where(lines >= 8, 2, np.where(lines >= 4, 4, 12)))
+    few, some, many = (fitted.quantity_by_size[_place(n)] for n in (2.5, 6.0, 10.0))
+    assert few > some + 0.1 and some > many + 0.1
+
+
 def test_units_are_spread_as_in_the_log(in_pairs):
     weeks, log_discount = (0, in_pairs.n_weeks), np.zeros((in_pairs.n_weeks, in_pairs.n_items), np.float32)
-    fitted = fit_quantity(in_pairs, weeks, np.ones(in_pairs.n_shoppers, dtype=bool), log_discount)
-    assert fitted.same_units_prob < 0.2  # each line of the log has luck of its own
+    fitted = _fitted(in_pairs, log_discount, _shortlist(in_pairs))
     rows = visit_rows(in_pairs, weeks)
     line, place = lines_of(in_pairs, rows)
     item = torch.from_numpy(in_pairs.purchases["item"].to_numpy()[line].astype(np.int64))
     shopper = torch.from_numpy(in_pairs.visits["shopper"].to_numpy()[rows][place].astype(np.int64))
-    zero = torch.zeros_like(item)
-    subcategory = torch.from_numpy(in_pairs.subcategory_code)[item]
-    luck = Draws(0, torch.from_numpy(line.astype(np.int64)), zero)
-    units = draw_quantity(fitted, shopper, item, torch.zeros(len(item)), subcategory, luck)
+    size = torch.full_like(item, _place(10.0))
+    luck = Draws(0, torch.from_numpy(line.astype(np.int64)), torch.zeros_like(item))
+    units = draw_quantity(
+        fitted, torch.from_numpy(_shortlist(in_pairs)), shopper, item, size, torch.zeros(len(item)), luck
+    )
     for odd, several in enumerate(SEVERAL):
         share = np.bincount(units[item % 2 == odd].numpy(), minlength=5) / int((item % 2 == odd).sum())
         assert share[1] == pytest.approx(1 - several, abs=0.04)

@@ -71,11 +71,12 @@ class Tables(NamedTuple):
     hazard_level: Any
     frailty: Any
     log_units: Any
-    same_units_prob: Any
     units_edges: Any
     units_support: Any
     units_cdf: Any
     log_units_factor: Any
+    regular_quantity: Any
+    quantity_by_size: Any
     log_units_slope: Any
     habit_prob: Any
     wear_out: Any

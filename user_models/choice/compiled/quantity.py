@@ -10,18 +10,15 @@ from bundlegym.user_models.rng.compiled_counter import compiled_draw
 
 
 @part
-def draw_quantity(p: Tables, key: Key, s: int, week: int, item: int) -> int:
-    """Units of an item that is bought."""
-    level = (
-        p.log_units[item]
-        * p.log_units_factor[s]
-        * exp32(p.log_units_slope[0] * p.prices[week, item, LOG_DISCOUNT])
-    )
+def draw_quantity(p: Tables, key: Key, s: int, week: int, size: int, place: int, item: int) -> int:
+    """Units of an item that is bought, on a trip of a size; `place` on the shortlist, -1 for none."""
+    more = p.log_units_slope[0] * p.prices[week, item, LOG_DISCOUNT] + p.quantity_by_size[size]
+    if place >= 0:
+        more += p.regular_quantity[s, place]
+    level = p.log_units[item] * p.log_units_factor[s] * exp32(more)
     cdf = p.units_cdf[first_above(p.units_edges, level, 0, len(p.units_edges))]
     luck = compiled_draw(key_of(key, streams.QUANTITY), item)
-    if compiled_draw(key_of(key, streams.SAME_UNITS), item) < p.same_units_prob[0]:
-        luck = compiled_draw(key_of(key, streams.SUBCATEGORY_UNITS), p.subcategory[item])
-    place = 0
-    while place < len(cdf) - 1 and luck > cdf[place]:
-        place += 1
-    return p.units_support[place]
+    units = 0
+    while units < len(cdf) - 1 and luck > cdf[units]:
+        units += 1
+    return p.units_support[units]

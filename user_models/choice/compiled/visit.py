@@ -230,6 +230,7 @@ def _write_down(
     s: int,
     week: int,
     day: int,
+    size: int,
     length: int,
     before: tuple[Array, Array],
     basket: tuple[Array, Array, int, Array, int],
@@ -248,7 +249,8 @@ def _write_down(
     n_new, picked, end = 0, False, start
     for q in range(n_chosen + n_found):
         bought_here = held[q] if q < n_chosen else found[q - n_chosen]
-        item[end], units[end] = bought_here, draw_quantity(p, key, s, week, bought_here)
+        place = chosen[q] if q < n_chosen and chosen[q] < length else -1
+        item[end], units[end] = bought_here, draw_quantity(p, key, s, week, size, place, bought_here)
         off, kept_in_mind = _F(0), True
         if is_offer:
             for b in range(len(offered)):
@@ -262,8 +264,8 @@ def _write_down(
                         kept_in_mind = kept_in_mind or leaves_habit(p, key, bought_here)
         price[end] = p.prices[week, bought_here, SHELF_PRICE] * (_ONE - off / units[end])
         if kept_in_mind:
-            if q < n_chosen and chosen[q] < length:
-                after_last[chosen[q]] = day
+            if place >= 0:
+                after_last[place] = day
             else:
                 n_new = _append(after_trials, n_new, bought_here)
         end += 1
@@ -437,7 +439,8 @@ def respond(
         # What is written down.
         start = used
         end, picked = _write_down(
-            p, key, s, week, day[r], length, (last[r], trials[r]), (basket, chosen, n_chosen, found, n_found),
+            p, key, s, week, day[r], size, length, (last[r], trials[r]),
+            (basket, chosen, n_chosen, found, n_found),
             (offered, slots, discount[r], whole, is_offer), (gained, exposed), bought, start,
             (after[r], after_trials[r], every_units[r]),
         )  # fmt: skip

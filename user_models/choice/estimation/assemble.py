@@ -276,7 +276,9 @@ def assemble(
         quantity=cache(
             "quantity",
             Quantity,
-            lambda: fit_quantity(dataset, weeks, shoppers, marketing.log_discount, config=config.quantity),
+            lambda: fit_quantity(
+                dataset, weeks, shoppers, marketing.log_discount, shortlist, config=config.quantity
+            ),
         ),
         preference_weights=ChosenPreferences.of_config(config.preferences),
     )

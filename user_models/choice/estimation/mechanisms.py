@@ -88,7 +88,8 @@ MECHANISMS: dict[str, Mechanism] = {
     "coupons": Mechanism("what a coupon does", (coupons,)),
     "frailty": Mechanism("busier and quieter spells", zero=("frailty",)),
     "irregularity": Mechanism("irregular visitors", zero=("hazard_irregular",)),
-    "same_units": Mechanism("equal units within a subcategory", zero=("same_units_prob",)),
+    "regular_quantity": Mechanism("what a shopper usually takes of an item", zero=("regular_quantity",)),
+    "quantity_by_size": Mechanism("units a line by the lines of a trip", zero=("quantity_by_size",)),
     "state_dependence": Mechanism("a habit after a trial", (state_dependence,), offers_only=True),
     "wear_out": Mechanism("exposure wears out", (wear_out,), offers_only=True),
 }  # fmt: skip

@@ -34,7 +34,7 @@ class Door:
     place of each offered item among the considered, -1 for none; remembered (N, B) bool, bought before though
     not on the shortlist; week (N,); cell (N, L + B) the place of item and week in a table by both, laid flat;
     effect (N, C) of the trip by category; of_new (N, G) on what is new of each subcategory; size (N,) log of
-    the trip's rate; trip (N,) its class, as planned.
+    the trip's rate; grid (N,) its place in `GRID`; trip (N,) its class, as planned.
     """
 
     items: Tensor
@@ -48,6 +48,7 @@ class Door:
     effect: Tensor
     of_new: Tensor
     size: Tensor
+    grid: Tensor
     trip: Tensor
 
 
@@ -102,7 +103,7 @@ def door(p: ChoiceParameters, state: ChoiceState, offer: Offer, draws: Draws) ->
     noise = draws.gumbel(streams.NOISE, items)
     return Door(
         items, log_rate, noise, sensitivity, offered, bought, week, cell, effect, constant + new, log_size,
-        trip,
+        size, trip,
     )  # fmt: skip
 
 

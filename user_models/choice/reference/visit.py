@@ -80,7 +80,7 @@ def appraise(
     wanted, lacking = appraise_in(p, at, basket, items)
     row, slot = wanted.nonzero(as_tuple=True)
     quantity = torch.zeros_like(items)
-    quantity[row, slot] = _units(p, state.shopper[row], items[row, slot], at.week[row], draws.of(row))
+    quantity[row, slot] = _units(p, at, state.shopper, row, items[row, slot], draws.of(row))
     return wanted, quantity, lacking, _exposure(p, assumed, state, at, items)[1]
 
 
@@ -138,10 +138,10 @@ def _exposure(
     return run, exposure_effect(p, assumed.offer_exposure, offered, run, sensitivity)
 
 
-def _units(p: ChoiceParameters, shopper: Tensor, item: Tensor, week: Tensor, luck: Draws) -> Tensor:
-    """(P,) int64 units of lines."""
-    discount, subcategory = p.prices.log_discount[week, item], p.catalogue.subcategory[item]
-    return draw_quantity(p.quantity, shopper, item, discount, subcategory, luck)
+def _units(p: ChoiceParameters, at: Door, shopper: Tensor, row: Tensor, item: Tensor, luck: Draws) -> Tensor:
+    """(P,) int64 units of lines of items (P,) of the `row`s (P,) of shoppers (N,)."""
+    size, discount = at.grid[row], p.prices.log_discount[at.week[row], item]
+    return draw_quantity(p.quantity, p.shortlists.shortlist, shopper[row], item, size, discount, luck)
 
 
 def _purchases(
@@ -162,7 +162,7 @@ def _purchases(
     week = at.week[rows]
     offered = offer.items[rows] == items[:, None]
     # One unit of what is new; one unit of each item at the discount, further ones at the shelf price.
-    units = _units(p, state.shopper[rows], items, week, draws.of(rows))
+    units = _units(p, at, state.shopper, rows, items, draws.of(rows))
     units = torch.where((offered & new[rows]).any(1), 1, units)
     off = offer.discount[rows] * (whole[rows] & offered.any(1))
     return rows, items, units, p.prices.shelf_price[week, items] * (1 - off / units)
