@@ -1,4 +1,4 @@
-"""What the tests' processes share: a small fitted world, `tests.world`, and in which order they are gone through."""
+"""What the tests share: a small fitted world, `tests.world`, and in which order they are gone through."""
 
 from __future__ import annotations
 

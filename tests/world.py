@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
 
 from bundlegym.data import Dataset, synthetic_dataset
 from bundlegym.envs import BundleCore, EnvConfig, Market, build_market
+from bundlegym.evaluation.fidelity import two_sample
 from bundlegym.user_models import ChoiceShopper
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_trees() -> Iterator[None]:
+    """Every run ends with its fidelity, of which the classifiers take most of the time. Where it is tested
+    what they find, there are as many trees as there are for a user."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(two_sample, "TREES", two_sample.TREES // 10)
+        yield
 
 
 @pytest.fixture(scope="session")
