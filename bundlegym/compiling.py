@@ -15,12 +15,16 @@ import numba
 import numpy as np
 from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
+from numba.core.registry import CPUDispatcher
 
 _CONSTANTS = (int, float, str, tuple, np.generic, np.ndarray)
 
 
-def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+def njit(*, inner: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """`numba.njit(**options)`, whose result is kept beside the source file.
+
+    An `inner` function is called by compiled ones alone. To let Python call it, too, would take longer to
+    compile than most of them do: numba takes each argument apart, array by array.
 
     numba's own `cache=True` looks at that file alone (numba issue 1833): what was compiled goes on being used
     when a function of another file that went into it has changed, or a constant. Here it is then compiled
@@ -34,11 +38,15 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
             if "cannot cache" not in str(error):
                 raise
             _tell_that_nothing_is_kept()
-            return numba.njit(**options)(function)
-        if dispatcher is not function:  # as it is where NUMBA_DISABLE_JIT is set
-            dispatcher._cache = _Kept(dispatcher)
+            dispatcher = numba.njit(**options)(function)
+        else:
+            if dispatcher is not function:  # as it is where NUMBA_DISABLE_JIT is set
+                dispatcher._cache = _Kept(dispatcher)
+        if inner and dispatcher is not function:
+            dispatcher.__class__ = _Inner
         return dispatcher
 
+    options["no_cpython_wrapper"] = inner
     return compiled
 
 
@@ -52,6 +60,13 @@ def _tell_that_nothing_is_kept() -> None:
         RuntimeWarning,
         stacklevel=3,
     )
+
+
+class _Inner(CPUDispatcher):
+    """Without a way in from Python."""
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError(f"{self.py_func.__qualname__} is called by compiled functions alone")
 
 
 class _Kept(FunctionCache):

@@ -146,7 +146,7 @@ def pick(
     return -1, offers[:made]
 
 
-@njit()
+@njit(inner=True)
 def _bound(bits: np.ndarray, k: int) -> np.int32:
     """A number that k of `bits` (L,) int32, none of them negative, do not exceed, found by halving; or, where
     some are alike and none is just right, the least number that more than k do not exceed."""
@@ -182,7 +182,7 @@ def _k_least(rank: np.ndarray, found: np.ndarray, slots: np.ndarray) -> None:
             slots[lesser] = found[i] & 0xFFFFFFFF
 
 
-@njit()
+@njit(inner=True)
 def _retrieve(
     rows: np.ndarray, key: tuple[int, np.ndarray, int], shopper: np.ndarray, b: Board, m: Shop
 ) -> np.ndarray:
@@ -246,7 +246,8 @@ def open_visits(
             b.candidates[n, i] = item
             b.picked[n, i] = 0
         width = m.shopper_features.shape[1]
-        b.shopper[n, :width] = m.shopper_features[s]
+        for i in range(width):
+            b.shopper[n, i] = m.shopper_features[s, i]
         b.shopper[n, width] = np.sin(week * (2 * np.pi / 52))
         b.shopper[n, width + 1] = np.cos(week * (2 * np.pi / 52))
         b.picks[n] = -1
@@ -277,7 +278,9 @@ def offers(
     who, when, size = np.empty_like(rows), np.empty_like(rows), np.empty_like(rows)
     for i in range(m):
         n = rows[i]
-        items[i], discount[i] = b.picks[n], discounts[action[n] - k]
+        for place in range(items.shape[1]):
+            items[i, place] = b.picks[n, place]
+        discount[i] = discounts[action[n] - k]
         episodes[i] = episodes[i + m] = episode[n]
         visits[i] = visits[i + m] = b.visit[n]
         who[i], when[i], size[i] = shopper[n], day[n], b.n_picks[n]

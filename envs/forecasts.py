@@ -234,7 +234,7 @@ def _gains(
     (k, rows), levels = worth.value.shape[1:], len(discounts)
     items, own, total = np.zeros(max_size, np.int64), np.zeros(levels), np.zeros(levels)
     for r in range(len(at)):
-        n, size = at[r], 0
+        n, size = at[r], np.int64(0)  # typed: for a literal, `add_gains` is compiled once more
         for i in range(k):
             if picked[r, i] != 0:
                 items[size] = i

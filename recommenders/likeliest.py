@@ -90,7 +90,7 @@ def values_at(table: sparse.csr_matrix, row: np.ndarray, item: np.ndarray, none:
     return np.where(held[place] == wanted, table.data[place], table.dtype.type(none))
 
 
-@njit()
+@njit(inner=True)
 def _sink(heap: np.ndarray, value: np.ndarray, place: int, n: int) -> None:
     """Let a category at a place of a heap (C,) of n of them, the greatest `value` (C,) on top, sink to where
     it belongs."""
@@ -123,9 +123,10 @@ def _near_the_top(
     held, stamp = np.empty(n, dtype=np.int64), np.full(len(within), -1)
     heap, at = np.empty(n_categories, dtype=np.int64), np.empty(n_categories, dtype=np.int64)
     value, shares = np.empty(n_categories), np.empty(near.shape[1])
+    zero = np.int64(0)  # typed: for a literal, functions are compiled once more
     for r in range(n):
         barred = closed[r if len(closed) > 1 else 0]
-        own, waiting = 0, 0
+        own, waiting = 0, zero
         for line in range(first_line[r], first_line[r + 1]):
             stamp[bought[line]] = r
             if not barred[bought[line]]:
@@ -145,7 +146,7 @@ def _near_the_top(
         while waiting > 0:
             c = heap[0]
             if used - own == size:  # so many are enough to know the bound
-                bound = np.partition(shares[:used], used - size)[used - size] * (1 - _NEAR)
+                bound = np.sort(shares[:used])[used - size] * (1 - _NEAR)
             if value[c] < bound or used == near.shape[1]:
                 break
             near[r, used], shares[used] = order[at[c]], value[c]
@@ -158,7 +159,7 @@ def _near_the_top(
             else:
                 waiting -= 1
                 heap[0] = heap[waiting]
-            _sink(heap, value, 0, waiting)
+            _sink(heap, value, zero, waiting)
         held[r] = used
         if waiting > 0 and used == near.shape[1] and value[heap[0]] >= bound:
             held[r] = -1

@@ -1,47 +1,17 @@
-"""One small fitted world that the tests of several folders share."""
+"""What the tests share: a small fitted world, `tests.world`, and in which order they are gone through."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
-
-from bundlegym.data import Dataset, synthetic_dataset
-from bundlegym.envs import BundleCore, EnvConfig, Market, build_market
-from bundlegym.user_models import ChoiceShopper
-
-torch.set_num_threads(1)
+import xdist
 
 
-@pytest.fixture(scope="session")
-def dataset() -> Dataset:
-    return synthetic_dataset()
-
-
-@pytest.fixture(scope="session")
-def user_model(dataset: Dataset) -> ChoiceShopper:
-    return ChoiceShopper.fit(dataset, epochs=2, progress=lambda _: None)
-
-
-@pytest.fixture(scope="session")
-def market(dataset: Dataset) -> Market:
-    return build_market(dataset)
-
-
-@pytest.fixture
-def make_core(dataset: Dataset, user_model: ChoiceShopper, market: Market):
-    def make(n: int = 16, seed: int = 0, **options) -> BundleCore:
-        shoppers = np.flatnonzero(~dataset.split.held_out)
-        core = BundleCore(
-            market, user_model, EnvConfig(**options), n=n, shoppers=shoppers,
-            weeks=dataset.split.train_weeks, seed=seed,
-        )  # fmt: skip
-        core.reset()
-        return core
-
-    return make
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """The process that hands out tests waits for nothing that only those need which run them."""
+    if not xdist.is_xdist_controller(session):
+        session.config.pluginmanager.import_plugin("tests.world")
 
 
 #: Folders and files whose tests need nothing, or hardly anything, that numba compiles.

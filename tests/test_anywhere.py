@@ -79,7 +79,7 @@ def test_a_cache_that_cannot_be_written_names_the_variable(tmp_path):
 
 def test_letters_that_a_terminal_cannot_show_end_no_run(tmp_path):
     text = "print('Gef\\u00fcllt by 84.51\\u00b0')"
-    code = f"from bundlegym.evaluation.cli import guarded; guarded(lambda: {text})"
+    code = f"from bundlegym.errors import guarded; guarded(lambda: {text})"
     for encoding, shown in (("ascii", "Gef?llt by 84.51?"), ("cp1252", "by 84.51")):
         done = python(code, ROOT, PYTHONIOENCODING=encoding, PYTHONUTF8="0")
         assert done.returncode == 0, done.stderr

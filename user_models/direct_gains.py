@@ -100,7 +100,7 @@ def add_gains(w: Worth, items: np.ndarray, size: int, discounts: np.ndarray, tot
         total[level] += extra - complete * discounts[level] * price
 
 
-@njit()
+@njit(inner=True)
 def _short(w: Worth, items: np.ndarray, size: int, d: int) -> float:
     """Money that the missing items of a bundle, the first `size` of `items` (B,), are short of under draw
     `d`, each beside the others that are missing."""

@@ -53,7 +53,7 @@ def best_direct(
                 if min_size <= 2:
                     insert_in_order(gain, items, two, level, best, best_level, best_gain)
     for level in range(levels):
-        items[:2] = start[level]
+        items[0], items[1] = start[level, 0], start[level, 1]
         for size in range(3, max_size + 1):
             gain = _grow(w, items, size, discounts[level : level + 1])
             if size >= min_size:
@@ -61,7 +61,7 @@ def best_direct(
     return best, best_level, best_gain
 
 
-@njit()
+@njit(inner=True)
 def _grow(w: Worth, items: np.ndarray, size: int, discount: np.ndarray) -> float:
     """Put the item that adds most at the end of `items` (B,), which then are `size`; their gain over all
     draws at `discount` (1,)."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from bundlegym.compiling import njit
 
 
-@njit()
+@njit(inner=True)
 def insert_in_order(
     gain: float, items: np.ndarray, size: int, level: int, best: np.ndarray, best_level: np.ndarray,
     best_gain: np.ndarray,
@@ -35,10 +35,12 @@ def insert_in_order(
     if place == len(best_gain):
         return
     for f in range(len(best_gain) - 1, place, -1):
-        best_gain[f], best_level[f], best[f] = best_gain[f - 1], best_level[f - 1], best[f - 1]
+        best_gain[f], best_level[f] = best_gain[f - 1], best_level[f - 1]
+        for b in range(best.shape[1]):
+            best[f, b] = best[f - 1, b]
     best_gain[place], best_level[place] = gain, level
-    best[place] = -1
-    best[place, :size] = items[:size]
+    for b in range(best.shape[1]):
+        best[place, b] = items[b] if b < size else -1
 
 
 def first_best(gain: Tensor, dim: int) -> tuple[Tensor, Tensor]:

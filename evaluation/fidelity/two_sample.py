@@ -20,6 +20,8 @@ from bundlegym.recommenders.dirichlet_shares import line_counts
 _FOLDS, _RESAMPLES, _MOST_ROWS = 5, 200, 40_000
 _DEPARTMENTS = 6
 _SHUFFLED, _TOLD_BY = 5_000, 5  # rows at most in which features are shuffled; features that are named
+#: Trees of the classifier of each fold.
+TREES = 150
 
 
 def basket_features(panel: pd.DataFrame, dataset: Dataset, first_week: int) -> pd.DataFrame:
@@ -126,7 +128,7 @@ def two_sample_auc(real: pd.DataFrame, simulated: pd.DataFrame, seed: int = 0) -
         # A column of which these folds know nothing, such as days since the last visit where nobody came
         # twice, has no bins.
         known = ~np.isnan(x[train]).all(0)
-        model = HistGradientBoostingClassifier(max_iter=150, learning_rate=0.08, random_state=seed)
+        model = HistGradientBoostingClassifier(max_iter=TREES, learning_rate=0.08, random_state=seed)
         if label[train].min() == label[train].max():
             score[test] = label[train][0]
             continue

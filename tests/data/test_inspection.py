@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from bundlegym.__main__ import main
 from bundlegym.data import DataConfig, Log
 from bundlegym.data.inspection import inspect_log
 from bundlegym.errors import UserError
+from tests.commands import Ended, command
 
 UCI = Path(__file__).resolve().parents[3] / "shared" / "data" / "uci_online_retail"
 
@@ -97,23 +97,22 @@ def test_further_files_are_joined(log: Log, tmp_path: Path) -> None:
 
 
 def test_the_command_says_by_its_exit_code_whether_a_log_can_be_used(log: Log, tmp_path: Path) -> None:
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "bundlegym", "inspect", *arguments]
-        command += ["--out", str(tmp_path / "m.toml"), "--json", str(tmp_path / "f.json")]
-        return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    def run(*arguments: str) -> Ended:
+        files = "--out", str(tmp_path / "m.toml"), "--json", str(tmp_path / "f.json")
+        return command(main, "inspect", *arguments, *files, cwd=tmp_path)
 
     good = run(str(shop(log, tmp_path / "sales.csv")), "--min-purchases", "5")
-    assert good.returncode == 0, good.stderr
+    assert good.code == 0, good.err
     facts = json.loads((tmp_path / "f.json").read_text())
     expected = "shoppers items weeks visits pieces revenue test_visits mapping notes dropped"
     assert set(expected.split()) <= set(facts)
     assert facts["test_visits"] > 0
     (tmp_path / "tiny.csv").write_text("shopper,time,item,price\na,2024-01-01,x,1\nb,2024-01-02,y,2\n")
     bad = run(str(tmp_path / "tiny.csv"))
-    assert bad.returncode == 2
-    assert "too small" in bad.stderr and "Traceback" not in bad.stderr
+    assert bad.code == 2
+    assert "too small" in bad.err and "Traceback" not in bad.err
     gone = run(str(tmp_path / "gone.csv"))
-    assert gone.returncode == 2 and gone.stderr.startswith("error: ")
+    assert gone.code == 2 and gone.err.startswith("error: ")
 
 
 @pytest.mark.skipif(not UCI.is_dir(), reason=f"UCI Online Retail II is not at {UCI}")

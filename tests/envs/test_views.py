@@ -221,7 +221,8 @@ def test_no_numpy_in_messages(weeks):
 
 
 def play_in_worker(seed: int) -> float:
-    env = gym.make("bundlegym:bundlegym/Bundle-v0", preset="quick")
+    # In a process of its own, in which nothing is fitted yet.
+    env = gym.make("bundlegym:bundlegym/Bundle-v0", preset="quick", user_model="replay")
     observation, _ = env.reset(seed=seed)
     return float(observation["candidates"].sum())
 
@@ -246,7 +247,7 @@ def test_workers_play_the_same(method):
 )
 def test_wrong_options_are_named(options, words):
     with pytest.raises(bundlegym.UserError, match=words):
-        gym.make("bundlegym/Bundle-v0", **options)
+        gym.make("bundlegym/Bundle-v0", **{"user_model": "replay"} | options)
 
 
 def test_vec_env_reports_terminal_observation_and_time_limit(make_core):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 from bundlegym.errors import UserError
 from bundlegym.evaluation.benchmark import Row, Task, chosen, over_seeds, run, tune
 from bundlegym.recommenders.testing import small_log
+from tests.commands import command
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 HISTORY = {"a": [[-1], [0, 1], [2], [-1]], "b": [[-1], [1], [1, 2], [-1]], "c": [[-1], [3], [0], [-1]]}
@@ -58,6 +58,10 @@ def test_unknown_rows_are_named() -> None:
         chosen([Row("one", "popularity")], ["none"])
 
 
+def tafeng() -> None:
+    runpy.run_path(str(BENCHMARKS / "tafeng.py"), run_name="__main__")
+
+
 def test_tafeng_reads_its_files_and_writes_rows(tmp_path: Path) -> None:
     (tmp_path / "tafeng_history.json").write_text(json.dumps(HISTORY), encoding="utf-8")
     (tmp_path / "tafeng_future.json").write_text(json.dumps(FUTURE), encoding="utf-8")
@@ -65,14 +69,13 @@ def test_tafeng_reads_its_files_and_writes_rows(tmp_path: Path) -> None:
     (tmp_path / "tafeng_keyset.json").write_text(json.dumps(keys), encoding="utf-8")
     out = tmp_path / "rows.json"
     models = ["--models", "frequency", "up-cf"]
-    command = [sys.executable, str(BENCHMARKS / "tafeng.py"), "--data", str(tmp_path), "--json", str(out)]
-    subprocess.run([*command, *models], check=True, capture_output=True, cwd=BENCHMARKS.parent)
+    done = command(tafeng, "--data", str(tmp_path), "--json", str(out), *models, cwd=tmp_path)
+    assert done.code == 0, done.err
     rows = json.loads(out.read_text(encoding="utf-8"))["rows"]
     assert [row["model"] for row in rows] == ["frequency", "up-cf"]
     assert rows[0]["recall@10"] == 1 and rows[0]["kind"] == "single"
 
 
 def test_tafeng_names_the_file_that_is_missing(tmp_path: Path) -> None:
-    command = [sys.executable, str(BENCHMARKS / "tafeng.py"), "--data", str(tmp_path)]
-    found = subprocess.run(command, capture_output=True, text=True, cwd=BENCHMARKS.parent)
-    assert found.returncode == 2 and "tafeng_history.json is missing" in found.stderr
+    found = command(tafeng, "--data", str(tmp_path), cwd=tmp_path)
+    assert found.code == 2 and "tafeng_history.json is missing" in found.err

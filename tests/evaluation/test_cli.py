@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from bundlegym.evaluation.cli import evaluate, guarded, train
-from tests.commands import command
+from tests.commands import Ended, command
 from tests.sealing import edit_sealed
 
 ROOT = Path(__file__).parents[2]
@@ -76,15 +76,17 @@ def test_evaluate_prints_the_table_and_offers(run):
 
 
 def test_the_scripts_are_doors_to_the_same(run, tmp_path):
-    def script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(ROOT / name), *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    def script(name: str, *arguments: str) -> Ended:
+        def main() -> None:
+            runpy.run_path(str(ROOT / name), run_name="__main__")
+
+        return command(main, *arguments, cwd=tmp_path)
 
     shown = script("evaluate.py", str(run), "--offers", "0")
-    assert shown.returncode == 0, shown.stderr
-    assert "most_bought" in shown.stdout
+    assert shown.code == 0, shown.err
+    assert "most_bought" in shown.out
     refused = script("train.py", "--resume", "nowhere")
-    assert refused.returncode == 2 and refused.stderr.startswith("error: nowhere")
+    assert refused.code == 2 and refused.err.startswith("error: nowhere")
 
 
 def test_best_offers_are_told_in_words_and_figures(run, tmp_path):

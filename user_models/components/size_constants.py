@@ -181,15 +181,15 @@ def _visits(
     over the shopper's own log mean ones, `usual` (S,), so that it does not show which shoppers come when;
     scaled to a mean of that of all visits, since a model's lie not quite as many days apart as the log's; and
     (1,) visits."""
-    visits = panel.groupby("visit").agg(
-        shopper=("shopper", "first"), day=("day", "first"), n=("item", "size")
-    )
-    visits = visits.sort_values(["shopper", "day"], kind="stable")
-    gap = visits.groupby("shopper")["day"].diff()
-    by_gap, by_class = size_factors(visits["n"].to_numpy(), usual[visits["shopper"]], gap, config)
+    _, first, lines = np.unique(panel["visit"].to_numpy(), return_index=True, return_counts=True)
+    shopper, day = panel["shopper"].to_numpy()[first], panel["day"].to_numpy()[first]
+    order = np.lexsort((day, shopper))
+    shopper, day, lines = shopper[order], day[order], lines[order]
+    gap = pd.Series(day).groupby(shopper).diff()
+    by_gap, by_class = size_factors(lines, usual[shopper], gap, config)
     return {
-        "log_gap_factor": by_class * by_gap * (visits["n"].mean() / by_gap.mean()),
-        "hazard_level": np.array([max(len(visits), 1.0)]),
+        "log_gap_factor": by_class * by_gap * (lines.mean() / by_gap.mean()),
+        "hazard_level": np.array([max(len(lines), 1.0)]),
     }
 
 

@@ -21,6 +21,7 @@ from bundlegym.user_models.base import Offer, Response, State, UserModel
 from bundlegym.user_models.panel import logged_panel, simulated_panel
 from bundlegym.user_models.rng.counter import Draws
 
+ALL_TREES = two_sample.TREES  # before `few_trees` of tests/world.py
 ORANGE_JUICE = Path(__file__).resolve().parents[4] / "shared/data/bayesm_scanner/orangeJuice_yx.csv.gz"
 
 
@@ -83,6 +84,13 @@ def test_calibration_error_of_a_shifted_prediction_is_the_shift():
     assert bad["calibration_error"] == pytest.approx(0.1, abs=0.01)
 
 
+@pytest.fixture
+def all_trees(monkeypatch):
+    """Of the classifier, as many as there are for a user."""
+    monkeypatch.setattr(two_sample, "TREES", ALL_TREES)
+
+
+@pytest.mark.usefixtures("all_trees")
 def test_a_classifier_finds_a_difference_and_finds_none(dataset, panel):
     first = dataset.split.test_weeks[0]
     features = two_sample.basket_features(panel, dataset, first)
@@ -103,6 +111,7 @@ def test_the_area_under_the_curve_of_resampled_rows_is_that_of_scikit_learn():
     assert found == pytest.approx(roc_auc_score(label[pick], score[pick]))
 
 
+@pytest.mark.usefixtures("all_trees")
 @pytest.mark.parametrize("departments", [1, 2, 9])
 @pytest.mark.parametrize("features", two_sample.FEATURES)
 def test_two_halves_of_one_log_cannot_be_told_apart(dataset, panel, departments: int, features: str):
@@ -125,6 +134,7 @@ def test_a_department_from_which_a_side_bought_nothing_is_no_missing_column(data
     assert (tables[1]["department_1"] == 0).all()
 
 
+@pytest.mark.usefixtures("all_trees")
 def test_a_classifier_bears_a_column_of_which_nothing_is_known(dataset, panel):
     """Nobody came twice, so days since the last visit are not known."""
     features = two_sample.basket_features(panel, dataset, dataset.split.test_weeks[0]).assign(gap=np.nan)

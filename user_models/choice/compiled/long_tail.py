@@ -72,7 +72,8 @@ def _known_item(p: Tables, s: int, memory: float, trials: Array, luck: float) ->
         total += trial_weight(p, trials, place)
     target = luck * (own + total)
     if target >= own and len(trials) > 0:
-        place, running = 0, own + trial_weight(p, trials, 0)
+        place = np.int64(0)  # typed: for a literal, a part is compiled once more
+        running = own + trial_weight(p, trials, place)
         while place < len(trials) - 1 and running <= target:
             place += 1
             running += trial_weight(p, trials, place)

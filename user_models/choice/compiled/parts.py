@@ -16,7 +16,7 @@ _OPTIONS: Any = {"error_model": "numpy", "fastmath": {"reassoc", "contract", "ns
 compiled = njit(nogil=True, **_OPTIONS)
 #: A part of a visit. It allocates nothing, so that it need not count references: to count those of all tables
 #: costs more than most parts do.
-part = njit(**_OPTIONS | {"forceinline": True, "_nrt": False})
+part = njit(inner=True, **_OPTIONS | {"forceinline": True, "_nrt": False})
 
 
 @part

@@ -246,7 +246,7 @@ def _write_down(
     (last, trials), (held, chosen, n_chosen, found, n_found) = before, basket
     (offered, slots, discount, whole, is_offer), (gained, exposed) = offer, through_offer
     (_, item, units, price), (after_last, after_trials, offered_units) = bought, after
-    n_new, picked, end = 0, False, start
+    n_new, picked, end = np.int64(0), False, start
     for q in range(n_chosen + n_found):
         bought_here = held[q] if q < n_chosen else found[q - n_chosen]
         place = chosen[q] if q < n_chosen and chosen[q] < length else -1
@@ -353,7 +353,8 @@ def respond(
             room = door_rate, need, lift, normal, tail, tail_by_category
             log_size, size, trip, new = door(p, key, s, week, since[r], last_size_class[r], *room)
             wait, gone = next_visit(p, key, s, day[r], trip)
-            items[:length], category[:length] = p.shortlist[s], p.short_category[s]
+            for i in range(length):
+                items[i], category[i] = p.shortlist[s, i], p.short_category[s, i]
             opened = r
         days[r], left[r], after_size_class[r] = wait, gone, trip
         if used + width + MOST_ITEMS > len(bought[0]):
@@ -365,7 +366,10 @@ def respond(
         alike = same_door and unmoved and not is_offer
         if alike and _equal(last[r], last[previous]) and _equal(trials[r], trials[previous]):
             start, end = used, _copy(p, bought, start, used, r, week)
-            after[r], after_trials[r] = after[previous], after_trials[previous]
+            for i in range(length):
+                after[r, i] = after[previous, i]
+            for j in range(trials.shape[1]):
+                after_trials[r, j] = after_trials[previous, j]
             remember(week, nobody, run, memory_of_offers, (to_shown[r], to_week[r], to_run[r]))
             used, choice[r], previous = end, IGNORE, r
             continue
@@ -376,7 +380,8 @@ def respond(
         need[length:], rate[length:] = 1, 0
         # First what is bought without an offer; where the offer adds to it, all that is bought with that.
         for _ in range(2):
-            rate[:length] = door_rate
+            for i in range(length):
+                rate[i] = door_rate[i]
             recency_effect(p, s, day[r], last[r], effect, bins, rate)
             _boost(slots, gained, boost, length, rate)
             _pull(p, need, added, category, lift, rate, (pullers, kept, pull, pulled, tail_lift))
