@@ -84,7 +84,7 @@ class RayCluster:
 
         if not jobs:
             return []
-        call = ray.remote(num_cpus=1, num_gpus=int(self.gpu), max_retries=RETRIES)(_done)
+        call: Any = ray.remote(num_cpus=1, num_gpus=int(self.gpu), max_retries=RETRIES)(_done)
         waiting: dict[Any, int] = {}
         results: dict[int, Any] = {}
         with terminations_interrupt(), tqdm(total=len(jobs), unit=" jobs") as bar:
