@@ -29,14 +29,15 @@ def limits(config: TrainConfig, dataset: Dataset) -> list[str]:
     Raises:
         UserError: the log is too small for the user model that agents train on, or for the candidates.
     """
+    known = sample(~dataset.split.held_out, config)
     if config.user_model in FAMILIES:
-        check_requirements(config.user_model, dataset, dataset.split.train_weeks, ~dataset.split.held_out)
+        check_requirements(config.user_model, dataset, dataset.split.train_weeks, known)
     if config.env.n_candidates > dataset.n_items:
         raise UserError(
             f"--n-candidates {config.env.n_candidates}: the catalogue of {dataset.name} holds only "
             f"{dataset.n_items} items; give as many or fewer, or a lower --min-purchases"
         )
-    told = cannot_learn(dataset, dataset.split.train_weeks, ~dataset.split.held_out)
+    told = cannot_learn(dataset, dataset.split.train_weeks, known)
     if config.offers is not None:
         told.append(
             f"what an offer does beside its discount is learned from offers ({config.offers.name}): "
@@ -101,6 +102,14 @@ def _judged_weeks(dataset: Dataset) -> tuple[int, int]:
     return dataset.split.train_weeks[0], dataset.split.validation_weeks[1]
 
 
+def sample(shoppers: np.ndarray, config: TrainConfig) -> np.ndarray:
+    """(n_shoppers,) bool: those of `shoppers` (n_shoppers,) bool that a user model is fitted on."""
+    codes = np.flatnonzero(shoppers)
+    if config.fit_shoppers:
+        codes = np.random.default_rng(config.seed).permutation(codes)[: config.fit_shoppers]
+    return np.isin(np.arange(len(shoppers)), codes)
+
+
 def plugged(config: TrainConfig, dataset: Dataset, device: torch.device, *, check: bool) -> UserModel | None:
     """The user's own shoppers, where `--user-model` names a class.
 
@@ -130,9 +139,10 @@ def checked(
 def trained_on(
     folder: Path, config: TrainConfig, dataset: Dataset, device: torch.device, *, start: Path | None = None
 ) -> UserModel:
-    """The family that agents train on: fitted on the training weeks of shoppers who are not held out; the fit
-    goes on from that of the run in `start`."""
-    options = _from(start, config.user_model, device)
+    """The family that agents train on: fitted on the training weeks of shoppers who are not held out, or of
+    some of them (`sample`); the fit goes on from that of the run in `start`."""
+    options = {"shoppers": sample(~dataset.split.held_out, config)}
+    options |= _from(start, config.user_model, device)
     return _kept(folder, config.user_model, dataset, device, config, options)
 
 
@@ -152,9 +162,10 @@ def judge(
     *,
     start: Path | None = None,
 ) -> UserModel:
-    """A family that has seen nobody whom an agent trained on: fitted on held-out shoppers, to the test weeks;
-    the fit goes on from that of the run in `start`."""
-    options = {"shoppers": dataset.split.held_out, "weeks": _judged_weeks(dataset)}
+    """A family that has seen nobody whom an agent trained on: fitted on held-out shoppers, or on some of them
+    (`sample`), to the test weeks; the fit goes on from that of the run in `start`."""
+    options: dict[str, Any] = {"shoppers": sample(dataset.split.held_out, config)}
+    options |= {"weeks": _judged_weeks(dataset)}
     options |= _from(start and start / "judges", family, device)
     return _kept(folder / "judges", family, dataset, device, config, options)
 
@@ -174,7 +185,7 @@ def refitted(
     """
     if config.user_model not in FAMILIES:
         raise UserError(f"--refits: {config.user_model} is not fitted by bundlegym; give 0")
-    training = np.flatnonzero(~dataset.split.held_out)
+    training = np.flatnonzero(sample(~dataset.split.held_out, config))
     some = np.random.default_rng((config.seed, half)).permutation(training)[: len(training) // 2]
     progress(f"{config.user_model} on half {half + 1} of the shoppers")
     options = {"shoppers": np.isin(np.arange(dataset.n_shoppers), some), "progress": lambda _: None}
