@@ -61,6 +61,8 @@ class Config:
 
 @dataclass(frozen=True)
 class Data:
+    """Titles of items, and the sessions to learn from and to rank."""
+
     titles: list[str]
     train: list[Session]
     validation: list[Session]

@@ -177,7 +177,7 @@ def bound(core: BundleCore, optimum: Optimum, seeds: int) -> dict[str, Any]:
     core.reset()
     above, below = [], []
     for seed in range(1, seeds + 1):
-        other = Optimum(core.user_model, core.market, core.config, draws=optimum.draws, seed=seed)
+        other = Optimum(core.user_model, core.market, core.config, draws=optimum.draws, seed=seed)  # type: ignore[arg-type]
         above.append(other.gain(core).double().numpy())
         below.append(other.gain(core, optimum.best).double().numpy())
 
@@ -220,7 +220,7 @@ def main() -> None:
     parser.add_argument("--agents", type=int, default=3, help="that learn, a seed each (3)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args()
-    found = {}
+    found: dict[str, list[dict]] = {}
     for environment in options.ids:
         print(f"\n{environment}, {options.episodes} episodes\n", flush=True)
         print("| policy | incremental margin a visit | less the planner | CPU-s | wall-s |")

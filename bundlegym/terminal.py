@@ -15,7 +15,7 @@ _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u20
 
 
 def shown(text: object) -> str:
-    """Text as one line without signs that a terminal obeys: each becomes its escape, such as \\x1b."""
+    r"""Text as one line without signs that a terminal obeys: each becomes its escape, such as \x1b."""
     return "".join(_escape(sign) if _obeyed(sign) else sign for sign in str(text))
 
 

@@ -91,7 +91,7 @@ class ShopAverages:
     item_weight: float = 15.0
 
     def shares(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """log p(i | s) (n, n_items) float32 and p(cat | s) (n, n_categories), of counts (n, n_items)."""
+        """Log p(i | s) (n, n_items) float32 and p(cat | s) (n, n_categories), of counts (n, n_items)."""
         of_category = np.empty((len(counts), self.n_categories), dtype=np.float32)
         for total, line in zip(of_category, counts, strict=True):
             total[:] = np.bincount(self.category, line, len(total))
@@ -114,7 +114,7 @@ class ShopAverages:
     def log_shares(
         self, counts: np.ndarray, row: np.ndarray, item: np.ndarray, by_category: np.ndarray
     ) -> np.ndarray:
-        """log p(i | s) float32 of pairs of a row of `by_category` (n, n_categories) and an item, with counts
+        """Log p(i | s) float32 of pairs of a row of `by_category` (n, n_categories) and an item, with counts
         of lines float32, all of one shape: the same numbers as in `shares`."""
         category = self.category[item]
         of_category = by_category[row, category], self.category_shares(by_category)[row, category]

@@ -203,7 +203,7 @@ class Interactions:
         return self.where(~last), self.where(last).counts
 
     def join(self, later: Interactions) -> Interactions:
-        """This log and further visits under the same codes; visits of the two stay apart.
+        """Join this log and further visits under the same codes; visits of the two stay apart.
 
         New shoppers and items come behind those of this log. What is known of items, and who of the new
         shoppers is held out, is then what the later log says.

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numba
 import pytest
@@ -34,7 +35,7 @@ def python(code: str, cwd: Path, **environment: str) -> subprocess.CompletedProc
 def test_where_nothing_can_be_written_nothing_compiled_is_kept(monkeypatch):
     real = numba.njit
 
-    def njit(cache: bool = False, **options: object):
+    def njit(cache: bool = False, **options: Any):
         def compiled(function):
             if cache:
                 raise RuntimeError(f"cannot cache function {function.__name__!r}: no locator available")
@@ -51,7 +52,7 @@ def test_where_nothing_can_be_written_nothing_compiled_is_kept(monkeypatch):
 
 
 def test_other_errors_of_numba_are_not_swallowed(monkeypatch):
-    def njit(**options: object):
+    def njit(**options: Any):
         raise RuntimeError("something else")
 
     monkeypatch.setattr(numba, "njit", njit)

@@ -69,7 +69,8 @@ def endpoint():
     handler = type("OneTest", (Endpoint,), {"questions": []})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    server.handle_error = lambda *_: None  # a client that ran out of patience has hung up
+    # A client that ran out of patience has hung up.
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]
     handler.url = f"http://127.0.0.1:{server.server_port}/v1"
     yield handler
     server.shutdown()
@@ -82,7 +83,7 @@ def play(dataset, seed: int = 0, **arguments) -> list[float]:
         user_model="llm_shopper:LLMShopper", user_model_args=arguments,
     )  # fmt: skip
     env.reset(seed=seed)
-    return [env.step(action)[1] for action in (3, 7, 32 + 2, 5, 1, 32)]
+    return [env.step(action)[1] for action in (3, 7, 32 + 2, 5, 1, 32)]  # type: ignore[misc]
 
 
 def test_llm_shopper_asks_once_and_replays_without_asking(dataset, endpoint, tmp_path):

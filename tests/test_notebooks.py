@@ -8,6 +8,7 @@ from pathlib import Path
 
 import matplotlib
 import pytest
+from matplotlib import pyplot
 
 FOLDER = Path(__file__).parents[1] / "examples" / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -57,4 +58,4 @@ def test_all_run_on_the_small_log(monkeypatch, tmp_path):
         names = {"__name__": path.stem}
         for place, cell in enumerate(cells(path, "code")):
             exec(compile(source(cell), f"{path.name}, cell {place}", "exec"), names)
-        matplotlib.pyplot.close("all")
+        pyplot.close("all")

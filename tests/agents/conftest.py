@@ -30,7 +30,12 @@ class TinyShop(VecEnv):
         self.rng = np.random.default_rng(seed)
         self.violations = 0
         self.ended: list[float] = []
-        obs = {"shopper": box(FS), "context": box(FB), "candidates": box(k * FC), "picked": box(k)}
+        obs: dict[str, spaces.Space] = {
+            "shopper": box(FS),
+            "context": box(FB),
+            "candidates": box(k * FC),
+            "picked": box(k),
+        }
         super().__init__(n, spaces.Dict(obs), spaces.Discrete(k + D))
 
     def _fresh(self, who: np.ndarray) -> None:
@@ -82,7 +87,7 @@ class TinyShop(VecEnv):
         self._fresh(np.flatnonzero(done))
         return self._obs(), reward.astype(np.float32), done, infos
 
-    def env_method(self, name: str, *args: Any, indices: Any = None, **kwargs: Any) -> Any:
+    def env_method(self, name: str, *args: Any, indices: Any = None, **kwargs: Any) -> Any:  # type: ignore[override]
         return getattr(self, name)(*args, **kwargs)
 
     def has_attr(self, name: str) -> bool:

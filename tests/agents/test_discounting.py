@@ -12,14 +12,21 @@ from tests.agents.conftest import TinyShop
 
 def test_only_an_offer_is_discounted() -> None:
     for actions in (np.array([0, 5, 6, 7]), th.tensor([0, 5, 6, 7])):
-        np.testing.assert_allclose(discount_after(actions, 6, 0.9), [1.0, 1.0, 0.9, 0.9], rtol=1e-6)
+        np.testing.assert_allclose(discount_after(actions, 6, 0.9), [1.0, 1.0, 0.9, 0.9], rtol=1e-6)  # type: ignore[type-var]
 
 
 def a_roll_out(actions: list[list[int]], rewards: list[list[float]], gae_lambda: float) -> VisitRolloutBuffer:
     """Of two shoppers whose values are 0, with 10 after the last step; episodes do not end."""
     shop = TinyShop(n=2)
-    spaces = shop.observation_space, shop.action_space
-    buffer = VisitRolloutBuffer(len(actions), *spaces, "cpu", gae_lambda=gae_lambda, gamma=0.5, n_envs=2)
+    buffer = VisitRolloutBuffer(
+        len(actions),
+        shop.observation_space,  # type: ignore[arg-type]
+        shop.action_space,
+        "cpu",
+        gae_lambda=gae_lambda,
+        gamma=0.5,
+        n_envs=2,
+    )
     starts, nothing = np.zeros(2), th.zeros(2)
     for action, reward in zip(actions, rewards, strict=True):
         buffer.add(shop.reset(), np.array(action), np.array(reward), starts, nothing, nothing)
@@ -31,7 +38,7 @@ def test_returns_of_a_visit_do_not_depend_on_how_many_items_were_picked() -> Non
     # The first shopper makes two offers, of two items and of one; the second three of one, and the last ends
     # the episode.
     actions = [[0, 7], [1, 0], [7, 7], [2, 3], [6, 7]]
-    rewards = [[0, 1], [0, 0], [1, 1], [0, 0], [1, 1]]
+    rewards: list[list[float]] = [[0, 1], [0, 0], [1, 1], [0, 0], [1, 1]]
     returns = a_roll_out(actions, rewards, 1.0).returns
     np.testing.assert_allclose(returns[:, 0], [4, 4, 4, 6, 6])  # 1 + 0.5 (1 + 0.5 * 10)
     np.testing.assert_allclose(returns[:, 1], [1.75, 1.5, 1.5, 1, 1])

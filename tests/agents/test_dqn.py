@@ -52,7 +52,7 @@ def test_the_buffer_keeps_true_next_observations_and_masks() -> None:
     truth: dict[bytes, tuple[np.ndarray, float, np.ndarray]] = {}
     buffer, add = model.replay_buffer, model.replay_buffer.add
 
-    def spy(obs, next_obs, action, reward, done, infos, masks):  # type: ignore[no-untyped-def]
+    def spy(obs, next_obs, action, reward, done, infos, masks):
         for i in range(3):
             last = infos[i]["terminal_observation"] if done[i] else {k: v[i] for k, v in next_obs.items()}
             valid = np.arange(8) >= 6 if done[i] else env.action_masks()[i]
@@ -94,9 +94,9 @@ def test_targets_ignore_invalid_next_actions(action: int, discount: float) -> No
     obs = model.policy.obs_to_tensor(env.reset())[0]
     masks = th.zeros(4, 8, dtype=th.bool)
     masks[:, 1] = masks[:, 4] = True
-    batch = MaskedSamples(obs, th.full((4, 1), action), obs, th.zeros(4, 1), th.ones(4, 1), masks)
+    batch = MaskedSamples(obs, th.full((4, 1), action), obs, th.zeros(4, 1), th.ones(4, 1), masks)  # type: ignore[arg-type]
     online, other = model.q_net(obs), model.q_net_target(obs) + th.arange(8.0)
-    model.q_net_target.forward = lambda _: other  # type: ignore[method-assign]
+    model.q_net_target.forward = lambda _: other  # type: ignore[method-assign, assignment]
     choice = th.where(online[:, 1] >= online[:, 4], 1, 4)
     expected = 1.0 + discount * other.gather(1, choice.unsqueeze(1))
     th.testing.assert_close(model.targets(batch), expected.detach())

@@ -53,7 +53,7 @@ def test_the_direct_effect_is_what_a_simulation_of_the_offered_items_finds(marke
     toy.synergy[inside[:, None], inside] = synergy * (1 - torch.eye(3))
     draws = some_draws(1).others(range(1, n_draws + 1))
     appraisal = toy.appraise(at_door(toy, n_draws), torch.arange(k).expand(n_draws, k), draws)
-    worth = worth_of(appraisal, 0, n_draws, toy.price.numpy(), (toy.price - cost).numpy(), 3)
+    worth = worth_of(appraisal, 0, n_draws, toy.price.numpy(), (toy.price - cost).numpy(), 3)  # type: ignore[arg-type]
     state = at_door(toy, 1)
     for bundle in [(0,), (0, 2), (2, 3), (0, 2, 3)]:
         total = np.zeros(len(LEVELS))
@@ -71,8 +71,8 @@ def test_the_search_finds_the_best_of_all_pairs(market):
     toy = a_toy(k, exposure=0.3, seed=3)
     draws = some_draws(1).others(range(1, n_draws + 1))
     appraisal = toy.appraise(at_door(toy, n_draws), torch.arange(k).expand(n_draws, k), draws)
-    worth = worth_of(appraisal, 0, n_draws, toy.price.numpy(), (0.6 * toy.price).numpy(), 2)
-    every = {}
+    worth = worth_of(appraisal, 0, n_draws, toy.price.numpy(), (0.6 * toy.price).numpy(), 2)  # type: ignore[arg-type]
+    every: dict[tuple[tuple[int, ...], int], float] = {}
     for size in (1, 2):
         for bundle in itertools.combinations(range(k), size):
             total = np.zeros(len(LEVELS))
@@ -111,7 +111,7 @@ def test_it_offers_the_pair_that_pays(market, knows):
     plan = Planner(toy).plan(core, core.rows)
     items = items_of(core.candidates, plan.picks).sort(1).values
     assert (items == torch.tensor([2, 5])).all(1).float().mean() > (0.9 if knows else 0.6)
-    bundles = list(itertools.combinations(range(8), 2))
+    bundles: list[tuple[int, ...]] = list(itertools.combinations(range(8), 2))
     known = {level: gains(toy, core, bundles, level).mean(1) for level in core.config.discounts}
     best = max(float(mean.max()) for mean in known.values())
     offered = [
@@ -193,7 +193,7 @@ def test_the_direct_effect_is_what_a_fitted_model_does_with_the_offered_items(
     )  # fmt: skip
     core.reset()
     visits, numbers = Planner(model).open_visits(core, core.rows), range(1, 129)
-    for n, worth in enumerate(worths(visits, core.candidates, numbers, 4)):
+    for n, worth in enumerate(worths(visits, core.candidates, numbers, 4)):  # type: ignore[arg-type]
         one = visits.some(torch.tensor([n]))
         for size, discount in ((1, 0.1), (2, 0.0), (2, 0.2), (4, 0.3)):
             picks = np.random.default_rng(n).choice(core.k, size, replace=False)

@@ -20,7 +20,7 @@ def mean_return(model: MaskablePPO | None, seed: int) -> float:
             actions = np.where(masks, rng.random(masks.shape), -1.0).argmax(1)
         else:
             actions, _ = model.predict(obs, deterministic=True, action_masks=masks)
-        obs, *_ = env.step(actions)
+        obs, *_ = env.step(actions)  # type: ignore[assignment]
     assert env.violations == 0
     return float(np.mean(env.ended))
 
@@ -43,8 +43,8 @@ def test_ppo_survives_a_save_and_a_load(tmp_path: Path) -> None:
     assert type(loaded.policy).__module__ == "bundlegym.agents.ppo"
     obs = env.reset()
     for a, b in zip(
-        model.policy.forward(model.policy.obs_to_tensor(obs)[0], True, env.action_masks()),
-        loaded.policy.forward(loaded.policy.obs_to_tensor(obs)[0], True, env.action_masks()),
+        model.policy.forward(model.policy.obs_to_tensor(obs)[0], True, env.action_masks()),  # type: ignore[arg-type]
+        loaded.policy.forward(loaded.policy.obs_to_tensor(obs)[0], True, env.action_masks()),  # type: ignore[arg-type]
         strict=True,
     ):
         np.testing.assert_array_equal(a.detach().numpy(), b.detach().numpy())

@@ -97,7 +97,7 @@ def test_a_masked_update_of_a2c_is_one_step_of_its_loss():
     model.set_logger(Logger(None, []))
     model.learn(1)
     _, callback = model._setup_learn(1, None)
-    model.collect_rollouts(model.env, callback, model.rollout_buffer, model.n_steps)
+    model.collect_rollouts(model.env, callback, model.rollout_buffer, model.n_steps)  # type: ignore[arg-type]
     batch = next(copy.deepcopy(model.rollout_buffer).get())
     other = copy.deepcopy(model.policy)
     other.optimizer.load_state_dict(copy.deepcopy(model.policy.optimizer.state_dict()))

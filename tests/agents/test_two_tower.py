@@ -57,7 +57,7 @@ def test_extreme_features_are_clamped(scorer: TwoTowerScorer) -> None:
 def test_a_further_block_counts(scorer: TwoTowerScorer) -> None:
     k = 4
     sizes = {"profile": 6, "shopper": FS, "context": FB, "candidates": k * FC, "picked": k}
-    obs = {key: box(size) for key, size in sizes.items()}
+    obs: dict[str, spaces.Space] = {key: box(size) for key, size in sizes.items()}
     wider = TwoTowerScorer.from_spaces(spaces.Dict(obs), spaces.Discrete(k + D))
     seen = an_obs(3, k)
     scores, values = wider({**seen, "profile": th.zeros(3, 6)})
@@ -66,7 +66,12 @@ def test_a_further_block_counts(scorer: TwoTowerScorer) -> None:
 
 
 def test_spaces_that_do_not_fit_are_refused() -> None:
-    obs = {"shopper": box(2), "context": box(2), "candidates": box(7), "picked": box(3)}
+    obs: dict[str, spaces.Space] = {
+        "shopper": box(2),
+        "context": box(2),
+        "candidates": box(7),
+        "picked": box(3),
+    }
     with pytest.raises(ValueError, match="do not fit"):
         space_sizes(spaces.Dict(obs), spaces.Discrete(5))
     with pytest.raises(ValueError, match="keys"):

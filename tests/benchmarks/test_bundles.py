@@ -31,7 +31,7 @@ def youshu_folder(tmp_path: Path) -> Path:
     """30 shoppers, 25 bundles, 12 parts. All bought bundle 24; all test pairs are of bundle 23."""
     rng = np.random.default_rng(0)
     train = [(s, b) for s in range(30) for b in (24, *rng.permutation(22)[:2])] + [(0, 23), (1, 23)]
-    tables = {
+    tables: dict[str, list[tuple]] = {
         "Youshu_data_size": [(30, 25, 12)],
         "user_bundle_train": train,
         "user_bundle_tune": [(s, 22) for s in range(30)],

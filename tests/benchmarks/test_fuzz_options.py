@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,13 +49,14 @@ def test_a_number_is_refused_by_its_name_where_it_is_none(make):
 @pytest.mark.parametrize("log", BUILT_IN_LOGS)
 def test_a_mapping_of_a_log_that_is_built_in_is_refused(log, option):
     words = f"--{option}: --log {log} is built in and takes none"
-    config = DataConfig(log=log, **{option: ("shopper=CUST",)})
+    given: dict[str, Any] = {option: ("shopper=CUST",)}
+    config = DataConfig(log=log, **given)
     with pytest.raises(UserError, match=words):
         TrainConfig(data=config)
     with pytest.raises(UserError, match=words):
         prepare(config)
     with pytest.raises(UserError, match=words):
-        make_core(1, log=log, **{option: ["shopper=CUST"]})
+        make_core(1, log=log, **given)
 
 
 def test_paths_that_cannot_be_written_are_refused_before_any_work(tmp_path):

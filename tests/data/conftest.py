@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,7 +42,7 @@ def csv(tmp_path: Path, log: Log) -> Path:
 OWN_NAMES = {"shopper": "customer", "time": "bought_at", "item": "sku", "price": "unit_price"}
 
 
-def with_lines(log: Log, **columns: object) -> Log:
+def with_lines(log: Log, **columns: Any) -> Log:
     """`log` with some columns of its transactions replaced."""
     return replace(log, transactions=log.transactions.assign(**columns))
 

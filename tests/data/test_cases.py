@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,17 +18,16 @@ BASE_REVENUE = 3665.0
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason=f"the small broken logs are not at {CASES}")
 
 
-def load(case: str, tmp_path: Path, drop: str = "", prices: bool = True, **options: object) -> Dataset:
+def load(case: str, tmp_path: Path, drop: str = "", prices: bool = True, **options: Any) -> Dataset:
     folder = CASES / case
     expected = json.loads((folder / "expect.json").read_text(encoding="utf-8"))
     (log,) = (path for path in (folder / "log.csv", folder / "events.csv") if path.exists())
     pairs = tuple(pair for pair in expected["map"] if not pair.startswith(f"{drop}="))
-    extra = tuple(options.pop("more", ()))  # type: ignore[call-overload]
-    config = DataConfig(log=str(log), map=(*pairs, *extra), min_purchases=1, cache_dir=tmp_path, **options)  # type: ignore[arg-type]
+    extra = tuple(options.pop("more", ()))
+    config = DataConfig(log=str(log), map=(*pairs, *extra), min_purchases=1, cache_dir=tmp_path, **options)
     dataset = prepare(config, progress=False)
     for item, price in expected.get("items", {}).items() if prices else ():
-        prices = dataset.items.set_index("item")["list_price"]
-        assert prices[item] == pytest.approx(price)
+        assert dataset.items.set_index("item").at[item, "list_price"] == pytest.approx(price)
     return dataset
 
 

@@ -8,6 +8,7 @@ import lzma
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -182,6 +183,6 @@ def test_tables_are_joined_one_after_another(tmp_path: Path) -> None:
         ({"day_first": True, "month_first": True}, "exclude each other"),
     ],
 )
-def test_wrong_options_are_named(tmp_path: Path, options: dict[str, object], message: str) -> None:
+def test_wrong_options_are_named(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         read(tmp_path, TWO, **options)

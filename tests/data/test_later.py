@@ -19,7 +19,7 @@ from bundlegym.errors import UserError
 def lines() -> pd.DataFrame:
     """A log in which shoppers and items come to the shop one after the other."""
     log = synthetic_log(n_shoppers=60, n_items=40, n_weeks=14)
-    table = log.transactions.merge(log.items, on="item").drop(columns="week")
+    table = log.transactions.merge(log.items, on="item").drop(columns="week")  # type: ignore[arg-type]
     late = table["time"] >= table["time"].min() + pd.Timedelta(weeks=11)
     return table[late | ((table["shopper"] % 20 != 1) & (table["item"] % 13 != 3))]
 
@@ -38,7 +38,7 @@ def test_later_days_are_read_as_if_they_had_always_been_there(lines, tmp_path):
     joined = load_log(first, later=[overlapping, write(tmp_path, lines, slice(13, 14), "third.csv")])
     order = ["shopper", "time", "item"]
     pd.testing.assert_frame_equal(
-        *(log.transactions.sort_values(order, ignore_index=True) for log in (whole, joined))
+        *(log.transactions.sort_values(order, ignore_index=True) for log in (whole, joined))  # type: ignore[arg-type]
     )
     assert joined.dropped[REPEATED] > 0
 

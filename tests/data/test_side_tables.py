@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -267,7 +268,7 @@ def test_a_wrong_columns_file_is_refused_in_one_sentence(shop: Path, columns: st
 
 
 def test_wrong_options_are_refused_in_one_sentence(shop: Path, tmp_path: Path) -> None:
-    def run(**options: tuple[str, ...]) -> None:
+    def run(**options: Any) -> None:
         prepare(DataConfig(log=str(shop), cache_dir=tmp_path / "cache", **options), progress=False)
 
     with pytest.raises(UserError, match=r"--table: 'promotions' is not of the form NAME=FILE"):

@@ -58,7 +58,7 @@ def test_observations_scores_and_offers_are_the_agents_own(name, folders, run, c
         np.testing.assert_allclose(exported.scores(both[1].blocks()), torch_scores, atol=1e-5)
         picked = [pick(visits, Limits()) for visits in both]
         # Of two items as good as each other either may be picked first.
-        np.testing.assert_array_equal(*(np.sort(one.items, axis=1) for one in picked))
+        np.testing.assert_array_equal(*(np.sort(one.items, axis=1) for one in picked))  # type: ignore[arg-type]
         np.testing.assert_array_equal(picked[0].level, picked[1].level)
     assert picked[0].made.any()
 

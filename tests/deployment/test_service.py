@@ -34,8 +34,8 @@ def app(policy):
     return service.make_app(policy)
 
 
-def send(app: Any, *requests: dict[str, Any]) -> list[httpx.Response]:
-    async def every() -> list[httpx.Response]:
+def send(app: Any, *requests: dict[str, Any]) -> list[Any]:
+    async def every() -> list[Any]:
         transport = httpx.ASGITransport(app=app)  # what the application raises is raised here
         async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
             return [await client.request(**request) for request in requests]
@@ -43,7 +43,7 @@ def send(app: Any, *requests: dict[str, Any]) -> list[httpx.Response]:
     return asyncio.run(every())
 
 
-def post(app: Any, *bodies: dict[str, Any]) -> list[httpx.Response]:
+def post(app: Any, *bodies: dict[str, Any]) -> list[Any]:
     return send(app, *({"method": "POST", "url": "/offers", "json": body} for body in bodies))
 
 

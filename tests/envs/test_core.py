@@ -114,7 +114,8 @@ def test_a_masked_action_is_refused(make_core):
 def test_trajectory_does_not_depend_on_neighbours(make_core):
     policy = fill_by(SCORES["random"], 3)
     few, many = make_core(n=3), make_core(n=40)
-    few_rewards, many_rewards = [], []
+    few_rewards: list[torch.Tensor] = []
+    many_rewards: list[torch.Tensor] = []
     for _ in range(5 * 20):  # over the ends of episodes
         for core, seen in ((few, few_rewards), (many, many_rewards)):
             result = core.step(policy(core))

@@ -60,8 +60,8 @@ def test_observation_blocks_by_name_and_of_ones_own(given):
     names = ["context", f"{__name__}:visits_so_far"]
     by_name = gym.make("bundlegym/Bundle-v0", observation=names, **given)
     by_object = gym.make("bundlegym/Bundle-v0", blocks={"mine": visits_so_far}, **given)
-    assert set(by_name.observation_space) == {"context", "visits_so_far"}
-    assert set(by_object.observation_space) == {"shopper", "context", "candidates", "picked", "mine"}
+    assert set(by_name.observation_space) == {"context", "visits_so_far"}  # type: ignore[call-overload]
+    assert set(by_object.observation_space) == {"shopper", "context", "candidates", "picked", "mine"}  # type: ignore[call-overload]
     for env, name in ((by_name, "visits_so_far"), (by_object, "mine")):
         env.reset(seed=0)
         observation = env.step(32)[0]

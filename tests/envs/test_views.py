@@ -148,7 +148,7 @@ def test_what_is_no_action_is_an_error_where_there_are_many(given, make_core):
     for step in (vector.step, sb3.step):
         for wrong in (np.full(3, -1), np.array([0, 0, 10**6]), np.full(3, 0.5), np.zeros(2, int), ["a"] * 3):
             with pytest.raises(ValueError, match="must be"):
-                step(wrong)
+                step(wrong)  # type: ignore[arg-type]
 
 
 def test_masked_actions_make_the_first_legal_offer(env):
@@ -183,7 +183,7 @@ def test_specification_goes_through_json_and_pickle():
 @pytest.mark.parametrize("name", IDS)
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
 def test_a_copy_goes_on_from_where_it_was_made(name, copied):
-    env = gym.make(name, **({"preset": "quick"} if name in FITTED else {}))
+    env = gym.make(name, **({"preset": "quick"} if name in FITTED else {}))  # type: ignore[arg-type]
     env.reset(seed=3)
     env.action_space.seed(0)
     for _ in range(3):
@@ -257,5 +257,5 @@ def test_vec_env_reports_terminal_observation_and_time_limit(make_core):
     for slot, info in enumerate(infos):
         assert info["TimeLimit.truncated"] is True  # nobody leaves for good in the synthetic log
         assert info["terminal_observation"]["context"][0] == 0.0
-        assert observation["context"][slot, 0] == 1.0
+        assert observation["context"][slot, 0] == 1.0  # type: ignore[call-overload]
     assert env.env_method("action_masks").shape == (4, env.action_space.n)

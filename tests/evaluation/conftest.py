@@ -39,7 +39,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _run_in(folder: Path) -> None:
     log = synthetic_log(n_shoppers=160, n_items=60, n_weeks=22)
-    items = log.items.assign(name=[HOSTILE[i % 3] + f" {i}" for i in range(len(log.items))])
+    items = log.items.assign(name=[HOSTILE[i % 3] + f" {i}" for i in range(len(log.items))])  # type: ignore[arg-type]
     lines = log.transactions.merge(items, on="item").assign(
         shopper=lambda t: "secret-" + t["shopper"].astype(str)
     )

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,7 +116,7 @@ def test_what_is_wrong_in_a_process_is_told_in_its_own_sentence(folder):
 
 def test_side_by_side_and_one_after_the_other_the_table_is_the_same(tmp_path):
     """An evaluation falls on the last roll-out of 16 shoppers by 32 steps."""
-    options = {
+    options: dict[str, Any] = {
         "agents": ("ppo",), "seeds": 2, "steps": 1024, "n_envs": 16, "eval_every": 512, "episodes": 32,
         "user_model": "lookalike", "fit_epochs": 1, "judges": (), "greedy": (), "planner_episodes": 0,
         "env": EnvConfig(visits=5, n_candidates=12), "hyper": AgentConfigs(ppo=PPOConfig(imitate=16)),

@@ -43,7 +43,7 @@ def test_accuracy_by_hand() -> None:
         "mrr": [0.5, 0],
     }
     for name, values in expected.items():
-        np.testing.assert_allclose(found[name], [*values, np.nan], err_msg=name)
+        np.testing.assert_allclose(found[name], [*values, np.nan], err_msg=name)  # type: ignore[misc]
 
 
 def test_ideal_list_is_as_long_as_the_truth_where_asked() -> None:

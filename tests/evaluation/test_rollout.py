@@ -101,4 +101,4 @@ def test_table_has_the_best_row_first(make_core):
     ]
     lines = format_table(rows).splitlines()
     gains = {row["policy"]: row["incremental_margin_per_visit"]["mean"] for row in rows}
-    assert lines[1].split()[0] == max(gains, key=gains.get)
+    assert lines[1].split()[0] == max(gains, key=gains.get)  # type: ignore[arg-type]

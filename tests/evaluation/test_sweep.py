@@ -85,7 +85,7 @@ def test_an_interrupted_sweep_goes_on_and_ends_with_the_same_trials(whole, optio
 def test_it_looks_at_validation_weeks_and_training_shoppers_alone(whole, monkeypatch):
     run, _ = whole
     seen, core = [], Run.core
-    monkeypatch.setattr(Run, "core", lambda self, n, **how: (seen.append(how), core(self, n, **how))[1])
+    monkeypatch.setattr(Run, "core", lambda self, n, **how: (seen.append(how), core(self, n, **how))[1])  # type: ignore[func-returns-value]
     part = run.part(run.config, "sweep/0")
     study = sweeping._study(run.folder)
     sweeping._worth(part, study.ask())

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,13 +22,13 @@ from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.update import update
 
-QUIET = {"progress": lambda _: None}
+QUIET: dict[str, Any] = {"progress": lambda _: None}
 
 
 @pytest.fixture(scope="module")
 def lines() -> pd.DataFrame:
     log = synthetic_log(n_shoppers=120, n_items=60, n_weeks=18)
-    table = log.transactions.merge(log.items, on="item").drop(columns=["week", "unit_cost"])
+    table = log.transactions.merge(log.items, on="item").drop(columns=["week", "unit_cost"])  # type: ignore[arg-type]
     late = table["time"] >= table["time"].min() + pd.Timedelta(weeks=16)
     return table[late | ((table["shopper"] % 20 != 1) & (table["item"] % 13 != 3))]
 

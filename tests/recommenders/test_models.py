@@ -120,7 +120,7 @@ def test_bpr_does_not_lose_popularity_where_tastes_are_alike() -> None:
     rng = np.random.default_rng(0)
     chance = np.linspace(0.02, 0.3, 30)
     baskets = [[list(np.flatnonzero(rng.random(30) < chance))] for _ in range(300)]
-    log = Interactions.from_baskets(baskets, 30)
+    log = Interactions.from_baskets(baskets, 30)  # type: ignore[arg-type]
     scores = make_recommender("bpr", factors=4).fit(log).score(np.arange(300))
     assert np.corrcoef(scores.mean(0), np.log(log.popularity + 1))[0, 1] > 0.9
 

@@ -164,12 +164,12 @@ def test_weeks_in_a_row_are_counted_and_a_pause_ends_them():
     device, items = torch.device("cpu"), torch.tensor([[3, 5, -1]])
     state, seen = no_offers(1, True, device), []
     for week in (10, 10, 11, 12, 13, 15):
-        run = weeks_in_a_row(state, items, torch.tensor([week]))
+        run = weeks_in_a_row(state, items, torch.tensor([week]))  # type: ignore[arg-type]
         seen.append(run[0, 0].item())
-        state = remember(state, items, run, torch.tensor([week]))
+        state = remember(state, items, run, torch.tensor([week]))  # type: ignore[arg-type]
     assert seen == [1, 1, 2, 3, 3, 1]
     assert (state.shown[0] >= 0).sum() == 2
-    assert weeks_in_a_row(state, torch.tensor([[7, -1, 5]]), torch.tensor([16]))[0].tolist() == [1, 1, 2]
+    assert weeks_in_a_row(state, torch.tensor([[7, -1, 5]]), torch.tensor([16]))[0].tolist() == [1, 1, 2]  # type: ignore[arg-type]
 
 
 def chance(model: UserModel, offer: Offer, weeks: list[int], n: int) -> list[float]:

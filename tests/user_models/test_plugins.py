@@ -98,13 +98,13 @@ def changes_prices(self, state, visit, luck):
             broken(respond=lambda self, state, visit, luck: Answer(days=2**70)),
             f"days {2**70} is out of range",
         ),
-        (broken(respond=lambda self, state, visit, luck: Answer(days=1.5)), "days 1.5 is out of range"),
-        (broken(respond=lambda self, state, visit, luck: Answer(take="no")), "take 'no'; must be True or"),
-        (broken(respond=lambda self, state, visit, luck: Answer(left=0)), "left 0; must be True or False"),
+        (broken(respond=lambda self, state, visit, luck: Answer(days=1.5)), "days 1.5 is out of range"),  # type: ignore[arg-type]
+        (broken(respond=lambda self, state, visit, luck: Answer(take="no")), "take 'no'; must be True or"),  # type: ignore[arg-type]
+        (broken(respond=lambda self, state, visit, luck: Answer(left=0)), "left 0; must be True or False"),  # type: ignore[arg-type]
         (broken(respond=lambda self, state, visit, luck: Answer(basket={0: 10**15})), f"quantity {10**15}"),
-        (broken(respond=lambda self, state, visit, luck: Answer(basket={0: 1.5})), "quantity 1.5"),
-        (broken(respond=lambda self, state, visit, luck: Answer(basket={0.5: 1})), "bought item 0.5"),
-        (broken(respond=lambda self, state, visit, luck: Answer(basket=[3])), "a basket that is a list"),
+        (broken(respond=lambda self, state, visit, luck: Answer(basket={0: 1.5})), "quantity 1.5"),  # type: ignore[dict-item]
+        (broken(respond=lambda self, state, visit, luck: Answer(basket={0.5: 1})), "bought item 0.5"),  # type: ignore[dict-item]
+        (broken(respond=lambda self, state, visit, luck: Answer(basket=[3])), "a basket that is a list"),  # type: ignore[arg-type]
         (broken(respond=halves_a_count), "state 'visits' becomes torch.float64, and was torch.int64"),
         (broken(respond=changes_prices), "read-only"),
         (broken(respond=lambda self, state, visit, luck: Answer(basket={np.random.randint(9): 1})), "global"),

@@ -80,7 +80,8 @@ def test_what_the_log_tells_nothing_of_is_said(late):
 
 @pytest.mark.parametrize("family", [name for name in FAMILIES if name != "replay"])
 def test_too_little_is_said_before_a_fit(family, late):
-    nobody, said = np.arange(late.n_shoppers) < 2, []
+    nobody = np.arange(late.n_shoppers) < 2
+    said: list[str] = []
     with pytest.raises(UserError, match=f"holds . visits of 2 shoppers; the user model '{family}' needs at"):
         fit_family(family, late, shoppers=nobody, progress=said.append)
     assert not said
@@ -88,14 +89,16 @@ def test_too_little_is_said_before_a_fit(family, late):
 
 
 def test_lookalikes_need_somebody_who_comes_twice():
-    once, said = one_visit_each(), []
+    once = one_visit_each()
+    said: list[str] = []
     with pytest.raises(UserError, match="comes twice"):
         fit_family("lookalike", once, weeks=(0, 6), progress=said.append)
     assert not said
 
 
 def test_one_visit_each_can_be_fitted():
-    once, said = one_visit_each(), []
+    once = one_visit_each()
+    said: list[str] = []
     model = fit_family("choice", once, weeks=(0, 6), epochs=1, progress=said.append)
     assert "no shopper comes twice" in said[0]
     for (_, name, spec), (_, value) in zip(model.params.specs(), model.params.leaves(), strict=True):

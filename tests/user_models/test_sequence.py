@@ -29,7 +29,7 @@ def with_largest_baskets(dataset: Dataset) -> int:
     """A shopper who seldom comes for one thing alone: whoever comes buys something, which is no share's
     doing."""
     lines = dataset.purchases.groupby("visit").size()
-    return int(lines.groupby(dataset.visits["shopper"][lines.index]).mean().idxmax())
+    return int(lines.groupby(dataset.visits["shopper"][lines.index]).mean().idxmax())  # type: ignore[call-overload]
 
 
 def test_a_trajectory_does_not_depend_on_neighbours(model, dataset):

@@ -64,7 +64,7 @@ def synergy_share(
     *,
     config: ComplementarityConfig = ComplementarityConfig(),
 ) -> tuple[float, float]:
-    """k and its standard error, clustered by shopper; `effect` (n_weeks, I) is what promotions add to
+    """K and its standard error, clustered by shopper; `effect` (n_weeks, I) is what promotions add to
     utility. 0 and infinity where the halves' lifts have nothing in common.
 
     The lift of one half of the shoppers explains the purchases of the other half: in one and the same baskets

@@ -89,7 +89,7 @@ class PreferencesConfig(Config):
     """Hyper-parameters of attribute tastes."""
 
     def weight_of(self, level: str) -> float:
-        """a of departments, categories or subcategories."""
+        """A of departments, categories or subcategories."""
         return float(getattr(self, f"{level}_weight"))
 
 

@@ -39,7 +39,7 @@ _T0, _T1, _T2, _T3, _T4, _T5, _T6, _T7, _T8 = (
 
 @njit(inline="always")
 def exp32(x: Any) -> Any:
-    """exp of a float32, to the last digit or two (Cephes' expf).
+    """Exp of a float32, to the last digit or two (Cephes' expf).
 
     Below -87 it is exp(-87), above 88 exp(88).
     """
@@ -53,7 +53,7 @@ def exp32(x: Any) -> Any:
 
 @njit(inline="always")
 def log32(x: Any) -> Any:
-    """log of a positive, normal float32, to the last digit or two (Cephes' logf)."""
+    """Log of a positive, normal float32, to the last digit or two (Cephes' logf)."""
     bits = _F(x).view(np.int32)
     m = np.int32((bits & _MANTISSA) | _HALF).view(np.float32)
     small = m < _SQRT_HALF

@@ -112,7 +112,7 @@ def test_two_halves_of_one_log_cannot_be_told_apart(dataset, panel, departments:
     cell = panel["shopper"] * 1000 + panel["week"]
     chosen = np.random.default_rng(1).permutation(cell.unique())[::2]
     halves = [panel[cell.isin(chosen)], panel[~cell.isin(chosen)]]
-    told = two_sample.two_sample_auc(*(two_sample.FEATURES[features](half, few, first) for half in halves))
+    told = two_sample.two_sample_auc(*(two_sample.FEATURES[features](half, few, first) for half in halves))  # type: ignore[arg-type]
     assert told["low"] < 0.5 < told["auc"] + 0.1
 
 

@@ -8,6 +8,7 @@ import shutil
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from bundlegym.evaluation.report.document import as_html
 from bundlegym.evaluation.report.words import from_log, many, off
 from tests.sealing import edit_sealed
 
-FEW = {"visits": 12, "episodes": 8, "examples": 2}
+FEW: dict[str, Any] = {"visits": 12, "episodes": 8, "examples": 2}
 
 
 class Text(HTMLParser):

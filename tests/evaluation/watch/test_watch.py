@@ -56,9 +56,9 @@ def test_a_visit_tells_who_stands_there_and_the_same_every_time(watch):
 
 
 def test_offers_made_before_are_lived_and_the_twin_is_never_offered_anything(watch):
-    past, ends = [], 0
+    ends = 0
     for shopper in range(6):
-        past = []
+        past: list[dict] = []
         while not (scene := watch.visit({"shopper": shopper, "offers": past}))["ended"]:
             assert len(scene["past"]) == scene["visit"] == len(past)
             offer = some_offer(scene)
@@ -177,14 +177,14 @@ def test_sizes_and_repeats(watch):
     ],
 )
 def test_requests(watched, method, path, headers, body, status):
-    found = answer(*watched, method, path, headers, body)
+    found = answer(*watched, method, path, headers, body)  # type: ignore[call-arg]
     assert found.status == status
     if status >= 400:
         assert list(json.loads(found.body)) == ["error"]
 
 
 def test_page_loads_nothing_and_writes_no_markup(watched):
-    found = answer(*watched, "GET", "/", HERE, b"")
+    found = answer(*watched, "GET", "/", HERE, b"")  # type: ignore[call-arg]
     text = found.body.decode()
     assert "http" not in text.replace("http-equiv", "") and "innerHTML" not in text and "{{" not in text
     assert not any(word in text for word in ("outerHTML", "insertAdjacentHTML", "document.write", "eval("))
@@ -216,7 +216,7 @@ def test_a_judge_and_the_planner(finished_run):
 
 @pytest.fixture
 def address(watched):
-    server = make_server(*watched, 0)
+    server = make_server(*watched, 0)  # type: ignore[call-arg]
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -228,7 +228,7 @@ def test_over_http(address, watched):
         assert json.load(response)["policy"] == "ppo"
     port = int(address.rpartition(":")[2])
     with pytest.raises(UserError, match=f"--port {port}: "):
-        make_server(*watched, port)
+        make_server(*watched, port)  # type: ignore[call-arg]
     long = urllib.request.Request(f"{address}/visit", b" " * 30_000, {"Content-Type": "application/json"})
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(long)

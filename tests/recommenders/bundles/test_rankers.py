@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -34,7 +36,7 @@ class BundleContract(RecommenderContract):
         return with_random_parts(small_log())
 
 
-SMALL = {"size": 8, "epochs": 3, "batch": 16}
+SMALL: dict[str, Any] = {"size": 8, "epochs": 3, "batch": 16}
 
 
 class TestBundleViews(BundleContract):

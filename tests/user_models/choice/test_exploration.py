@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,7 +22,7 @@ from tests.user_models.some import all_but
 
 def fitted_with_a_tail(dataset: Dataset, weeks: tuple[int, int]) -> ChoiceParameters:
     """Of a short shortlist, so that most items are off it."""
-    options = {"epochs": 1, "shortlist_size": 20, "without": all_but()}
+    options: dict[str, Any] = {"epochs": 1, "shortlist_size": 20, "without": all_but()}
     return ChoiceShopper.fit(dataset, weeks=weeks, progress=lambda _: None, **options).params
 
 

@@ -69,7 +69,7 @@ def draw(
         shopper, item = np.nonzero(bought)
         rows.append(pd.DataFrame({"shopper": shopper, "item": item, "week": week}))
     lines = pd.concat(rows, ignore_index=True)
-    item, week = lines["item"].to_numpy(), lines["week"].to_numpy()
+    item, week = lines["item"].to_numpy(), lines["week"].to_numpy()  # type: ignore[assignment]
     transactions = pd.DataFrame(
         {
             "shopper": lines["shopper"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -25,7 +27,7 @@ N, DAY = 6_000, 60
 @pytest.fixture(scope="module")
 def model(dataset) -> ChoiceShopper:
     """With a shortlist that leaves most of the items to the tail."""
-    options = {"epochs": 1, "shortlist_size": 20, "without": all_but("recent_trials")}
+    options: dict[str, Any] = {"epochs": 1, "shortlist_size": 20, "without": all_but("recent_trials")}
     return ChoiceShopper.fit(dataset, progress=lambda _: None, **options)
 
 

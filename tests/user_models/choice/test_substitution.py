@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -50,7 +52,7 @@ def drawn() -> Dataset:
 
 
 def test_it_is_told_from_preferences_in_a_drawn_log(drawn):
-    options = {"epochs": 1, "without": all_but("substitution"), "progress": lambda _: None}
+    options: dict[str, Any] = {"epochs": 1, "without": all_but("substitution"), "progress": lambda _: None}
     model = ChoiceShopper.fit(drawn, weeks=(0, WEEKS), **options)
     odd = drawn.items["subcategory"].str[-2:].astype(int).groupby(drawn.subcategory_code).first() % 2 == 1
     found = model.params.substitution.substitution.numpy()
@@ -135,6 +137,6 @@ def test_of_substitutes_bought_the_first_is_kept_and_of_those_taken_all(dataset,
 
 
 def test_too_few_weeks_to_tell_have_no_effect(dataset):
-    options = {"epochs": 1, "without": all_but("substitution"), "progress": lambda _: None}
+    options: dict[str, Any] = {"epochs": 1, "without": all_but("substitution"), "progress": lambda _: None}
     model = ChoiceShopper.fit(dataset, weeks=(0, 3), **options)
     assert not model.params.substitution.substitution.any()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -97,7 +99,11 @@ def test_tastes_move_shares_in_subcategories_where_nothing_was_bought(unlike_tas
 
 
 def test_tastes_leave_the_share_of_a_subcategory_as_it_is(unlike_tastes):
-    options = {"epochs": 1, "without": all_but("attribute_tastes"), "progress": lambda _: None}
+    options: dict[str, Any] = {
+        "epochs": 1,
+        "without": all_but("attribute_tastes"),
+        "progress": lambda _: None,
+    }
     p = ChoiceShopper.fit(unlike_tastes, weeks=(0, 20), **options).params
     shopper, n_items = torch.arange(20), len(p.catalogue.subcategory)
     rate = unbought(p, shopper, torch.arange(n_items).expand(20, -1)).exp()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -132,7 +133,12 @@ def test_a_coupon_reaches_its_members_in_its_weeks() -> None:
 
 def test_a_fit_takes_the_effect_as_shrunk_by_its_error() -> None:
     for effect in (0.0, 0.5):
-        options = {"weeks": WHOLE, "shortlist_size": 30, "epochs": 1, "without": all_but("coupons")}
+        options: dict[str, Any] = {
+            "weeks": WHOLE,
+            "shortlist_size": 30,
+            "epochs": 1,
+            "without": all_but("coupons"),
+        }
         fitted = ChoiceShopper.fit(draw(effect), shoppers=EVERYONE, progress=lambda _: None, **options)
         estimate, error = fitted.params.coupons.coupon_effect.tolist()
         utility = fitted.params.coupons.coupon_utility

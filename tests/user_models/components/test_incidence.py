@@ -46,7 +46,7 @@ def test_a_big_trip_puts_the_next_one_off_and_regular_shoppers_keep_their_interv
     found = fit_incidence(dataset, (0, WEEKS), np.ones(SHOPPERS, bool))
     irregularity = found.irregularity.numpy()
     assert irregularity[regular].max() < irregularity[~regular].min()
-    usual, big = found.hazard_day[1], found.hazard_day[4]
+    usual, big = found.hazard_day[1], found.hazard_day[4]  # type: ignore[assignment]
     assert (big[:6] < usual[:6]).all() and (big[7:] == usual[7:]).all()
     # Who keeps intervals comes sooner about the end of one, and later right after its beginning.
     assert found.hazard_irregular[0] > 0 > found.hazard_irregular[4]
