@@ -35,4 +35,5 @@ def _hold(parts: tuple[Any, ...]) -> Any:
 
 def held(parts: tuple[Any, ...]) -> Any:
     """Something of which compiled code reads `.parts`, the tuple (also a `NamedTuple`) of arrays."""
-    return SimpleNamespace(parts=parts) if numba.config.DISABLE_JIT else _hold(parts)
+    off = numba.config.DISABLE_JIT  # type: ignore[attr-defined]
+    return SimpleNamespace(parts=parts) if off else _hold(parts)
