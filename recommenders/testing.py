@@ -110,6 +110,8 @@ class RecommenderContract:
             assert np.ptp(scores, axis=0).max() > 0
 
     def test_strangers_are_known_by_what_they_bought(self, model: Recommender, log: Interactions) -> None:
+        if not self.grows:
+            pytest.skip("made for the items and shoppers that there are")
         held_out, theirs = np.flatnonzero(log.held_out), log.where(log.held_out[log.shopper])
         copies = Interactions.from_columns(
             theirs.shopper + log.n_shoppers, theirs.item, theirs.day, n_shoppers=2 * log.n_shoppers,
