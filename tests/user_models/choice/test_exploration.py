@@ -12,14 +12,8 @@ import torch
 from bundlegym.data import Dataset, synthetic_dataset
 from bundlegym.recommenders.dirichlet_shares import line_counts
 from bundlegym.user_models import ChoiceShopper
-from bundlegym.user_models.choice.estimation.exploration import (
-    ExplorationMoment,
-    _alike,
-    _new_odds,
-    explored,
-    new_share,
-)
-from bundlegym.user_models.choice.parameters import ChoiceParameters, Exploration
+from bundlegym.user_models.choice.estimation.exploration import ExplorationMoment, _alike, _new_odds
+from bundlegym.user_models.choice.parameters import ChoiceParameters
 from bundlegym.user_models.components.basket_size import on_grid
 from bundlegym.user_models.components.simulated_moments import match
 from bundlegym.user_models.panel import simulated_panel
@@ -50,38 +44,11 @@ def test_a_simulation_with_a_level_gives_it_back(dataset):
     panel = lived(ChoiceShopper(params.changed(explore_level=wanted)), 90)
     model = ChoiceShopper(params.changed(explore_level=torch.zeros_like(wanted)))
     before = _new_odds(lived(model, 50), bought)
-    found = match(
-        model,
-        ExplorationMoment(panel, bought, new_share(model, bought, 7 * span[0])),
-        weeks,
-        everyone,
-        seed=0,
-    )
+    found = match(model, ExplorationMoment(panel, bought), weeks, everyone, seed=0)
     after = _new_odds(lived(found, 50), bought)
     real = _new_odds(panel, bought)
     # In so small a log odds answer little to a level, and luck is a large part of them.
     assert np.abs(after - real).mean() < 0.8 * np.abs(before - real).mean()
-
-
-def test_exploration_leaves_the_size_of_trips_as_it_is():
-    dataset = synthetic_dataset(n_shoppers=500)
-    last = dataset.split.train_weeks[1]
-    weeks, everyone = (last - 5, last), np.arange(dataset.n_shoppers)
-    span = weeks[0] - 12, weeks[0]
-    params = fitted_with_a_tail(dataset, span)
-    share = new_share(ChoiceShopper(params), line_counts(dataset, span) > 0, 7 * span[0])
-    level = torch.full_like(params.exploration.explore_level, 1.5)
-    changed = explored(params, Exploration(level, torch.zeros(1)), share)
-
-    def lines(params: ChoiceParameters) -> float:
-        panel = simulated_panel(ChoiceShopper(params), weeks, everyone, seed=9)
-        return len(panel) / panel["visit"].nunique()
-
-    before = lines(params)
-    assert lines(changed) == pytest.approx(before, rel=0.06)
-    assert lines(params.changed(explore_level=level)) > 1.1 * before
-    back = explored(changed, params.exploration, share)
-    torch.testing.assert_close(back.basket_size.log_size_rate, params.basket_size.log_size_rate)
 
 
 def test_odds_are_of_each_size_beside_all():
@@ -110,11 +77,5 @@ def test_a_spread_makes_baskets_of_the_usual_and_baskets_of_something_new():
     worlds = [ChoiceShopper(params.changed(explore_spread=torch.tensor([spread]))) for spread in (0.0, 1.0)]
     none, wide = (simulated_panel(world, weeks, everyone, seed=9) for world in worlds)
     assert _alike(wide, bought) > _alike(none, bought) + 0.02
-    found = match(
-        worlds[0],
-        ExplorationMoment(wide, bought, new_share(worlds[0], bought, 7 * span[0])),
-        weeks,
-        everyone,
-        seed=0,
-    )
+    found = match(worlds[0], ExplorationMoment(wide, bought), weeks, everyone, seed=0)
     assert found.params.exploration.explore_spread > 0.4

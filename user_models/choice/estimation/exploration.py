@@ -14,18 +14,14 @@ both new, or both known, as often as in the log.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
-from bundlegym.user_models.choice.parameters import ChoiceParameters, Exploration
+from bundlegym.user_models.choice.parameters import ChoiceParameters
 from bundlegym.user_models.components.basket_size import SIZE_EDGES, on_grid
 from bundlegym.user_models.config import Config, Count, Positive
-
-_ROWS = 512  # shoppers at once
 
 
 @dataclass(frozen=True)
@@ -46,16 +42,12 @@ class ExplorationConfig(Config):
 class ExplorationMoment:
     """`explore_level` and `explore_spread` with which a simulation holds as large a share of new lines in
     baskets of each size, beside that in all, and as many pairs of lines alike, as a `panel` of the log;
-    `bought` (S, I) says what each shopper had bought before, `share` (S,) is that of `new_share`."""
+    `bought` (S, I) says what each shopper had bought before."""
 
     def __init__(
-        self,
-        panel: pd.DataFrame,
-        bought: np.ndarray,
-        share: Tensor,
-        config: ExplorationConfig = ExplorationConfig(),
+        self, panel: pd.DataFrame, bought: np.ndarray, config: ExplorationConfig = ExplorationConfig()
     ) -> None:
-        self.bought, self.share, self.variance, self.config = bought, share, 0.0, config
+        self.bought, self.variance, self.config = bought, 0.0, config
         self.simulations = (1,) * config.steps
         self.real, self.alike = _new_odds(panel, bought, config), _alike(panel, bought)
 
@@ -70,31 +62,10 @@ class ExplorationMoment:
         alike = np.nan_to_num(self.alike - _alike(panel, self.bought))  # no pairs say nothing
         self.variance += alike / (2 * 0.25**2) / (step + 1)
         self.variance = float(np.clip(self.variance, 0.0, self.config.most_spread**2))
-        exploration = Exploration(
+        return params.changed(
             explore_level=params.exploration.explore_level + torch.from_numpy(change),
             explore_spread=torch.tensor([np.sqrt(self.variance)], dtype=torch.float32),
         )
-        return explored(params, exploration, self.share)
-
-
-def explored(params: ChoiceParameters, exploration: Exploration, share: Tensor) -> ChoiceParameters:
-    """Parameters with an exploration, in which trips hold as many lines as before; `share` (S,) is that of
-    `new_share`."""
-    level = torch.stack([params.exploration.explore_level, exploration.explore_level])
-    before, after = torch.log1p(share[:, None] * torch.expm1(level[:, None]))
-    rate = params.basket_size.log_size_rate + before - after
-    return params.changed(log_size_rate=rate, **dict(exploration.leaves()))
-
-
-def new_share(model: Any, bought: np.ndarray, day: int) -> Tensor:
-    """(S,) share of what is off the shortlist and not `bought` (S, I) in a visit of each shopper on a day,
-    were there no exploration."""
-    short, parts = model.params.shortlists.shortlist, []
-    for shopper in torch.arange(len(short)).split(_ROWS):
-        share = model.log_share(model.reset(shopper, torch.full_like(shopper, day))).exp()
-        known = torch.from_numpy(bought[shopper.numpy()]).scatter(1, short[shopper], True)
-        parts.append(share.masked_fill(known, 0.0).sum(1))
-    return torch.cat(parts)
 
 
 def _alike(panel: pd.DataFrame, bought: np.ndarray) -> float:

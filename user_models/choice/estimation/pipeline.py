@@ -15,7 +15,7 @@ from bundlegym.recommenders.dirichlet_shares import line_counts
 from bundlegym.user_models.choice.config import ChoiceConfig
 from bundlegym.user_models.choice.estimation.assemble import assemble
 from bundlegym.user_models.choice.estimation.coefficients import fit_coefficients
-from bundlegym.user_models.choice.estimation.exploration import ExplorationMoment, explored, new_share
+from bundlegym.user_models.choice.estimation.exploration import ExplorationMoment
 from bundlegym.user_models.choice.estimation.mechanisms import fixed_coefficients
 from bundlegym.user_models.choice.estimation.substitution import SubstitutionMoment
 from bundlegym.user_models.choice.parameters import (
@@ -121,9 +121,7 @@ def fit_parameters(
             cache=cache,
             without=without,
             config=config,
-        ).changed(**dict(unseen.substitution.leaves()))
-        share = new_share(model_of(params), line_counts(dataset, weeks) > 0, 7 * last_fifth(weeks)[0])
-        params = explored(params, unseen.exploration, share)
+        ).changed(**dict(unseen.leaves()))
 
         def sizes() -> _Sizes:
             found = match_sizes(
@@ -189,10 +187,9 @@ def _find_unseen(
     model = model_of(fit(first, none, unkept, by_category=True))
     on_panel = later, known, seed
     bought = line_counts(dataset, first) > 0
-    share = new_share(model, bought, 7 * before[0])
     moments: tuple[tuple[str, Callable[[ChoiceParameters], Moment[Any]]], ...] = (
         ("substitution", lambda params: SubstitutionMoment(params, panel, config.substitution)),
-        ("exploration", lambda params: ExplorationMoment(panel, bought, share, config.exploration)),
+        ("exploration", lambda params: ExplorationMoment(panel, bought, config.exploration)),
     )
     for name, moment in moments:
         if name not in without:
