@@ -9,8 +9,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-import numba
 from numba.core import types
+from numba.core.dispatcher import Dispatcher
 from numba.experimental import structref
 
 from bundlegym.compiling import njit
@@ -35,5 +35,5 @@ def _hold(parts: tuple[Any, ...]) -> Any:
 
 def held(parts: tuple[Any, ...]) -> Any:
     """Something of which compiled code reads `.parts`, the tuple (also a `NamedTuple`) of arrays."""
-    off = numba.config.DISABLE_JIT  # type: ignore[attr-defined]
-    return SimpleNamespace(parts=parts) if off else _hold(parts)
+    compiles = isinstance(_hold, Dispatcher)  # not where NUMBA_DISABLE_JIT is set
+    return _hold(parts) if compiles else SimpleNamespace(parts=parts)
