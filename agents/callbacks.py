@@ -101,8 +101,8 @@ class BundleMetrics(BaseCallback):
         self.sums = {name: np.zeros(2) for name in METRICS}
 
     def _on_training_end(self) -> None:
-        save_checkpoint(self.model, self.checkpoint, finished=True)
         self._evaluate()
+        save_checkpoint(self.model, self.checkpoint, finished=True)
         self.progress.close()
 
     def _next(self) -> int:

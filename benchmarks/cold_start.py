@@ -15,14 +15,14 @@ bought, and the other half is to be found among the items of no earlier session;
 cut to 128 directions; `noise` are random vectors; the others are the vectors that the options give. Intervals
 are over shoppers, and over seeds where there are several; those of `new` hold for these very items. The last
 column is the paired difference in NDCG from attributes alone. The weight of vectors beside attributes was
-chosen by `--tune`, the same tasks in the validation weeks. The encoder of texts is an extra:
-pip install 'bundlegym[text]'.
+chosen by `--tune`, the same tasks in the validation weeks. `--data.text` and `--sessions` need the encoder of
+texts: pip install 'bundlegym[text]'.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,7 +58,7 @@ _SESSION_FILES = ("session_item", "user_session", "item_titles", "item_categorie
 class Config:
     """Ranking of items that were never sold before."""
 
-    data: DataConfig = DataConfig(text=("name",))
+    data: DataConfig = DataConfig()
 
     sessions: Path | None = None
     """Folder with the tables of sessions, instead of a log."""
@@ -118,10 +118,11 @@ def rankers(vectors: Mapping[str, np.ndarray]) -> dict[str, Ranker]:
     rows: dict[str, Ranker] = {"random": by_chance, "popularity of the category": by_category}
     rows[ATTRIBUTES] = by_content(ATTRIBUTES)
     rows[f"{ATTRIBUTES} + noise"] = by_content(ATTRIBUTES, "noise")
-    for name in ("words", *vectors):
+    for name in vectors:
         rows |= {name: by_content(name), f"{ATTRIBUTES} + {name}": by_content(ATTRIBUTES, name)}
-    if len(vectors) > 1:
-        rows[" + ".join((ATTRIBUTES, *vectors))] = by_content(ATTRIBUTES, *vectors)
+    given = [name for name in vectors if name != "words"]
+    if len(given) > 1:
+        rows[" + ".join((ATTRIBUTES, *given))] = by_content(ATTRIBUTES, *given)
     return rows
 
 
@@ -136,12 +137,21 @@ def grid(vectors: Mapping[str, np.ndarray]) -> dict[str, Ranker]:
     return rows
 
 
-def further_vectors(names: np.ndarray) -> dict[str, np.ndarray]:
-    """Those of the rows `words` and `noise`, for items of these names (n_items,)."""
-    noise = np.random.default_rng(0).normal(size=(len(names), _NOISE)).astype(np.float32)
-    weight = TfidfVectorizer(token_pattern=r"[^\W\d_]{2,}", min_df=2, max_df=0.5).fit_transform(names)
+def word_vectors(names: np.ndarray) -> dict[str, np.ndarray]:
+    """Those of the row `words` for items of these names (n_items,); none where hardly a word comes twice."""
+    try:
+        weight = TfidfVectorizer(token_pattern=r"[^\W\d_]{2,}", min_df=2, max_df=0.5).fit_transform(names)
+    except ValueError:  # no word is left
+        return {}
+    if weight.shape[1] < 2:
+        return {}
     words = TruncatedSVD(min(_DIRECTIONS, weight.shape[1] - 1), random_state=0).fit_transform(weight)
-    return {"words": words.astype(np.float32), "noise": noise}
+    return {"words": words.astype(np.float32)}
+
+
+def noise_vectors(n_items: int) -> dict[str, np.ndarray]:
+    """Those of the row `noise`."""
+    return {"noise": np.random.default_rng(0).normal(size=(n_items, _NOISE)).astype(np.float32)}
 
 
 def tasks_of_log(dataset: Dataset, weeks: tuple[int, int], seeds: int) -> Iterator[tuple[str, list[Task]]]:
@@ -150,8 +160,7 @@ def tasks_of_log(dataset: Dataset, weeks: tuple[int, int], seeds: int) -> Iterat
     Raises:
         UserError: no shopper bought such an item.
     """
-    further = further_vectors(dataset.items["name"].astype(str).to_numpy())
-    before = Interactions.from_dataset(dataset, (0, weeks[0]), further)
+    before = Interactions.from_dataset(dataset, (0, weeks[0]), noise_vectors(dataset.n_items))
     then = Interactions.from_dataset(dataset, weeks).counts.sign()
     sold = np.bincount(before.item, minlength=before.n_items) > 0
     if not sold.all():
@@ -173,7 +182,7 @@ def _task(log: Interactions, new: np.ndarray, then: sparse.csr_matrix) -> Task:
 
 
 def tasks_of_sessions(folder: Path, seeds: int) -> tuple[list[Task], dict[str, np.ndarray]]:
-    """One task a seed, and the vectors of titles. Sessions are shoppers of one visit, coded by time.
+    """One task a seed, and the vectors of titles and words. Sessions are shoppers of one visit, by time.
 
     Raises:
         UserError: a file is missing.
@@ -192,9 +201,9 @@ def tasks_of_sessions(folder: Path, seeds: int) -> tuple[list[Task], dict[str, n
         pd.Index(known).get_indexer(lines[name]) for known, name in ((order, "session ID"), (ids, "item ID"))
     )
     names = titles.reindex(ids).astype(str).str.lower().to_numpy()
-    vectors = {TEXT: text_vectors(names)[0]}
+    vectors = {**word_vectors(names), TEXT: text_vectors(names)[0]}
     paths = table["item_categories"].drop_duplicates("item ID").set_index("item ID")["categories"]
-    content = Content(_levels(paths.reindex(ids)), None, vectors | further_vectors(names))
+    content = Content(_levels(paths.reindex(ids)), None, vectors | noise_vectors(len(ids)))
 
     n, first_told = len(order), int((1 - TOLD) * len(order))
     told = session >= first_told
@@ -277,6 +286,8 @@ def main(config: Config) -> None:
         dataset = prepare(config.data)
         for note in dataset.notes:
             print(note)
+        words = word_vectors(dataset.items["name"].astype(str).to_numpy())
+        dataset = replace(dataset, vectors={**words, **dataset.vectors})
         split, rows = dataset.split, (grid if config.tune else rankers)(dataset.vectors)
         weeks = split.validation_weeks if config.tune else split.test_weeks
         named = tasks_of_log(dataset, weeks, config.seeds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bundlegym.data.parts import parts_by
 from bundlegym.data.regular_price import REACH, asked_price
 from bundlegym.errors import UserError
 
@@ -82,12 +83,13 @@ def price_tables(
     Returns:
         list_price, shelf_price: (n_items, n_weeks) float32. sold: (n_items, n_weeks) bool.
     """
-    cells = lines[["item", "week", "list_price"]].assign(shelf_price=asked_price(lines))
-    medians = cells.groupby(["item", "week"]).median()
-    where = (medians.index.get_level_values("item"), medians.index.get_level_values("week"))
     listed, shelf = (np.full((len(price_line), n_weeks), np.nan) for _ in range(2))
-    listed[where] = medians["list_price"]
-    shelf[where] = medians["shelf_price"]
+    cells = lines[["item", "week", "list_price"]].assign(shelf_price=asked_price(lines))
+    for rows in parts_by(lines["item"].to_numpy()):
+        medians = cells.iloc[rows].groupby(["item", "week"]).median()
+        where = (medians.index.get_level_values("item"), medians.index.get_level_values("week"))
+        listed[where] = medians["list_price"]
+        shelf[where] = medians["shelf_price"]
     sold = ~np.isnan(listed)
     listed = pd.DataFrame(listed).ffill(axis=1).bfill(axis=1).to_numpy()
     ratio = np.where(sold, np.minimum(shelf / listed, 1.0), np.nan)

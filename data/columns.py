@@ -18,7 +18,7 @@ from bundlegym.data.config import ReadOptions
 from bundlegym.data.ids import is_nothing, read_ids
 from bundlegym.data.mapping import NUMBER_COLUMNS, SAME_IDS, TIME_COLUMNS
 from bundlegym.data.numbers import NumberTexts, decimal_sign, strip_numbers, to_numbers
-from bundlegym.data.tables import distinct
+from bundlegym.data.tables import distinct, in_one_dictionary
 from bundlegym.data.times import known_zone, read_times, to_zone
 from bundlegym.errors import UserError
 
@@ -47,6 +47,21 @@ class Column:
     missing: np.ndarray
     bad: np.ndarray
     codes: np.ndarray
+
+    def ids(self, keep: np.ndarray) -> pd.Series:
+        """Texts of the rows `keep` (n,) bool as a categorical with sorted categories, numbered from 0: each
+        text once, and 4 bytes or less a row."""
+        encoded = in_one_dictionary(pa.array(self.values, pa.large_string()))
+        codes = encoded.indices.to_numpy()[self.codes[keep]]
+        used = np.flatnonzero(np.bincount(codes, minlength=len(encoded.dictionary)))
+        texts = encoded.dictionary.take(pa.array(used))
+        order = pc.array_sort_indices(texts)
+        place = np.empty(len(encoded.dictionary), dtype=np.int32)
+        place[used[order.to_numpy()]] = np.arange(len(order))
+        categories = pd.Index(texts.take(order).to_pandas(), dtype="str")
+        # That they differ is known; to make sure, pandas would hold each text once more, in 80 bytes.
+        kind = pd.CategoricalDtype._from_fastpath(categories, ordered=False)
+        return pd.Series(pd.Categorical.from_codes(place[codes], dtype=kind))
 
     def rows(self, keep: np.ndarray) -> pd.Series:
         """The values of the rows `keep` (n,) bool, numbered from 0."""

@@ -17,10 +17,14 @@ from bundlegym.data.costs import margin_errors, unit_costs, weekly_costs
 from bundlegym.data.item_vectors import TEXT, item_texts, text_vectors
 from bundlegym.data.known import Known, check_known, known_first
 from bundlegym.data.name_categories import categories_of_names
+from bundlegym.data.parts import parts_by
 from bundlegym.data.sold_by_weight import weighed_items, weighed_report
 from bundlegym.data.split import check_size, split
 from bundlegym.data.weeks import days_since, first_monday, week_of
 from bundlegym.errors import UserError
+
+#: Columns of `Dataset.purchases`.
+_PURCHASES = ("visit", "item", "quantity", "price_paid", "list_price")
 
 
 def build_dataset(log: Log, config: DataConfig, known: Known | None = None) -> Dataset:
@@ -46,7 +50,7 @@ def build_dataset(log: Log, config: DataConfig, known: Known | None = None) -> D
         item_ids = known_first(item_ids, known.items)
     listed = log.transactions["item"].isin(item_ids).to_numpy()
     lines = log.transactions if listed.all() else log.transactions[listed]
-    log = replace(log, transactions=lines.iloc[:0])  # its texts are let go of as they are numbered
+    log = replace(log, transactions=lines.iloc[:0].copy())  # its lines are let go of as they are numbered
     shopper_ids = np.sort(lines["shopper"].unique())
     if known is not None:
         shopper_ids = known_first(shopper_ids, known.shoppers)
@@ -55,7 +59,7 @@ def build_dataset(log: Log, config: DataConfig, known: Known | None = None) -> D
     check_size(log.name, weeks=n_weeks, shoppers=len(shopper_ids), items=len(item_ids), visits=len(visits))
 
     items, made = categories_of_names(describe_items(item_ids, log.items))
-    items["list_price"] = lines.groupby("item")["list_price"].median().to_numpy()
+    items["list_price"] = _median_list_price(lines)
     list_price, shelf_price, sold = price_tables(lines, price_lines(items), n_weeks)
     logged = None if log.costs is None else weekly_costs(log.costs, item_ids, origin, n_weeks)
     unit_cost, cost_assumption = unit_costs(items, list_price, config.gross_margin, logged)
@@ -81,6 +85,8 @@ def build_dataset(log: Log, config: DataConfig, known: Known | None = None) -> D
         "weighed_items": weighed,
         "errors": errors,
     }
+    for name in lines.columns.difference(_PURCHASES):
+        del lines[name]  # room for what is summed
     return Dataset(
         name=log.name,
         items=items,
@@ -135,19 +141,29 @@ def _notes(weighed: dict, errors: list[dict]) -> Iterator[str]:
 
 
 def _codes(values: pd.Series, ids: np.ndarray) -> np.ndarray:
-    """Position of each value in `ids`, int32."""
-    return pd.Index(ids).get_indexer(values).astype(np.int32)
+    """Position of each value in `ids`, int32, -1 where it is not there."""
+    code, found = pd.factorize(values)
+    return np.append(pd.Index(ids).get_indexer(found.astype(object)), -1).astype(np.int32)[code]
+
+
+def _median_list_price(lines: pd.DataFrame) -> np.ndarray:
+    """(n_items,) float64."""
+    prices = lines[["item", "list_price"]]
+    parts = parts_by(prices["item"].to_numpy())
+    return np.concatenate([prices.iloc[rows].groupby("item")["list_price"].median() for rows in parts])
 
 
 def _number_visits(lines: pd.DataFrame, origin: pd.Timestamp) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Lines with `visit` and `week` codes, and a row a visit: `shopper`, `day`, `week`, `basket`."""
-    lines = lines.dropna(subset="basket")
-    basket, names = pd.factorize(lines["basket"], sort=True)
+    if lines["basket"].isna().any():
+        lines = lines.dropna(subset="basket")
+    baskets = lines["basket"].astype("category").cat
+    basket, names = baskets.codes.to_numpy(), baskets.categories
     lines = lines.drop(columns=["basket", "week"], errors="ignore").reset_index(drop=True)
-    key = pd.factorize(lines["shopper"].to_numpy(np.int64) * len(names) + basket)[0]
-    visits = pd.DataFrame({"shopper": lines["shopper"], "basket": basket, "time": lines["time"]})
-    visits = visits.loc[~pd.Series(key).duplicated()].assign(time=lines["time"].groupby(key).min().to_numpy())
-    visits = visits.reset_index(drop=True).sort_values(["shopper", "time", "basket"])
+    key, pairs = pd.factorize(lines["shopper"].to_numpy(np.int64) * len(names) + basket)
+    begins = lines["time"].groupby(key).min().to_numpy()
+    visits = pd.DataFrame({"shopper": pairs // len(names), "basket": pairs % len(names), "time": begins})
+    visits = visits.astype({"shopper": np.int32}).sort_values(["shopper", "time", "basket"])
     number = np.empty(len(visits), dtype=np.int32)
     number[visits.index] = np.arange(len(visits))
     visits = visits.reset_index(drop=True)
@@ -160,7 +176,15 @@ def _number_visits(lines: pd.DataFrame, origin: pd.Timestamp) -> tuple[pd.DataFr
 
 def _collapse(lines: pd.DataFrame) -> pd.DataFrame:
     """One row a visit and item: summed `quantity`, quantity-weighted mean prices; sorted by both."""
-    totals = lines[["visit", "item", "quantity"]].assign(
+    parts = [_sums(lines.iloc[rows]) for rows in parts_by(lines["visit"].to_numpy())]
+    return pd.DataFrame(
+        {name: np.concatenate([part.pop(name) for part in parts]) for name in _PURCHASES}, copy=False
+    )
+
+
+def _sums(lines: pd.DataFrame) -> pd.DataFrame:
+    """See `_collapse`."""
+    totals = lines.assign(
         price_paid=lines["price_paid"] * lines["quantity"], list_price=lines["list_price"] * lines["quantity"]
     )
     sums = totals.groupby(["visit", "item"], sort=True).sum().reset_index()

@@ -169,19 +169,22 @@ def sift_dates(times: pd.Series, options: ReadOptions) -> tuple[np.ndarray, str,
         if until is not None:
             out |= (times >= until + pd.Timedelta(days=1)).to_numpy()
         return out, "outside the days to read", ""
-    days, places = np.unique(times.to_numpy().astype("datetime64[D]"), return_inverse=True)
-    part = np.concatenate([[0], np.cumsum(np.diff(days).astype(np.int64) > FAR_DAYS)])
-    lines = np.bincount(part[places])
+    day = times.to_numpy().astype("datetime64[D]").astype(np.int64)
+    counts = pd.Series(day).value_counts().sort_index()
+    days = counts.index.to_numpy()
+    part = np.concatenate([[0], np.cumsum(np.diff(days) > FAR_DAYS)])
+    lines = np.bincount(part, counts).astype(np.int64)
     far = (lines < FAR_SHARE * len(times)) & (np.arange(len(lines)) != lines.argmax())
     if not far.any():
         return np.zeros(len(times), dtype=bool), "", ""
-    dates = [str(day) for day in days[far[part]]]
+    far_days = days[far[part]]
+    dates = [str(day) for day in far_days.astype("datetime64[D]")]
     told = ", ".join(dates) if len(dates) <= 4 else f"{dates[0]}, ..., {dates[-1]}"
     sentence = (
         f"{int(lines[far].sum())} of {len(times):,} lines are more than a year from all others and left out "
         f"({told}); --since and --until overrule"
     )
-    return far[part[places]], f"date far from all others ({told})", sentence
+    return np.isin(day, far_days), f"date far from all others ({told})", sentence
 
 
 def _day(text: str, option: str) -> pd.Timestamp | None:
@@ -191,6 +194,23 @@ def _day(text: str, option: str) -> pd.Timestamp | None:
         return pd.to_datetime(text, format="%Y-%m-%d")
     except ValueError as error:
         raise UserError(f"--{option}: '{text}' is no day such as 2011-01-31") from error
+
+
+def visit_numbers(shopper: np.ndarray, lines: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) int64, a number for the visit of each line, as visits appear: what a shopper, by code (n,),
+    has in one `basket`, or without baskets on one day; and (visits,) the shopper of each."""
+    if "basket" in lines:
+        when = pd.factorize(lines["basket"])[0]
+    else:
+        day = lines["time"].to_numpy().astype("datetime64[D]").astype(np.int64)
+        when = day - day.min()
+    width = int(when.max()) + 1
+    pair = shopper.astype(np.int64)
+    pair *= width
+    pair += when
+    del when  # room for the numbers
+    number, pairs = pd.factorize(pair)
+    return number, pairs // width
 
 
 def find_guests(lines: pd.DataFrame, options: ReadOptions) -> tuple[np.ndarray, str]:
@@ -204,9 +224,7 @@ def find_guests(lines: pd.DataFrame, options: ReadOptions) -> tuple[np.ndarray, 
     if options.guests != ("auto",):
         return np.array(options.guests, dtype=object), ""
     shopper, ids = pd.factorize(lines["shopper"])
-    day = lines["time"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    visit = pd.factorize(lines["basket"])[0] if "basket" in lines else day - day.min()
-    visits = np.bincount(pd.unique(shopper.astype(np.int64) * (visit.max() + 1) + visit) // (visit.max() + 1))
+    visits = np.bincount(visit_numbers(shopper, lines)[1])
     most = np.argsort(visits)[::-1][:20]
     found, told = [], []
     for place in most:
@@ -218,7 +236,7 @@ def find_guests(lines: pd.DataFrame, options: ReadOptions) -> tuple[np.ndarray, 
         if visits[place] < times * np.quantile(others, 0.99):
             continue
         own = shopper == place
-        days = len(np.unique(day[own]))
+        days = len(np.unique(lines["time"].to_numpy()[own].astype("datetime64[D]")))
         if name.lower() not in GUEST_NAMES and visits[place] < 2 * days:
             continue
         found.append(name)
@@ -270,19 +288,21 @@ def rises_with_quantity(prices: pd.Series, quantity: pd.Series, items: pd.Series
 def part_receipts(lines: pd.DataFrame, hours: float) -> tuple[pd.Series, int]:
     """`basket`, with those whose lines of one shopper are more than `hours` apart told apart by a number
     behind; and how many."""
-    basket = lines["basket"].astype("str")
-    groups = lines.groupby(["shopper", "basket"], sort=False)["time"]
     limit = pd.Timedelta(hours=hours)
-    wide = ((groups.transform("max") - groups.transform("min")) > limit).to_numpy()
-    if not wide.any():
-        return basket, 0
+    visit, _ = visit_numbers(pd.factorize(lines["shopper"])[0], lines)
+    times = lines["time"].groupby(visit)
+    too_long = ((times.max() - times.min()) > limit).to_numpy()
+    if not too_long.any():
+        return lines["basket"], 0
+    wide, basket = too_long[visit], lines["basket"].astype("str")
     part = lines.loc[wide, ["shopper", "basket", "time"]].assign(basket=basket[wide])
+    part = part.astype({"shopper": "str", "basket": "str"})
     part = part.sort_values(["shopper", "basket", "time"], kind="stable")
     same = part[["shopper", "basket"]].eq(part[["shopper", "basket"]].shift()).all(axis=1)
     starts = (~same | (part["time"].diff() > limit)).astype(int)
     number = starts.groupby([part["shopper"], part["basket"]]).cumsum()
     if (number == 1).all():
-        return basket, 0
+        return lines["basket"], 0
     split = (part["basket"] + "#" + number.astype("str")).where(number > 1, part["basket"])
     parted = int(part[number > 1].groupby(["shopper", "basket"]).ngroups)
-    return basket.mask(wide, split.reindex(lines.index)), parted
+    return basket.mask(wide, split.reindex(lines.index)).astype("category"), parted

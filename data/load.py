@@ -64,6 +64,10 @@ _KEPT = (
 )
 
 
+#: Those of them that are ids: categoricals, since each id is on many lines.
+_IDS = ("shopper", "item", "basket", "store")
+
+
 def load_log(
     path: Path | str,
     columns: Mapping[str, str] | None = None,
@@ -121,7 +125,8 @@ def load_log(
     notes = {**table.notes, **sieve.notes}
     calendar = calendar_of(lines, dated)
     _fill(lines, notes, options)
-    transactions = lines[[column for column in _KEPT if column in lines]]
+    kept = {column: _without_unused(lines.pop(column)) for column in _KEPT if column in lines}
+    transactions = pd.DataFrame(kept, copy=False)
     items = _read_items(table, items_table, of_items, mapping, options, notes)
     if items_table is not None and items is not None:
         notes["table items"] = f"{items_table.label}: {len(items):,} items"
@@ -170,12 +175,13 @@ def _read_lines(
     sieve = Sieve(np.ones(len(next(iter(columns.values())).codes), dtype=bool), dict(left_out), notes)
     sift_rows(columns, sieve, options, table.label)
     _require_rows(sieve, table)
+    read = {ours: columns.pop(ours) for ours in list(columns) if ours not in ("event", "status")}
     lines = pd.DataFrame(
         {
-            ours: columns.pop(ours).rows(sieve.keep)
-            for ours in list(columns)
-            if ours not in ("event", "status")
-        }
+            ours: read.pop(ours).ids(sieve.keep) if ours in _IDS else read.pop(ours).rows(sieve.keep)
+            for ours in list(read)
+        },
+        copy=False,
     )
     lines[TABLE_NUMBER] = number[sieve.keep]
     if "time" in lines:
@@ -226,8 +232,8 @@ def _without_guests(lines: pd.DataFrame, options: ReadOptions, sieve: Sieve) -> 
     if not options.keep_guests:
         return _leave_out(lines, guest, "guest", sieve)
     if guest.any():
-        of = lines["basket"] if "basket" in lines else lines["time"].astype("str")
-        lines["shopper"] = lines["shopper"].mask(guest, "guest " + of.astype("str"))
+        of = (lines["basket"] if "basket" in lines else lines["time"]).astype("str")
+        lines["shopper"] = lines["shopper"].astype("str").mask(guest, "guest " + of).astype("category")
         sieve.notes["guests"] = (
             f"{guest.sum():,} lines of guests; each of their baskets is a shopper of one visit"
         )
@@ -298,7 +304,8 @@ def _fill(lines: pd.DataFrame, notes: dict[str, str], options: ReadOptions) -> N
         )
     if "basket" in lines:
         if "store" in lines:
-            lines["basket"] = lines["store"].astype("str") + " " + lines["basket"].astype("str")
+            receipt = lines["store"].astype("str") + " " + lines["basket"].astype("str")
+            lines["basket"] = receipt.astype("category")
         lines["basket"], parted = part_receipts(lines, options.basket_hours)
         if parted:
             notes["receipts"] = (
@@ -311,6 +318,14 @@ def _fill(lines: pd.DataFrame, notes: dict[str, str], options: ReadOptions) -> N
         found, notes["list_price"] = derive_list_price(lines)
         for name in ("list_price", "line_discount"):
             lines[name] = found[name]
+
+
+def _without_unused(values: pd.Series) -> pd.Series:
+    """The values; a categorical knows only categories that are there."""
+    if not isinstance(values.dtype, pd.CategoricalDtype):
+        return values
+    full = len(values.cat.codes.unique()) == len(values.cat.categories)
+    return values if full else values.cat.remove_unused_categories()
 
 
 def _require(where: Mapping[str, str], table: Table) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bundlegym.data.parts import parts_by
 from bundlegym.data.weeks import first_monday, week_of
 
 #: A promotion is over within so many weeks; and so far around is a price looked for that recurs.
@@ -47,61 +48,82 @@ def derive_list_price(lines: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     paid less had a `line_discount`, money off one piece: for its quantity, or because of who bought. A list
     price is the item's regular price that week, or what the line paid if that is more.
     """
-    week = week_of(lines["time"], first_monday(lines["time"])).to_numpy(np.int64)
-    item = pd.factorize(lines["item"])[0]
     asked = asked_price(lines).to_numpy(np.float64)
     quantity = lines["quantity"].to_numpy(np.float64)
     sale = (asked > 0) & (quantity > 0)
     if not sale.any():  # returns and gifts alone, which cleaning leaves out
         none = pd.DataFrame({"list_price": asked, "line_discount": 0.0}, index=lines.index)
         return none, "the log has no list prices, and no sale to tell any from"
-    off, discounted = np.zeros(len(lines)), 0
-    off[sale], discounted = quantity_discounts(item[sale], week[sale], quantity[sale], asked[sale])
-    few = pd.DataFrame(
-        {"item": item, "week": week, "shopper": pd.factorize(lines["shopper"])[0], "price": asked + off}
-    )
-    cells = _shelf_prices(few[sale])
-    found = few[["item", "week"]].merge(cells, on=["item", "week"], how="left")
-    off[sale] = np.maximum(found["shelf"].to_numpy()[sale] - asked[sale], 0.0)
-    found = pd.DataFrame(
-        {"list_price": np.fmax(found["regular"].to_numpy(), asked + off), "line_discount": off},
-        index=lines.index,
-    )
-    cheaper = f"; {discounted:,} items cost less a piece from a quantity on, which is no promotion"
-    return found, (
+    week = week_of(lines["time"], first_monday(lines["time"])).to_numpy(np.int32)
+    item, shopper = (pd.factorize(lines[name])[0].astype(np.int32) for name in ("item", "shopper"))
+    off, discounted, cells = np.zeros(len(lines)), 0, []
+    parts = list(parts_by(item))
+    sales = [sold for rows in parts if len(sold := rows[sale[rows]])]
+    for rows in sales:
+        off[rows], found = quantity_discounts(item[rows], week[rows], quantity[rows], asked[rows])
+        discounted += found
+        few = {"item": item[rows], "week": week[rows], "shopper": shopper[rows]}
+        cells.append(_prices_of_few(pd.DataFrame(few | {"price": asked[rows] + off[rows]})))
+    prices = pd.concat(cells, ignore_index=True)
+    known = cheaper = 0
+    for rows in sales:
+        at = _at(prices, item[rows], week[rows])
+        several = (at["shoppers"] >= SEVERAL).to_numpy()
+        low = asked[rows] + off[rows] < (1 - LEAST_DISCOUNT) * at["price"].to_numpy()
+        known, cheaper = known + int(several.sum()), cheaper + int((low & several).sum())
+    prices = _shelf_prices(prices, cheaper / known if known else None)
+    list_price = np.empty(len(lines))
+    for rows in parts:
+        at = _at(prices, item[rows], week[rows])
+        off[rows] = np.where(sale[rows], np.maximum(at["shelf"].to_numpy() - asked[rows], 0.0), 0.0)
+        list_price[rows] = np.fmax(at["regular"].to_numpy(), asked[rows] + off[rows])
+    derived = pd.DataFrame({"list_price": list_price, "line_discount": off}, index=lines.index, copy=False)
+    told = f"; {discounted:,} items cost less a piece from a quantity on, which is no promotion"
+    return derived, (
         "the log has no list prices; taken as what an item cost before and after, where it was cheaper for "
-        f"{REACH} weeks or less, and as what was paid elsewhere" + (cheaper if discounted else "")
+        f"{REACH} weeks or less, and as what was paid elsewhere" + (told if discounted else "")
     )
 
 
-def _shelf_prices(lines: pd.DataFrame) -> pd.DataFrame:
-    """A row an `item` and `week` of the `lines`, with its `shelf` price and its `regular` one.
-
-    Where prices of a shopper's own are more frequent than promotions, a low price that only few shoppers paid
-    is no promotion: r^n is the chance that n shoppers have one each. r is seen where several shoppers bought
-    an item in a week, and so is how frequent promotions are.
-    """
+def _prices_of_few(lines: pd.DataFrame) -> pd.DataFrame:
+    """A row an `item` and `week` of the lines: how many `shoppers` there were, and the `price` of few
+    pieces."""
     groups = lines.groupby(["item", "week"])
     cells = groups.agg(shoppers=("shopper", "nunique"))
     cells["price"] = groups["price"].quantile(0.5, interpolation="higher")
-    cells = cells.reset_index()
+    return cells.reset_index()
+
+
+def _at(prices: pd.DataFrame, item: np.ndarray, week: np.ndarray) -> pd.DataFrame:
+    """The row of `prices`, which are in order of items, of each line; NaN where there is none. `item` (n,) is
+    ascending."""
+    first, end = np.searchsorted(prices["item"], [item[0], item[-1] + 1])
+    lines = pd.DataFrame({"item": item, "week": week})
+    return lines.merge(prices.iloc[first:end], on=["item", "week"], how="left")
+
+
+def _shelf_prices(prices: pd.DataFrame, own: float | None) -> pd.DataFrame:
+    """`prices` as of `_prices_of_few` with the `shelf`'s price and the `regular` one.
+
+    Where prices of a shopper's own are more frequent than promotions, a low price that only few shoppers paid
+    is no promotion: r^n is the chance that n shoppers have one each. How frequent promotions are is seen
+    where several shoppers bought an item in a week.
+
+    Args:
+        own: r, also seen there: the share of the lines that paid less than the shelf's price; None where it
+            is not known.
+    """
     parts = []
-    for first in range(0, int(cells["item"].max()) + 1, _ITEMS_AT_ONCE):
-        part = cells[cells["item"].between(first, first + _ITEMS_AT_ONCE - 1)]
-        price = np.full((int(part["item"].max()) - first + 1, int(cells["week"].max()) + 1), np.nan)
+    for first in range(0, int(prices["item"].max()) + 1, _ITEMS_AT_ONCE):
+        part = prices[prices["item"].between(first, first + _ITEMS_AT_ONCE - 1)]
+        price = np.full((int(part["item"].max()) - first + 1, int(prices["week"].max()) + 1), np.nan)
         price[part["item"] - first, part["week"]] = part["price"]
         parts.append(regular_prices(price)[part["item"] - first, part["week"]])
-    cells["regular"] = np.concatenate(parts)
-    promoted = cells["price"] < (1 - LEAST_DISCOUNT) * cells["regular"]
-    several = cells["shoppers"] >= SEVERAL
-    of_line = (
-        lines[["item", "week"]].merge(cells[several], on=["item", "week"], how="left")["price"].to_numpy()
-    )
-    known = ~np.isnan(of_line)
-    if known.any():
-        own = (lines["price"].to_numpy()[known] < (1 - LEAST_DISCOUNT) * of_line[known]).mean()
-        promoted &= own ** cells["shoppers"] < promoted[several].mean()
-    return cells.assign(shelf=cells["price"].where(promoted, np.fmax(cells["price"], cells["regular"])))
+    prices = prices.assign(regular=np.concatenate(parts))
+    promoted = prices["price"] < (1 - LEAST_DISCOUNT) * prices["regular"]
+    if own is not None:
+        promoted &= own ** prices["shoppers"] < promoted[prices["shoppers"] >= SEVERAL].mean()
+    return prices.assign(shelf=prices["price"].where(promoted, np.fmax(prices["price"], prices["regular"])))
 
 
 def regular_prices(price: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.data.catalogue import called
+from bundlegym.data.parts import parts_by
 from bundlegym.data.regular_price import asked_price
 
 #: An item is sold by weight where quantity is 1 on this share of its lines or more (meat is often bought as
@@ -30,6 +31,11 @@ def weighed_items(lines: pd.DataFrame) -> np.ndarray:
         lines: `item` (codes from 0, each with a line), `time`, `quantity`, `price_paid`, optionally
             `coupon_discount` and `line_discount`; of one item in order of time.
     """
+    return np.concatenate([_weighed(lines.iloc[rows]) for rows in parts_by(lines["item"].to_numpy())])
+
+
+def _weighed(lines: pd.DataFrame) -> np.ndarray:
+    """Of the items of these lines, in the order of their codes."""
     asked = np.log(asked_price(lines).clip(lower=np.finfo(float).tiny))
     ordered = pd.DataFrame(
         {"item": lines["item"], "time": lines["time"], "asked": asked, "single": lines["quantity"] == 1}

@@ -88,7 +88,8 @@ class Table:
                 table = table.append_column(name, joined.column(name, table[joined.key]))
         if TABLE_NUMBER in columns:
             numbers = [
-                np.full(piece.num_rows, part.later) for part, piece in zip(self.parts, pieces, strict=True)
+                np.full(piece.num_rows, part.later, dtype=np.int16)
+                for part, piece in zip(self.parts, pieces, strict=True)
             ]
             table = table.append_column(TABLE_NUMBER, pa.array(np.concatenate(numbers)))
         return table.select([name for name in (*self.names, TABLE_NUMBER) if name in columns]), dropped
@@ -173,14 +174,20 @@ def open_table(
     return Table(str(path), tuple(every), tuple(parts), tuple(joined), notes)
 
 
-def distinct(column: pa.ChunkedArray | pa.Array) -> tuple[pd.Series, np.ndarray]:
-    """The distinct texts of `column`, without blanks and NULs around them, and (n,) place of each row's
-    text among them; -1, which is the last place of whatever gets one entry more, where the row has none."""
+def in_one_dictionary(column: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray:
+    """A column of one piece, each distinct value once."""
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.unify_dictionaries().combine_chunks()
         if isinstance(encoded, pa.ChunkedArray):
             encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], TEXT)
+    return encoded
+
+
+def distinct(column: pa.ChunkedArray | pa.Array) -> tuple[pd.Series, np.ndarray]:
+    """The distinct texts of `column`, without blanks and NULs around them, and (n,) place of each row's
+    text among them; -1, which is the last place of whatever gets one entry more, where the row has none."""
+    encoded = in_one_dictionary(column)
     codes = encoded.indices.cast(pa.int32(), safe=False).fill_null(-1).to_numpy(zero_copy_only=False)
     texts = pc.replace_substring(_as_text(encoded.dictionary), "\x00", "")
     texts = pc.utf8_trim(pc.utf8_trim_whitespace(texts), "\ufeff\u200b")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from bundlegym.envs.features import (
@@ -24,8 +23,8 @@ from bundlegym.user_models.base import CHERRY_PICK, TAKE, Offer, Response
 
 __all__ = [
     "BLOCKS", "CANDIDATE_FEATURES", "COMPONENTS", "CONTEXT_FEATURES", "EMBEDDING_SIZE", "FEATURE_LIMIT",
-    "LEAVE", "LIFT", "LOG_PRICE", "METRICS", "OF_OFFERS", "SHOPPER_EMBEDDING", "UNIT_MARGIN", "Reward",
-    "StepResult", "VisitRecord",
+    "FIGURES", "LEAVE", "LIFT", "LOG_PRICE", "METRICS", "OF_OFFERS", "SHOPPER_EMBEDDING", "UNIT_MARGIN",
+    "Reward", "StepResult", "VisitRecord",
 ]  # fmt: skip
 
 #: What a reward may be made of, (M,) each for the M visits that ended; money in the log's currency.
@@ -48,7 +47,9 @@ METRICS = (
     GAIN, "incremental_list_value_per_visit",
 )  # fmt: skip
 
-#: Of them those that are undefined where nothing was offered.
+#: What is reckoned of each visit that ended, in this order.
+FIGURES = (*METRICS, "twin_margin_per_visit")
+#: Of the metrics those that are undefined where nothing was offered.
 OF_OFFERS = METRICS[:4]
 
 
@@ -56,22 +57,25 @@ OF_OFFERS = METRICS[:4]
 class VisitRecord:
     """The M visits that ended in one step. (M,) each unless said otherwise; money in the log's currency.
 
-    `slot` says which of the N environments; `both` (2M rows) holds the M shoppers' responses, then their
-    twins'; `response` and `twin` tell them apart. `incremental_list_value` is what the pieces bought
-    cost at list price, less the same of the twin. Margins are linear in costs: where each margin share is
-    greater by s, the incremental margin is greater by s x incremental list value.
+    `slot` says which of the N environments; `made` (2M rows) holds the M shoppers' offers, then the twins',
+    which are empty, and `both` their responses. `figures` is (len(FIGURES), M) float, NaN where it speaks of
+    an offer and there was none. `incremental_list_value` is what the pieces bought cost at list price, less
+    the same of the twin. Margins are linear in costs: where each margin share is greater by s, the
+    incremental margin is greater by s x incremental list value.
     """
 
     slot: Tensor
     shopper: Tensor
     day: Tensor
-    offer: Offer
+    made: Offer
     size: Tensor
     both: Response
-    revenue: Tensor
-    margin: Tensor
-    twin_margin: Tensor
-    incremental_list_value: Tensor
+    figures: Tensor
+
+    @property
+    def offer(self) -> Offer:
+        """Of the M shoppers."""
+        return Offer(self.made.items[: len(self.slot)], self.made.discount[: len(self.slot)])
 
     @property
     def choice(self) -> Tensor:
@@ -90,8 +94,24 @@ class VisitRecord:
         return self.both.part(len(self.slot), 2 * len(self.slot))
 
     @property
+    def revenue(self) -> Tensor:
+        return self.figures[FIGURES.index("revenue_per_visit")]
+
+    @property
+    def margin(self) -> Tensor:
+        return self.figures[FIGURES.index("margin_per_visit")]
+
+    @property
+    def twin_margin(self) -> Tensor:
+        return self.figures[FIGURES.index("twin_margin_per_visit")]
+
+    @property
     def incremental_margin(self) -> Tensor:
-        return self.margin - self.twin_margin
+        return self.figures[FIGURES.index(GAIN)]
+
+    @property
+    def incremental_list_value(self) -> Tensor:
+        return self.figures[FIGURES.index("incremental_list_value_per_visit")]
 
     def components(self, names: Iterable[str] = COMPONENTS) -> dict[str, Tensor]:
         """(M,) float each, by the names in `COMPONENTS`, or by some of them."""
@@ -99,17 +119,7 @@ class VisitRecord:
 
     def metrics(self) -> dict[str, Tensor]:
         """(M,) float each, by the names in `METRICS`; what speaks of an offer is NaN where there was none."""
-        no_offer = torch.where(self.size == 0, torch.nan, 0.0)
-        return {
-            "acceptance_rate": (self.choice == TAKE) + no_offer,
-            "cherry_pick_rate": (self.choice == CHERRY_PICK) + no_offer,
-            "size": self.size + no_offer,
-            "discount": self.offer.discount + no_offer,
-            "revenue_per_visit": self.revenue,
-            "margin_per_visit": self.margin,
-            GAIN: self.incremental_margin,
-            "incremental_list_value_per_visit": self.incremental_list_value,
-        }
+        return dict(zip(METRICS, self.figures, strict=False))
 
 
 _COMPONENT: dict[str, Callable[[VisitRecord], Tensor]] = {

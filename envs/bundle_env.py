@@ -14,7 +14,7 @@ from bundlegym.envs.make import make_core
 from bundlegym.envs.rendering.picture import picture_of
 from bundlegym.envs.rendering.scene import Outcome, outcome_of, scene_of
 from bundlegym.envs.rendering.words import in_words
-from bundlegym.envs.views import Window, core_spaces, figures_of, legal_actions, whole_action
+from bundlegym.envs.views import Window, core_spaces, legal_actions, whole_action
 from bundlegym.terminal import say
 
 
@@ -142,7 +142,7 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
         if result.record is None:
             self._show()
             return observation, 0.0, False, False, info
-        info |= zip(METRICS, figures_of(result.record, 1)[0][:, 0].tolist(), strict=True)
+        info |= zip(METRICS, result.record.figures[:, 0].tolist(), strict=False)
         if self.render_mode is not None:
             self._past.append(outcome_of(self.core, result.record, 0))
         self._show()

@@ -14,7 +14,7 @@ from bundlegym.envs.arrays import Board, History, Shop
 from bundlegym.envs.features import CANDIDATE_FEATURES, FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
 from bundlegym.recommenders.recency import NEVER
 from bundlegym.user_models.numeric.fast_math import log32
-from bundlegym.user_models.response_codes import IGNORE, MOST_DAYS, MOST_PRICE, MOST_UNITS, TAKE
+from bundlegym.user_models.response_codes import CHERRY_PICK, IGNORE, MOST_DAYS, MOST_PRICE, MOST_UNITS, TAKE
 from bundlegym.user_models.rng.compiled_counter import compiled_draw, compiled_key, compiled_unit
 
 _LIMIT = np.float32(FEATURE_LIMIT)
@@ -311,20 +311,19 @@ def in_range(
 
 
 @njit()
-def earnings(
-    day: np.ndarray, row: np.ndarray, item: np.ndarray, quantity: np.ndarray, price: np.ndarray,
-    unit_cost: np.ndarray, list_price: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-    """What the purchases of M shoppers, then of their twins, earn.
+def figures(
+    day: np.ndarray, size: np.ndarray, discount: np.ndarray, choice: np.ndarray, row: np.ndarray,
+    item: np.ndarray, quantity: np.ndarray, price: np.ndarray, unit_cost: np.ndarray, list_price: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """What the visits of M shoppers came to, from the purchases of them, then of their twins.
 
     Args:
-        day: (M,) int64, of the visits.
-        row, item, quantity: (P,) int64. price: (P,) float32.
+        day, size: (M,) int64, of the visits and of what was offered. discount: (2M,) float32.
+        choice: (2M,) int64. row, item, quantity: (P,) int64. price: (P,) float32.
         unit_cost, list_price: (W, I) float32.
 
     Returns:
-        (M,) float32 each: revenue, margin, the twins' margin, and list value less the twins' list value. List
-        value is what the pieces cost at list price.
+        (len(FIGURES), M) float32, in the order of `base.FIGURES`.
     """
     m, last_week = len(day), len(unit_cost) - 1
     revenue, margin = np.zeros(2 * m, dtype=np.float32), np.zeros(2 * m, dtype=np.float32)
@@ -336,7 +335,19 @@ def earnings(
         revenue[r] += paid
         margin[r] += paid - pieces * unit_cost[week, item[p]]
         listed[r] += pieces * list_price[week, item[p]]
-    return revenue[:m], margin[:m], margin[m:], listed[:m] - listed[m:]
+    found = np.empty((9, m), dtype=np.float32)
+    for i in range(m):
+        no_offer = np.nan if size[i] == 0 else 0.0
+        found[0, i] = (choice[i] == TAKE) + no_offer
+        found[1, i] = (choice[i] == CHERRY_PICK) + no_offer
+        found[2, i] = size[i] + no_offer
+        found[3, i] = discount[i] + no_offer
+        found[4, i] = revenue[i]
+        found[5, i] = margin[i]
+        found[6, i] = margin[i] - margin[i + m]
+        found[7, i] = listed[i] - listed[i + m]
+        found[8, i] = margin[i + m]
+    return found
 
 
 @njit()

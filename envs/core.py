@@ -370,13 +370,14 @@ class BundleCore:
             state = {name: value.index_select(0, both) for name, value in state.items()}
         response, told, after = self._answer(state, offer, draws)
         self._move(rows, after)
-        offered = Offer(items[:m], discount[:m])
-        outcome = self._outcome(response, told, today)
-        record = VisitRecord(rows, shopper, give(today), offered, give(size), **outcome)
+        reckoned = today, size, made[1]
+        figures = self._figures(told, *reckoned)
+        record = VisitRecord(rows, shopper, give(today), offer, give(size), response, figures)
         rewards = [self._rewarded(record)]
         for other in range(1, self.config.reward_draws):
             might, of_it, _ = self._answer(state, offer, draws.other(other))
-            rewards.append(self._rewarded(replace(record, **self._outcome(might, of_it, today))))
+            figures = self._figures(of_it, *reckoned)
+            rewards.append(self._rewarded(replace(record, both=might, figures=figures)))
         bought = told.row, told.item, told.days
         self._ops.record_purchases(slots, *bought, board.visit, *self._records, shop.shortlist)
         return record, rewards[0] if len(rewards) == 1 else torch.stack(rewards).mean(0)
@@ -407,13 +408,11 @@ class BundleCore:
             raise UserError("reward: it is not finite")
         return reward.expand(m)
 
-    def _outcome(self, both: Response, told: Told, day: Any) -> dict[str, Any]:
-        """The fields of a `VisitRecord` that the answers of M shoppers, then of their twins, on `day` (M,)
-        decide."""
-        bought = told.row, told.item, told.quantity, told.price
-        earned = map(self._give, self._ops.earnings(day, *bought, *self._money))
-        names = ("revenue", "margin", "twin_margin", "incremental_list_value")
-        return {"both": both, **dict(zip(names, earned, strict=True))}
+    def _figures(self, told: Told, day: Any, size: Any, discount: Any) -> Tensor:
+        """(len(FIGURES), M) float of what M shoppers, offered `size` items on `day` (M,) at `discount` (2M,),
+        then their twins did."""
+        bought = told.choice, told.row, told.item, told.quantity, told.price
+        return self._give(self._ops.figures(day, size, discount, *bought, *self._money))
 
 
 def _part(held: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

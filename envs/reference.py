@@ -12,7 +12,7 @@ from torch import Tensor
 from bundlegym.envs.arrays import Board, History, Shop
 from bundlegym.envs.base import FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
 from bundlegym.recommenders.recency import NEVER
-from bundlegym.user_models.base import IGNORE, TAKE
+from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE
 from bundlegym.user_models.numeric.ragged import expand_ranges
 from bundlegym.user_models.response_codes import MOST_DAYS, MOST_PRICE, MOST_UNITS
 from bundlegym.user_models.rng.counter import Draws
@@ -160,17 +160,31 @@ def in_range(
     return bool(lines.all() & visits.all())
 
 
-def earnings(
-    day: Tensor, row: Tensor, item: Tensor, quantity: Tensor, price: Tensor, unit_cost: Tensor,
-    list_price: Tensor,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
-    """See `compiled.earnings`."""
+def figures(
+    day: Tensor, size: Tensor, discount: Tensor, choice: Tensor, row: Tensor, item: Tensor, quantity: Tensor,
+    price: Tensor, unit_cost: Tensor, list_price: Tensor,
+) -> Tensor:  # fmt: skip
+    """See `compiled.figures`."""
     m, zero = len(day), torch.zeros(2 * len(day), device=row.device)
     week = (day // 7).clamp(0, len(unit_cost) - 1).repeat(2)[row]
     paid = quantity * price
+    revenue = zero.index_add(0, row, paid)[:m]
     margin = zero.index_add(0, row, paid - quantity * unit_cost[week, item])
     listed = zero.index_add(0, row, quantity * list_price[week, item])
-    return zero.index_add(0, row, paid)[:m], margin[:m], margin[m:], listed[:m] - listed[m:]
+    no_offer = torch.where(size == 0, torch.nan, 0.0)
+    return torch.stack(
+        [
+            (choice[:m] == TAKE) + no_offer,
+            (choice[:m] == CHERRY_PICK) + no_offer,
+            size + no_offer,
+            discount[:m] + no_offer,
+            revenue,
+            margin[:m],
+            margin[:m] - margin[m:],
+            listed[:m] - listed[m:],
+            margin[m:],
+        ]
+    )
 
 
 def step_outputs(

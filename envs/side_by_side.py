@@ -28,9 +28,7 @@ class SideBySide(VecEnv):
     def __init__(self, shops: Sequence[BundleVecEnv]) -> None:
         first = shops[0]
         for shop in shops[1:]:
-            for name, space in first.observation_space.items():  # type: ignore[attr-defined]
-                _check_same(name, space, shop.observation_space[name])  # type: ignore[index]
-            _check_same("actions", first.action_space, shop.action_space)
+            _check_same(_shapes(first), _shapes(shop))
         self.shops = tuple(shops)
         self.render_mode = None
         #: Where each shop's environments end, but for the last one's.
@@ -100,8 +98,15 @@ def _joined(seen: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([blocks[name] for blocks in seen]) for name in seen[0]}
 
 
-def _check_same(name: str, one: Any, other: Any) -> None:
-    if one != other:
-        raise UserError(
-            f"several shops in one training: {name} is {one} in the first shop, {other} in another"
-        )
+def _shapes(shop: BundleVecEnv) -> dict[str, Any]:
+    """The space of each block, and of actions."""
+    seen: Any = shop.observation_space
+    return {**seen.spaces, "actions": shop.action_space}
+
+
+def _check_same(first: dict[str, Any], other: dict[str, Any]) -> None:
+    for name in first | other:
+        if (one := first.get(name)) != (another := other.get(name)):
+            raise UserError(
+                f"several shops in one training: {name} is {one} in the first shop, {another} in another"
+            )

@@ -9,10 +9,8 @@ import numpy as np
 from gymnasium import spaces
 from torch import Tensor
 
-from bundlegym.compiling import njit
 from bundlegym.envs.base import FEATURE_LIMIT, METRICS, VisitRecord
 from bundlegym.envs.core import BundleCore
-from bundlegym.user_models.base import CHERRY_PICK, TAKE
 
 
 def core_spaces(core: BundleCore) -> tuple[spaces.Dict, spaces.Discrete]:
@@ -34,36 +32,10 @@ def figures_of(record: VisitRecord | None, n: int) -> tuple[np.ndarray, np.ndarr
     ended, and where one did (N,)."""
     figures, known = np.zeros((len(METRICS), n)), np.zeros(n, dtype=bool)
     if record is not None:
-        offer = record.slot, record.choice, record.size, record.offer.discount
-        money = record.revenue, record.margin, record.twin_margin, record.incremental_list_value
-        columns: Any = [column.numpy(force=True) for column in (*offer, *money)]
-        _put(figures, known, *columns)
+        slot = record.slot.numpy(force=True)
+        figures[:, slot] = record.figures.numpy(force=True)[: len(METRICS)]
+        known[slot] = True
     return figures, known
-
-
-@njit()
-def _put(
-    figures: np.ndarray, known: np.ndarray, slot: np.ndarray, choice: np.ndarray, size: np.ndarray,
-    discount: np.ndarray, revenue: np.ndarray, margin: np.ndarray, twin_margin: np.ndarray,
-    list_value: np.ndarray,
-) -> None:  # fmt: skip
-    """What `VisitRecord.metrics` says; a test holds both together.
-
-    Args:
-        figures: (len(METRICS), N) float64, known: (N,) bool; both are written.
-        slot, choice, size, discount, revenue, margin, twin_margin, list_value: (M,), of visits that ended.
-    """
-    for i in range(len(slot)):
-        n, no_offer = slot[i], np.nan if size[i] == 0 else 0.0
-        known[n] = True
-        figures[0, n] = (choice[i] == TAKE) + no_offer
-        figures[1, n] = (choice[i] == CHERRY_PICK) + no_offer
-        figures[2, n] = size[i] + no_offer
-        figures[3, n] = discount[i] + no_offer
-        figures[4, n] = revenue[i]
-        figures[5, n] = margin[i]
-        figures[6, n] = margin[i] - twin_margin[i]
-        figures[7, n] = list_value[i]
 
 
 class Window:

@@ -79,6 +79,10 @@ class TrainConfig(Options):
     fit_epochs: Count = 3
     """Passes over the visits when a user model is fitted."""
 
+    fit_shoppers: Whole = 0
+    """Shoppers that a user model is fitted on, drawn at random; 0 takes all. All are simulated, each by what
+    they bought themselves."""
+
     offer_exposure: Annotated[tuple[NotNegative, ...], MAY_BE_EMPTY] = ()
     """Assumptions on what being offered does by itself, as shares of the log's own mailer effect. Agents are
     trained, and all are judged, under each. By default 0 (an offer is only its discount) and 1 (it works like

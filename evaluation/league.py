@@ -81,8 +81,8 @@ def comparable(runs: list[Run]) -> tuple[list[str], list[str]]:
             notes.append(f"{name}: no table, since it does not show whether it is the same in all runs")
         else:
             notes.append(
-                f"{name}: no table, since the runs fitted it differently; the same --seed, --fit-epochs and "
-                "version of bundlegym make the same judges"
+                f"{name}: no table, since the runs fitted it differently; the same --seed, --fit-epochs, "
+                "--fit-shoppers and version of bundlegym make the same judges"
             )
     if not names:
         raise UserError(f"the runs are not comparable: no user model judged all of them. {'; '.join(notes)}")

@@ -33,14 +33,15 @@ def limits(config: TrainConfig, dataset: Dataset) -> list[str]:
     Raises:
         UserError: the log is too small for the user model that agents train on, or for the candidates.
     """
+    known = sample(~dataset.split.held_out, config)
     if config.user_model in FAMILIES:
-        check_requirements(config.user_model, dataset, dataset.split.train_weeks, ~dataset.split.held_out)
+        check_requirements(config.user_model, dataset, dataset.split.train_weeks, known)
     if config.env.n_candidates > dataset.n_items:
         raise UserError(
             f"--n-candidates {config.env.n_candidates}: the catalogue of {dataset.name} holds only "
             f"{dataset.n_items} items; give as many or fewer, or a lower --min-purchases"
         )
-    told = cannot_learn(dataset, dataset.split.train_weeks, ~dataset.split.held_out)
+    told = cannot_learn(dataset, dataset.split.train_weeks, known)
     if config.offers is not None:
         told.append(
             f"what an offer does beside its discount is learned from offers ({config.offers.name}): "
@@ -113,6 +114,14 @@ def _judged_weeks(dataset: Dataset) -> tuple[int, int]:
     return dataset.split.train_weeks[0], dataset.split.validation_weeks[1]
 
 
+def sample(shoppers: np.ndarray, config: TrainConfig) -> np.ndarray:
+    """(n_shoppers,) bool: those of `shoppers` (n_shoppers,) bool that a user model is fitted on."""
+    codes = np.flatnonzero(shoppers)
+    if config.fit_shoppers:
+        codes = np.random.default_rng(config.seed).permutation(codes)[: config.fit_shoppers]
+    return np.isin(np.arange(len(shoppers)), codes)
+
+
 def plugged(config: TrainConfig, dataset: Dataset, device: torch.device, *, check: bool) -> UserModel | None:
     """The user's own shoppers, where `--user-model` names a class.
 
@@ -160,9 +169,10 @@ def missing(folder: Path, config: TrainConfig, dataset: Dataset) -> list[Fit]:
 def trained_on(
     folder: Path, config: TrainConfig, dataset: Dataset, device: torch.device, *, start: Path | None = None
 ) -> UserModel:
-    """The family that agents train on: fitted on the training weeks of shoppers who are not held out; the fit
-    goes on from that of the run in `start`."""
-    options = _from(start, config.user_model, device)
+    """The family that agents train on: fitted on the training weeks of shoppers who are not held out, or of
+    some of them (`sample`); the fit goes on from that of the run in `start`."""
+    options = {"shoppers": sample(~dataset.split.held_out, config)}
+    options |= _from(start, config.user_model, device)
     return _kept(folder, config.user_model, dataset, device, config, options)
 
 
@@ -182,9 +192,10 @@ def judge(
     *,
     start: Path | None = None,
 ) -> UserModel:
-    """A family that has seen nobody whom an agent trained on: fitted on held-out shoppers, to the test weeks;
-    the fit goes on from that of the run in `start`."""
-    options = {"shoppers": dataset.split.held_out, "weeks": _judged_weeks(dataset)}
+    """A family that has seen nobody whom an agent trained on: fitted on held-out shoppers, or on some of them
+    (`sample`), to the test weeks; the fit goes on from that of the run in `start`."""
+    options: dict[str, Any] = {"shoppers": sample(dataset.split.held_out, config)}
+    options |= {"weeks": _judged_weeks(dataset)}
     options |= _from(start and start / _JUDGES, family, device)
     return _kept(folder / _JUDGES, family, dataset, device, config, options)
 
@@ -208,7 +219,7 @@ def refitted(
     Raises:
         UserError: the half is too small for it.
     """
-    training = np.flatnonzero(~dataset.split.held_out)
+    training = np.flatnonzero(sample(~dataset.split.held_out, config))
     some = np.random.default_rng((config.seed, half)).permutation(training)[: len(training) // 2]
     options = {"shoppers": np.isin(np.arange(dataset.n_shoppers), some), "progress": lambda _: None}
     return _kept(_of_half(folder, half), config.user_model, dataset, device, config, options)

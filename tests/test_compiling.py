@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from bundlegym.compiling import njit
+
 INNER = """
 from bundlegym.compiling import njit
 
@@ -58,3 +60,20 @@ def test_a_change_in_another_file_is_seen(answer, changed: dict[str, int]) -> No
 def test_options_of_a_function_count(answer) -> None:
     options = 'njit(inline="always", error_model="numpy")'
     assert answer(rate=1, factor=f"2\n\ngrown = {options}(grown.py_func)") == (21, 0)
+
+
+@njit(inner=True)
+def doubled(x: float) -> float:
+    return 2 * x
+
+
+@njit()
+def more_than_doubled(x: float) -> float:
+    return doubled(x) + 1
+
+
+def test_an_inner_function_is_called_by_compiled_ones_alone() -> None:
+    for _ in range(2):  # before it is compiled, and after that
+        with pytest.raises(TypeError, match="doubled is called by compiled functions alone"):
+            doubled(3)
+        assert more_than_doubled(3) == 7

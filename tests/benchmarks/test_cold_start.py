@@ -44,6 +44,12 @@ def test_vectors_that_tell_tastes_help_and_noise_does_not(tasks: dict, dataset: 
     assert lines["attributes"]["over_attributes"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
 
 
+def test_words_are_those_that_names_share() -> None:
+    vectors = cold_start.word_vectors(np.array(["rye bread", "white bread", "rye flour", "white paint", "7"]))
+    assert len(vectors["words"]) == 5 and not vectors["words"][4].any()
+    assert cold_start.word_vectors(np.array(["", "7", "one"])) == {}
+
+
 def test_levels_of_categories() -> None:
     paths = pd.Series(
         ["[[Shop,Cables,USB]]", "[[Shop,Cables]]", "[[Shop,Paper,USB]]", None, "[[Shop,Cables,USB],[Shop,X]]"]

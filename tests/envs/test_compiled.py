@@ -11,9 +11,10 @@ import torch
 from bundlegym.envs import compiled as compiled_parts
 from bundlegym.envs import reference
 from bundlegym.envs.arrays import History
-from bundlegym.envs.base import METRICS
+from bundlegym.envs.base import FIGURES, GAIN, METRICS, OF_OFFERS
 from bundlegym.envs.views import figures_of
 from bundlegym.recommenders.recency import last_bought_by_week
+from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE
 
 
 @pytest.mark.parametrize("levels", [3, 40, 1 << 22])
@@ -26,23 +27,43 @@ def test_least_are_those_of_a_stable_sort_however_many_are_alike(levels):
 
 
 @pytest.mark.parametrize("compiled", [True, False])
-def test_earnings_are_at_the_cost_and_list_price_of_the_visits_week(compiled):
+def test_money_is_at_the_cost_and_list_price_of_the_visits_week(compiled):
     unit_cost = np.array([[1.0, 2.0], [1.5, 4.0], [0.5, 8.0]], dtype=np.float32)  # 3 weeks, 2 items
     list_price = np.array([[2.0, 3.0], [2.5, 6.0], [4.0, 9.0]], dtype=np.float32)
     day = np.array([8, -3, 30, 20])  # weeks 1, 0, 2 (the last one) and 2
     row = np.array([0, 0, 1, 2, 4, 6, 6])  # four shoppers, then their twins
     item, quantity = np.array([0, 1, 1, 0, 1, 0, 1]), np.array([2, 1, 3, 1, 1, 1, 2])
     price = np.array([2.0, 5.0, 2.5, 3.0, 6.0, 4.0, 9.0], dtype=np.float32)
-    given = (day, row, item, quantity, price, unit_cost, list_price)
+    nothing = np.zeros(4, dtype=np.int64), np.zeros(8, dtype=np.float32), np.zeros(8, dtype=np.int64)
+    given = (day, *nothing, row, item, quantity, price, unit_cost, list_price)
     if compiled:
-        found = compiled_parts.earnings(*given)
+        found = compiled_parts.figures(*given)
     else:
-        found = tuple(value.numpy() for value in reference.earnings(*map(torch.from_numpy, given)))
-    revenue, margin, twin_margin, list_value = (value.tolist() for value in found)
-    assert revenue == [9.0, 7.5, 3.0, 0.0]
-    assert margin == [2 * 0.5 + 1.0, 3 * 0.5, 2.5, 0.0]
-    assert twin_margin == [2.0, 0.0, 3.5 + 2 * 1.0, 0.0]
-    assert list_value == [2 * 2.5 + 6.0 - 6.0, 3 * 3.0, 4.0 - 4.0 - 2 * 9.0, 0.0]
+        found = reference.figures(*map(torch.from_numpy, given)).numpy()
+    figures = dict(zip(FIGURES, found.tolist(), strict=True))
+    margin, twin_margin = [2 * 0.5 + 1.0, 3 * 0.5, 2.5, 0.0], [2.0, 0.0, 3.5 + 2 * 1.0, 0.0]
+    assert figures["revenue_per_visit"] == [9.0, 7.5, 3.0, 0.0]
+    assert figures["margin_per_visit"] == margin and figures["twin_margin_per_visit"] == twin_margin
+    assert figures[GAIN] == [own - other for own, other in zip(margin, twin_margin, strict=True)]
+    list_value = [2 * 2.5 + 6.0 - 6.0, 3 * 3.0, 4.0 - 4.0 - 2 * 9.0, 0.0]
+    assert figures["incremental_list_value_per_visit"] == list_value
+    assert np.isnan(found[: len(OF_OFFERS)]).all()
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_what_speaks_of_an_offer_is_unknown_where_there_was_none(compiled):
+    size, choice = np.array([2, 0, 3]), np.array([TAKE, IGNORE, CHERRY_PICK] + 3 * [IGNORE])
+    discount = np.array([0.25, 0.0, 0.5, 0.0, 0.0, 0.0], dtype=np.float32)
+    whole, money, table = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32), np.ones((1, 1))
+    given = (np.zeros(3, dtype=np.int64), size, discount, choice, whole, whole, whole, money)
+    given += (table.astype(np.float32), table.astype(np.float32))
+    if compiled:
+        found = compiled_parts.figures(*given)
+    else:
+        found = reference.figures(*map(torch.from_numpy, given)).numpy()
+    expected = [[1, np.nan, 0], [0, np.nan, 1], [2, np.nan, 3], [0.25, np.nan, 0.5]]
+    np.testing.assert_array_equal(found[: len(OF_OFFERS)], expected)
+    assert not found[len(OF_OFFERS) :].any()
 
 
 def test_figures_are_the_metrics_of_the_visits_that_ended(make_core):

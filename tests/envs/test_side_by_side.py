@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -21,8 +23,8 @@ def test_each_shop_lives_as_it_would_alone(make_core):
     alone = [BundleVecEnv(make_core(n, seed=n, **OPTIONS)) for n in SIZES]
     both = SideBySide([BundleVecEnv(make_core(n, seed=n, **OPTIONS)) for n in SIZES])
     rng, ended = np.random.default_rng(0), 0
-    seen = both.reset()
-    first = [shop.reset() for shop in alone]
+    seen: Any = both.reset()
+    first: list[Any] = [shop.reset() for shop in alone]
     assert both.num_envs == 8
     for _ in range(30):
         for name, block in seen.items():

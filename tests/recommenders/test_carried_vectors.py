@@ -16,4 +16,4 @@ def test_the_same_item_then_its_category_then_all():
     )
     carried = carried_vectors(vectors, known, items)
     assert carried.dtype == np.float32
-    np.testing.assert_allclose(carried, np.array([[3, 0], [2, 0], [0, 8], [0, 8], [4 / 3, 8 / 3]]), rtol=1e-5)
+    assert np.allclose(carried, np.array([[3.0, 0.0], [2.0, 0.0], [0.0, 8.0], [0.0, 8.0], [4 / 3, 8 / 3]]))

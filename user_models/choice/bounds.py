@@ -1,4 +1,4 @@
-"""Bounds of a visit of a `ChoiceShopper` that both implementations share."""
+"""Bounds and conventions of a `ChoiceShopper` that both implementations share."""
 
 from __future__ import annotations
 
@@ -14,3 +14,5 @@ TRIES = 16
 THINNING = 4.0
 #: Greatest pull of a basket on an item's log rate: few baskets tell how far it adds up.
 MOST_PULL = 2.0
+#: Days since the last visit of a shopper who has had none.
+FIRST_GAP = 1_000

@@ -32,20 +32,24 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
+from bundlegym.held import held
 from bundlegym.recommenders.recency import last_bought_at_visits
 from bundlegym.terminal import say
 from bundlegym.threads import one_thread
 from bundlegym.user_models.base import Appraisal, Offer, Response, State, UserModel
 from bundlegym.user_models.choice.assumptions import Assumptions
+from bundlegym.user_models.choice.bounds import FIRST_GAP
+from bundlegym.user_models.choice.compiled import log_history
 from bundlegym.user_models.choice.compiled import offers as compiled_offers
 from bundlegym.user_models.choice.compiled import visit as compiled
-from bundlegym.user_models.choice.compiled.layout import Tables, tables_of
+from bundlegym.user_models.choice.compiled.layout import history_of, tables_of
 from bundlegym.user_models.choice.config import ChoiceConfig
 from bundlegym.user_models.choice.estimation.continuation import earlier_stages
 from bundlegym.user_models.choice.estimation.mechanisms import MECHANISMS, check_mechanisms
 from bundlegym.user_models.choice.estimation.pipeline import fit_parameters
 from bundlegym.user_models.choice.estimation.trial_tables import trials_at_visits
 from bundlegym.user_models.choice.parameters import ChoiceParameters
+from bundlegym.user_models.choice.reference import log_history as reference_history
 from bundlegym.user_models.choice.reference import offers as reference_offers
 from bundlegym.user_models.choice.reference import visit as reference
 from bundlegym.user_models.choice.reference.exposure import no_offers
@@ -56,8 +60,6 @@ from bundlegym.user_models.components.incidence import first_visit
 from bundlegym.user_models.fit_cache import FitCache, fit_folder
 from bundlegym.user_models.persistence import load_parameters, save_parameters
 from bundlegym.user_models.rng.counter import Draws
-
-_FIRST_GAP = 1_000  # days since the visit before the first
 
 
 class ChoiceShopper(UserModel):
@@ -163,26 +165,21 @@ class ChoiceShopper(UserModel):
         return first_visit(self.params.incidence, classes, shopper, day, draws)
 
     def reset(self, shopper: Tensor, day: Tensor) -> State:
-        p = self.params
-        last_visit, last_bought = p.incidence.last_visit, p.shortlists.last_bought
-        cell = week_of(p, day) * last_bought.shape[1] + shopper
-        known = last_visit.flatten().index_select(0, cell).long()
-        trials = p.trials.recent_trials
-        week = week_of(p, day) - p.trials.first_trial_week + 1
-        return ChoiceState(
-            shopper,
-            day,
-            torch.where(known >= 0, day - known, _FIRST_GAP),
-            p.basket_size.last_size_class.flatten().index_select(0, cell),
-            last_bought.flatten(0, 1).index_select(0, cell),
-            trials.flatten(0, 1).index_select(0, week.clamp(min=0) * trials.shape[1] + shopper),
-            *no_offers(len(shopper), self.assumed.offer_exposure != 0, self.device),
-        ).named()
+        before_week = self._before_week if self.device.type == "cpu" else self._before_week_reference
+        shown = no_offers(len(shopper), self.assumed.offer_exposure != 0, self.device)
+        return ChoiceState(shopper, day, *before_week(shopper, day), *shown).named()
+
+    def _before_week(self, shopper: Tensor, day: Tensor) -> tuple[Tensor, ...]:
+        found = log_history.before_week(self._history, _in_one_piece(shopper), _in_one_piece(day))
+        return tuple(map(torch.from_numpy, found))
+
+    def _before_week_reference(self, shopper: Tensor, day: Tensor) -> tuple[Tensor, ...]:
+        return reference_history.before_week(self.params, shopper, day)
 
     def at_visits(self, dataset: Dataset, rows: np.ndarray) -> State:
         p, visits = self.params, dataset.visits
         shopper, day = (visits[name].to_numpy()[rows].astype(np.int64) for name in ("shopper", "day"))
-        gap = visits.groupby("shopper")["day"].diff().fillna(_FIRST_GAP).to_numpy()[rows].astype(np.int64)
+        gap = visits.groupby("shopper")["day"].diff().fillna(FIRST_GAP).to_numpy()[rows].astype(np.int64)
         shortlist = p.shortlists.shortlist.cpu().numpy()
         last = last_bought_at_visits(dataset, shortlist, rows).astype(np.int16)
         trials = trials_at_visits(dataset, shortlist, rows, int(p.trials.first_trial_week))
@@ -222,8 +219,7 @@ class ChoiceShopper(UserModel):
     def _compiled(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
         answer, after, _ = self._visit(ChoiceState(**state), offer, draws, only_appraise=False)
         response = Response(*map(torch.from_numpy, answer))
-        day, gap = state["day"] + response.days, response.days.clone()
-        return response, ChoiceState(state["shopper"], day, gap, *map(torch.from_numpy, after)).named()
+        return response, ChoiceState(state["shopper"], *map(torch.from_numpy, after)).named()
 
     def _appraise_compiled(self, state: State, items: Tensor, draws: Draws) -> tuple[Tensor, ...]:
         offer = Offer(items, torch.zeros(len(items)))
@@ -244,9 +240,18 @@ class ChoiceShopper(UserModel):
         )
 
     @cached_property
-    def _tables(self) -> Tables:
-        """The parameters as compiled code takes them."""
-        return tables_of(self.params)
+    def _tables(self) -> Any:
+        """The parameters as compiled code takes them: `Tables`, held."""
+        return held(tables_of(self.params))
+
+    @cached_property
+    def _history(self) -> Any:
+        """`LogHistory` of the parameters, held."""
+        return held(history_of(self.params))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is held is made anew when it is asked for."""
+        return {name: value for name, value in vars(self).items() if name not in ("_tables", "_history")}
 
     # --- files --------------------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ class QuantityConfig(Config):
     shopper_lines: Positive = 10.0
     """Lines: weight of the average shopper in one's own factor."""
 
-    pair_lines: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0)
+    pair_lines: tuple[Positive, ...] = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0)
     """Lines: weights of no difference in what a shopper takes of an item, of which later lines choose one."""
 
     mean_part: Part = 0.8

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
 
 from bundlegym.user_models import ChoiceShopper, Draws, Offer
 from bundlegym.user_models.base import Response
+from bundlegym.user_models.choice.bounds import FIRST_GAP
 from bundlegym.user_models.choice.compiled.visit import respond
 from bundlegym.user_models.choice.parameters import ChoiceParameters
 from bundlegym.user_models.choice.reference import offers as reference_offers
@@ -113,6 +116,29 @@ def test_both_paths_decide_alike(model_with_tail, options, more):
         assert (wanted["recent_trials"] != state["recent_trials"]).any(1).sum() <= differ
     # A running sum of float32 rates may put a draw that falls on a border on its other side.
     assert bought > 2 * N and differ <= max(2, bought // 1_000)
+
+
+def test_both_paths_recall_the_same_history(model_with_tail):
+    everyone = torch.arange(len(model_with_tail.params.shortlists.shortlist))
+    for day in (-1, 0, 6, 7, 60, 100, 10_000):
+        asked = everyone, torch.full_like(everyone, day)
+        compiled, reference = (
+            model_with_tail._before_week(*asked),
+            model_with_tail._before_week_reference(*asked),
+        )
+        for one, other in zip(compiled, reference, strict=True):
+            assert one.dtype == other.dtype and torch.equal(one, other), day
+    since, _, last, trials = model_with_tail._before_week(everyone, torch.full_like(everyone, 100))
+    assert (since < FIRST_GAP).any() and (last >= 0).any() and (trials >= 0).any()
+
+
+def test_a_pickled_model_answers_alike(model_with_tail):
+    shopper = torch.arange(5)
+    draws, nothing = Draws(0, shopper, torch.zeros_like(shopper)), Offer.nothing(5, 1, model_with_tail.device)
+    found = []
+    for model in (model_with_tail, pickle.loads(pickle.dumps(model_with_tail))):
+        found.append(lines(model.respond(model.reset(shopper, torch.full((5,), 60)), nothing, draws)[0]))
+    assert found[0] == found[1] != {}
 
 
 def test_both_paths_appraise_alike(model_with_tail):

@@ -99,6 +99,22 @@ class Tables(NamedTuple):
     subcategory_start: Any
 
 
+class LogHistory(NamedTuple):
+    """What `log_history` reads, arrays of `ChoiceParameters` by their names: too large to be copied."""
+
+    last_visit: Any
+    last_size_class: Any
+    last_bought: Any
+    recent_trials: Any
+    first_trial_week: Any
+
+
+def history_of(params: ChoiceParameters) -> LogHistory:
+    """`LogHistory` of parameters on the CPU."""
+    leaves = dict(params.leaves())
+    return LogHistory(*(np.ascontiguousarray(leaves[name].numpy()) for name in LogHistory._fields))
+
+
 def tables_of(params: ChoiceParameters) -> Tables:
     """`Tables` of parameters on the CPU, and beside them: `week_effects` and `prices` (W, I, 2)
     what a week has in store for each item; `short_category` (S, L) of the shortlist, `short_subcategory`

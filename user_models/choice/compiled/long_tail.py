@@ -68,8 +68,8 @@ def _by_attribute_tastes(p: Tables, key: Key, s: int, row: int, group: int, slot
 def _known_item(p: Tables, s: int, memory: float, trials: Array, luck: float) -> np.int64:
     """An item remembered, of the weight `memory`, or one of those `trials`."""
     own, total = np.float64(memory), np.float64(0)
-    for place in range(len(trials)):
-        total += trial_weight(p, trials, place)
+    for each in range(len(trials)):
+        total += trial_weight(p, trials, each)
     target = luck * (own + total)
     if target >= own and len(trials) > 0:
         place = np.int64(0)  # typed: for a literal, a part is compiled once more

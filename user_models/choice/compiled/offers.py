@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from bundlegym.user_models.choice.bounds import THINNING
@@ -128,9 +130,9 @@ def beside_each_other(p: Tables, offered: Array, wanted: Array, value: Array, be
 
 
 @compiled
-def pairs(p: Tables, items: Array, value: Array) -> Array:
-    """See `reference.offers`."""
-    n, m = items.shape
+def pairs(tables: Any, items: Array, value: Array) -> Array:
+    """See `reference.offers`; tables: `Tables`, held."""
+    p, (n, m) = tables.parts, items.shape
     pair = np.zeros((n, m, m), dtype=_F)
     for r in range(n):
         for i in range(m):

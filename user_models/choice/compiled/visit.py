@@ -14,6 +14,8 @@ A test holds both paths to the same numbers.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE
@@ -284,7 +286,7 @@ def _equal(one: Array, other: Array) -> bool:
 
 @compiled
 def respond(
-    p: Tables,
+    tables: Any,
     seed: int,
     luck_of: tuple[Array, Array],
     state: tuple[Array, ...],
@@ -295,14 +297,14 @@ def respond(
 ) -> tuple[tuple[Array, ...], tuple[Array, ...], tuple[Array, ...]]:
     """`ChoiceShopper.respond` of N shoppers.
 
-    luck_of: episode, visit (N,); state: shopper, day, since, last_size_class (N,), last (N, L), trials (N,
-    TRIALS), shown, shown_week, shown_run (N, SHOWN); offer: items (N, B), discount (N,); exposure: on the log
-    rate of what is offered, times its sensitivity to promotions and what is left of it; only_appraise: the
-    offer does nothing. Returns the fields of a `Response`; `last_size_class`, `last`, `trials`, `shown`,
-    `shown_week` and `shown_run` at the door of the next visit; and of what is offered the fields of an
-    `Appraisal` that `offers.appraise` fills.
+    tables: `Tables`, held; luck_of: episode, visit (N,); state: shopper, day, since, last_size_class (N,),
+    last (N, L), trials (N, TRIALS), shown, shown_week, shown_run (N, SHOWN); offer: items (N, B), discount
+    (N,); exposure: on the log rate of what is offered, times its sensitivity to promotions and what is left
+    of it; only_appraise: the offer does nothing. Returns the fields of a `Response`; all of `state` but
+    `shopper` at the door of the next visit; and of what is offered the fields of an `Appraisal` that
+    `offers.appraise` fills.
     """
-    (episode, visit), (offer_items, discount) = luck_of, offer
+    p, (episode, visit), (offer_items, discount) = tables.parts, luck_of, offer
     shopper, day, since, last_size_class, last, trials, shown, shown_week, shown_run = state
     (n, length), n_offered, n_categories = last.shape, offer_items.shape[1], len(p.mission_spread)
     width = length + n_offered
@@ -459,6 +461,6 @@ def respond(
     row, item, units, price = bought
     return (
         (choice, row[:used], item[:used], units[:used], price[:used], days, left),
-        (after_size_class, after, after_trials, to_shown, to_week, to_run),
+        (day + days, days.copy(), after_size_class, after, after_trials, to_shown, to_week, to_run),
         (every_wanted, every_units, every_value, every_effect),
     )
