@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -180,7 +180,6 @@ def attacks(config: Config, log: Interactions) -> dict[tuple[str, float | None],
     rng = np.random.default_rng(0)
     everyone = np.flatnonzero(log.n_visits > 0)
     targets = np.sort(rng.choice(everyone, min(config.targets, len(everyone)), replace=False))
-    theirs = log.where(np.isin(log.shopper, targets))
     cells = [(name, epsilon) for name in MODELS for epsilon in EPSILONS]
     shape = (config.shadows, len(targets))
     seen = {cell: np.empty(shape) for cell in cells}
@@ -189,10 +188,11 @@ def attacks(config: Config, log: Interactions) -> dict[tuple[str, float | None],
     for shadow in range(config.shadows):
         inside = np.random.default_rng([1, shadow]).random(log.n_shoppers) < 0.5
         member[shadow] = inside[targets]
-        half = log.where(inside[log.shopper])
+        marked = replace(log, held_out=~inside)
+        half = marked.training()
         for number, (name, epsilon) in enumerate(cells):
             seed = 1000 + shadow * len(cells) + number
-            model = learned(name, epsilon, seed, half).over(theirs)
+            model = learned(name, epsilon, seed, half).over(marked)
             seen[name, epsilon][shadow] = fit_of(model, targets)
             if epsilon is not None:
                 known[name, epsilon][shadow] = known_others_ratios(name, epsilon, log, inside, targets, seed)
