@@ -149,11 +149,12 @@ def auc(ratio: np.ndarray, member: np.ndarray) -> tuple[float, float, float]:
     """Area under the curve of (S, T) ratios, and its 95 % interval by bootstrap over both."""
     rng, (s, t) = np.random.default_rng(0), ratio.shape
     some = [np.ix_(rng.integers(0, s, s), rng.integers(0, t, t)) for _ in range(BOOTSTRAPS)]
-    low, high = np.quantile([_auc(ratio[which], member[which]) for which in some], [0.025, 0.975])
-    return _auc(ratio, member), float(low), float(high)
+    low, high = np.quantile([area(ratio[which], member[which]) for which in some], [0.025, 0.975])
+    return area(ratio, member), float(low), float(high)
 
 
-def _auc(ratio: np.ndarray, member: np.ndarray) -> float:
+def area(ratio: np.ndarray, member: np.ndarray) -> float:
+    """How often the ratio of one who was learned from is above that of one who was not; half for equals."""
     rank, inside = stats.rankdata(ratio.ravel()), member.ravel()
     n_in, n_out = int(inside.sum()), int((~inside).sum())
     return float((rank[inside].sum() - n_in * (n_in + 1) / 2) / (n_in * n_out))
@@ -234,15 +235,15 @@ def main(config: Config) -> None:
 def line(row: dict[str, Any]) -> str:
     """A row as text."""
 
-    def area(value: tuple[float, float, float] | None) -> str:
+    def interval(value: tuple[float, float, float] | None) -> str:
         return "certain" if value is None else "{:.3f} [{:.3f}, {:.3f}]".format(*value)
 
     ceiling = "1" if row["ceiling"] is None else f"{row['ceiling']:.3f}"
     ranked = [f"{row[name]:.4f} +- {row[f'{name}_half']:.4f}" for name in ("ndcg", "recall")]
     epsilon = "none" if row["epsilon"] is None else f"{row['epsilon']:g}"
     return (
-        f"{row['model']:12}{epsilon:>8}{ranked[0]:>18}{ranked[1]:>18}{area(row['shadow']):>24}"
-        f"{area(row['others_known']):>24}{ceiling:>9}"
+        f"{row['model']:12}{epsilon:>8}{ranked[0]:>18}{ranked[1]:>18}{interval(row['shadow']):>24}"
+        f"{interval(row['others_known']):>24}{ceiling:>9}"
     )
 
 
@@ -270,9 +271,9 @@ def picture(rows: list[dict[str, Any]]) -> str:
             mine = [row for row in rows if row["model"] == name]
             ndcg, half = (np.array([row[each] for row in mine]) for each in ("ndcg", "ndcg_half"))
             left.errorbar(place, ndcg, half, fmt="o-", color=colour, markersize=4, label=name)
-            area = np.array([row["shadow"] for row in mine])
-            spread = np.abs(area[:, 1:] - area[:, :1]).T
-            right.errorbar(place, area[:, 0], spread, fmt="o-", color=colour, markersize=4, label=name)
+            attack = np.array([row["shadow"] for row in mine])
+            spread = np.abs(attack[:, 1:] - attack[:, :1]).T
+            right.errorbar(place, attack[:, 0], spread, fmt="o-", color=colour, markersize=4, label=name)
         ceiling = [1.0 if row["ceiling"] is None else row["ceiling"] for row in mine]
         right.plot(place, ceiling, "--", color=grey, label="ceiling of the guarantee")
         for axis, what in ((left, "NDCG@10"), (right, "AUC of the shadow attack")):

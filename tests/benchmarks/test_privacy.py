@@ -44,7 +44,7 @@ def test_who_knows_all_others_finds_as_much_as_epsilon_allows(name: str) -> None
 
 def test_auc_by_hand() -> None:
     ratio, member = np.array([[3.0, 1.0], [2.0, 0.0]]), np.array([[True, True], [False, False]])
-    assert privacy.auc(ratio, member)[0] == 0.75
+    assert privacy.area(ratio, member) == 0.75
 
 
 def test_the_page_names_each_field_of_a_shopper() -> None:

@@ -136,6 +136,6 @@ def test_epsilon_is_refused_where_it_holds_for_nothing(log: Interactions) -> Non
     with pytest.raises(UserError, match="must be 'cosine'"):
         make_recommender("item-knn", epsilon=1.0, weighting="bm25")
     with pytest.raises(UserError, match="learned without epsilon"):
-        make_recommender("ease").fit(log).without_shoppers()  # type: ignore[attr-defined]
+        make_recommender("ease").fit(log).without_shoppers()
     with pytest.raises(UserError, match="learns once"):
         make_recommender("ease", epsilon=1.0).fit(log).partial_fit(log)
