@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from numba import config
+import numba
 from numba.core import types
 from numba.experimental import structref
 
@@ -35,4 +35,5 @@ def _hold(parts: tuple[Any, ...]) -> Any:
 
 def held(parts: tuple[Any, ...]) -> Any:
     """Something of which compiled code reads `.parts`, the tuple (also a `NamedTuple`) of arrays."""
-    return SimpleNamespace(parts=parts) if config.DISABLE_JIT else _hold(parts)
+    off = numba.config.DISABLE_JIT  # type: ignore[attr-defined]
+    return SimpleNamespace(parts=parts) if off else _hold(parts)

@@ -60,7 +60,7 @@ class Column:
         place[used[order.to_numpy()]] = np.arange(len(order))
         categories = pd.Index(texts.take(order).to_pandas(), dtype="str")
         # That they differ is known; to make sure, pandas would hold each text once more, in 80 bytes.
-        kind = pd.CategoricalDtype._from_fastpath(categories, ordered=False)
+        kind = pd.CategoricalDtype._from_fastpath(categories, ordered=False)  # type: ignore[attr-defined]
         return pd.Series(pd.Categorical.from_codes(place[codes], dtype=kind))
 
     def rows(self, keep: np.ndarray) -> pd.Series:

@@ -85,7 +85,7 @@ def build_dataset(log: Log, config: DataConfig, known: Known | None = None) -> D
         "weighed_items": weighed,
         "errors": errors,
     }
-    for name in lines.columns.difference(_PURCHASES):
+    for name in lines.columns.difference(list(_PURCHASES)):
         del lines[name]  # room for what is summed
     return Dataset(
         name=log.name,

@@ -54,9 +54,19 @@ def test_money_is_at_the_cost_and_list_price_of_the_visits_week(compiled):
 def test_what_speaks_of_an_offer_is_unknown_where_there_was_none(compiled):
     size, choice = np.array([2, 0, 3]), np.array([TAKE, IGNORE, CHERRY_PICK] + 3 * [IGNORE])
     discount = np.array([0.25, 0.0, 0.5, 0.0, 0.0, 0.0], dtype=np.float32)
-    whole, money, table = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32), np.ones((1, 1))
-    given = (np.zeros(3, dtype=np.int64), size, discount, choice, whole, whole, whole, money)
-    given += (table.astype(np.float32), table.astype(np.float32))
+    none, money = np.empty(0, dtype=np.int64), np.ones((1, 1), dtype=np.float32)
+    given = (
+        np.zeros(3, dtype=np.int64),
+        size,
+        discount,
+        choice,
+        none,
+        none,
+        none,
+        money[0, :0],
+        money,
+        money,
+    )
     if compiled:
         found = compiled_parts.figures(*given)
     else:

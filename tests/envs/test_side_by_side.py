@@ -32,9 +32,9 @@ def test_each_shop_lives_as_it_would_alone(make_core):
         masks = both.env_method("action_masks")
         actions = legal(masks, rng)
         assert masks[np.arange(8), actions].all()
-        seen, reward, done, infos = both.step(actions)  # type: ignore[assignment]
+        seen, reward, done, infos = both.step(actions)
         parts = [shop.step(some) for shop, some in zip(alone, np.split(actions, [3]), strict=True)]
-        first = [part[0] for part in parts]  # type: ignore[misc]
+        first = [part[0] for part in parts]
         assert np.array_equal(reward, np.concatenate([part[1] for part in parts]))
         assert np.array_equal(done, np.concatenate([part[2] for part in parts]))
         assert [info.keys() for info in infos] == [info.keys() for part in parts for info in part[3]]

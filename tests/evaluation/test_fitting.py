@@ -38,6 +38,6 @@ def test_user_model_judges_and_halves_are_fitted_once(tmp_path):
 
 
 def test_shoppers_of_ones_own_are_not_fitted(tmp_path):
-    run = run_in(tmp_path, user_model="bundlegym.user_models.planted:PlantedShopper", judges=())
-    with pytest.raises(UserError, match="--refits: .*PlantedShopper is not fitted by bundlegym; give 0"):
-        refit(run, 2, Backwards())
+    config = TrainConfig(user_model="my_shoppers:Careful")
+    with pytest.raises(UserError, match="--refits: my_shoppers:Careful is not fitted by bundlegym; give 0"):
+        population.missing_halves(tmp_path, 2, config)

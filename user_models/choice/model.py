@@ -167,7 +167,7 @@ class ChoiceShopper(UserModel):
     def reset(self, shopper: Tensor, day: Tensor) -> State:
         before_week = self._before_week if self.device.type == "cpu" else self._before_week_reference
         shown = no_offers(len(shopper), self.assumed.offer_exposure != 0, self.device)
-        return ChoiceState(shopper, day, *before_week(shopper, day), *shown).named()
+        return ChoiceState._make([shopper, day, *before_week(shopper, day), *shown]).named()
 
     def _before_week(self, shopper: Tensor, day: Tensor) -> tuple[Tensor, ...]:
         found = log_history.before_week(self._history, _in_one_piece(shopper), _in_one_piece(day))
