@@ -82,7 +82,7 @@ class Recommender(ABC):
         warm = self.log.n_visits[shoppers] > 0
         if warm.all():
             return self._score(shoppers)
-        scores = np.tile(self.log.popularity, (len(shoppers), 1))
+        scores = np.tile(self.popularity, (len(shoppers), 1))
         if warm.any():
             scores[warm] = self._score(shoppers[warm])
         return scores
@@ -103,10 +103,20 @@ class Recommender(ABC):
         scores = self.score(shoppers)
         if exclude_seen:
             scores[self.log.counts[np.asarray(shoppers)].nonzero()] = -np.inf
-        ids = top_k(scores, k, self.log.popularity, self.log.by_popularity)
+        ids = top_k(scores, k, self.popularity, self.by_popularity)
         best = np.take_along_axis(scores, ids, axis=1)
         ids[np.isneginf(best)] = -1
         return ids, best
+
+    @property
+    def popularity(self) -> np.ndarray:
+        """(n_items,) float32: what a cold shopper's items are ranked by, and equal scores of others."""
+        return self.log.popularity
+
+    @property
+    def by_popularity(self) -> np.ndarray:
+        """(n_items,) int64 item codes, the most popular first, ties by code."""
+        return self.log.by_popularity
 
     @property
     def item_embeddings(self) -> np.ndarray | None:

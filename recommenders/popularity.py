@@ -7,18 +7,20 @@ from typing import ClassVar
 
 import numpy as np
 
-from bundlegym.recommenders.base import Recommender
 from bundlegym.recommenders.interactions import Interactions
+from bundlegym.recommenders.private import PrivateRecommender
 
 
 @dataclass(eq=False)
-class Popularity(Recommender):
-    """score(s, i) = visits with item i, of all shoppers."""
+class Popularity(PrivateRecommender):
+    """score(s, i) = visits with item i, of all shoppers; where `epsilon` is given, with noise, and
+    visits of a shopper with many of them count less."""
 
     name: ClassVar[str] = "popularity"
 
     def _learn(self, log: Interactions) -> None:
-        pass
+        if self.epsilon is not None:
+            self._release_popularity(log)
 
     def _score(self, shoppers: np.ndarray) -> np.ndarray:
-        return np.tile(self.log.popularity, (len(shoppers), 1))
+        return np.tile(self.popularity, (len(shoppers), 1))
