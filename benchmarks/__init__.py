@@ -1,1 +1,1 @@
-"""Scripts that print the figures of the documentation; a package, so that no installed one of this name hides them."""
+"""Scripts that print the figures of the documentation; a package, lest an installed one of its name hide it."""

@@ -27,6 +27,7 @@ from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws
 
 _HALVINGS, _HALF_LINES = 6, 5.0  # of the lowest class; least lines below, as a multiple of `class_lines`
+_LEAST = 1e-4  # log of units, where a log has single units alone
 _EXACT = 24  # units up to which every number is one that a line can hold
 
 
@@ -178,7 +179,7 @@ class _Means:
 def _fit_means(dataset: Dataset, lines: _Lines, log_discount: np.ndarray, config: QuantityConfig) -> _Means:
     shopper, item, log_units, known = lines.shopper, lines.item, lines.log_units, lines.known
     category, weight = pd.factorize(dataset.items["category"])[0], config.item_lines
-    average = log_units[known].mean()
+    average = _average(lines)
 
     def shrunk(code: np.ndarray, of: np.ndarray, prior: np.ndarray | float) -> np.ndarray:
         count = np.bincount(code[known], minlength=len(of))
@@ -191,7 +192,7 @@ def _fit_means(dataset: Dataset, lines: _Lines, log_discount: np.ndarray, config
         return (seen + weight * average) / (wanted + weight * average)
 
     by_category = shrunk(category[item], np.arange(category.max() + 1), average)
-    mean = shrunk(item, category, by_category[category]) + 1e-4
+    mean = shrunk(item, category, by_category[category]) + _LEAST
     x = log_discount[lines.week, item]
     slope, factor, by_size = 0.0, np.ones(dataset.n_shoppers), np.ones(len(SIZE_EDGES) + 1)
     for _ in range(config.steps):  # alternate between the factors, the slope and the items' means
@@ -210,6 +211,11 @@ def _fit_means(dataset: Dataset, lines: _Lines, log_discount: np.ndarray, config
     return _Means(mean, factor, by_size, np.float64(max(slope, 0.0)))  # in double precision wherever used
 
 
+def _average(lines: _Lines) -> float:
+    """Mean log of the units of lines of known shoppers."""
+    return float(max(lines.log_units[lines.known].mean(), _LEAST))
+
+
 def _with_pairs(means: _Means, lines: _Lines, log_discount: np.ndarray, weight: float) -> _Means:
     """With the factors of pairs of shopper and item, shrunk to 1 by so many lines."""
     pairs, pair = np.unique(
@@ -217,7 +223,7 @@ def _with_pairs(means: _Means, lines: _Lines, log_discount: np.ndarray, weight: 
     )
     expected = _expected(means, lines, log_discount)
     seen, wanted = (np.bincount(pair, w, minlength=len(pairs)) for w in (lines.log_units, expected))
-    prior = weight * lines.log_units[lines.known].mean() + 1e-9
+    prior = weight * _average(lines)
     return replace(means, pairs=pairs, of_pair=(seen + prior) / (wanted + prior))
 
 

@@ -88,3 +88,10 @@ def test_units_are_spread_as_in_the_log(in_pairs):
         assert share[2] == pytest.approx(several * 2 / 3, abs=0.04)
         assert share[4] == pytest.approx(several / 3, abs=0.03)
         assert share[3] < 0.005 and share[5:].sum() < 0.005
+
+
+def test_a_log_of_single_units_has_single_units(dataset):
+    single = dataclasses.replace(dataset, purchases=dataset.purchases.assign(quantity=1))
+    found = _fitted(single, np.zeros((dataset.n_weeks, dataset.n_items)), _shortlist(dataset))
+    assert all(leaf.isfinite().all() for _, leaf in found.leaves())
+    assert found.units_support.tolist()[0] == 1 and (found.units_cdf[:, 0] > 0.999).all()
