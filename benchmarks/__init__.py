@@ -1,1 +1,1 @@
-"""Scripts that print the figures of the documentation; a package, lest an installed one of its name hide it."""
+"""Scripts that print the figures of the documentation; a package, so that none of that name hides it."""

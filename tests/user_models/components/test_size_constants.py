@@ -80,8 +80,8 @@ def test_sizes_that_are_far_off_are_found(dataset, user_model):
 
 def test_what_small_trips_are_for_is_found(dataset, user_model):
     """A fit starts from constants that make every other subcategory one for small trips, which the log knows
-    nothing of. Hardly shrunk, since shrinkage alone leaves a third of it in so small a log; with two steps more
-    than a fit has, which starts nearer."""
+    nothing of. Hardly shrunk, since shrinkage alone leaves a third of it in so small a log; with two steps
+    more than a fit has, which starts nearer."""
     params, constants = user_model.params, user_model.params.size_constants.size_constants
     side = torch.tensor([1.0, -1.0]).repeat(constants.shape[1] // 2)
     tilted = constants + torch.linspace(3.0, -3.0, len(GRID))[:, None] * side
