@@ -47,8 +47,8 @@ from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.config import ChoiceConfig
 from bundlegym.user_models.choice.estimation.assemble import assemble
 from bundlegym.user_models.choice.estimation.coefficients import fit_coefficients
+from bundlegym.user_models.components.fit_weeks import preference_end
 from bundlegym.user_models.components.marketing import steadily_sold
-from bundlegym.user_models.components.windows import preference_end
 from bundlegym.user_models.fit_cache import FitCache
 
 PRICE = 2.0

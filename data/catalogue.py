@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bundlegym.data.parts import parts_by
 from bundlegym.data.regular_price import REACH, asked_price
+from bundlegym.data.row_blocks import parts_by
 from bundlegym.errors import UserError
 
 ITEM_TEXT_COLUMNS = ("name", "department", "category", "subcategory", "brand")

@@ -14,10 +14,10 @@ from bundlegym.data.catalogue import describe_items, price_lines, price_tables, 
 from bundlegym.data.clean import clean
 from bundlegym.data.config import DataConfig
 from bundlegym.data.costs import margin_errors, unit_costs, weekly_costs
+from bundlegym.data.earlier_run import Known, check_known, known_first
 from bundlegym.data.item_vectors import TEXT, item_texts, text_vectors
-from bundlegym.data.known import Known, check_known, known_first
 from bundlegym.data.name_categories import categories_of_names
-from bundlegym.data.parts import parts_by
+from bundlegym.data.row_blocks import parts_by
 from bundlegym.data.sold_by_weight import weighed_items, weighed_report
 from bundlegym.data.split import check_size, split
 from bundlegym.data.weeks import days_since, first_monday, week_of

@@ -20,7 +20,7 @@ from bundlegym.data.columns_file import ColumnsFile, read_columns_file, with_fil
 from bundlegym.data.config import ReadOptions
 from bundlegym.data.fill import derive_basket, derive_time
 from bundlegym.data.item_vectors import read_item_vectors
-from bundlegym.data.later import REPEATED, repeated
+from bundlegym.data.later_days import REPEATED, repeated
 from bundlegym.data.lines import (
     EVENT_NAMES,
     Sieve,

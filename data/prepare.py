@@ -12,10 +12,10 @@ from bundlegym.data.built_in import BUILT_IN, BUILT_IN_LOGS, VERSION, built_in_l
 from bundlegym.data.columns_file import read_columns_file, with_file_options
 from bundlegym.data.complete_journey import complete_journey_version, load_complete_journey
 from bundlegym.data.config import DataConfig
+from bundlegym.data.earlier_run import Known
 from bundlegym.data.encode import build_dataset
 from bundlegym.data.files import beside, stamps
 from bundlegym.data.item_vectors import read_item_vectors, vector_stamps
-from bundlegym.data.known import Known
 from bundlegym.data.load import load_log
 from bundlegym.data.mapping import parse_pairs
 from bundlegym.data.schema import check_log

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bundlegym.data.parts import parts_by
+from bundlegym.data.row_blocks import parts_by
 from bundlegym.data.weeks import first_monday, week_of
 
 #: A promotion is over within so many weeks; and so far around is a price looked for that recurs.

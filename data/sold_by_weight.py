@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.data.catalogue import called
-from bundlegym.data.parts import parts_by
 from bundlegym.data.regular_price import asked_price
+from bundlegym.data.row_blocks import parts_by
 
 #: An item is sold by weight where quantity is 1 on this share of its lines or more (meat is often bought as
 #: two packs), and the price asked moves by more than `MOVE` from one line to the next on `MOVING_SHARE`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bundlegym.data.base import Split
-from bundlegym.data.known import Known
+from bundlegym.data.earlier_run import Known
 from bundlegym.errors import UserError
 
 #: The least that a log must have after cleaning, so that each part of a split holds something.

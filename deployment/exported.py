@@ -19,7 +19,7 @@ from bundlegym.data.sealed import read_sealed_json
 from bundlegym.deployment.answers import luck_of
 from bundlegym.deployment.ledger import Asked, Ledger, Standing
 from bundlegym.deployment.recommending import Recommending
-from bundlegym.envs import compiled, streams
+from bundlegym.envs import compiled
 from bundlegym.envs.arrays import Board, Shop
 from bundlegym.envs.features import (
     CANDIDATE_FEATURES,
@@ -31,6 +31,7 @@ from bundlegym.errors import UserError
 from bundlegym.recommenders.dirichlet_shares import ShopAverages
 from bundlegym.recommenders.profile import DealAverages
 from bundlegym.recommenders.shopper_tables import SHOPPER_FEATURES, Purchases, ShopperRule
+from bundlegym.user_models.rng import streams
 
 FORMAT = 1
 SCORER, TABLES, POLICY = "scorer.onnx", "tables.npz", "policy.json"

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.envs import compiled as compiled_parts
-from bundlegym.envs import reference, streams
+from bundlegym.envs import reference
 from bundlegym.envs.arrays import Board, History, Records, Shop, Told
 from bundlegym.envs.base import (
     CANDIDATE_FEATURES,
@@ -35,6 +35,7 @@ from bundlegym.envs.rewards import reward_of
 from bundlegym.errors import UserError
 from bundlegym.user_models.base import Offer, Response, State, UserModel
 from bundlegym.user_models.response_checks import out_of_range, wrong_shapes
+from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws, first_episode
 
 #: What a core holds beside its own tensors: views on the same memory, and functions.
@@ -226,7 +227,7 @@ class BundleCore:
         drawn, and the first visit is opened."""
         first, end = self.weeks
         days = first * 7, max(1, (end - first + 1) // 2) * 7
-        luck, (board, *_) = (self.seed, streams.SHOPPER, streams.START), self._table
+        luck, (board, *_) = (self.seed, streams.WHO, streams.FIRST_DAY), self._table
         known = self._episode, board.visit, *self._records
         people = self._take(self.shoppers), self._history
         begun = self._ops.begin(self._take(which), ahead, luck, days, *people, *known)

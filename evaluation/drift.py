@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.data import Dataset
-from bundlegym.data.known import Known
+from bundlegym.data.earlier_run import Known
 from bundlegym.evaluation.fidelity.likelihood import line_nll
 from bundlegym.user_models.base import UserModel
 

@@ -22,8 +22,8 @@ from bundlegym.agents.registry import field_of
 from bundlegym.data import Dataset, prepare
 from bundlegym.data.built_in import BUILT_IN_LOGS
 from bundlegym.data.config import DataConfig
+from bundlegym.data.earlier_run import Known
 from bundlegym.data.files import private_files, private_folder, write_json
-from bundlegym.data.known import Known
 from bundlegym.data.lock import sole_user
 from bundlegym.envs import build_market
 from bundlegym.envs.base import EMBEDDING_SIZE

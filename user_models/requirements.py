@@ -11,7 +11,7 @@ import numpy as np
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.errors import UserError
-from bundlegym.user_models.components.windows import heard_end, last_fifth, preference_end
+from bundlegym.user_models.components.fit_weeks import heard_end, last_fifth, preference_end
 
 #: Visits that the weeks which explain coefficients, or the network, must hold.
 LEAST_VISITS = 50

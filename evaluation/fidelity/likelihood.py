@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.recommenders.dirichlet_shares import line_counts
 from bundlegym.user_models.base import UserModel
-from bundlegym.user_models.components.windows import last_fifth
+from bundlegym.user_models.components.fit_weeks import last_fifth
 
 #: Simple rivals of a user model, by what `rival_nll` calls them.
 BASELINES = ("popularity", "personal_frequency", "matrix_factorisation")

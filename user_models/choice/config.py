@@ -16,7 +16,7 @@ What is no hyper-parameter is a constant of the module that needs it:
   `incidence.py`, GAP_EDGES and FAMILIAR_EDGES in `marketing.py`, the most units of a line in `quantity.py`,
   RUN_WEEKS in `wear_out.py`, the cells in which `complementarity.py` takes means out; classes of shoppers in
   the long tail in `choice/estimation/assemble.py`.
-- Which weeks of a fit are for what: `components/windows.py`, by which `requirements.py` says what is lacking.
+- Which weeks of a fit are for what: `components/fit_weeks.py`; `requirements.py` says what is lacking.
 - Where an optimiser begins: `_start` in `choice/estimation/coefficients.py`.
 - Guards of arithmetic, as 1e-9; the most steps of what runs until it is done; grids of integration and
   search; how much is in memory at once.

@@ -32,7 +32,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
-from bundlegym.held import held
+from bundlegym.numba_struct import held
 from bundlegym.recommenders.recency import last_bought_at_visits
 from bundlegym.terminal import say
 from bundlegym.threads import one_thread
@@ -44,10 +44,10 @@ from bundlegym.user_models.choice.compiled import offers as compiled_offers
 from bundlegym.user_models.choice.compiled import visit as compiled
 from bundlegym.user_models.choice.compiled.layout import history_of, tables_of
 from bundlegym.user_models.choice.config import ChoiceConfig
-from bundlegym.user_models.choice.estimation.continuation import earlier_stages
 from bundlegym.user_models.choice.estimation.mechanisms import MECHANISMS, check_mechanisms
 from bundlegym.user_models.choice.estimation.pipeline import fit_parameters
 from bundlegym.user_models.choice.estimation.trial_tables import trials_at_visits
+from bundlegym.user_models.choice.estimation.warm_start import earlier_stages
 from bundlegym.user_models.choice.parameters import ChoiceParameters
 from bundlegym.user_models.choice.reference import log_history as reference_history
 from bundlegym.user_models.choice.reference import offers as reference_offers
@@ -110,7 +110,7 @@ class ChoiceShopper(UserModel):
         `shortlist_size` and `epochs`, where they are given, stand in place of its own.
 
         With `start`, fitted on an earlier state of this log, whose items come first in `dataset`, all that
-        takes long is kept from it, and all that is counted is counted anew (`estimation.continuation`);
+        takes long is kept from it, and all that is counted is counted anew (`estimation.warm_start`);
         nothing is kept below `cache` then.
 
         Raises:

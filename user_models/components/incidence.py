@@ -24,7 +24,7 @@ from bundlegym.user_models.components.basket_size import (
     trip_classes,
     usual_log_size,
 )
-from bundlegym.user_models.components.windows import part_end
+from bundlegym.user_models.components.fit_weeks import part_end
 from bundlegym.user_models.config import Config, Part, Positive
 from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 from bundlegym.user_models.rng import streams

@@ -20,8 +20,8 @@ from tqdm import tqdm
 
 from bundlegym.data import Dataset, lines_of, part_of, visit_rows
 from bundlegym.terminal import say
+from bundlegym.user_models.components.fit_weeks import last_fifth
 from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig
-from bundlegym.user_models.components.windows import last_fifth
 from bundlegym.user_models.parameters import Parameters, parameter
 
 #: Values that are tried, from the one in the configuration upward and downward.

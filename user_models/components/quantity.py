@@ -20,7 +20,7 @@ from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.user_models.components.basket_size import GRID, SIZE_EDGES, on_grid
-from bundlegym.user_models.components.windows import part_end
+from bundlegym.user_models.components.fit_weeks import part_end
 from bundlegym.user_models.config import Config, Count, Part, Positive
 from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 from bundlegym.user_models.rng import streams

@@ -33,9 +33,9 @@ from bundlegym.user_models.components.basket_size import (
     on_grid,
     size_factors,
 )
+from bundlegym.user_models.components.fit_weeks import last_fifth
 from bundlegym.user_models.components.preferences import level_of_groups
 from bundlegym.user_models.components.simulated_moments import M, match
-from bundlegym.user_models.components.windows import last_fifth
 from bundlegym.user_models.config import Config, Count, Positive
 from bundlegym.user_models.panel import logged_panel
 

@@ -1,7 +1,6 @@
 """Every stream of draws there is, and what it is for. A twin has the same draws of the same streams.
 
-Streams of different models may have one number: no shopper lives in two models at once. Draws of the
-environment itself are those of `envs` (which visit, which shopper), under seeds of its own.
+Streams of different models may have one number: no shopper lives in two models at once.
 """
 
 #: Models fitted to a log. Size of a trip; noise of each item's utility; missions; units of a line; whether
@@ -19,3 +18,6 @@ DONOR, DONOR_VISIT, DONOR_VALUE = range(3)
 
 #: The seed of the generator that a model of one shopper is given.
 SINGLE = 50
+
+#: Of the environment itself: which shopper, which first day, which candidates.
+WHO, FIRST_DAY, RETRIEVAL = 100, 101, 102

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.user_models.components.fit_weeks import heard_end
 from bundlegym.user_models.components.marketing import Marketing, recency_bins, steadily_sold
-from bundlegym.user_models.components.windows import heard_end
 from bundlegym.user_models.requirements import check_requirements
 from bundlegym.user_models.sequence.net import BasketNet, basket_loss
 

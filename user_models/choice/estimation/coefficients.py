@@ -26,9 +26,9 @@ from bundlegym.user_models.choice.estimation.likelihood import (
 )
 from bundlegym.user_models.choice.parameters import Coefficients
 from bundlegym.user_models.components.basket_size import GAP_EDGES as SIZE_GAP_EDGES
+from bundlegym.user_models.components.fit_weeks import preference_end
 from bundlegym.user_models.components.marketing import FAMILIAR_EDGES, GAP_EDGES, MarketingConfig
 from bundlegym.user_models.components.preferences import PreferencesConfig
-from bundlegym.user_models.components.windows import preference_end
 from bundlegym.user_models.config import Config, Count, Positive
 
 

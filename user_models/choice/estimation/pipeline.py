@@ -25,11 +25,11 @@ from bundlegym.user_models.choice.parameters import (
     Substitution,
 )
 from bundlegym.user_models.components.basket_size import GRID, BasketSize
+from bundlegym.user_models.components.fit_weeks import last_fifth
 from bundlegym.user_models.components.incidence import Incidence
 from bundlegym.user_models.components.preference_selection import ChosenPreferences, choose_preferences
 from bundlegym.user_models.components.simulated_moments import Moment, match
 from bundlegym.user_models.components.size_constants import match_sizes
-from bundlegym.user_models.components.windows import last_fifth
 from bundlegym.user_models.fit_cache import FitCache, check_finite
 from bundlegym.user_models.panel import logged_panel
 from bundlegym.user_models.parameters import Parameters, parameter

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.user_models.choice.parameters import Variants
+from bundlegym.user_models.components.fit_weeks import part_end
 from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig
-from bundlegym.user_models.components.windows import part_end
 from bundlegym.user_models.config import Config, Part, Positive
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
 from bundlegym.user_models.parameters import Parameters, as_tensor, parameter

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from bundlegym.user_models import ChoiceShopper
-from bundlegym.user_models.choice.estimation.continuation import carried, groups_before
+from bundlegym.user_models.choice.estimation.warm_start import carried, groups_before
 from bundlegym.user_models.components.basket_size import off_grid, on_grid
 
 KEPT = ("coefficients", "missions", "complementarity", "substitution", "exploration", "state_dependence")

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from bundlegym.data import DataConfig, prepare, synthetic_log
-from bundlegym.data.known import Known
-from bundlegym.data.later import REPEATED
+from bundlegym.data.earlier_run import Known
+from bundlegym.data.later_days import REPEATED
 from bundlegym.data.load import load_log
 from bundlegym.errors import UserError
 

@@ -1,4 +1,4 @@
-"""Arrays that compiled code is given many times, looked at by numba once.
+"""A tuple of arrays as one numba struct, which compiled code that is given it many times looks at once.
 
 At each call numba looks at each array of a tuple that it is given, a tenth of a microsecond each and more:
 for one shopper that takes as long as a visit. What is `held` is one thing, in which the tuple lies unpacked.
