@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bundlegym.data import DataConfig, Log, build_dataset, load_log, parts
+from bundlegym.data import DataConfig, Log, build_dataset, load_log, row_blocks
 
 from .conftest import OWN_NAMES
 
 
 @pytest.mark.parametrize("most", [1, 7, 40, 1000])
 def test_parts_hold_all_rows_of_a_code_and_no_more_than_needed(monkeypatch, most: int) -> None:
-    monkeypatch.setattr(parts, "ROWS_AT_ONCE", most)
+    monkeypatch.setattr(row_blocks, "ROWS_AT_ONCE", most)
     code = np.random.default_rng(most).integers(2, 30, 300)
-    found = list(parts.parts_by(code))
+    found = list(row_blocks.parts_by(code))
     np.testing.assert_array_equal(np.concatenate(found), np.argsort(code, kind="stable"))
     codes = [set(code[rows].tolist()) for rows in found]
     assert sum(map(len, codes)) == len(set(code.tolist()))
@@ -26,13 +26,13 @@ def test_parts_hold_all_rows_of_a_code_and_no_more_than_needed(monkeypatch, most
 
 
 def test_no_rows_have_no_parts() -> None:
-    assert not list(parts.parts_by(np.array([], dtype=np.int32)))
+    assert not list(row_blocks.parts_by(np.array([], dtype=np.int32)))
 
 
 def test_parts_change_nothing(monkeypatch, csv: Path, log: Log) -> None:
     config = DataConfig(min_purchases=1)
     whole = [build_dataset(known, config) for known in (load_log(csv, OWN_NAMES), log)]
-    monkeypatch.setattr(parts, "ROWS_AT_ONCE", 25)
+    monkeypatch.setattr(row_blocks, "ROWS_AT_ONCE", 25)
     in_parts = [build_dataset(known, config) for known in (load_log(csv, OWN_NAMES), log)]
     for one, other in zip(whole, in_parts, strict=True):
         for table in ("items", "visits", "purchases"):
