@@ -52,7 +52,7 @@ class Victim:
     """A command whose processes are killed.
 
     Attributes:
-        command: without what says who does the jobs.
+        command: without `--ray` and `--workers`.
         alone: what it is given where one process does all.
         results: files whose bytes are compared, as globs.
         begun: a glob of files that show that a job has got somewhere; empty where it keeps nothing meanwhile.

@@ -1,7 +1,7 @@
 """A tuple of arrays as one numba struct, which compiled code that is given it many times looks at once.
 
 At each call numba looks at each array of a tuple that it is given, a tenth of a microsecond each and more:
-for one shopper that takes as long as a visit. What is `held` is one thing, in which the tuple lies unpacked.
+for one shopper that takes as long as a visit. A struct is one thing, in which the tuple lies unpacked.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from bundlegym.compiling import njit
 
 
 @structref.register
-class _HeldType(types.StructRef):
-    """`_Held` to the compiler."""
+class _StructType(types.StructRef):
+    """`_Struct` to the compiler."""
 
 
-class _Held(structref.StructRefProxy):
-    """See `held`."""
+class _Struct(structref.StructRefProxy):
+    """See `as_struct`."""
 
 
-structref.define_proxy(_Held, _HeldType, ["parts"])
+structref.define_proxy(_Struct, _StructType, ["parts"])
 
 
 @njit()
-def _hold(parts: tuple[Any, ...]) -> Any:
-    return _Held(parts)
+def _make_struct(parts: tuple[Any, ...]) -> Any:
+    return _Struct(parts)
 
 
-def held(parts: tuple[Any, ...]) -> Any:
+def as_struct(parts: tuple[Any, ...]) -> Any:
     """Something of which compiled code reads `.parts`, the tuple (also a `NamedTuple`) of arrays."""
-    compiles = isinstance(_hold, Dispatcher)  # not where NUMBA_DISABLE_JIT is set
-    return _hold(parts) if compiles else SimpleNamespace(parts=parts)
+    compiles = isinstance(_make_struct, Dispatcher)  # not where NUMBA_DISABLE_JIT is set
+    return _make_struct(parts) if compiles else SimpleNamespace(parts=parts)

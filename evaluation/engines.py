@@ -16,7 +16,7 @@ RAY_ADDRESS_HELP = "do the jobs on the cluster of Ray at this address, such as 1
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """What a command line says of who does its jobs.
+    """Where the jobs of a command run: in processes of this machine, or on a cluster of Ray.
 
     Attributes:
         ray: a cluster of this machine's own.
@@ -43,7 +43,7 @@ class EngineOptions:
 
     @contextmanager
     def engine(self, workers: int, *, gpu: bool) -> Iterator[Engine]:
-        """Inside, who does jobs.
+        """The engine that runs jobs, inside.
 
         Args:
             workers: jobs at once on this machine; 0 is one for each core, and one in all on a GPU. A cluster

@@ -56,7 +56,7 @@ def ray_cluster(address: str | None, workers: int | None, *, gpu: bool = False) 
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address is None:
-            # Ray listens on all addresses of this machine, and lets in who has the token.
+            # Ray listens on all addresses of this machine; nobody without the token can connect.
             os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_TOKEN=secrets.token_hex(32))
             ray.init(num_cpus=workers, include_dashboard=False, object_store_memory=_SHARED, **quiet)
         else:

@@ -32,7 +32,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
-from bundlegym.numba_struct import held
+from bundlegym.numba_struct import as_struct
 from bundlegym.recommenders.recency import last_bought_at_visits
 from bundlegym.terminal import say
 from bundlegym.threads import one_thread
@@ -241,16 +241,16 @@ class ChoiceShopper(UserModel):
 
     @cached_property
     def _tables(self) -> Any:
-        """The parameters as compiled code takes them: `Tables`, held."""
-        return held(tables_of(self.params))
+        """The parameters as compiled code takes them: `Tables`, as one struct."""
+        return as_struct(tables_of(self.params))
 
     @cached_property
     def _history(self) -> Any:
-        """`LogHistory` of the parameters, held."""
-        return held(history_of(self.params))
+        """`LogHistory` of the parameters, as one struct."""
+        return as_struct(history_of(self.params))
 
     def __getstate__(self) -> dict[str, Any]:
-        """What is held is made anew when it is asked for."""
+        """Structs are made anew when they are asked for."""
         return {name: value for name, value in vars(self).items() if name not in ("_tables", "_history")}
 
     # --- files --------------------------------------------------------------------------------------------
