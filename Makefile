@@ -63,6 +63,8 @@ dist: $(STAMP) ## a wheel and an sdist in dist/, as an index would take them
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
+	@# The pip that Python brings may take twice as long for what follows.
+	$(VENV)/bin/python -m pip install --quiet --no-compile -c constraints.txt pip
 	$(VENV)/bin/python -m pip install --quiet --no-compile -c constraints.txt -e '.[dev]'
 	@touch $@
 
