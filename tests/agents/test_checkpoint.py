@@ -26,11 +26,11 @@ from bundlegym.envs.base import BLOCKS
 from bundlegym.errors import UserError
 from tests.agents.conftest import TinyShop
 
-STEPS = 640
+STEPS = 320
 SMALL = {
     "ppo": {"n_steps": 4, "batch_size": 32, "width": 8},
-    "dqn": {"learning_starts": 64, "batch_size": 16, "width": 8, "buffer_size": 320,
-            "target_update_interval": 96},
+    "dqn": {"learning_starts": 64, "batch_size": 16, "width": 8, "buffer_size": 160,
+            "target_update_interval": 48},
     "a2c": {"width": 8},
     "ppo-fast": {"n_steps": 4, "batch_size": 32, "width": 8},
 }  # fmt: skip
@@ -89,7 +89,7 @@ def test_killed_twice_and_resumed_the_last_checkpoint_is_the_same_byte_for_byte(
 ) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     fresh(agent, worlds(make_core, world)).learn(STEPS, SavesAndDies(whole), reset_num_timesteps=False)
-    for last in (200, 430, STEPS):
+    for last in (100, 215, STEPS):
         random.seed(last), np.random.seed(last), th.manual_seed(last)  # another process has other luck
         model = fresh(agent, worlds(make_core, world))
         if parts.exists():
@@ -108,7 +108,7 @@ def are_killed(folder: Path) -> None:
     kill = partial(os.kill, os.getpid(), signal.SIGKILL)
 
     def learn(agent: str, die: Callable[[], None]) -> None:
-        saves = SavesAndDies(folder / agent, 330, die)
+        saves = SavesAndDies(folder / agent, 165, die)
         fresh(agent, TinyShop()).learn(STEPS, saves, reset_num_timesteps=False)
 
     learn("ppo", die=partial(learn, "dqn", die=kill))
@@ -125,7 +125,7 @@ def test_the_same_after_sigkill(tmp_path: Path) -> None:
     for agent in ("ppo", "dqn"):
         parts, model = tmp_path / agent, fresh(agent, TinyShop())
         load_checkpoint(model, parts)
-        assert 0 < model.num_timesteps <= 330
+        assert 0 < model.num_timesteps <= 165
         model.learn(STEPS - model.num_timesteps, SavesAndDies(parts), reset_num_timesteps=False)
         assert (tmp_path / f"whole-{agent}").read_bytes() == parts.read_bytes()
 
