@@ -70,7 +70,8 @@ def dataset() -> Dataset:
 @pytest.fixture(scope="session")
 def user_model(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> ChoiceShopper:
     def make(folder: Path) -> None:
-        ChoiceShopper.fit(dataset, epochs=2, progress=lambda _: None).save(folder)
+        config = ChoiceConfig()  # whole, also where a module asks for `few_steps`
+        ChoiceShopper.fit(dataset, epochs=2, config=config, progress=lambda _: None).save(folder)
 
     return ChoiceShopper.load(made_once(tmp_path_factory, "user-model", make))
 

@@ -105,6 +105,7 @@ def test_killed_twice_and_resumed_the_last_checkpoint_is_the_same_byte_for_byte(
 
 def are_killed(folder: Path) -> None:
     """In a process of its own, where nothing is tidied up: DQN learns while PPO is in the midst of a step."""
+    th.set_num_threads(1)
     kill = partial(os.kill, os.getpid(), signal.SIGKILL)
 
     def learn(agent: str, die: Callable[[], None]) -> None:
