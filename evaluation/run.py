@@ -118,6 +118,16 @@ class Run:
         return {exposure: population.under(fitted, config, exposure) for exposure in config.exposures}
 
     @cached_property
+    def judges(self) -> dict[str, UserModel]:
+        """Those that only judge, by what they are called in the tables."""
+        judge = partial(population.judge, config=self.config, dataset=self.dataset, device=self.device)
+        return {
+            f"{family}, judge": judge(self.folder, family)
+            for family in self.config.judges
+            if not population.judge_lacks(family, self.dataset)
+        }
+
+    @cached_property
     def market(self) -> Market:
         """What the shop itself knows."""
         return self._market(self._item_vectors())
