@@ -32,7 +32,7 @@ from bundlegym.user_models.components.attribute_tastes import (
     AttributeTastesConfig,
     attributes,
     fit_attribute_tastes,
-    log_total,
+    log_sums,
 )
 from bundlegym.user_models.config import Config, Count, Part, Positive, Share
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
@@ -230,7 +230,7 @@ def _log_share(
 ) -> np.ndarray:
     """(S, I) float32, log p(i | s) but for trends; see `Preferences`."""
     within = attribute_taste @ attribute.T + log_within
-    within -= log_total(attribute_taste, attribute, group, log_within)[:, group]
+    within -= log_sums(within, group)[:, group]
     log_share = log_unbought[:, group] + within
     # What having bought the item adds: few have bought any one.
     row, item = np.nonzero(count > discount)
