@@ -130,7 +130,7 @@ def test_side_by_side_and_one_after_the_other_the_table_is_the_same(tmp_path):
     options: dict[str, Any] = {
         "agents": ("ppo",), "seeds": 2, "steps": 1024, "n_envs": 16, "eval_every": 512, "episodes": 32,
         "user_model": "lookalike", "fit_epochs": 1, "judges": ("lookalike",), "greedy": (),
-        "planner_episodes": 2,
+        "planner_episodes": 1,
         "env": EnvConfig(visits=5, n_candidates=12), "hyper": AgentConfigs(ppo=PPOConfig(imitate=16)),
         "data": DataConfig(log="synthetic", min_purchases=10, cache_dir=tmp_path / "cache"),
     }  # fmt: skip

@@ -268,6 +268,6 @@ def low_rank_shares(count: np.ndarray, shoppers: np.ndarray, config: Preferences
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # further steps hardly change the shares
         model.fit(count[shoppers])
-        weight = model.transform(count)
+        weight = model.transform(np.ascontiguousarray(count))  # else copied at each step
     rate = weight @ model.components_ + 1e-3 * count[shoppers].mean(0)
     return (rate / rate.sum(1, keepdims=True)).astype(np.float32)
