@@ -10,6 +10,7 @@ from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.data.support import deepest_discount
+from bundlegym.errors import UserError
 from bundlegym.user_models.components.preferences import PreferencesConfig, decay
 from bundlegym.user_models.config import Config, Share
 
@@ -53,9 +54,20 @@ class Marketing:
         preferences: PreferencesConfig = PreferencesConfig(),
     ) -> Marketing:
         """Less the means over `weeks`, which count as much as in preferences; the weeks `known`, by default
-        the same, say how deep a discount is known."""
+        the same, say how deep a discount is known.
+
+        Raises:
+            UserError: a price is none.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_discount = np.log(dataset.list_price / dataset.shelf_price)
+        if not (finite := np.isfinite(log_discount).all(1)).all():
+            item = dataset.items["item"].iloc[int(finite.argmin())]
+            raise UserError(
+                f"{dataset.name}: log(list price / shelf price) of item {item} is not finite; give them"
+            )
         deepest = np.float32(-np.log1p(-deepest_discount(dataset, known or weeks)))
-        log_discount = np.minimum(np.log(dataset.list_price / dataset.shelf_price), deepest)
+        log_discount = np.minimum(log_discount, deepest)
         competitor_discount = mean_of_others(
             log_discount, dataset.subcategory_code, steadily_sold(dataset, weeks, config)
         )
