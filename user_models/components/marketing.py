@@ -63,9 +63,7 @@ class Marketing:
             log_discount = np.log(dataset.list_price / dataset.shelf_price)
         if not (finite := np.isfinite(log_discount).all(1)).all():
             item = dataset.items["item"].iloc[int(finite.argmin())]
-            raise UserError(
-                f"{dataset.name}: log(list price / shelf price) of item {item} is not finite; give them"
-            )
+            raise UserError(f"{dataset.name}: a list or shelf price of item {item} is 0 or not finite")
         deepest = np.float32(-np.log1p(-deepest_discount(dataset, known or weeks)))
         log_discount = np.minimum(log_discount, deepest)
         competitor_discount = mean_of_others(
