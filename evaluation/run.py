@@ -120,12 +120,8 @@ class Run:
     @cached_property
     def judges(self) -> dict[str, UserModel]:
         """Those that only judge, by what they are called in the tables."""
-        judge = partial(population.judge, config=self.config, dataset=self.dataset, device=self.device)
-        return {
-            f"{family}, judge": judge(self.folder, family)
-            for family in self.config.judges
-            if not population.judge_lacks(family, self.dataset)
-        }
+        fitted = population.judges(self.folder, self.config, self.dataset, self.device)
+        return {f"{family}, judge": model for family, model in fitted.items()}
 
     @cached_property
     def market(self) -> Market:
