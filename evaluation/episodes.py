@@ -13,6 +13,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,7 +54,7 @@ def write_episodes(
     parts = []
     for (user_model, exposure), policies in tables.items():
         for policy in policies:
-            who = {"policy": policy.policy, "kind": policy.kind}
+            who: dict[str, Any] = {"policy": policy.policy, "kind": policy.kind}
             who |= {"user_model": user_model, "offer_exposure": exposure}
             for seed, sums in enumerate(policy.sums):
                 total, visits = sums.T
