@@ -27,6 +27,7 @@ from bundlegym.user_models.components import (
     attribute_tastes,
     complementarity,
     coupons,
+    needs,
     preference_selection,
     preferences,
     trip_effects,
@@ -60,6 +61,7 @@ class Mechanism:
 
 #: By name. Those without `fixed` and `zero` are left out where they are fitted.
 MECHANISMS: dict[str, Mechanism] = {
+    "needs": Mechanism("categories whose items are all substitutes", (needs,)),
     "preference_selection": Mechanism("weights of preferences by evidence", (preference_selection,)),
     "shopper_factors": Mechanism("low-rank shares of subcategories", (preferences._low_rank,)),
     "trend": Mechanism("items' sales of late"),
