@@ -125,7 +125,7 @@ class ChoiceShopper(UserModel):
         changed: dict[str, Any] = {name: n for name, n in given.items() if n is not None}
         config = dataclasses.replace(config, **changed)
         if "needs" not in without:
-            dataset = by_needs(dataset, weeks, shoppers, progress)
+            dataset = by_needs(dataset, weeks, shoppers, progress, config.needs)
         left_out = sorted(without)
         settings = {"config": dataclasses.asdict(config), "seed": seed, "without": left_out}
         folder = cache and fit_folder(cache, dataset, weeks=weeks, shoppers=shoppers, **settings)

@@ -11,37 +11,53 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.user_models.config import Config, Positive, Share
 
-_PAIRS = 10.0  # weight of the share of all categories in that of each, and of no effect in that of all
-_FEW = 0.5  # pairs of two items of one need, as a share of those by chance, at most
+
+@dataclass(frozen=True)
+class NeedsConfig(Config):
+    """Hyper-parameters of `by_needs`."""
+
+    few: Share = 0.5
+    """Pairs of two items of a category that is a need, over those by chance, at most. Of four logs none has a
+    category between 0.35 and 0.75."""
+
+    pairs: Positive = 10.0
+    """Pairs: weight of all categories' ratio in that of each, and of chance in that of all."""
 
 
 def by_needs(
-    dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, progress: Callable[[str], None]
+    dataset: Dataset,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    progress: Callable[[str], None],
+    config: NeedsConfig = NeedsConfig(),
 ) -> Dataset:
     """`dataset` with one subcategory in each category that is a need, by the baskets of `shoppers` (mask) in
     `weeks`; `progress` is told which these are."""
     names, category = np.unique(dataset.items["category"].astype(str), return_inverse=True)
     several = pd.Series(dataset.subcategory_code).groupby(category).nunique().to_numpy() > 1
-    ratios = _pairs_over_chance(dataset, weeks, shoppers, category)
-    need = several & (ratios < _FEW).all(0)
-    told = ", ".join(names[need][:5]) + ", ..." * bool(need.sum() > 5)
-    progress(
-        f"user model: needs are subcategories, but for {need.sum()} of {several.sum()} categories that hold "
-        f"several, whose items meet in less than {_FEW:g} times as many baskets as by chance"
-        + (f": {told}" if told else "")
-    )
+    ratios = _pairs_over_chance(dataset, weeks, shoppers, category, config.pairs)
+    need = several & (ratios < config.few).all(0)
+    if several.any():
+        named = ": " * bool(need.any()) + ", ".join(names[need][:5]) + ", ..." * bool(need.sum() > 5)
+        progress(
+            f"user model: {need.sum()} of {several.sum()} categories of several subcategories are one need "
+            f"each, since their items meet in less than {config.few:g} times as many baskets as by chance"
+            + named
+        )
     subcategory = np.where(need[category], "", dataset.items["subcategory"].astype(str))
     return dataclasses.replace(dataset, items=dataset.items.assign(subcategory=subcategory))
 
 
 def _pairs_over_chance(
-    dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, category: np.ndarray
+    dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, category: np.ndarray, prior: float
 ) -> np.ndarray:
     """(2, C) pairs of two items in one basket over as many as by chance, by `category` (I,): of one
     subcategory, and of two. Chance is that of pairs of two categories."""
@@ -61,5 +77,5 @@ def _pairs_over_chance(
     every = np.bincount(place).astype(float)
     others = ((every * (every - 1)).sum() - real[2].sum()) / max(1 - chance[2].sum(), 1e-9)
     real, free = np.diff(real, axis=0) / 2, others * np.diff(chance, axis=0) / 2
-    overall = (real.sum(1, keepdims=True) + _PAIRS) / (free.sum(1, keepdims=True) + _PAIRS)
-    return np.asarray((real + _PAIRS * overall) / (free + _PAIRS))
+    overall = (real.sum(1, keepdims=True) + prior) / (free.sum(1, keepdims=True) + prior)
+    return np.asarray((real + prior * overall) / (free + prior))
