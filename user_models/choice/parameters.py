@@ -73,6 +73,12 @@ class Coefficients(Parameters):
         "log rate by familiarity and by days since last bought over the purchase interval; 0 for never",
         r"\tau_{fb}",
     )
+    recency_of_subcategory: Tensor = parameter(
+        f"{_BINS}",
+        "log rate by days since anything of the subcategory was last bought over the interval between such "
+        "purchases",
+        r"\zeta_b",
+    )
     recency_of_new: Tensor = parameter(
         f"{_GAPS}", "log rate of new items by days since the last visit", r"\nu_h"
     )

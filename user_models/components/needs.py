@@ -2,9 +2,9 @@
 
 What meets a need that has been met is seldom bought: two items of one need meet in fewer baskets than items
 that have nothing to do with each other. Where this is so of the items of a category, be they of one
-subcategory or of two, the category is the need, and its subcategories are but kinds of it: eggs that are large
-or extra large. Else each subcategory is a need of its own. Liking makes more pairs meet, so it may hide that
-a category is a need, and never makes one of it.
+subcategory or of two, the category is the need, and its subcategories are but kinds of it: large and extra
+large eggs. Else each subcategory is a need of its own. Liking makes more pairs meet, so it may hide that a
+category is a need, and never makes one of it.
 """
 
 from __future__ import annotations

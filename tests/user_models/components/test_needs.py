@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset
 from bundlegym.user_models import ChoiceShopper
@@ -46,18 +47,18 @@ def needs_found(dataset: Dataset) -> tuple[np.ndarray, str]:
     return by_needs(dataset, (0, WEEKS), everyone, told.append).subcategory_code, told[0]
 
 
-def test_each_category_is_as_it_was_drawn() -> None:
-    for by_category in (np.zeros(CATEGORIES, bool), np.ones(CATEGORIES, bool), np.arange(CATEGORIES) % 2 > 0):
-        need = np.where(by_category[CATEGORY], CATEGORY, 100 + KIND)
-        found, told = needs_found(drawn(need))
-        assert (found == np.unique(need * 0 + 100 * CATEGORY + (KIND * ~by_category[CATEGORY]), return_inverse=True)[1]).all()
-        assert f"but for {by_category.sum()} of {CATEGORIES} categories" in told
+@pytest.mark.parametrize("by_category", [[], [0, 1, 2, 3, 4, 5], [1, 4]])
+def test_each_category_is_as_it_was_drawn(by_category: list[int]) -> None:
+    need = np.where(np.isin(CATEGORY, by_category), KINDS * CATEGORY, KIND)
+    told: list[str] = []
+    found = by_needs(drawn(need), (0, WEEKS), np.ones(SHOPPERS, dtype=bool), told.append)
+    assert (found.subcategory_code == np.unique(need, return_inverse=True)[1]).all()
+    assert told[0].startswith(f"user model: {len(by_category)} of {CATEGORIES} categories")
 
 
-def test_a_fit_takes_substitutes_from_the_whole_category() -> None:
-    dataset = drawn(CATEGORY)
-    for without, subcategory in (("substitution",), CATEGORY), (("substitution", "needs"), KIND):
-        params = ChoiceShopper.fit(
-            dataset, epochs=1, without=all_but(*{"needs"} - set(without)), progress=lambda _: None
-        ).params
+def test_a_fit_goes_by_needs_unless_told_not_to() -> None:
+    dataset = drawn(KINDS * CATEGORY)
+    for mechanisms, subcategory in (("needs",), CATEGORY), ((), KIND):
+        without = all_but(*mechanisms)
+        params = ChoiceShopper.fit(dataset, epochs=1, without=without, progress=lambda _: None).params
         assert (params.catalogue.subcategory.numpy() == subcategory).all()

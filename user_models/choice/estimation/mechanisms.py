@@ -67,6 +67,9 @@ MECHANISMS: dict[str, Mechanism] = {
     "trend": Mechanism("items' sales of late"),
     "attribute_tastes": Mechanism("tastes for price levels and brands", (attribute_tastes,)),
     "recency": Mechanism("time since an item was bought", fixed={"recency": 0.0}),
+    "recency_of_subcategory": Mechanism(
+        "time since a subcategory was bought", fixed={"recency_of_subcategory": 0.0}
+    ),
     "recency_of_new": Mechanism("time since the last visit, on new items", fixed={"recency_of_new": 0.0}),
     "seasons": Mechanism("departments differ by week in the fit", fixed={"season": 0.0}),
     "recent_trials": Mechanism(
