@@ -25,8 +25,8 @@ class NeedsConfig(Config):
     """Hyper-parameters of `by_needs`."""
 
     few: Share = 0.5
-    """Pairs of two items of a category that is a need, over those by chance, at most. Of four logs none has a
-    category between 0.35 and 0.75."""
+    """Pairs of two items of a category that is a need, over those by chance, at most. On three logs
+    such categories are at 0.35 or less and all others at 0.98 or more."""
 
     pairs: Positive = 10.0
     """Pairs: weight of all categories' ratio in that of each, and of chance in that of all."""
