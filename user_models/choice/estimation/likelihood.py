@@ -143,7 +143,7 @@ class ChoiceData:
         item = dataset.purchases["item"].to_numpy()[lines].astype(np.int64)
         remembered = liking.count > 0
         np.put_along_axis(remembered, shortlist, False, axis=1)
-        tables = Marketing.of(dataset, before, config=marketing, preferences=preferences)
+        tables = Marketing.of(dataset, before, known=weeks, config=marketing, preferences=preferences)
         own_days = (
             torch.from_numpy(day),
             torch.from_numpy(last_bought_at_visits(dataset, shortlist, rows)),
