@@ -27,7 +27,7 @@ def test_a_model_without_any_mechanism_has_no_effect_of_one(dataset) -> None:
 
 
 def test_an_unknown_mechanism_is_named(dataset) -> None:
-    with pytest.raises(UserError, match="unknown mechanism 'magic'; known are preference_selection"):
+    with pytest.raises(UserError, match="unknown mechanism 'magic'; known are needs, preference_selection"):
         ChoiceShopper.fit(dataset, without=("magic",))
 
 

@@ -155,7 +155,7 @@ def recency_effect(
 
 
 @part
-def _recency_bin(day: int, last: int, interval: float) -> int:
+def _recency_bin(day: int, last: int, interval: float) -> np.int32:
     """The bin of the time since something was last bought that was."""
     ratio, bin_ = _F(day - np.int32(last)) / interval, np.int32(1)
     for edge in _GAPS:

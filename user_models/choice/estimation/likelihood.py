@@ -160,7 +160,7 @@ class ChoiceData:
             "shortlist": shortlist,
             "familiar": familiarity(liking.count, shortlist).astype(np.int64),
             "recency_bin": recency_bins(*own_days).to(torch.uint8).numpy(),
-            "subcategory_bin": _subcategory_bins(own_days, group, torch.from_numpy(shopper)).numpy(),
+            "subcategory_bin": _subcategory_bins(*own_days, group, torch.from_numpy(shopper)).numpy(),
             "known": liking.count > 0,
             "remembered": np.concatenate([[0], remembered.sum(1).cumsum()]),
             "remembered_item": np.nonzero(remembered)[1],
@@ -268,16 +268,18 @@ def _own(data: ChoiceData, params: Free, batch: Tensor, promotion: Tensor) -> tu
     )
 
 
-def _subcategory_bins(since: tuple[Tensor, ...], group: Tensor, shopper: Tensor) -> Tensor:
-    """(V, L) uint8 `subcategory_recency_bins`, some visits at a time: a table of them by subcategory is
-    large."""
-    parts = torch.arange(len(shopper)).split(_TOGETHER)
-    return torch.cat(
-        [
-            subcategory_recency_bins(*(one[part] for one in since), group[shopper[part]]).to(torch.uint8)
-            for part in parts
-        ]
-    )
+def _subcategory_bins(
+    day: Tensor, last: Tensor, interval: Tensor, subcategory: Tensor, shopper: Tensor
+) -> Tensor:
+    """(V, L) uint8 `subcategory_recency_bins`, `subcategory` (S, L), some visits at a time: a table of visits
+    and subcategories is large."""
+    found = [
+        subcategory_recency_bins(day[part], last[part], interval[part], subcategory[shopper[part]]).to(
+            torch.uint8
+        )
+        for part in torch.arange(len(day)).split(_TOGETHER)
+    ]
+    return torch.cat(found)
 
 
 def _lists(start: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
