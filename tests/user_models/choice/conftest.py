@@ -5,11 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bundlegym.user_models import ChoiceShopper
-from tests.world import quick_fits
 
 
 @pytest.fixture(scope="session")
 def model_with_tail(dataset) -> ChoiceShopper:
     """With a shortlist that leaves some of the items to the tail."""
-    with quick_fits():
-        return ChoiceShopper.fit(dataset, epochs=1, shortlist_size=40, progress=lambda _: None)
+    return ChoiceShopper.fit(dataset, epochs=1, shortlist_size=40, progress=lambda _: None)
