@@ -29,8 +29,8 @@ import pytest
 from bundlegym.data import DataConfig, Log, build_dataset, clean, load_log
 from bundlegym.errors import UserError
 
-TABLES = int(os.environ.get("BUNDLEGYM_TABLES", "80"))
-MAPPINGS = int(os.environ.get("BUNDLEGYM_MAPPINGS", "40"))
+TABLES = int(os.environ.get("BUNDLEGYM_TABLES", "120"))
+MAPPINGS = int(os.environ.get("BUNDLEGYM_MAPPINGS", "60"))
 FIRST = int(os.environ.get("BUNDLEGYM_FIRST", "0"))
 LONGEST_SECONDS = 20.0
 
