@@ -1,23 +1,50 @@
-"""Rows in parts, so that what is reckoned by item or by visit never needs room for all lines at once."""
+"""Rows in order of codes, and in parts, so that what is reckoned by item or by visit never needs room for all
+lines at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import numpy as np
+from scipy import sparse
 
 #: A part holds about so many rows, more only where one code has more.
 ROWS_AT_ONCE = 1_000_000
+
+
+def rows_by(*codes: np.ndarray) -> np.ndarray:
+    """(n,) numbers of the rows in order of the first of `codes`, then of the next, then in their own order.
+
+    Rows are counted, not compared, so that time and room grow with the rows and not faster.
+
+    Args:
+        codes: each (n,) whole numbers, not negative and not much above the count of different ones.
+    """
+    *first, last = codes
+    order = _counted(last)[0]
+    for code in reversed(first):
+        order = order[_counted(code[order])[0]]
+    return order
+
+
+def groups_by(*codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) numbers of the rows as of `rows_by`, and (groups,) where in them those of equal `codes` begin."""
+    order = rows_by(*codes)
+    begins = np.ones(len(order), dtype=bool)
+    begins[1:] = False
+    for code in codes:
+        ordered = code[order]
+        begins[1:] |= ordered[1:] != ordered[:-1]
+    return order, np.flatnonzero(begins)
 
 
 def parts_by(code: np.ndarray) -> Iterator[np.ndarray]:
     """Numbers of the rows in parts, those of one code all in one part: by code, then in their own order.
 
     Args:
-        code: (n,) whole numbers, not negative and not much above the count of different ones.
+        code: (n,) as of `rows_by`.
     """
-    order = np.argsort(code, kind="stable").astype(np.int32 if len(code) < 2**31 else np.int64)
-    ends = np.cumsum(np.bincount(code))
+    order, ends = _counted(code)
     start = 0
     while start < len(order):
         fits = int(np.searchsorted(ends, start + ROWS_AT_ONCE, side="right")) - 1
@@ -25,3 +52,15 @@ def parts_by(code: np.ndarray) -> Iterator[np.ndarray]:
         end = int(ends[max(fits, own)])
         yield order[start:end]
         start = end
+
+
+def _counted(code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the rows by `code`, then in their own order; and (greatest code + 1,) where each code's end.
+
+    To turn a matrix with one entry a row, in the column of its code, from rows to columns is a counting sort.
+    """
+    n, kind = len(code), np.int32 if len(code) < 2**31 else np.int64
+    shape = (n, int(code.max()) + 1 if n else 1)
+    entries = np.zeros(n, dtype=np.int8), code.astype(kind, copy=False), np.arange(n + 1, dtype=kind)
+    by_column = sparse.csr_array(entries, shape=shape).tocsc()
+    return by_column.indices, by_column.indptr[1:]

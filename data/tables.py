@@ -69,9 +69,9 @@ class Table:
     joined: tuple[Joined, ...] = ()
     notes: dict[str, str] = field(default_factory=dict)
 
-    def read(self, columns: Collection[str]) -> tuple[pa.Table, dict[str, int]]:
-        """`columns`, text as dictionaries, types of Parquet as they are, and `TABLE_NUMBER` if asked for; and
-        rows left out by reason."""
+    def read(self, columns: Collection[str]) -> tuple[dict[str, pa.ChunkedArray], dict[str, int]]:
+        """Name -> column of those of `columns` that are there, text as dictionaries, types of Parquet as they
+        are, and `TABLE_NUMBER` if asked for; and rows left out by reason."""
         first = self.parts[0].names
         own = [name for name in first if name in columns]
         keys = [table.key for table in self.joined if table.key in first and table.key not in own]
@@ -92,7 +92,7 @@ class Table:
                 for part, piece in zip(self.parts, pieces, strict=True)
             ]
             table = table.append_column(TABLE_NUMBER, pa.array(np.concatenate(numbers)))
-        return table.select([name for name in (*self.names, TABLE_NUMBER) if name in columns]), dropped
+        return {name: table[name] for name in (*self.names, TABLE_NUMBER) if name in columns}, dropped
 
     def beginning(self, rows: int) -> pa.Table:
         """All columns of the first `rows` rows of each file, as text or as Parquet has them."""
