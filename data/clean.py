@@ -84,7 +84,6 @@ def clean(log: Log, options: ReadOptions | None = None) -> tuple[Log, dict]:
 def _reasons(log: Log, options: ReadOptions, notes: dict[str, str]) -> Iterator[tuple[str, np.ndarray]]:
     """Yield each reason with (n_lines,) bool, True where it holds; add to `notes` what is only told."""
     lines = log.transactions
-    asked = asked_price(lines)
     yield "unknown item", _unknown_items(log)
     for rule in ITEM_RULES.get(log.name, ()):
         yield rule.reason, _matches(log, rule)
@@ -101,6 +100,7 @@ def _reasons(log: Log, options: ReadOptions, notes: dict[str, str]) -> Iterator[
         yield "return (negative quantity)", back
     yield "quantity of zero", (lines["quantity"] == 0).to_numpy()
     yield f"quantity above {options.max_quantity:,}", (lines["quantity"] > options.max_quantity).to_numpy()
+    asked = asked_price(lines)
     yield "no price (given away, or not recorded)", ((asked <= 0) | (lines["list_price"] <= 0)).to_numpy()
 
 
@@ -155,7 +155,7 @@ def _matches(log: Log, rule: ItemRule) -> np.ndarray:
 
 
 def _whole_pieces(lines: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Lines with quantities as int64, and how many were fractional."""
+    """Lines with quantities as int32, and how many were fractional."""
     quantity = lines["quantity"]
     fractional = (quantity % 1 != 0).to_numpy()
     if fractional.any():
@@ -163,4 +163,4 @@ def _whole_pieces(lines: pd.DataFrame) -> tuple[pd.DataFrame, int]:
         prices = [c for c in NON_NEGATIVE_COLUMNS if c in lines]
         lines = lines.assign(**{column: lines[column] * scale for column in prices})
         quantity = quantity.where(~fractional, 1)
-    return lines.assign(quantity=quantity.astype("int64")), int(fractional.sum())
+    return lines.assign(quantity=quantity.astype(np.int32)), int(fractional.sum())

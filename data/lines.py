@@ -219,11 +219,11 @@ def find_guests(lines: pd.DataFrame, options: ReadOptions) -> tuple[np.ndarray, 
     if options.guests != ("auto",):
         return np.array(options.guests, dtype=object), ""
     shopper, when = visit_codes(lines)
-    order, begins = groups_by(shopper, when)
-    visits = np.bincount(shopper[order[begins]])
+    order, first = groups_by(shopper, when)
+    visits = np.bincount(shopper[order[first]])
     codes = np.flatnonzero(visits)
     visits, ids = visits[codes], lines["shopper"].astype("category").cat.categories[codes]
-    del order, begins, when  # room
+    del order, first, when  # room
     most = np.argsort(visits)[::-1][:20]
     found, told = [], []
     for place in most:
@@ -294,7 +294,8 @@ def part_receipts(lines: pd.DataFrame, hours: float) -> tuple[pd.Series, int]:
     """`basket`, with those whose lines of one shopper are more than `hours` apart told apart by a number
     behind; and how many."""
     limit = pd.Timedelta(hours=hours)
-    order, begins = groups_by(*visit_codes(lines))
+    order, first = groups_by(*visit_codes(lines))
+    begins = np.flatnonzero(first)
     times = lines["time"].to_numpy()[order]
     too_long = np.maximum.reduceat(times, begins) - np.minimum.reduceat(times, begins) > limit.to_timedelta64()
     if not too_long.any():

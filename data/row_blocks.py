@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 #: A part holds about so many rows, more only where one code has more.
@@ -28,30 +29,38 @@ def rows_by(*codes: np.ndarray) -> np.ndarray:
 
 
 def groups_by(*codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) numbers of the rows as of `rows_by`, and (groups,) where in them those of equal `codes` begin."""
+    """(n,) numbers of the rows as of `rows_by`, and (n,) bool, the first in this order of equal `codes`."""
     order = rows_by(*codes)
-    begins = np.ones(len(order), dtype=bool)
-    begins[1:] = False
+    first = np.zeros(len(order), dtype=bool)
+    first[:1] = True
     for code in codes:
         ordered = code[order]
-        begins[1:] |= ordered[1:] != ordered[:-1]
-    return order, np.flatnonzero(begins)
+        first[1:] |= ordered[1:] != ordered[:-1]
+    return order, first
 
 
-def parts_by(code: np.ndarray) -> Iterator[np.ndarray]:
+def parts_by(code: np.ndarray, width: int = 1) -> Iterator[np.ndarray]:
     """Numbers of the rows in parts, those of one code all in one part: by code, then in their own order.
 
     Args:
         code: (n,) as of `rows_by`.
+        width: how many rows of others one of these needs as much room as.
     """
     order, ends = _counted(code)
-    start = 0
+    start, most = 0, max(ROWS_AT_ONCE // width, 1)
     while start < len(order):
-        fits = int(np.searchsorted(ends, start + ROWS_AT_ONCE, side="right")) - 1
+        fits = int(np.searchsorted(ends, start + most, side="right")) - 1
         own = int(np.searchsorted(ends, start, side="right"))
         end = int(ends[max(fits, own)])
         yield order[start:end]
         start = end
+
+
+def frames_by(lines: pd.DataFrame, code: str, *names: str) -> Iterator[pd.DataFrame]:
+    """The columns `names` of `lines`, as far as there are such, in parts as of `parts_by` the column `code`."""
+    columns = {name: lines[name] for name in names if name in lines}
+    for rows in parts_by(lines[code].to_numpy()):
+        yield pd.DataFrame({name: values.iloc[rows] for name, values in columns.items()}, copy=False)
 
 
 def _counted(code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
