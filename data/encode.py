@@ -11,14 +11,14 @@ import pandas as pd
 from bundlegym.data.base import Dataset, Log
 from bundlegym.data.campaigns import encode_campaigns
 from bundlegym.data.catalogue import describe_items, price_lines, price_tables, promotion_tables, select_items
-from bundlegym.data.clean import clean
+from bundlegym.data.clean import usable, whole_pieces
 from bundlegym.data.config import DataConfig
 from bundlegym.data.costs import margin_errors, unit_costs, weekly_costs
 from bundlegym.data.earlier_run import Known, check_known, known_first
 from bundlegym.data.ids import codes_of
 from bundlegym.data.item_vectors import TEXT, item_texts, text_vectors
 from bundlegym.data.name_categories import categories_of_names
-from bundlegym.data.row_blocks import frames_by, groups_by, rows_by
+from bundlegym.data.row_blocks import frames_by, groups_by, move_rows, rows_by
 from bundlegym.data.sold_by_weight import weighed_items, weighed_report
 from bundlegym.data.split import check_size, split
 from bundlegym.data.weeks import days_since, first_monday, week_of
@@ -40,33 +40,36 @@ def build_dataset(log: Log, config: DataConfig, known: Known | None = None) -> D
             far from prices nearly everywhere; vectors are of other items, or no item has the texts asked for.
     """
     first_week = first_monday(log.transactions["time"])
-    log, cleaning = clean(log, config)
-    origin = first_monday(log.transactions["time"])
-    promotions = None if log.promotions is None else _calendar_weeks(log, origin, first_week)
-    n_weeks = (log.transactions["time"].max() - origin).days // 7 + 1
-
-    item_ids = select_items(log.transactions, config.min_purchases)
-    if known is not None:
-        check_known(log.name, known, log.transactions)
-        item_ids = known_first(item_ids, known.items)
-    listed = log.transactions["item"].isin(item_ids).to_numpy()
-    lines = log.transactions if listed.all() else log.transactions[listed]
+    keep, cleaning, assumptions = usable(log, config)
+    lines = log.transactions.copy(deep=False)
     log = replace(log, transactions=lines.iloc[:0].copy())  # its lines are let go of as they are numbered
+    lines = whole_pieces(move_rows(lines, keep))
+    origin = first_monday(lines["time"])
+    promotions = (
+        None if log.promotions is None else _calendar_weeks(log.promotions, lines, origin, first_week)
+    )
+    n_weeks = (lines["time"].max() - origin).days // 7 + 1
+
+    item_ids = select_items(lines, config.min_purchases)
+    if known is not None:
+        check_known(log.name, known, lines)
+        item_ids = known_first(item_ids, known.items)
+    lines = move_rows(lines, lines["item"].isin(item_ids).to_numpy())
     shopper_ids = np.sort(lines["shopper"].unique())
     if known is not None:
         shopper_ids = known_first(shopper_ids, known.shoppers)
-    lines = lines.dropna(subset="basket") if lines["basket"].isna().any() else lines
-    lines = lines.reset_index(drop=True).assign(
-        item=_codes(lines["item"], item_ids), shopper=_codes(lines["shopper"], shopper_ids)
-    )
-    visit, visits = _number_visits(lines.pop("shopper").to_numpy(), lines.pop("basket"), lines["time"], origin)
-    lines = lines.assign(week=visits["week"].to_numpy()[visit], visit=visit)
+    lines = move_rows(lines, lines["basket"].notna().to_numpy())
+    lines["item"] = _codes(lines["item"], item_ids)
+    shopper = _codes(lines.pop("shopper"), shopper_ids)
+    lines["visit"], visits = _number_visits(shopper, lines.pop("basket"), lines["time"], origin)
     check_size(log.name, weeks=n_weeks, shoppers=len(shopper_ids), items=len(item_ids), visits=len(visits))
 
     items, made = categories_of_names(describe_items(item_ids, log.items))
     items["list_price"] = _median_list_price(lines)
-    list_price, shelf_price, sold = price_tables(lines, price_lines(items), n_weeks)
     items["weighed"] = weighed_items(lines)
+    del lines["time"]  # room for weeks and prices
+    lines["week"] = visits["week"].to_numpy()[lines["visit"]]
+    list_price, shelf_price, sold = price_tables(lines, price_lines(items), n_weeks)
     weighed, in_catalogue = weighed_report(items, lines), len(lines)
     taken = {name: lines[name].to_numpy() for name in _PURCHASES}
     del lines  # room for what is summed
@@ -85,7 +88,7 @@ def build_dataset(log: Log, config: DataConfig, known: Known | None = None) -> D
         "cleaning": cleaning,
         "lines_outside_catalogue": cleaning["lines_after"] - in_catalogue,
         "assumptions": {
-            **log.assumptions,
+            **assumptions,
             **cost_assumption,
             **({"categories": made} if made else {}),
             **_table_assumptions(sold, promotions is not None),
@@ -223,18 +226,17 @@ def _describe_shoppers(shopper_ids: np.ndarray, shoppers: pd.DataFrame | None) -
     return table.fillna({column: "" for column in text if column != "shopper"})
 
 
-def _calendar_weeks(log: Log, origin: pd.Timestamp, first_week: pd.Timestamp) -> pd.DataFrame:
-    """`log.promotions` with 0-based calendar weeks.
+def _calendar_weeks(
+    promotions: pd.DataFrame, lines: pd.DataFrame, origin: pd.Timestamp, first_week: pd.Timestamp
+) -> pd.DataFrame:
+    """`promotions` with 0-based calendar weeks.
 
     The log's own week numbers are translated by the calendar week in which most of their lines lie; without
     own numbers, week 1 is the calendar week of the log's first line before cleaning, `first_week`.
     """
-    promotions = log.promotions
-    assert promotions is not None
-    if "week" not in log.transactions:
+    if "week" not in lines:
         return promotions.assign(week=promotions["week"] - 1 - (origin - first_week).days // 7)
-    calendar = week_of(log.transactions["time"], origin)
-    counts = pd.DataFrame({"own": log.transactions["week"], "calendar": calendar}).value_counts()
+    counts = pd.DataFrame({"own": lines["week"], "calendar": week_of(lines["time"], origin)}).value_counts()
     most = counts.reset_index().drop_duplicates("own").set_index("own")["calendar"]
     return promotions.assign(week=promotions["week"].map(most)).dropna(subset="week")
 

@@ -199,8 +199,8 @@ def _day(text: str, option: str) -> pd.Timestamp | None:
 
 
 def visit_codes(lines: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) codes of the shopper of each line, and (n,) of when they bought it: two lines are of one visit where
-    both are equal, what a shopper has in one `basket`, or without baskets on one day."""
+    """(n,) codes of the shopper of each line, and (n,) of when they bought it. Lines with equal codes are of
+    one visit: what a shopper has in one `basket`, or without baskets on one day."""
     shopper = codes_of(lines["shopper"])
     if "basket" in lines:
         return shopper, codes_of(lines["basket"])
@@ -297,7 +297,8 @@ def part_receipts(lines: pd.DataFrame, hours: float) -> tuple[pd.Series, int]:
     order, first = groups_by(*visit_codes(lines))
     begins = np.flatnonzero(first)
     times = lines["time"].to_numpy()[order]
-    too_long = np.maximum.reduceat(times, begins) - np.minimum.reduceat(times, begins) > limit.to_timedelta64()
+    took = np.maximum.reduceat(times, begins) - np.minimum.reduceat(times, begins)
+    too_long = took > limit.to_timedelta64()
     if not too_long.any():
         return lines["basket"], 0
     wide = np.empty(len(lines), dtype=bool)

@@ -44,6 +44,7 @@ from bundlegym.data.mapping import (
 )
 from bundlegym.data.records import read_records
 from bundlegym.data.regular_price import derive_list_price
+from bundlegym.data.row_blocks import move_rows
 from bundlegym.data.schema import check_log
 from bundlegym.data.side_tables import TableSource, file_options, with_pairs
 from bundlegym.data.tables import TABLE_NUMBER, Table, distinct, open_table
@@ -220,10 +221,11 @@ def _unmapped(table: Table, where: Mapping[str, str], options: ReadOptions) -> d
 
 
 def _leave_out(lines: pd.DataFrame, out: np.ndarray, reason: str, sieve: Sieve) -> pd.DataFrame:
+    """`lines` without those that are `out` (n,) bool, which are counted."""
     if not out.any():
         return lines
     sieve.dropped[reason] = sieve.dropped.get(reason, 0) + int(out.sum())
-    return lines[~out].reset_index(drop=True)
+    return move_rows(lines, ~out)
 
 
 def _without_guests(lines: pd.DataFrame, options: ReadOptions, sieve: Sieve) -> pd.DataFrame:

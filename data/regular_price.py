@@ -11,6 +11,9 @@ all the time, as of what is sold by weight, have no promotions that could be tol
 
 from __future__ import annotations
 
+import functools
+import operator
+
 import numpy as np
 import pandas as pd
 
@@ -36,14 +39,15 @@ BLOCK = 4
 _ITEMS_AT_ONCE = 20_000
 
 
-#: What `asked_price` reads.
+#: What makes up the price that the shelf asked.
 ASKED = ("price_paid", "coupon_discount", "line_discount")
 
 
 def asked_price(lines: pd.DataFrame) -> pd.Series:
     """What the shelf asked for one piece: the price paid, what a coupon took off it, and what the line had
     off that others had not."""
-    return lines["price_paid"] + lines.get("coupon_discount", 0.0) + lines.get("line_discount", 0.0)
+    given = [lines[name] for name in ASKED if name in lines]
+    return functools.reduce(operator.add, given)
 
 
 def derive_list_price(lines: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -59,7 +63,8 @@ def derive_list_price(lines: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         none = pd.DataFrame({"list_price": asked_price(lines), "line_discount": 0.0}, index=lines.index)
         return none, "the log has no list prices, and no sale to tell any from"
     monday = first_monday(lines["time"])
-    shopper, item = codes_of(lines["shopper"]), pd.factorize(codes_of(lines["item"]))[0].astype(np.int32)
+    shopper, item = codes_of(lines["shopper"]), _numbered(codes_of(lines["item"]))
+    parts = list(parts_by(item))
     given = {name: lines[name] for name in ("time", *ASKED) if name in lines}
 
     def of(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -70,7 +75,6 @@ def derive_list_price(lines: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 
     discounted = known = cheaper = 0
     cells = []
-    parts = list(parts_by(item))
     for rows in (sold for rows in parts if len(sold := rows[sale[rows]])):
         items, weeks, asked = of(rows)
         off, found = quantity_discounts(items, weeks, quantity[rows].astype(np.float64), asked)
@@ -80,7 +84,9 @@ def derive_list_price(lines: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         shoppers, price = _at(cells[-1], items, weeks, "shoppers", "price")
         low, several = asked + off < (1 - LEAST_DISCOUNT) * price, shoppers >= SEVERAL
         known, cheaper = known + int(several.sum()), cheaper + int((low & several).sum())
-    prices = _shelf_prices(pd.concat(cells, ignore_index=True), cheaper / known if known else None)
+    prices = pd.concat(cells, ignore_index=True)
+    cells.clear()
+    prices = _shelf_prices(prices, cheaper / known if known else None)
     list_price, line_discount = np.empty(len(lines)), np.empty(len(lines))
     for rows in parts:
         items, weeks, asked = of(rows)
@@ -97,11 +103,19 @@ def derive_list_price(lines: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     )
 
 
+def _numbered(code: np.ndarray) -> np.ndarray:
+    """(n,) int32, `code` numbered as they appear."""
+    found = pd.unique(code)
+    number = np.empty(int(found.max()) + 1, dtype=np.int32)
+    number[found] = np.arange(len(found))
+    return number[code]
+
+
 def _prices_of_few(lines: pd.DataFrame) -> pd.DataFrame:
     """A row an `item` and `week` of the lines: how many `shoppers` there were, and the `price` of few
     pieces."""
     groups = lines.groupby(["item", "week"])
-    cells = groups.agg(shoppers=("shopper", "nunique"))
+    cells = groups.agg(shoppers=("shopper", "nunique")).astype(np.int32)
     cells["price"] = groups["price"].quantile(0.5, interpolation="higher")
     return cells.reset_index()
 
@@ -144,7 +158,8 @@ def _shelf_prices(prices: pd.DataFrame, own: float | None) -> pd.DataFrame:
     promoted = prices["price"] < (1 - LEAST_DISCOUNT) * prices["regular"]
     if own is not None:
         promoted &= own ** prices["shoppers"] < promoted[prices["shoppers"] >= SEVERAL].mean()
-    return prices.assign(shelf=prices["price"].where(promoted, np.fmax(prices["price"], prices["regular"])))
+    shelf = prices["price"].where(promoted, np.fmax(prices["price"], prices["regular"]))
+    return prices[["item", "week", "regular"]].assign(shelf=shelf)
 
 
 def regular_prices(price: np.ndarray) -> np.ndarray:

@@ -57,10 +57,19 @@ def parts_by(code: np.ndarray, width: int = 1) -> Iterator[np.ndarray]:
 
 
 def frames_by(lines: pd.DataFrame, code: str, *names: str) -> Iterator[pd.DataFrame]:
-    """The columns `names` of `lines`, as far as there are such, in parts as of `parts_by` the column `code`."""
+    """Those of the columns `names` that `lines` has, in parts by the column `code`; see `parts_by`."""
     columns = {name: lines[name] for name in names if name in lines}
     for rows in parts_by(lines[code].to_numpy()):
         yield pd.DataFrame({name: values.iloc[rows] for name, values in columns.items()}, copy=False)
+
+
+def move_rows(lines: pd.DataFrame, keep: np.ndarray) -> pd.DataFrame:
+    """The rows `keep` (n,) bool of `lines`, numbered from 0. Columns are taken out of `lines` one by one, so
+    that no more than one ever needs room twice."""
+    if keep.all():
+        return lines.reset_index(drop=True)
+    kept = {name: lines.pop(name)[keep].reset_index(drop=True) for name in list(lines)}
+    return pd.DataFrame(kept, copy=False)
 
 
 def _counted(code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
