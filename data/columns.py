@@ -18,7 +18,7 @@ from bundlegym.data.config import ReadOptions
 from bundlegym.data.ids import is_nothing, read_ids
 from bundlegym.data.mapping import NUMBER_COLUMNS, SAME_IDS, TIME_COLUMNS
 from bundlegym.data.numbers import NumberTexts, decimal_sign, strip_numbers, to_numbers
-from bundlegym.data.tables import distinct
+from bundlegym.data.tables import distinct, release
 from bundlegym.data.times import known_zone, read_times, to_zone
 from bundlegym.errors import UserError
 
@@ -108,6 +108,7 @@ def understand(
     numbers: dict[str, tuple[pd.Series, np.ndarray, NumberTexts]] = {}
     waiting = list(located.values())
     for ours, theirs in located.items():
+        release()
         waiting.remove(theirs)
         column = raw[theirs] if theirs in waiting else raw.pop(theirs)
         try:
@@ -126,7 +127,8 @@ def understand(
                 notes |= {f"{ours}, {key}": f"column '{theirs}': {text}" for key, text in found.items()}
                 nothing = is_nothing(ids).to_numpy()
                 bad = np.zeros(len(ids), dtype=bool)
-                columns[ours] = Column(theirs, "", ids.mask(nothing, ""), texts, nothing, bad, codes)
+                ids = ids if (ids[nothing] == "").all() else ids.mask(nothing, "")
+                columns[ours] = Column(theirs, "", ids, texts, nothing, bad, codes)
         except ValueError as error:
             rule = TIME_RULE if ours in time_columns else NUMBER_RULE if ours in number_columns else ID_RULE
             raise UserError(f"{label}: column '{theirs}' {rule}, but {error}") from error

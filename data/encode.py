@@ -18,7 +18,7 @@ from bundlegym.data.earlier_run import Known, check_known, known_first
 from bundlegym.data.ids import codes_of
 from bundlegym.data.item_vectors import TEXT, item_texts, text_vectors
 from bundlegym.data.name_categories import categories_of_names
-from bundlegym.data.row_blocks import frames_by, groups_by, move_rows, rows_by
+from bundlegym.data.row_blocks import frames_by, groups_by, move_rows, rows_by, runs_of
 from bundlegym.data.sold_by_weight import weighed_items, weighed_report
 from bundlegym.data.split import check_size, split
 from bundlegym.data.weeks import days_since, first_monday, week_of
@@ -170,20 +170,23 @@ def _number_visits(
     """(n,) int32 code of the visit of each line, and a row a visit: `shopper`, `day`, `week`, `basket`."""
     names = basket.astype("category").cat.categories
     basket_code = codes_of(basket)
+    runs = runs_of(shopper, basket_code)
+    length = np.diff(runs, append=len(shopper))
+    shopper, basket_code = shopper[runs], basket_code[runs]
     order, first = groups_by(shopper, basket_code)
     begins = np.flatnonzero(first)
-    time = np.minimum.reduceat(time.to_numpy()[order], begins)
+    begin = np.minimum.reduceat(np.minimum.reduceat(time.to_numpy(), runs)[order], begins)
     chosen = order[begins]
     shopper, basket_code = shopper[chosen], basket_code[chosen]
-    by_time = np.argsort(time, kind="stable")
+    by_time = np.argsort(begin, kind="stable")
     by_time = by_time[rows_by(shopper[by_time])]
     number = np.empty(len(by_time), dtype=np.int32)
     number[by_time] = np.arange(len(by_time))
     visit = np.empty(len(order), dtype=np.int32)
     visit[order] = np.repeat(number, np.diff(begins, append=len(order)))
-    day = days_since(pd.Series(time[by_time]), origin).astype(np.int32)
+    day = days_since(pd.Series(begin[by_time]), origin).astype(np.int32)
     visits = {"shopper": shopper[by_time], "day": day, "week": day // 7}
-    return visit, pd.DataFrame(visits | {"basket": names.take(basket_code[by_time])})
+    return np.repeat(visit, length), pd.DataFrame(visits | {"basket": names.take(basket_code[by_time])})
 
 
 def _collapse(lines: dict[str, np.ndarray]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 from bundlegym.data.columns import Column
 from bundlegym.data.config import ReadOptions
 from bundlegym.data.ids import codes_of
-from bundlegym.data.row_blocks import groups_by, parts_by
+from bundlegym.data.row_blocks import groups_by, parts_by, runs_of
 from bundlegym.data.weeks import day_numbers
 from bundlegym.errors import UserError
 
@@ -219,11 +219,11 @@ def find_guests(lines: pd.DataFrame, options: ReadOptions) -> tuple[np.ndarray, 
     if options.guests != ("auto",):
         return np.array(options.guests, dtype=object), ""
     shopper, when = visit_codes(lines)
-    order, first = groups_by(shopper, when)
-    visits = np.bincount(shopper[order[first]])
+    runs = runs_of(shopper, when)
+    order, first = groups_by(shopper[runs], when[runs])
+    visits = np.bincount(shopper[runs][order[first]])
     codes = np.flatnonzero(visits)
     visits, ids = visits[codes], lines["shopper"].astype("category").cat.categories[codes]
-    del order, first, when  # room
     most = np.argsort(visits)[::-1][:20]
     found, told = [], []
     for place in most:
@@ -294,15 +294,20 @@ def part_receipts(lines: pd.DataFrame, hours: float) -> tuple[pd.Series, int]:
     """`basket`, with those whose lines of one shopper are more than `hours` apart told apart by a number
     behind; and how many."""
     limit = pd.Timedelta(hours=hours)
-    order, first = groups_by(*visit_codes(lines))
+    codes = visit_codes(lines)
+    runs = runs_of(*codes)
+    order, first = groups_by(*(code[runs] for code in codes))
     begins = np.flatnonzero(first)
-    times = lines["time"].to_numpy()[order]
-    took = np.maximum.reduceat(times, begins) - np.minimum.reduceat(times, begins)
-    too_long = took > limit.to_timedelta64()
+    times = lines["time"].to_numpy()
+    latest, earliest = (
+        extreme.reduceat(extreme.reduceat(times, runs)[order], begins) for extreme in (np.maximum, np.minimum)
+    )
+    too_long = latest - earliest > limit.to_timedelta64()
     if not too_long.any():
         return lines["basket"], 0
-    wide = np.empty(len(lines), dtype=bool)
-    wide[order] = np.repeat(too_long, np.diff(begins, append=len(order)))
+    wide = np.empty(len(runs), dtype=bool)
+    wide[order] = np.repeat(too_long, np.diff(begins, append=len(runs)))
+    wide = np.repeat(wide, np.diff(runs, append=len(lines)))
     basket = lines["basket"].astype("str")
     part = lines.loc[wide, ["shopper", "basket", "time"]].assign(basket=basket[wide])
     part = part.astype({"shopper": "str", "basket": "str"})

@@ -47,7 +47,7 @@ from bundlegym.data.regular_price import derive_list_price
 from bundlegym.data.row_blocks import move_rows
 from bundlegym.data.schema import check_log
 from bundlegym.data.side_tables import TableSource, file_options, with_pairs
-from bundlegym.data.tables import TABLE_NUMBER, Table, distinct, open_table
+from bundlegym.data.tables import TABLE_NUMBER, Table, distinct, open_table, release
 from bundlegym.errors import UserError
 
 #: The columns of a `Log`'s transactions, in their order.
@@ -182,6 +182,7 @@ def _read_lines(
     }
     lines = pd.DataFrame(kept | {TABLE_NUMBER: number[sieve.keep]}, copy=False)
     del kept, number
+    release()
     if "time" in lines:
         out, reason, sentence = sift_dates(lines["time"], options)
         lines = _leave_out(lines, out, reason, sieve)
@@ -198,6 +199,7 @@ def _read_lines(
 
 def _rows(ours: str, column: Column, keep: np.ndarray) -> pd.Series:
     """The rows `keep` (n,) bool of a column, in as few bytes as they are the same."""
+    release()
     if ours in _IDS:
         return column.ids(keep)
     return column.pieces(keep) if ours == "quantity" else column.rows(keep)

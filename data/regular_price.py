@@ -37,6 +37,8 @@ SEVERAL = 3
 #: Weeks in which prices of few and of many pieces are compared.
 BLOCK = 4
 _ITEMS_AT_ONCE = 20_000
+#: What is known of an item in a week, as of `_prices_of_few`.
+_CELLS = {"item": np.int32, "week": np.int32, "shoppers": np.int32, "price": np.float64}
 
 
 #: What makes up the price that the shelf asked.
@@ -73,19 +75,22 @@ def derive_list_price(lines: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         week = week_of(part["time"], monday).to_numpy(np.int32)
         return item[rows], week, asked_price(part).to_numpy(np.float64)
 
-    discounted = known = cheaper = 0
-    cells = []
+    discounted = known = cheaper = count = 0
+    # One array a column, filled bit by bit: what is kept between the parts would scatter their memory.
+    cells = {name: np.empty(len(lines), dtype=kind) for name, kind in _CELLS.items()}
     for rows in (sold for rows in parts if len(sold := rows[sale[rows]])):
         items, weeks, asked = of(rows)
         off, found = quantity_discounts(items, weeks, quantity[rows].astype(np.float64), asked)
         discounted += found
         few = {"item": items, "week": weeks, "shopper": shopper[rows], "price": asked + off}
-        cells.append(_prices_of_few(pd.DataFrame(few)))
-        shoppers, price = _at(cells[-1], items, weeks, "shoppers", "price")
+        found_cells = _prices_of_few(pd.DataFrame(few))
+        shoppers, price = _at(found_cells, items, weeks, "shoppers", "price")
         low, several = asked + off < (1 - LEAST_DISCOUNT) * price, shoppers >= SEVERAL
         known, cheaper = known + int(several.sum()), cheaper + int((low & several).sum())
-    prices = pd.concat(cells, ignore_index=True)
-    cells.clear()
+        for name, values in cells.items():
+            values[count : count + len(found_cells)] = found_cells[name]
+        count += len(found_cells)
+    prices = pd.DataFrame({name: cells.pop(name)[:count] for name in _CELLS}, copy=False)
     prices = _shelf_prices(prices, cheaper / known if known else None)
     list_price, line_discount = np.empty(len(lines)), np.empty(len(lines))
     for rows in parts:
@@ -115,7 +120,7 @@ def _prices_of_few(lines: pd.DataFrame) -> pd.DataFrame:
     """A row an `item` and `week` of the lines: how many `shoppers` there were, and the `price` of few
     pieces."""
     groups = lines.groupby(["item", "week"])
-    cells = groups.agg(shoppers=("shopper", "nunique")).astype(np.int32)
+    cells = groups.agg(shoppers=("shopper", "nunique"))
     cells["price"] = groups["price"].quantile(0.5, interpolation="higher")
     return cells.reset_index()
 
@@ -148,13 +153,14 @@ def _shelf_prices(prices: pd.DataFrame, own: float | None) -> pd.DataFrame:
         own: r, also seen there: the share of the lines that paid less than the shelf's price; None where it
             is not known.
     """
-    parts = []
-    for first in range(0, int(prices["item"].max()) + 1, _ITEMS_AT_ONCE):
-        part = prices[prices["item"].between(first, first + _ITEMS_AT_ONCE - 1)]
-        price = np.full((int(part["item"].max()) - first + 1, int(prices["week"].max()) + 1), np.nan)
-        price[part["item"] - first, part["week"]] = part["price"]
-        parts.append(regular_prices(price)[part["item"] - first, part["week"]])
-    prices = prices.assign(regular=np.concatenate(parts))
+    item, week, paid = (prices[name].to_numpy() for name in ("item", "week", "price"))
+    regular, weeks = np.empty(len(prices)), int(week.max()) + 1
+    for first in range(0, int(item[-1]) + 1, _ITEMS_AT_ONCE):
+        rows = slice(*np.searchsorted(item, [first, first + _ITEMS_AT_ONCE]))
+        price = np.full((min(_ITEMS_AT_ONCE, int(item[-1]) + 1 - first), weeks), np.nan)
+        price[item[rows] - first, week[rows]] = paid[rows]
+        regular[rows] = regular_prices(price)[item[rows] - first, week[rows]]
+    prices = prices.assign(regular=regular)
     promoted = prices["price"] < (1 - LEAST_DISCOUNT) * prices["regular"]
     if own is not None:
         promoted &= own ** prices["shoppers"] < promoted[prices["shoppers"] >= SEVERAL].mean()

@@ -28,14 +28,20 @@ def rows_by(*codes: np.ndarray) -> np.ndarray:
     return order
 
 
+def runs_of(*codes: np.ndarray) -> np.ndarray:
+    """(runs,) where rows begin that follow on each other and have equal `codes`, each (n,)."""
+    new = np.zeros(len(codes[0]), dtype=bool)
+    new[:1] = True
+    for code in codes:
+        new[1:] |= code[1:] != code[:-1]
+    return np.flatnonzero(new)
+
+
 def groups_by(*codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(n,) numbers of the rows as of `rows_by`, and (n,) bool, the first in this order of equal `codes`."""
     order = rows_by(*codes)
     first = np.zeros(len(order), dtype=bool)
-    first[:1] = True
-    for code in codes:
-        ordered = code[order]
-        first[1:] |= ordered[1:] != ordered[:-1]
+    first[runs_of(*(code[order] for code in codes))] = True
     return order, first
 
 

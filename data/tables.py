@@ -174,7 +174,7 @@ def open_table(
     return Table(str(path), tuple(every), tuple(parts), tuple(joined), notes)
 
 
-def in_one_dictionary(column: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray:
+def _in_one_dictionary(column: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray:
     """A column of one piece, each distinct value once."""
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
@@ -187,11 +187,16 @@ def in_one_dictionary(column: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray:
 def distinct(column: pa.ChunkedArray | pa.Array) -> tuple[pd.Series, np.ndarray]:
     """The distinct texts of `column`, without blanks and NULs around them, and (n,) place of each row's
     text among them; -1, which is the last place of whatever gets one entry more, where the row has none."""
-    encoded = in_one_dictionary(column)
+    encoded = _in_one_dictionary(column)
     codes = encoded.indices.cast(pa.int32(), safe=False).fill_null(-1).to_numpy(zero_copy_only=False)
     texts = pc.replace_substring(_as_text(encoded.dictionary), "\x00", "")
     texts = pc.utf8_trim(pc.utf8_trim_whitespace(texts), "\ufeff\u200b")
     return pd.Series(texts.to_pandas(), dtype="str").fillna(""), codes
+
+
+def release() -> None:
+    """Give back to the system the room of columns that are gone, which Arrow keeps for the next ones."""
+    pa.default_memory_pool().release_unused()
 
 
 def _as_text(values: Any) -> Any:
