@@ -60,8 +60,9 @@ def build_dataset(log: Log, config: DataConfig, known: Known | None = None) -> D
         shopper_ids = known_first(shopper_ids, known.shoppers)
     lines = move_rows(lines, lines["basket"].notna().to_numpy())
     lines["item"] = _codes(lines["item"], item_ids)
-    shopper = _codes(lines.pop("shopper"), shopper_ids)
-    lines["visit"], visits = _number_visits(shopper, lines.pop("basket"), lines["time"], origin)
+    lines["visit"], visits = _number_visits(
+        _codes(lines.pop("shopper"), shopper_ids), lines.pop("basket"), lines["time"], origin
+    )
     check_size(log.name, weeks=n_weeks, shoppers=len(shopper_ids), items=len(item_ids), visits=len(visits))
 
     items, made = categories_of_names(describe_items(item_ids, log.items))
@@ -168,25 +169,32 @@ def _number_visits(
     shopper: np.ndarray, basket: pd.Series, time: pd.Series, origin: pd.Timestamp
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """(n,) int32 code of the visit of each line, and a row a visit: `shopper`, `day`, `week`, `basket`."""
-    names = basket.astype("category").cat.categories
-    basket_code = codes_of(basket)
-    runs = runs_of(shopper, basket_code)
-    length = np.diff(runs, append=len(shopper))
-    shopper, basket_code = shopper[runs], basket_code[runs]
-    order, first = groups_by(shopper, basket_code)
-    begins = np.flatnonzero(first)
-    begin = np.minimum.reduceat(np.minimum.reduceat(time.to_numpy(), runs)[order], begins)
-    chosen = order[begins]
-    shopper, basket_code = shopper[chosen], basket_code[chosen]
-    by_time = np.argsort(begin, kind="stable")
-    by_time = by_time[rows_by(shopper[by_time])]
-    number = np.empty(len(by_time), dtype=np.int32)
-    number[by_time] = np.arange(len(by_time))
+    n, names, code = len(shopper), basket.astype("category").cat.categories, codes_of(basket)
+    runs = runs_of(shopper, code)
+    shopper, code = shopper[runs], code[runs]
+    del basket  # room
+    begins = np.minimum.reduceat(time.to_numpy(), runs)
+    visit, rows, begins = _in_order(shopper, code, begins)
+    day = days_since(pd.Series(begins), origin).astype(np.int32)
+    visits = {"shopper": shopper[rows], "day": day, "week": day // 7, "basket": names.take(code[rows])}
+    return np.repeat(visit, np.diff(runs, append=n)), pd.DataFrame(visits, copy=False)
+
+
+def _in_order(
+    shopper: np.ndarray, basket: np.ndarray, begins: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Visits of some rows (R,), by shopper, time and basket: (R,) int32 code of each row's; and of each visit
+    one of its rows and when it begins."""
+    order, first = groups_by(shopper, basket)
+    rows = order[first]
+    begins = np.minimum.reduceat(begins[order], np.flatnonzero(first))
+    by_time = np.argsort(begins, kind="stable").astype(order.dtype)
+    by_time = by_time[rows_by(shopper[rows[by_time]])]
+    number = np.empty(len(rows), dtype=np.int32)
+    number[by_time] = np.arange(len(rows), dtype=np.int32)
     visit = np.empty(len(order), dtype=np.int32)
-    visit[order] = np.repeat(number, np.diff(begins, append=len(order)))
-    day = days_since(pd.Series(begin[by_time]), origin).astype(np.int32)
-    visits = {"shopper": shopper[by_time], "day": day, "week": day // 7}
-    return np.repeat(visit, length), pd.DataFrame(visits | {"basket": names.take(basket_code[by_time])})
+    visit[order] = number[np.cumsum(first, dtype=order.dtype) - 1]
+    return visit, rows[by_time], begins[by_time]
 
 
 def _collapse(lines: dict[str, np.ndarray]) -> pd.DataFrame:

@@ -65,15 +65,16 @@ def derive_list_price(lines: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         none = pd.DataFrame({"list_price": asked_price(lines), "line_discount": 0.0}, index=lines.index)
         return none, "the log has no list prices, and no sale to tell any from"
     monday = first_monday(lines["time"])
-    shopper, item = codes_of(lines["shopper"]), _numbered(codes_of(lines["item"]))
-    parts = list(parts_by(item))
+    shopper, item = codes_of(lines["shopper"]), codes_of(lines["item"])
+    number = _numbers(item)
+    parts = list(parts_by(number[item]))
     given = {name: lines[name] for name in ("time", *ASKED) if name in lines}
 
     def of(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Item, week and price asked of some lines."""
         part = pd.DataFrame({name: values.iloc[rows] for name, values in given.items()}, copy=False)
         week = week_of(part["time"], monday).to_numpy(np.int32)
-        return item[rows], week, asked_price(part).to_numpy(np.float64)
+        return number[item[rows]], week, asked_price(part).to_numpy(np.float64)
 
     discounted = known = cheaper = count = 0
     # One array a column, filled bit by bit: what is kept between the parts would scatter their memory.
@@ -108,12 +109,12 @@ def derive_list_price(lines: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     )
 
 
-def _numbered(code: np.ndarray) -> np.ndarray:
-    """(n,) int32, `code` numbered as they appear."""
+def _numbers(code: np.ndarray) -> np.ndarray:
+    """(greatest + 1,) int32, a number for each of `code` (n,), as they appear."""
     found = pd.unique(code)
-    number = np.empty(int(found.max()) + 1, dtype=np.int32)
+    number = np.zeros(int(found.max()) + 1, dtype=np.int32)
     number[found] = np.arange(len(found))
-    return number[code]
+    return number
 
 
 def _prices_of_few(lines: pd.DataFrame) -> pd.DataFrame:

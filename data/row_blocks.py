@@ -30,19 +30,22 @@ def rows_by(*codes: np.ndarray) -> np.ndarray:
 
 def runs_of(*codes: np.ndarray) -> np.ndarray:
     """(runs,) where rows begin that follow on each other and have equal `codes`, each (n,)."""
-    new = np.zeros(len(codes[0]), dtype=bool)
-    new[:1] = True
-    for code in codes:
-        new[1:] |= code[1:] != code[:-1]
-    return np.flatnonzero(new)
+    return np.flatnonzero(_differs(iter(codes), len(codes[0])))
 
 
 def groups_by(*codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(n,) numbers of the rows as of `rows_by`, and (n,) bool, the first in this order of equal `codes`."""
     order = rows_by(*codes)
-    first = np.zeros(len(order), dtype=bool)
-    first[runs_of(*(code[order] for code in codes))] = True
-    return order, first
+    return order, _differs((code[order] for code in codes), len(order))
+
+
+def _differs(codes: Iterator[np.ndarray], n: int) -> np.ndarray:
+    """(n,) bool, rows of which one of `codes` is another than in the row before, and the first row."""
+    new = np.zeros(n, dtype=bool)
+    new[:1] = True
+    for code in codes:
+        new[1:] |= code[1:] != code[:-1]
+    return new
 
 
 def parts_by(code: np.ndarray, width: int = 1) -> Iterator[np.ndarray]:

@@ -178,7 +178,9 @@ def _in_one_dictionary(column: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray
     """A column of one piece, each distinct value once."""
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.unify_dictionaries().combine_chunks()
+        encoded = encoded.unify_dictionaries()
+        release()
+        encoded = encoded.combine_chunks()
         if isinstance(encoded, pa.ChunkedArray):
             encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], TEXT)
     return encoded
@@ -191,6 +193,7 @@ def distinct(column: pa.ChunkedArray | pa.Array) -> tuple[pd.Series, np.ndarray]
     codes = encoded.indices.cast(pa.int32(), safe=False).fill_null(-1).to_numpy(zero_copy_only=False)
     texts = pc.replace_substring(_as_text(encoded.dictionary), "\x00", "")
     texts = pc.utf8_trim(pc.utf8_trim_whitespace(texts), "\ufeff\u200b")
+    release()
     return pd.Series(texts.to_pandas(), dtype="str").fillna(""), codes
 
 
