@@ -23,11 +23,8 @@ _LEVEL_EPISODES = 1024
 def results_of(run: Run) -> dict[str, Any]:
     """Judge all agents of a run and their rivals: the content of results.json."""
     config = run.config
-    judges = {
-        f"{family}, judge": population.judge(run.folder, family, config, run.dataset, run.device)
-        for family in config.judges
-        if not population.judge_lacks(family, run.dataset)
-    }
+    fitted = population.judges(run.folder, config, run.dataset, run.device)
+    judges = {f"{family}, judge": model for family, model in fitted.items()}
     rows, judged, paired, ranks = [], [], [], []
     kept = EpisodeLog()
     for exposure, model in run.user_models.items():

@@ -55,7 +55,9 @@ class Prices(Parameters):
 
     shelf_price: Tensor = parameter("W I", "price at the shelf, in the log's currency a unit", "p_{iw}")
     log_discount: Tensor = parameter(
-        "W I", "log(list price / shelf price), less the item's mean over the weeks of the fit", "x_{iw}"
+        "W I",
+        "bounded log(list price / shelf price), less the item's mean over the weeks of the fit",
+        "x_{iw}",
     )
 
 

@@ -138,7 +138,7 @@ class ChoiceData:
         item = dataset.purchases["item"].to_numpy()[lines].astype(np.int64)
         remembered = liking.count > 0
         np.put_along_axis(remembered, shortlist, False, axis=1)
-        tables = Marketing.of(dataset, before, config=marketing, preferences=preferences)
+        tables = Marketing.of(dataset, before, known=weeks, config=marketing, preferences=preferences)
         bins = recency_bins(
             torch.from_numpy(day),
             torch.from_numpy(last_bought_at_visits(dataset, shortlist, rows)),
