@@ -130,7 +130,12 @@ def log_total(
     theta: np.ndarray, attribute: np.ndarray, group: np.ndarray, log_within: np.ndarray
 ) -> np.ndarray:
     """(S, G) float32, log of the sum of exp(log_within + theta . x) over a subcategory's items."""
-    return np.log(np.exp(theta @ attribute.T + log_within) @ one_hot_csr(group)).astype(np.float32)
+    return log_sums(theta @ attribute.T + log_within, group)
+
+
+def log_sums(value: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """(S, G) float32, log of the sum of exp(value) over the items of each subcategory; `value` (S, I)."""
+    return np.log(np.exp(value) @ one_hot_csr(group)).astype(np.float32)
 
 
 def attribute_range(attribute: np.ndarray, group: np.ndarray) -> np.ndarray:

@@ -91,6 +91,16 @@ def recency_bins(day: Tensor, last: Tensor, interval: Tensor) -> Tensor:
     return torch.where(last < 0, 0, bins)
 
 
+def subcategory_recency_bins(day: Tensor, last: Tensor, interval: Tensor, subcategory: Tensor) -> Tensor:
+    """As `recency_bins`, of the time since anything of an item's `subcategory` (N, L) on the shortlist was
+    last bought, over the shopper's interval between such purchases."""
+    n_groups = int(subcategory.max()) + 1
+    often = torch.zeros(len(day), n_groups, device=day.device).scatter_add(1, subcategory, 1 / interval)
+    never = torch.full((len(day), n_groups), -1, device=day.device)
+    latest = never.scatter_reduce(1, subcategory, last.long(), "amax")
+    return recency_bins(day, latest.gather(1, subcategory), 1 / often.gather(1, subcategory))
+
+
 def familiarity(count: np.ndarray, shortlist: np.ndarray) -> np.ndarray:
     """(S, L) int8 class of familiarity of each item of `shortlist` (S, L); `count` (S, I) as in
     `Preferences`.

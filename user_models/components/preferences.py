@@ -21,7 +21,7 @@ weeks over what their preferences say, (n_i + m) / (E_i + m).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +32,7 @@ from bundlegym.user_models.components.attribute_tastes import (
     AttributeTastesConfig,
     attributes,
     fit_attribute_tastes,
-    log_total,
+    log_sums,
 )
 from bundlegym.user_models.config import Config, Count, Part, Positive, Share
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
@@ -93,6 +93,9 @@ class PreferencesConfig(Config):
         return float(getattr(self, f"{level}_weight"))
 
 
+#: Gives what `low_rank_shares` does.
+LowRank = Callable[[np.ndarray, np.ndarray, PreferencesConfig], np.ndarray]
+
 _LEVELS = ("department", "category", "subcategory")  # from the coarsest
 
 
@@ -133,9 +136,11 @@ class Preferences:
         without: Collection[str] = (),
         *,
         config: PreferencesConfig = PreferencesConfig(),
+        low_rank: LowRank | None = None,
     ) -> Preferences:
         """Count in `weeks`; averages and factors come from `shoppers` (mask), counts are each shopper's own.
-        Of shopper_factors, attribute_tastes and trend those `without` are left out."""
+        Of shopper_factors, attribute_tastes and trend those `without` are left out. `low_rank` stands in
+        place of `low_rank_shares`."""
         group = dataset.subcategory_code
         count = _decayed_lines(dataset, weeks, config.half_life)
         recent = _decayed_lines(dataset, weeks, config.recent_half_life)[shoppers]
@@ -148,8 +153,8 @@ class Preferences:
         if "shopper_factors" in without:
             share = np.broadcast_to(group_share, group_count.shape)
         else:
-            low_rank = _low_rank(group_count, shoppers, config)
-            share = config.factor_share * low_rank + (1 - config.factor_share) * group_share
+            alike = (low_rank or low_rank_shares)(group_count, shoppers, config)
+            share = config.factor_share * alike + (1 - config.factor_share) * group_share
         for level in _LEVELS:
             of_group = level_of_groups(dataset, group, level)
             share = _nearer(share, group_count, of_group, config.weight_of(level))
@@ -225,7 +230,7 @@ def _log_share(
 ) -> np.ndarray:
     """(S, I) float32, log p(i | s) but for trends; see `Preferences`."""
     within = attribute_taste @ attribute.T + log_within
-    within -= log_total(attribute_taste, attribute, group, log_within)[:, group]
+    within -= log_sums(within, group)[:, group]
     log_share = log_unbought[:, group] + within
     # What having bought the item adds: few have bought any one.
     row, item = np.nonzero(count > discount)
@@ -250,8 +255,8 @@ def _nearer(share: np.ndarray, count: np.ndarray, level: np.ndarray, weight: flo
     return share * (after / before)[:, level]
 
 
-def _low_rank(count: np.ndarray, shoppers: np.ndarray, config: PreferencesConfig) -> np.ndarray:
-    """(S, G) shares by a few factors learned from the rows in the mask `shoppers`."""
+def low_rank_shares(count: np.ndarray, shoppers: np.ndarray, config: PreferencesConfig) -> np.ndarray:
+    """(S, G) shares by a few factors learned from the rows in the mask `shoppers` of lines `count` (S, G)."""
     from sklearn.decomposition import NMF  # takes long to import, and only a fit needs it
     from sklearn.exceptions import ConvergenceWarning
 
@@ -263,6 +268,6 @@ def _low_rank(count: np.ndarray, shoppers: np.ndarray, config: PreferencesConfig
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # further steps hardly change the shares
         model.fit(count[shoppers])
-        weight = model.transform(count)
+        weight = model.transform(np.ascontiguousarray(count))  # else copied at each step
     rate = weight @ model.components_ + 1e-3 * count[shoppers].mean(0)
     return (rate / rate.sum(1, keepdims=True)).astype(np.float32)

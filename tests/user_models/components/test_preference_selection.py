@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset, part_of
+from bundlegym.user_models.components import preference_selection
 from bundlegym.user_models.components.preference_selection import choose_preferences
-from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig
+from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig, low_rank_shares
 
 SHOPPERS, WEEKS, ITEMS, LINES = 150, 20, 60, 6
 
@@ -97,3 +98,15 @@ def test_the_same_seed_chooses_the_same(without: tuple[str, ...]) -> None:
         for _ in range(2)
     )
     assert first.chosen.tolist() == second.chosen.tolist()
+
+
+def test_lines_are_factorised_once_a_half_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    half_lives = []
+
+    def noted(count: np.ndarray, known: np.ndarray, config: PreferencesConfig) -> np.ndarray:
+        half_lives.append(config.half_life)
+        return low_rank_shares(count, known, config)
+
+    monkeypatch.setattr(preference_selection, "low_rank_shares", noted)
+    found = chosen(drawn(0.3))
+    assert len(half_lives) == len(set(half_lives)) and found.half_life in half_lives

@@ -39,7 +39,7 @@ from bundlegym.user_models.choice.parameters import (
     Trials,
 )
 from bundlegym.user_models.choice.reference.recent_trials import fading
-from bundlegym.user_models.choice.reference.utility import tail_row, unbought
+from bundlegym.user_models.choice.reference.utility import recency_effect, tail_row, unbought
 from bundlegym.user_models.components.attribute_tastes import attribute_range, log_total
 from bundlegym.user_models.components.basket_size import GRID, BasketSize, fit_basket_size, gap_shares
 from bundlegym.user_models.components.complementarity import Complementarity, synergy_share
@@ -49,7 +49,6 @@ from bundlegym.user_models.components.marketing import (
     NEW,
     Marketing,
     familiarity,
-    recency_bins,
     steadily_sold,
 )
 from bundlegym.user_models.components.preference_selection import ChosenPreferences
@@ -421,13 +420,11 @@ def _log_size_rates(p: ChoiceParameters, attraction: Tensor, new: Tensor, weeks:
     tail = torch.zeros(len(everyone))
     for part in (0.7, 0.8, 0.9):
         week = int(first + part * (end - first))
-        bins = recency_bins(
-            torch.full_like(everyone, week * 7), own.last_bought[week].long(), own.purchase_interval
-        )
+        since = recency_effect(p, everyone, torch.full_like(everyone, week * 7), own.last_bought[week])
         price = marketing.price_sensitivity[:, None] * marketing.price_effect[week][own.shortlist]
         promotion = marketing.promotion_effect[week][own.shortlist]
         effect = price + sensitivity[familiar] * promotion
-        rate += torch.exp(own.log_preference + p.coefficients.recency[familiar, bins] + effect) / 3
+        rate += torch.exp(own.log_preference + since + effect) / 3
         row = tail_row(p, everyone, torch.full_like(everyone, week))
         outside = (p.long_tail.tail_weight[:, :-1] * attraction[row]).sum(1)
         inside = torch.exp(price + sensitivity[NEW] * promotion + unbought(p, everyone, own.shortlist))
