@@ -15,7 +15,7 @@ from bundlegym.data.clean import usable, whole_pieces
 from bundlegym.data.config import DataConfig
 from bundlegym.data.costs import margin_errors, unit_costs, weekly_costs
 from bundlegym.data.earlier_run import Known, check_known, known_first
-from bundlegym.data.ids import codes_of
+from bundlegym.data.ids import sorted_codes
 from bundlegym.data.item_vectors import TEXT, item_texts, text_vectors
 from bundlegym.data.name_categories import categories_of_names
 from bundlegym.data.row_blocks import frames_by, groups_by, move_rows, rows_by, runs_of
@@ -169,7 +169,7 @@ def _number_visits(
     shopper: np.ndarray, basket: pd.Series, time: pd.Series, origin: pd.Timestamp
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """(n,) int32 code of the visit of each line, and a row a visit: `shopper`, `day`, `week`, `basket`."""
-    n, names, code = len(shopper), basket.astype("category").cat.categories, codes_of(basket)
+    n, names, code = len(shopper), basket.astype("category").cat.categories, sorted_codes(basket)
     runs = runs_of(shopper, code)
     shopper, code = shopper[runs], code[runs]
     del basket  # room

@@ -42,6 +42,6 @@ def read_ids(values: pd.Series) -> tuple[pd.Series, dict[str, str]]:
     return short, {"ids": f"ids such as {example} are whole numbers and read without the point"}
 
 
-def codes_of(values: pd.Series) -> np.ndarray:
+def sorted_codes(values: pd.Series) -> np.ndarray:
     """(n,) place of each value among the sorted distinct ones, of which a categorical may know more."""
     return values.astype("category").cat.codes.to_numpy()

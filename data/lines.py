@@ -9,7 +9,7 @@ import pandas as pd
 
 from bundlegym.data.columns import Column
 from bundlegym.data.config import ReadOptions
-from bundlegym.data.ids import codes_of
+from bundlegym.data.ids import sorted_codes
 from bundlegym.data.row_blocks import groups_by, parts_by, runs_of
 from bundlegym.data.weeks import day_numbers
 from bundlegym.errors import UserError
@@ -201,9 +201,9 @@ def _day(text: str, option: str) -> pd.Timestamp | None:
 def visit_codes(lines: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """(n,) codes of the shopper of each line, and (n,) of when they bought it. Lines with equal codes are of
     one visit: what a shopper has in one `basket`, or without baskets on one day."""
-    shopper = codes_of(lines["shopper"])
+    shopper = sorted_codes(lines["shopper"])
     if "basket" in lines:
-        return shopper, codes_of(lines["basket"])
+        return shopper, sorted_codes(lines["basket"])
     day = day_numbers(lines["time"])
     return shopper, day - day.min()
 
@@ -268,7 +268,7 @@ def rises_with_quantity(prices: pd.Series, quantity: pd.Series, items: pd.Series
     known = ((quantity > 0) & (prices > 0)).to_numpy()
     if not (known & (quantity != 1).to_numpy()).any():
         return False
-    item, pieces, paid = codes_of(items), quantity.to_numpy(), prices.to_numpy()
+    item, pieces, paid = sorted_codes(items), quantity.to_numpy(), prices.to_numpy()
     count, squares, products, rest, whole = 0, 0.0, 0.0, 0.0, 0.0
     for rows in parts_by(item):
         rows = rows[known[rows]]

@@ -17,7 +17,7 @@ import operator
 import numpy as np
 import pandas as pd
 
-from bundlegym.data.ids import codes_of
+from bundlegym.data.ids import sorted_codes
 from bundlegym.data.row_blocks import parts_by
 from bundlegym.data.weeks import first_monday, week_of
 
@@ -65,7 +65,7 @@ def derive_list_price(lines: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         none = pd.DataFrame({"list_price": asked_price(lines), "line_discount": 0.0}, index=lines.index)
         return none, "the log has no list prices, and no sale to tell any from"
     monday = first_monday(lines["time"])
-    shopper, item = codes_of(lines["shopper"]), codes_of(lines["item"])
+    shopper, item = sorted_codes(lines["shopper"]), sorted_codes(lines["item"])
     number = _numbers(item)
     parts = list(parts_by(number[item]))
     given = {name: lines[name] for name in ("time", *ASKED) if name in lines}

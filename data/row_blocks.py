@@ -77,7 +77,7 @@ def move_rows(lines: pd.DataFrame, keep: np.ndarray) -> pd.DataFrame:
     that no more than one ever needs room twice."""
     if keep.all():
         return lines.reset_index(drop=True)
-    kept = {name: lines.pop(name)[keep].reset_index(drop=True) for name in list(lines)}
+    kept = {name: lines.pop(name)[keep].reset_index(drop=True) for name in map(str, list(lines))}
     return pd.DataFrame(kept, copy=False)
 
 

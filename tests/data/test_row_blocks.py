@@ -42,7 +42,8 @@ def test_wide_rows_come_in_smaller_parts(monkeypatch) -> None:
 @pytest.mark.parametrize("kind", [np.int8, np.int32, np.int64])
 def test_rows_in_order_of_codes_are_those_of_a_sort(kind: type) -> None:
     rng = np.random.default_rng(0)
-    first, second, third = (rng.integers(0, size, 500).astype(kind) for size in (5, 100, 3))
+    codes: list[np.ndarray] = [rng.integers(0, size, 500).astype(kind) for size in (5, 100, 3)]
+    first, second, third = codes
     order = row_blocks.rows_by(first, second, third)
     np.testing.assert_array_equal(order, np.lexsort((third, second, first)))
     again, begins = row_blocks.groups_by(first, third)
