@@ -4,6 +4,7 @@ A log of a few weeks and shoppers cannot show more than luck allows. So a figure
 where no better one could be told from it:
 
 - KS-complements and the lift: where it is as good as one simulation is like another (`of_luck`);
+- the calibration error: where it is what luck makes of a perfect model;
 - base rates and AUC: where the 95 % interval over shoppers reaches the bound;
 - the elasticity: where it is within two standard errors of the log's own.
 
@@ -78,7 +79,7 @@ def _missed(part: dict[str, Any], bounds: Bounds) -> Iterator[str]:
         if off is not None and off > max(bounds.lift, luck or 0.0):
             yield f"co-purchase lift of {label} is off by {off:.3f} in its worst decile, above {bounds.lift}"
     error = part["calibration_error"]
-    if error is not None and error > bounds.calibration:
+    if error is not None and error > max(bounds.calibration, part.get("calibration_error_of_luck") or 0.0):
         yield f"calibration error is {error:.4f}, above {bounds.calibration}"
     for name, told in part["two_sample"].items():
         reached = max(bounds.auc, told.get("auc_of_drift") or 0.0)

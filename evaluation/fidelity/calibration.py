@@ -52,6 +52,15 @@ def calibration_curve(binned_by: np.ndarray, predicted: np.ndarray, observed: np
     return np.array([(p[part].mean(), o[part].mean(), len(part) / len(order)) for part in parts])
 
 
+def calibration_error_of_luck(curve: np.ndarray, cases: int) -> float:
+    """What a perfect model would reach: the mean distance of the observed rate of each bin of `curve` from a
+    chance of its own, which the simulations tell as often as they are a prediction. Distances are of a normal
+    number; cases in one bin count as alike, which is the most that luck can do."""
+    n, chance = curve[:, 2] * cases, curve[:, 0]
+    variance = chance * (1 - chance) * (1 + 2 / _REPEATS) / n
+    return float((np.sqrt(2 * variance / np.pi) * curve[:, 2]).sum())
+
+
 def calibration_errors(curve: np.ndarray) -> dict[str, float]:
     """`calibration_error`, the mean distance over cases, and the same over purchases (`by_purchase`): most
     cases are near 0 and easy, so the second asks for more."""

@@ -116,9 +116,11 @@ def measure(
     samples["elasticity"] = answers[0].by_category, answers[1].by_category
 
     progress("fidelity: calibration")
-    curve = calibration.calibration_curve(*calibration.purchase_rates(model, dataset, some, category, seed))
+    chances = calibration.purchase_rates(model, dataset, some, category, seed)
+    curve = calibration.calibration_curve(*chances)
     figures["calibration"] = calibration.calibration_errors(curve)
     figures["calibration_error"] = figures["calibration"]["calibration_error"]
+    figures["calibration_error_of_luck"] = calibration.calibration_error_of_luck(curve, chances[0].size)
     samples["calibration"] = curve[:, 0], curve[:, 1]
 
     progress("fidelity: telling simulated from real by gradient boosting")

@@ -164,11 +164,11 @@ def as_text(content: dict[str, Any], *, brief: bool = False) -> str:
             f"<= {BOUNDS.lift}   {_pair(part[key]['worst_decile_of_luck'] for part in both)}",
         )
         row("  correlation over pairs, of logs", tuple(part[key]["correlation"] for part in both))
-    lines.append("Calibration of purchase probabilities")
+    lines.append("Calibration of purchase probabilities (at the right: of a perfect model, by luck)")
     row(
         "  expected error",
         tuple(p["calibration_error"] for p in both),
-        f"<= {BOUNDS.calibration}",
+        f"<= {BOUNDS.calibration}   {_pair(p.get('calibration_error_of_luck') for p in both)}",
         "{:.4f}",
     )
     row(

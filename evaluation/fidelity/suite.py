@@ -130,7 +130,7 @@ def as_table(results: dict[str, dict[str, Any]]) -> str:
         lines += [
             "",
             "Known shoppers / held-out ones; in brackets, what as many real weeks before reach against the "
-            "test weeks.",
+            "test weeks; of lifts and calibration, what luck makes of a perfect model.",
         ]
     lines += [f"{name}: {content['error']}" for name, content in results.items() if "error" in content]
     return "\n".join(lines)
@@ -174,9 +174,15 @@ def _column(content: dict[str, Any]) -> dict[str, str]:
         )
     for key, label in (("co_purchase_lift", "categories"), ("co_purchase_lift_items", "items")):
         cells[f"lift of {label}, worst decile"] = pair(
-            "{:.3f}", [part[key]["worst_decile"] for part in parts]
+            "{:.3f}",
+            [part[key]["worst_decile"] for part in parts],
+            [part[key]["worst_decile_of_luck"] for part in parts],
         )
-    cells["calibration error"] = pair("{:.4f}", [part["calibration_error"] for part in parts])
+    cells["calibration error"] = pair(
+        "{:.4f}",
+        [part["calibration_error"] for part in parts],
+        [part.get("calibration_error_of_luck") for part in parts],
+    )
     for side in ("real", "simulated"):
         cells[f"elasticity, {side}"] = pair(
             "{:.2f}", [part["response"][side]["elasticity"] for part in parts]

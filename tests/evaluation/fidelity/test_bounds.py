@@ -57,6 +57,12 @@ def test_a_good_one_misses_nothing() -> None:
         ),
         ((), {"calibration_error": 0.011}, "calibration error is 0.0110", {"calibration_error": None}),
         (
+            (),
+            {"calibration_error": 0.03, "calibration_error_of_luck": 0.02},
+            "calibration error is 0.0300",
+            {"calibration_error": 0.03, "calibration_error_of_luck": 0.031},
+        ),
+        (
             ("two_sample", "baskets"),
             {"auc": 0.7, "low": 0.65},
             "two-sample AUC of baskets is 0.700, above 0.60",

@@ -74,6 +74,18 @@ def test_lift_of_independent_items_is_one_and_of_twins_is_inverse_frequency():
     assert lift[1] / share == pytest.approx(5.0, rel=0.05)
 
 
+def test_luck_is_the_calibration_error_of_a_perfect_model() -> None:
+    rng, found = np.random.default_rng(0), []
+    for _ in range(200):
+        chance = rng.uniform(0.1, 0.6, (40, 10))
+        halves = [rng.binomial(8, chance) / 8 for _ in range(2)]
+        curve = calibration.calibration_curve(*halves, rng.random(chance.shape) < chance)
+        errors = calibration.calibration_errors(curve)
+        found.append((errors["calibration_error"], calibration.calibration_error_of_luck(curve, chance.size)))
+    real, luck = np.mean(found, 0)
+    assert luck == pytest.approx(real, rel=0.15)
+
+
 def test_calibration_error_of_a_shifted_prediction_is_the_shift():
     rng = np.random.default_rng(0)
     chance = rng.uniform(0.1, 0.6, (400, 200))
