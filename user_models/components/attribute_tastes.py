@@ -18,10 +18,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
 
 from bundlegym.data import Dataset
 from bundlegym.user_models.config import Config, Count, Positive, Share
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
+from bundlegym.user_models.numeric.row_blocks import row_blocks
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,12 @@ def attributes(
     """(I, K) float32 log list price in `weeks`, log popularity and brands of items, each less its mean in the
     subcategory and scaled; `group` (I,) codes of subcategories, `popularity` (I,) > 0 shares of the shop's
     lines."""
-    brand = pd.get_dummies(dataset.items["brand"].astype(str)).to_numpy(dtype=np.float64)
-    share = popularity @ brand
+    brand = pd.factorize(dataset.items["brand"].astype(str), sort=True)[0]
+    share = np.bincount(brand, popularity)
     # Beside all others, the greatest brand would say nothing new.
     brands = np.flatnonzero((share >= config.least_brand) & (np.arange(len(share)) != share.argmax()))
     price = np.log(dataset.list_price[:, slice(*weeks)]).mean(1)
-    raw = np.column_stack([price, np.log(popularity), brand[:, brands]])
+    raw = np.column_stack([price, np.log(popularity), brand[:, None] == brands])
     one_hot = one_hot_csr(group)
     mean = (one_hot.T @ (popularity[:, None] * raw)) / (one_hot.T @ popularity)[:, None]
     apart = raw - mean[group]
@@ -79,15 +81,15 @@ class _Bought(NamedTuple):
 
 def fit_attribute_tastes(
     attribute: np.ndarray,
-    bought: np.ndarray,
+    bought: csr_matrix,
     group: np.ndarray,
     within: np.ndarray,
     shoppers: np.ndarray,
     config: AttributeTastesConfig = AttributeTastesConfig(),
 ) -> np.ndarray:
     """(S, K) float32, the mode of theta; variances come from `shoppers` (mask). `attribute` (I, K), `bought`
-    (S, I) bool, `group` (I,), and `within` (I,), p(i | g)."""
-    theta = np.zeros((len(bought), attribute.shape[1]))
+    (S, I), which holds what was bought alone, `group` (I,), and `within` (I,), p(i | g)."""
+    theta = np.zeros((bought.shape[0], attribute.shape[1]))
     variance = np.full(attribute.shape[1], config.variance)
     parts = _by_subcategory(attribute.astype(np.float64), bought, group, within)
     for _ in range(config.steps):
@@ -99,14 +101,18 @@ def fit_attribute_tastes(
 
 
 def _by_subcategory(
-    attribute: np.ndarray, bought: np.ndarray, group: np.ndarray, within: np.ndarray
+    attribute: np.ndarray, bought: csr_matrix, group: np.ndarray, within: np.ndarray
 ) -> list[_Bought]:
     order = np.argsort(group, kind="stable")
+    by_item = bought.tocsc()[:, order]
+    bounds = np.flatnonzero(np.diff(group[order])) + 1
     parts = []
-    for items in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
-        held, x = bought[:, items], attribute[items]
-        who = np.flatnonzero(held.any(1))
-        held = held[who].astype(np.float64)
+    for start, end in zip([0, *bounds], [*bounds, len(order)], strict=True):
+        items, x = order[start:end], attribute[order[start:end]]
+        first = by_item.indptr[start : end + 1]
+        who, row = np.unique(by_item.indices[first[0] : first[-1]], return_inverse=True)
+        held = np.zeros((len(who), len(items)))
+        held[row, np.repeat(np.arange(len(items)), np.diff(first))] = 1.0
         squares = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)
         parts.append(_Bought(within[items], x, squares, who, held.sum(1, keepdims=True), held @ x))
     return parts
@@ -130,7 +136,11 @@ def log_total(
     theta: np.ndarray, attribute: np.ndarray, group: np.ndarray, log_within: np.ndarray
 ) -> np.ndarray:
     """(S, G) float32, log of the sum of exp(log_within + theta . x) over a subcategory's items."""
-    return np.log(np.exp(theta @ attribute.T + log_within) @ one_hot_csr(group)).astype(np.float32)
+    one_hot = one_hot_csr(group)
+    total = np.empty((len(theta), one_hot.shape[1]), dtype=np.float32)
+    for rows in row_blocks(np.arange(len(theta)), len(group)):
+        total[rows] = np.log(np.exp(theta[rows] @ attribute.T + log_within) @ one_hot)
+    return total
 
 
 def attribute_range(attribute: np.ndarray, group: np.ndarray) -> np.ndarray:

@@ -76,15 +76,15 @@ def recency_bins(day: Tensor, last: Tensor, interval: Tensor) -> Tensor:
     return torch.where(last < 0, 0, bins)
 
 
-def familiarity(count: np.ndarray, shortlist: np.ndarray) -> np.ndarray:
-    """(S, L) int8 class of familiarity of each item of `shortlist` (S, L); `count` (S, I) as in
-    `Preferences`.
+def familiarity(lines: np.ndarray) -> np.ndarray:
+    """Int8 classes of familiarity of items of which a shopper has bought so many `lines`, as `Preferences`
+    count them.
 
     A favourite is bought again when it is used up. Of an item bought once, another purchase soon after says
     that it is liked: what the time since last bought does differs by class. So does the sensitivity to
     promotions, which tell most to shoppers who do not know the item.
     """
-    return np.searchsorted(FAMILIAR_EDGES, np.take_along_axis(count, shortlist, 1)).astype(np.int8)
+    return np.searchsorted(FAMILIAR_EDGES, lines).astype(np.int8)
 
 
 def steadily_sold(

@@ -22,6 +22,7 @@ from bundlegym.data import Dataset, lines_of, part_of, visit_rows
 from bundlegym.terminal import say
 from bundlegym.user_models.components.fit_weeks import last_fifth
 from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig
+from bundlegym.user_models.numeric.row_blocks import row_blocks
 from bundlegym.user_models.parameters import Parameters, parameter
 
 #: Values that are tried, from the one in the configuration upward and downward.
@@ -84,8 +85,13 @@ def choose_preferences(
         """(S,) nats of each shopper's lines. Tastes for attributes are left out, which are fitted anyway."""
         left_out = {*without, "attribute_tastes"}
         found = Preferences.fit(part, (weeks[0], later[0]), everyone, left_out, config=tried)
-        total = np.log(np.exp(found.log_share).sum(1, dtype=np.float64))  # trends leave it near 0
-        return np.bincount(shopper, total[shopper] - found.log_share[shopper, item], part.n_shoppers)
+        nats = np.empty(len(item))
+        for rows in row_blocks(np.arange(part.n_shoppers), part.n_items):
+            share, mine = found.log_share(rows), slice(*np.searchsorted(shopper, (rows[0], rows[-1] + 1)))
+            total = np.log(np.exp(share).sum(1, dtype=np.float64))  # trends leave it near 0
+            place = shopper[mine] - rows[0]
+            nats[mine] = total[place] - share[place, item[mine]]
+        return np.bincount(shopper, nats, part.n_shoppers)
 
     if later[0] <= weeks[0] or not len(lines) or not len(visit_rows(part, (weeks[0], later[0]))):
         progress("user model: too few weeks to choose weights of preferences by; the defaults stay")

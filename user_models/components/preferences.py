@@ -21,13 +21,16 @@ weeks over what their preferences say, (n_i + m) / (E_i + m).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
 
 from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.recommenders.dirichlet_shares import likeliest
+from bundlegym.recommenders.likeliest import values_at
 from bundlegym.user_models.components.attribute_tastes import (
     AttributeTastesConfig,
     attributes,
@@ -36,6 +39,7 @@ from bundlegym.user_models.components.attribute_tastes import (
 )
 from bundlegym.user_models.config import Config, Count, Part, Positive, Share
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
+from bundlegym.user_models.numeric.row_blocks import row_blocks
 
 
 @dataclass(frozen=True)
@@ -100,30 +104,27 @@ _LEVELS = ("department", "category", "subcategory")  # from the coarsest
 class Preferences:
     """Attributes (S shoppers, I items, G subcategories):
 
-    count: (S, I) float32 lines bought, older ones counting less.
+    count: (S, I) float32 lines bought, older ones counting less; it holds what was bought alone, with sorted
+        rows.
     subcategory: (I,) int64 code.
     log_unbought: (S, G) float32, log of p(g | s) (b + D_sg) / (n_sg + b): a shopper's part of the share of an
         item never bought.
-    new_lines: (S, G) float32, b + D_sg: how many lines p(i | g, s) weighs as much as.
     log_within: (I,) float32, log p(i | g): the item's part.
     log_popularity: (I,) float32, log of p(i) over that of the average item.
     attribute, attribute_taste: (I, K), (S, K) float32, by which p(i | g, s) departs from p(i | g).
     trend: (I,) float32, log of what the item's share is multiplied by.
-    log_share: (S, I) float32, log p(i | s). Trends leave each one's sum near 1, and that over all shoppers.
-    half_life: weeks after which a line of `count` counts half.
+    config: hyper-parameters that it was fitted with.
     """
 
-    count: np.ndarray
+    count: csr_matrix
     subcategory: np.ndarray
     log_unbought: np.ndarray
-    new_lines: np.ndarray
     log_within: np.ndarray
     log_popularity: np.ndarray
     attribute: np.ndarray
     attribute_taste: np.ndarray
     trend: np.ndarray
-    log_share: np.ndarray
-    half_life: float
+    config: PreferencesConfig
 
     @staticmethod
     def fit(
@@ -139,59 +140,97 @@ class Preferences:
         group = dataset.subcategory_code
         count = _decayed_lines(dataset, weeks, config.half_life)
         recent = _decayed_lines(dataset, weeks, config.recent_half_life)[shoppers]
-        sold = recent.sum(0, dtype=np.float64)
+        sold = np.bincount(recent.indices, recent.data, dataset.n_items)
         popularity = (sold + config.floor) / (sold + config.floor).sum()
-        one_hot = one_hot_csr(group)
-        group_count, group_share = count @ one_hot, (popularity @ one_hot).astype(np.float32)
+        group_share = (popularity @ one_hot_csr(group)).astype(np.float32)
         within, tastes = popularity / group_share[group], config.attribute_tastes
         attribute = attributes(dataset, weeks, group, popularity, tastes)
-        if "shopper_factors" in without:
-            share = np.broadcast_to(group_share, group_count.shape)
-        else:
-            low_rank = _low_rank(group_count, shoppers, config)
-            share = config.factor_share * low_rank + (1 - config.factor_share) * group_share
-        for level in _LEVELS:
-            of_group = level_of_groups(dataset, group, level)
-            share = _nearer(share, group_count, of_group, config.weight_of(level))
-        new_lines = np.minimum(count, config.discount) @ one_hot + config.item_weight
-        log_unbought = np.log(share * new_lines / (group_count + config.item_weight)).astype(np.float32)
-        log_within, new_lines = np.log(within).astype(np.float32), new_lines.astype(np.float32)
-        attribute_taste = np.zeros((len(count), attribute.shape[1]), dtype=np.float32)
+        attribute_taste = np.zeros((count.shape[0], attribute.shape[1]), dtype=np.float32)
         if "attribute_tastes" not in without:
-            attribute_taste = fit_attribute_tastes(attribute, count > 0, group, within, shoppers, tastes)
-        log_share = _log_share(
-            count, group, log_unbought, new_lines, log_within, attribute, attribute_taste, config.discount
+            attribute_taste = fit_attribute_tastes(attribute, count, group, within, shoppers, tastes)
+        found = Preferences(
+            count=count,
+            subcategory=group,
+            log_unbought=_log_unbought(dataset, count, group_share, shoppers, without, config),
+            log_within=np.log(within).astype(np.float32),
+            log_popularity=np.log(popularity * len(popularity)).astype(np.float32),
+            attribute=attribute,
+            attribute_taste=attribute_taste,
+            trend=np.zeros(dataset.n_items, dtype=np.float32),
+            config=config,
         )
-        expected = recent.sum(1) @ np.exp(log_share[shoppers])
+        if "trend" in without:
+            return found
+        expected, known = np.zeros(dataset.n_items, dtype=np.float32), np.flatnonzero(shoppers)
+        for rows in row_blocks(np.arange(len(known)), dataset.n_items):
+            expected += recent[rows].toarray().sum(1) @ np.exp(found.log_share(known[rows]))
         trend = np.log((sold + config.trend_lines) / (expected + config.trend_lines)).astype(np.float32)
-        trend *= "trend" not in without
-        log_share += trend
-        log_popularity = np.log(popularity * len(popularity)).astype(np.float32)
-        return Preferences(
-            count,
-            group,
-            log_unbought,
-            new_lines,
-            log_within,
-            log_popularity,
-            attribute,
-            attribute_taste,
-            trend,
-            log_share,
-            config.half_life,
-        )
+        return replace(found, trend=trend)
+
+    def log_share(self, shoppers: np.ndarray) -> np.ndarray:
+        """(n, I) float32, log p(i | s) of `shoppers` (codes), of so few that the table is small. Trends leave
+        each one's sum near 1, and that over all shoppers."""
+        group, count, theta = self.subcategory, self.count[shoppers], self.attribute_taste[shoppers]
+        within = theta @ self.attribute.T + self.log_within
+        within -= log_total(theta, self.attribute, group, self.log_within)[:, group]
+        log_share = self.log_unbought[shoppers][:, group] + within
+        # What having bought the item adds: few have bought any one.
+        new_lines, discount = _new_lines(count, group, self.config), self.config.discount
+        often = count.data > discount
+        row = np.repeat(np.arange(len(shoppers)), np.diff(count.indptr))[often]
+        item, lines = count.indices[often], count.data[often]
+        like = new_lines[row, group[item]] * np.exp(within[row, item])
+        log_share[row, item] += np.log1p((lines - discount) / like)
+        log_share += self.trend
+        return log_share
+
+    def known_items(self, size: int, shoppers: np.ndarray | None = None) -> KnownItems:
+        """The likeliest items of `shoppers` (mask; by default of all), and what else these have bought."""
+        n, n_items = self.count.shape
+        size = min(size, n_items)
+        shortlist = np.tile(np.arange(size), (n, 1))
+        log_share = np.zeros(shortlist.shape, dtype=np.float32)
+        # Of others nothing is told.
+        some = np.arange(n) if shoppers is None else np.flatnonzero(shoppers)
+        rest = []
+        for rows in row_blocks(some, n_items):
+            share, count = self.log_share(rows), self.count[rows]
+            shortlist[rows] = short = likeliest(share, size)
+            log_share[rows] = np.take_along_axis(share, short, 1)
+            place = np.repeat(np.arange(len(rows)), np.diff(count.indptr))
+            told = share[place, count.indices]
+            np.put_along_axis(share, short, np.nan, axis=1)
+            off = ~np.isnan(share[place, count.indices])
+            rest.append((rows[place[off]], count.indices[off], told[off]))
+        row, item, told = (np.concatenate(part) for part in zip(*rest, strict=True))
+        return KnownItems(shortlist, log_share, csr_matrix((told, (row, item)), (n, n_items)))
+
+    def lines(self, shopper: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Float32 lines of pairs of a shopper and an item, of any shapes that go together."""
+        return values_at(self.count, shopper, item)
 
     def interval(self, shortlist: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
         """(S, L) float32 days between a shopper's purchases of the items of `shortlist` (S, L), at least
         1."""
         age = np.arange(weeks[1] - weeks[0])
-        span = max(7.0 * (0.5 ** (age / self.half_life)).sum(), 28.0)
-        return np.maximum(span / (np.take_along_axis(self.count, shortlist, 1) + 1.0), 1.0).astype(np.float32)
+        span = max(7.0 * (0.5 ** (age / self.config.half_life)).sum(), 28.0)
+        lines = self.lines(np.arange(len(shortlist))[:, None], shortlist)
+        return np.maximum(span / (lines + 1.0), 1.0).astype(np.float32)
 
-    def shortlist(self, size: int) -> np.ndarray:
-        """(S, size) int64, each shopper's most likely items in ascending code order."""
-        size = min(size, self.log_share.shape[1])
-        return np.sort(np.argpartition(-self.log_share, size - 1, axis=1)[:, :size], axis=1).astype(np.int64)
+
+@dataclass(frozen=True)
+class KnownItems:
+    """Attributes:
+
+    shortlist: (S, L) int64, each shopper's likeliest items in ascending code order; the first items of those
+        of whom nothing is told.
+    log_share: (S, L) float32, log p(i | s) of these.
+    remembered: (S, I) float32, the same of what else was bought, and nothing else.
+    """
+
+    shortlist: np.ndarray
+    log_share: np.ndarray
+    remembered: csr_matrix
 
 
 def decay(weeks: tuple[int, int], config: PreferencesConfig = PreferencesConfig()) -> np.ndarray:
@@ -200,38 +239,53 @@ def decay(weeks: tuple[int, int], config: PreferencesConfig = PreferencesConfig(
     return (weight / weight.sum()).astype(np.float32)
 
 
-def _decayed_lines(dataset: Dataset, weeks: tuple[int, int], half_life: float) -> np.ndarray:
-    """(S, I) float32 lines in `weeks`, each halved for every `half_life` weeks before their end."""
+def _decayed_lines(dataset: Dataset, weeks: tuple[int, int], half_life: float) -> csr_matrix:
+    """(S, I) float32 lines in `weeks`, each halved for every `half_life` weeks before their end; rows are
+    sorted."""
     rows = visit_rows(dataset, weeks)
     lines, place = lines_of(dataset, rows)
     visits = dataset.visits.iloc[rows]
     age = weeks[1] - 1 - visits["week"].to_numpy()[place]
     flat = visits["shopper"].to_numpy(dtype=np.int64)[place] * dataset.n_items
     flat += dataset.purchases["item"].to_numpy()[lines]
-    size = dataset.n_shoppers * dataset.n_items
-    count = np.bincount(flat, weights=0.5 ** (age / half_life), minlength=size)
-    return count.astype(np.float32).reshape(dataset.n_shoppers, dataset.n_items)
+    pair, code = np.unique(flat, return_inverse=True)
+    count = np.bincount(code, weights=0.5 ** (age / half_life), minlength=len(pair)).astype(np.float32)
+    shape = dataset.n_shoppers, dataset.n_items
+    return csr_matrix((count, np.divmod(pair, dataset.n_items)), shape)
 
 
-def _log_share(
-    count: np.ndarray,
-    group: np.ndarray,
-    log_unbought: np.ndarray,
-    new_lines: np.ndarray,
-    log_within: np.ndarray,
-    attribute: np.ndarray,
-    attribute_taste: np.ndarray,
-    discount: float,
+def _new_lines(count: csr_matrix, group: np.ndarray, config: PreferencesConfig) -> np.ndarray:
+    """(n, G) float32, b + D_sg: how many lines p(i | g, s) weighs as much as, by counts of lines (n, I)."""
+    capped = csr_matrix((np.minimum(count.data, config.discount), count.indices, count.indptr), count.shape)
+    return (capped @ one_hot_csr(group)).toarray() + config.item_weight
+
+
+def _log_unbought(
+    dataset: Dataset,
+    count: csr_matrix,
+    group_share: np.ndarray,
+    shoppers: np.ndarray,
+    without: Collection[str],
+    config: PreferencesConfig,
 ) -> np.ndarray:
-    """(S, I) float32, log p(i | s) but for trends; see `Preferences`."""
-    within = attribute_taste @ attribute.T + log_within
-    within -= log_total(attribute_taste, attribute, group, log_within)[:, group]
-    log_share = log_unbought[:, group] + within
-    # What having bought the item adds: few have bought any one.
-    row, item = np.nonzero(count > discount)
-    like = new_lines[row, group[item]] * np.exp(within[row, item])
-    log_share[row, item] += np.log1p((count[row, item] - discount) / like)
-    return log_share
+    """(S, G) float32; see `Preferences`."""
+    group = dataset.subcategory_code
+    group_count = count @ one_hot_csr(group)
+    if "shopper_factors" not in without:
+        low_rank = _low_rank(group_count[shoppers].toarray(), config)
+    levels = [(level_of_groups(dataset, group, level), config.weight_of(level)) for level in _LEVELS]
+    found = np.empty(group_count.shape, dtype=np.float32)
+    for rows in row_blocks(np.arange(len(found)), found.shape[1]):
+        lines = group_count[rows].toarray()
+        if "shopper_factors" in without:
+            share = np.broadcast_to(group_share, lines.shape)
+        else:
+            share = config.factor_share * low_rank(lines) + (1 - config.factor_share) * group_share
+        for of_group, weight in levels:
+            share = _nearer(share, lines, of_group, weight)
+        new_lines = _new_lines(count[rows], group, config)
+        found[rows] = np.log(share * new_lines / (lines + config.item_weight))
+    return found
 
 
 def level_of_groups(dataset: Dataset, group: np.ndarray, level: str) -> np.ndarray:
@@ -250,19 +304,23 @@ def _nearer(share: np.ndarray, count: np.ndarray, level: np.ndarray, weight: flo
     return share * (after / before)[:, level]
 
 
-def _low_rank(count: np.ndarray, shoppers: np.ndarray, config: PreferencesConfig) -> np.ndarray:
-    """(S, G) shares by a few factors learned from the rows in the mask `shoppers`."""
+def _low_rank(count: np.ndarray, config: PreferencesConfig) -> Callable[[np.ndarray], np.ndarray]:
+    """What makes of lines (n, G) shares (n, G) by a few factors, learned from the lines `count` (N, G)."""
     from sklearn.decomposition import NMF  # takes long to import, and only a fit needs it
     from sklearn.exceptions import ConvergenceWarning
 
-    rank = min(config.factors, *(n // 4 for n in count[shoppers].shape))
+    rank = min(config.factors, *(n // 4 for n in count.shape))
     model = NMF(
         max(rank, 1), init="nndsvda", solver="mu", beta_loss="kullback-leibler",
         max_iter=config.factor_steps, random_state=0,
     )  # fmt: skip
+
+    def shares(lines: np.ndarray) -> np.ndarray:
+        rate = model.transform(lines) @ model.components_ + 1e-3 * usual
+        return (rate / rate.sum(1, keepdims=True)).astype(np.float32)
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # further steps hardly change the shares
-        model.fit(count[shoppers])
-        weight = model.transform(count)
-    rate = weight @ model.components_ + 1e-3 * count[shoppers].mean(0)
-    return (rate / rate.sum(1, keepdims=True)).astype(np.float32)
+        model.fit(count)
+    usual = count.mean(0)
+    return shares

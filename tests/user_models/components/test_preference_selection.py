@@ -62,7 +62,8 @@ def test_what_is_chosen_forecasts_better() -> None:
     item = dataset.purchases["item"].to_numpy()[later]
 
     def nats(config: PreferencesConfig) -> float:
-        share = np.exp(Preferences.fit(dataset, (0, 16), everyone, config=config).log_share)
+        found = Preferences.fit(dataset, (0, 16), everyone, config=config)
+        share = np.exp(found.log_share(np.flatnonzero(everyone)))
         return float(-np.log((share / share.sum(1, keepdims=True))[shopper, item]).mean())
 
     assert nats(chosen(dataset, (0, 16))) < nats(PreferencesConfig()) - 0.01

@@ -18,11 +18,13 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.recommenders.recency import shortlisted
 from bundlegym.user_models.choice.parameters import Variants
 from bundlegym.user_models.components.fit_weeks import part_end
 from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig
 from bundlegym.user_models.config import Config, Part, Positive
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
+from bundlegym.user_models.numeric.row_blocks import row_blocks
 from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 
 
@@ -117,23 +119,27 @@ def _pairs(
     item, shopper = dataset.purchases["item"].to_numpy()[line], dataset.visits["shopper"].to_numpy()[rows]
     size = np.bincount(place, minlength=len(rows)).astype(float)
     drawn = np.bincount(shopper, size * (size - 1), minlength=dataset.n_shoppers)
-    share = np.exp(preferences.log_share)
-    share /= share.sum(1, keepdims=True)
-    np.put_along_axis(share, preferences.shortlist(shortlist_size), 0.0, axis=1)
-    tail = share[shopper[place], item] > 0
+    shortlist = preferences.known_items(shortlist_size, shoppers).shortlist
+    tail = ~shortlisted(dataset, shortlist)[line]
     item, place = item[tail], place[tail]
+    codes = product_line, pd.factorize(dataset.items["category"])[0]
+    by_preferences = [np.zeros(int(code.max()) + 1) for code in codes]
+    for some in row_blocks(np.flatnonzero(shoppers), dataset.n_items):
+        share = np.exp(preferences.log_share(some))
+        share /= share.sum(1, keepdims=True)
+        np.put_along_axis(share, shortlist[some], 0.0, axis=1)
+        squares = share**2
+        for chance, code in zip(by_preferences, codes, strict=True):
+            one_hot = one_hot_csr(code)
+            chance += drawn[some] @ ((share @ one_hot) ** 2) - drawn[some] @ (squares @ one_hot)
 
-    def met(code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pairs by code: seen, and by preferences alone."""
+    def met(code: np.ndarray) -> np.ndarray:
+        """Pairs by code."""
         n = int(code.max()) + 1
         held = csr_matrix((np.ones(len(item)), (place, code[item])), (len(rows), n))
-        seen = np.asarray(held.multiply(held).sum(0)).ravel() - np.bincount(code[item], minlength=n)
-        one_hot = one_hot_csr(code)
-        chance = drawn @ ((share @ one_hot) ** 2) - drawn @ (share**2 @ one_hot)
-        return seen, chance
+        return np.asarray(held.multiply(held).sum(0)).ravel() - np.bincount(code[item], minlength=n)
 
-    seen, chance = met(product_line)
-    alike, by_preference = met(pd.factorize(dataset.items["category"])[0])
+    (seen, alike), (chance, by_preference) = map(met, codes), by_preferences
     # Of other products of a category more pairs meet than by preferences, which is the category's doing.
     lift = max((alike.sum() - seen.sum()) / max(by_preference.sum() - chance.sum(), 1.0), 1.0)
     return seen - lift * chance, np.bincount(product_line[item], minlength=len(seen)).astype(float)
