@@ -22,8 +22,8 @@ from scipy.sparse import csr_matrix
 
 from bundlegym.data import Dataset
 from bundlegym.user_models.config import Config, Count, Positive, Share
+from bundlegym.user_models.numeric.group_sums import exp_sums
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
-from bundlegym.user_models.numeric.row_blocks import row_blocks
 
 
 @dataclass(frozen=True)
@@ -136,11 +136,7 @@ def log_total(
     theta: np.ndarray, attribute: np.ndarray, group: np.ndarray, log_within: np.ndarray
 ) -> np.ndarray:
     """(S, G) float32, log of the sum of exp(log_within + theta . x) over a subcategory's items."""
-    one_hot = one_hot_csr(group)
-    total = np.empty((len(theta), one_hot.shape[1]), dtype=np.float32)
-    for rows in row_blocks(np.arange(len(theta)), len(group)):
-        total[rows] = np.log(np.exp(theta[rows] @ attribute.T + log_within) @ one_hot)
-    return total
+    return np.log(exp_sums(theta, attribute, log_within, group))
 
 
 def attribute_range(attribute: np.ndarray, group: np.ndarray) -> np.ndarray:

@@ -37,7 +37,8 @@ LADDERS: dict[str, tuple[float, ...]] = {
     "discount": (0.1, 0.4, 0.7),
     "trend_lines": (5.0, 30.0, 180.0),
 }
-_SHOPPERS = 600
+#: Shoppers at most; shoppers times items at most, since each trial looks at all of these.
+_SHOPPERS, _ENTRIES = 600, 2**27
 _LEAST_GAIN = 2.0  # standard errors
 _ROUNDS = 2
 
@@ -72,8 +73,10 @@ def choose_preferences(
     config: PreferencesConfig = PreferencesConfig(),
     progress: Callable[[str], None] = say,
 ) -> ChosenPreferences:
-    """By the lines of the last fifth of `weeks` of at most 600 of `shoppers` (mask), drawn by `seed`."""
-    some = np.random.default_rng(seed).permutation(np.flatnonzero(shoppers))[:_SHOPPERS]
+    """By the lines of the last fifth of `weeks` of at most 600 of `shoppers` (mask), fewer where the
+    catalogue is large, drawn by `seed`."""
+    most = min(_SHOPPERS, max(_ENTRIES // dataset.n_items, 1))
+    some = np.random.default_rng(seed).permutation(np.flatnonzero(shoppers))[:most]
     part, later = part_of(dataset, np.sort(some)), last_fifth(weeks)
     everyone = np.ones(part.n_shoppers, dtype=bool)
     lines, place = lines_of(part, visit_rows(part, later))

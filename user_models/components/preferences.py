@@ -29,14 +29,15 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.recommenders.dirichlet_shares import likeliest
 from bundlegym.recommenders.likeliest import values_at
 from bundlegym.user_models.components.attribute_tastes import (
     AttributeTastesConfig,
+    attribute_range,
     attributes,
     fit_attribute_tastes,
     log_total,
 )
+from bundlegym.user_models.components.shortlists import best_items
 from bundlegym.user_models.config import Config, Count, Part, Positive, Share
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
 from bundlegym.user_models.numeric.row_blocks import row_blocks
@@ -170,40 +171,59 @@ class Preferences:
     def log_share(self, shoppers: np.ndarray) -> np.ndarray:
         """(n, I) float32, log p(i | s) of `shoppers` (codes), of so few that the table is small. Trends leave
         each one's sum near 1, and that over all shoppers."""
-        group, count, theta = self.subcategory, self.count[shoppers], self.attribute_taste[shoppers]
+        group, theta, count = self.subcategory, self.attribute_taste[shoppers], self.count[shoppers]
         within = theta @ self.attribute.T + self.log_within
-        within -= log_total(theta, self.attribute, group, self.log_within)[:, group]
-        log_share = self.log_unbought[shoppers][:, group] + within
-        # What having bought the item adds: few have bought any one.
-        new_lines, discount = _new_lines(count, group, self.config), self.config.discount
-        often = count.data > discount
-        row = np.repeat(np.arange(len(shoppers)), np.diff(count.indptr))[often]
-        item, lines = count.indices[often], count.data[often]
-        like = new_lines[row, group[item]] * np.exp(within[row, item])
-        log_share[row, item] += np.log1p((lines - discount) / like)
+        within -= np.take(self._log_total(shoppers), group, axis=1)
+        log_share = np.take(self.log_unbought[shoppers], group, axis=1) + within
+        row, item = _pairs(count)
+        log_share[row, item] += self._habit(count, row, item, within[row, item])
         log_share += self.trend
         return log_share
 
     def known_items(self, size: int, shoppers: np.ndarray | None = None) -> KnownItems:
         """The likeliest items of `shoppers` (mask; by default of all), and what else these have bought."""
-        n, n_items = self.count.shape
-        size = min(size, n_items)
-        shortlist = np.tile(np.arange(size), (n, 1))
-        log_share = np.zeros(shortlist.shape, dtype=np.float32)
-        # Of others nothing is told.
-        some = np.arange(n) if shoppers is None else np.flatnonzero(shoppers)
-        rest = []
-        for rows in row_blocks(some, n_items):
-            share, count = self.log_share(rows), self.count[rows]
-            shortlist[rows] = short = likeliest(share, size)
-            log_share[rows] = np.take_along_axis(share, short, 1)
-            place = np.repeat(np.arange(len(rows)), np.diff(count.indptr))
-            told = share[place, count.indices]
-            np.put_along_axis(share, short, np.nan, axis=1)
-            off = ~np.isnan(share[place, count.indices])
-            rest.append((rows[place[off]], count.indices[off], told[off]))
-        row, item, told = (np.concatenate(part) for part in zip(*rest, strict=True))
+        (n, n_items), group = self.count.shape, self.subcategory
+        size, everyone = min(size, n_items), np.arange(n)
+        shortlist, log_share = np.tile(np.arange(size), (n, 1)), np.zeros((n, size), dtype=np.float32)
+        part, span, rest = self.log_within + self.trend, attribute_range(self.attribute, group), []
+        for some in row_blocks(everyone if shoppers is None else everyone[shoppers], len(span)):
+            count, total, theta = self.count[some], self._log_total(some), self.attribute_taste[some]
+            row, item = _pairs(count)
+            within = self._within(some[row], item, total[row, group[item]])
+            habit = self._habit(count, row, item, within)
+            told = self.log_unbought[some[row], group[item]] + within + habit + self.trend[item]
+            short = best_items(
+                csr_matrix((told, count.indices, count.indptr), count.shape),
+                self.log_unbought[some] - total, part, theta, self.attribute, span, group, size,
+            )  # fmt: skip
+            who = np.arange(len(some))[:, None]
+            within = self._within(some[who], short, total[who, group[short]])
+            of_short = self.log_unbought[some[who], group[short]] + within + self.trend[short]
+            listed = (who * n_items + short).ravel()
+            key = row * n_items + item
+            place = np.searchsorted(listed, key).clip(max=listed.size - 1)
+            hit = listed[place] == key
+            of_short.ravel()[place[hit]] = told[hit]
+            shortlist[some], log_share[some] = short, of_short
+            rest.append((some[row[~hit]], item[~hit], told[~hit]))
+        row, item, told = (np.concatenate(column) for column in zip(*rest, strict=True))
         return KnownItems(shortlist, log_share, csr_matrix((told, (row, item)), (n, n_items)))
+
+    def _log_total(self, shoppers: np.ndarray) -> np.ndarray:
+        """(n, G) float32, log Z of `attribute_tastes` of `shoppers` (codes)."""
+        tastes = self.attribute_taste[shoppers]
+        return log_total(tastes, self.attribute, self.subcategory, self.log_within)
+
+    def _within(self, shopper: np.ndarray, item: np.ndarray, total: np.ndarray) -> np.ndarray:
+        """Float32 log p(i | g, s) of pairs of a shopper and an item, with the `total` of each."""
+        taste = (self.attribute_taste[shopper] * self.attribute[item]).sum(-1)
+        return taste + self.log_within[item] - total
+
+    def _habit(self, count: csr_matrix, row: np.ndarray, item: np.ndarray, within: np.ndarray) -> np.ndarray:
+        """Float32, what having bought an item adds to its log share, of pairs of a row of `count` (n, I) and
+        an item that it holds, in their order, with log p(i | g, s) `within`."""
+        like = _new_lines(count, self.subcategory, self.config)[row, self.subcategory[item]] * np.exp(within)
+        return np.log1p(np.maximum(count.data - self.config.discount, 0) / like)
 
     def lines(self, shopper: np.ndarray, item: np.ndarray) -> np.ndarray:
         """Float32 lines of pairs of a shopper and an item, of any shapes that go together."""
@@ -252,6 +272,11 @@ def _decayed_lines(dataset: Dataset, weeks: tuple[int, int], half_life: float) -
     count = np.bincount(code, weights=0.5 ** (age / half_life), minlength=len(pair)).astype(np.float32)
     shape = dataset.n_shoppers, dataset.n_items
     return csr_matrix((count, np.divmod(pair, dataset.n_items)), shape)
+
+
+def _pairs(count: csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Row and item of what a table (n, I) holds, in its order."""
+    return np.repeat(np.arange(count.shape[0]), np.diff(count.indptr)), count.indices.astype(np.int64)
 
 
 def _new_lines(count: csr_matrix, group: np.ndarray, config: PreferencesConfig) -> np.ndarray:

@@ -130,6 +130,7 @@ class ChoiceData:
         says how many there must be."""
         before, end = (weeks[0], cut), weeks[1]
         rows = visit_rows(dataset, (cut, end), shoppers)
+        rows = rows[np.unique(lines_of(dataset, rows)[1])]  # a part of a catalogue leaves visits without any
         liking = Preferences.fit(dataset, before, shoppers, without, config=preferences)
         own = liking.known_items(shortlist_size, shoppers)
         mine, shortlist = np.flatnonzero(shoppers), own.shortlist
