@@ -53,7 +53,7 @@ from bundlegym.user_models.choice.reference import log_history as reference_hist
 from bundlegym.user_models.choice.reference import offers as reference_offers
 from bundlegym.user_models.choice.reference import visit as reference
 from bundlegym.user_models.choice.reference.exposure import no_offers
-from bundlegym.user_models.choice.reference.utility import log_share, week_of
+from bundlegym.user_models.choice.reference.utility import log_share, subcategory_shares, week_of
 from bundlegym.user_models.choice.state import ChoiceState
 from bundlegym.user_models.components.basket_size import classes_before
 from bundlegym.user_models.components.incidence import first_visit
@@ -191,6 +191,10 @@ class ChoiceShopper(UserModel):
 
     def log_share(self, state: State) -> Tensor:
         return log_share(self.params, ChoiceState(**state))
+
+    def subcategory_shares(self, state: State) -> Tensor:
+        """(N, G) shares of subcategories in the lines of a visit, of visits in one week; see `log_share`."""
+        return subcategory_shares(self.params, ChoiceState(**state))
 
     # --- a visit ------------------------------------------------------------------------------------------
 
