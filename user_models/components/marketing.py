@@ -11,6 +11,7 @@ from torch import Tensor
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.user_models.components.preferences import PreferencesConfig, decay
 from bundlegym.user_models.config import Config, Share
+from bundlegym.user_models.numeric.row_blocks import row_blocks
 
 #: Edges of (days since last bought) / (the shopper's own interval). Bin 0 is "never bought", 1 "today".
 GAP_EDGES = (1e-6, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
@@ -65,8 +66,11 @@ def mean_of_others(table: np.ndarray, group: np.ndarray, counted: np.ndarray) ->
     total = np.zeros((group.max() + 1, table.shape[1]))
     np.add.at(total, group[counted], table[counted])
     others = (np.bincount(group[counted], minlength=len(total))[group] - counted)[:, None]
-    mean = (total[group] - counted[:, None] * table) / np.maximum(others, 1)
-    return np.where(others > 0, mean, 0.0).astype(np.float32)
+    found = np.empty(table.shape, dtype=np.float32)
+    for rows in row_blocks(np.arange(len(table)), table.shape[1]):
+        mean = (total[group[rows]] - counted[rows, None] * table[rows]) / np.maximum(others[rows], 1)
+        found[rows] = np.where(others[rows] > 0, mean, 0.0)
+    return found
 
 
 def recency_bins(day: Tensor, last: Tensor, interval: Tensor) -> Tensor:
