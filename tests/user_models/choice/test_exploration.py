@@ -57,7 +57,7 @@ def test_odds_are_of_each_size_beside_all():
     visit = np.r_[np.arange(1_000), np.repeat(np.arange(1_000, 2_000), 2)]
     item = np.r_[np.zeros(1_000, np.int64), np.tile([1, 2], 1_000)]
     panel = pd.DataFrame({"visit": visit, "shopper": 0, "item": item})
-    odds = _new_odds(panel, np.array([[True, False, False]]))
+    odds = _new_odds(panel, csr_matrix([[1.0, 0.0, 0.0]]))
     assert odds[0] < -2 and odds[1] > 2
     assert odds[2:] == pytest.approx(0.0, abs=1e-6)  # of sizes that are not there, nothing is known
 
