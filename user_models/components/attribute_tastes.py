@@ -28,7 +28,7 @@ from bundlegym.user_models.numeric.one_hot import one_hot_csr
 
 @dataclass(frozen=True)
 class AttributeTastesConfig(Config):
-    """Hyper-parameters of `fit_attribute_tastes`, and of `attributes`."""
+    """Hyper-parameters of `fit_variances`, and of `attributes`."""
 
     most: Positive = 3.0
     """Standard deviations of an attribute at most, so that no odd item decides."""
@@ -79,25 +79,44 @@ class _Bought(NamedTuple):
     total: np.ndarray
 
 
-def fit_attribute_tastes(
+def fit_variances(
     attribute: np.ndarray,
     bought: csr_matrix,
     group: np.ndarray,
     within: np.ndarray,
-    shoppers: np.ndarray,
     config: AttributeTastesConfig = AttributeTastesConfig(),
 ) -> np.ndarray:
-    """(S, K) float32, the mode of theta; variances come from `shoppers` (mask). `attribute` (I, K), `bought`
-    (S, I), which holds what was bought alone, `group` (I,), and `within` (I,), p(i | g)."""
-    theta = np.zeros((bought.shape[0], attribute.shape[1]))
+    """(steps, K) the variance of tastes at each step of the fit, of shoppers who have `bought` (N, I), which
+    holds nothing else. `attribute` (I, K), `group` (I,), and `within` (I,), p(i | g)."""
+    theta, variances = np.zeros((bought.shape[0], attribute.shape[1])), []
     variance = np.full(attribute.shape[1], config.variance)
     parts = _by_subcategory(attribute.astype(np.float64), bought, group, within)
     for _ in range(config.steps):
-        score, information = _derivatives(theta, parts)
-        curvature = np.linalg.inv(information + np.diag(1 / variance))
-        theta += np.einsum("sij,sj->si", curvature, score - theta / variance)
-        variance = (theta**2 + curvature.diagonal(axis1=1, axis2=2))[shoppers].mean(0)
+        variances.append(variance)
+        theta, curvature = _step(theta, variance, parts)
+        variance = (theta**2 + curvature.diagonal(axis1=1, axis2=2)).mean(0)
+    return np.stack(variances)
+
+
+def tastes_of(
+    bought: csr_matrix, attribute: np.ndarray, group: np.ndarray, within: np.ndarray, variances: np.ndarray
+) -> np.ndarray:
+    """(n, K) float32, the mode of theta of any shoppers by what they have `bought` (n, I), with the
+    `variances` of a fit; the rest as in `fit_variances`."""
+    theta = np.zeros((bought.shape[0], attribute.shape[1]))
+    parts = _by_subcategory(attribute.astype(np.float64), bought, group, within) if len(variances) else []
+    for variance in variances:
+        theta, _ = _step(theta, variance, parts)
     return theta.astype(np.float32)
+
+
+def _step(
+    theta: np.ndarray, variance: np.ndarray, parts: list[_Bought]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n, K) theta after a step of Newton's method, and (n, K, K) its curvature."""
+    score, information = _derivatives(theta, parts)
+    curvature = np.linalg.inv(information + np.diag(1 / variance))
+    return theta + np.einsum("sij,sj->si", curvature, score - theta / variance), curvature
 
 
 def _by_subcategory(

@@ -22,7 +22,6 @@ from bundlegym.data import Dataset, lines_of, part_of, visit_rows
 from bundlegym.terminal import say
 from bundlegym.user_models.components.fit_weeks import last_fifth
 from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig
-from bundlegym.user_models.numeric.row_blocks import row_blocks
 from bundlegym.user_models.parameters import Parameters, parameter
 
 #: Values that are tried, from the one in the configuration upward and downward.
@@ -37,8 +36,7 @@ LADDERS: dict[str, tuple[float, ...]] = {
     "discount": (0.1, 0.4, 0.7),
     "trend_lines": (5.0, 30.0, 180.0),
 }
-#: Shoppers at most; shoppers times items at most, since each trial looks at all of these.
-_SHOPPERS, _ENTRIES = 600, 2**27
+_SHOPPERS = 600
 _LEAST_GAIN = 2.0  # standard errors
 _ROUNDS = 2
 
@@ -73,10 +71,8 @@ def choose_preferences(
     config: PreferencesConfig = PreferencesConfig(),
     progress: Callable[[str], None] = say,
 ) -> ChosenPreferences:
-    """By the lines of the last fifth of `weeks` of at most 600 of `shoppers` (mask), fewer where the
-    catalogue is large, drawn by `seed`."""
-    most = min(_SHOPPERS, max(_ENTRIES // dataset.n_items, 1))
-    some = np.random.default_rng(seed).permutation(np.flatnonzero(shoppers))[:most]
+    """By the lines of the last fifth of `weeks` of at most 600 of `shoppers` (mask), drawn by `seed`."""
+    some = np.random.default_rng(seed).permutation(np.flatnonzero(shoppers))[:_SHOPPERS]
     part, later = part_of(dataset, np.sort(some)), last_fifth(weeks)
     everyone = np.ones(part.n_shoppers, dtype=bool)
     lines, place = lines_of(part, visit_rows(part, later))
@@ -88,13 +84,9 @@ def choose_preferences(
         """(S,) nats of each shopper's lines. Tastes for attributes are left out, which are fitted anyway."""
         left_out = {*without, "attribute_tastes"}
         found = Preferences.fit(part, (weeks[0], later[0]), everyone, left_out, config=tried)
-        nats = np.empty(len(item))
-        for rows in row_blocks(np.arange(part.n_shoppers), part.n_items):
-            share, mine = found.log_share(rows), slice(*np.searchsorted(shopper, (rows[0], rows[-1] + 1)))
-            total = np.log(np.exp(share).sum(1, dtype=np.float64))  # trends leave it near 0
-            place = shopper[mine] - rows[0]
-            nats[mine] = total[place] - share[place, item[mine]]
-        return np.bincount(shopper, nats, part.n_shoppers)
+        some = found.of(np.flatnonzero(everyone))
+        total = some.log_sum()  # trends leave it near 0
+        return np.bincount(shopper, total[shopper] - some.log_share(shopper, item), part.n_shoppers)
 
     if later[0] <= weeks[0] or not len(lines) or not len(visit_rows(part, (weeks[0], later[0]))):
         progress("user model: too few weeks to choose weights of preferences by; the defaults stay")

@@ -21,7 +21,7 @@ weeks over what their preferences say, (n_i + m) / (E_i + m).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,11 +34,13 @@ from bundlegym.user_models.components.attribute_tastes import (
     AttributeTastesConfig,
     attribute_range,
     attributes,
-    fit_attribute_tastes,
+    fit_variances,
     log_total,
+    tastes_of,
 )
 from bundlegym.user_models.components.shortlists import best_items
 from bundlegym.user_models.config import Config, Count, Part, Positive, Share
+from bundlegym.user_models.numeric.group_sums import exp_sums
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
 from bundlegym.user_models.numeric.row_blocks import row_blocks
 
@@ -103,27 +105,33 @@ _LEVELS = ("department", "category", "subcategory")  # from the coarsest
 
 @dataclass(frozen=True)
 class Preferences:
-    """Attributes (S shoppers, I items, G subcategories):
+    """What is known of the shop, and what shoppers bought; `of` says what that makes of some of them.
+
+    Attributes (S shoppers, I items, G subcategories):
 
     count: (S, I) float32 lines bought, older ones counting less; it holds what was bought alone, with sorted
         rows.
     subcategory: (I,) int64 code.
-    log_unbought: (S, G) float32, log of p(g | s) (b + D_sg) / (n_sg + b): a shopper's part of the share of an
-        item never bought.
+    group_share: (G,) float32, p(g) of the shop.
+    factors: the low-rank model; None where it is left out.
+    levels: for each of `_LEVELS`, (G,) code of each subcategory.
     log_within: (I,) float32, log p(i | g): the item's part.
     log_popularity: (I,) float32, log of p(i) over that of the average item.
-    attribute, attribute_taste: (I, K), (S, K) float32, by which p(i | g, s) departs from p(i | g).
+    attribute: (I, K) float32, by which p(i | g, s) departs from p(i | g).
+    variances: (steps, K) of tastes for them, as in `fit_variances`; none where there are no tastes.
     trend: (I,) float32, log of what the item's share is multiplied by.
     config: hyper-parameters that it was fitted with.
     """
 
     count: csr_matrix
     subcategory: np.ndarray
-    log_unbought: np.ndarray
+    group_share: np.ndarray
+    factors: Factors | None
+    levels: tuple[np.ndarray, ...]
     log_within: np.ndarray
     log_popularity: np.ndarray
     attribute: np.ndarray
-    attribute_taste: np.ndarray
+    variances: np.ndarray
     trend: np.ndarray
     config: PreferencesConfig
 
@@ -138,92 +146,68 @@ class Preferences:
     ) -> Preferences:
         """Count in `weeks`; averages and factors come from `shoppers` (mask), counts are each shopper's own.
         Of shopper_factors, attribute_tastes and trend those `without` are left out."""
-        group = dataset.subcategory_code
+        group, tastes = dataset.subcategory_code, config.attribute_tastes
         count = _decayed_lines(dataset, weeks, config.half_life)
         recent = _decayed_lines(dataset, weeks, config.recent_half_life)[shoppers]
         sold = np.bincount(recent.indices, recent.data, dataset.n_items)
         popularity = (sold + config.floor) / (sold + config.floor).sum()
-        group_share = (popularity @ one_hot_csr(group)).astype(np.float32)
-        within, tastes = popularity / group_share[group], config.attribute_tastes
+        one_hot = one_hot_csr(group)
+        group_share = (popularity @ one_hot).astype(np.float32)
+        within = popularity / group_share[group]
         attribute = attributes(dataset, weeks, group, popularity, tastes)
-        attribute_taste = np.zeros((count.shape[0], attribute.shape[1]), dtype=np.float32)
+        variances = np.empty((0, attribute.shape[1]))
         if "attribute_tastes" not in without:
-            attribute_taste = fit_attribute_tastes(attribute, count, group, within, shoppers, tastes)
+            variances = fit_variances(attribute, count[shoppers], group, within, tastes)
         found = Preferences(
             count=count,
             subcategory=group,
-            log_unbought=_log_unbought(dataset, count, group_share, shoppers, without, config),
+            group_share=group_share,
+            factors=None if "shopper_factors" in without else Factors.fit(count @ one_hot, shoppers, config),
+            levels=tuple(level_of_groups(dataset, group, level) for level in _LEVELS),
             log_within=np.log(within).astype(np.float32),
             log_popularity=np.log(popularity * len(popularity)).astype(np.float32),
             attribute=attribute,
-            attribute_taste=attribute_taste,
+            variances=variances,
             trend=np.zeros(dataset.n_items, dtype=np.float32),
             config=config,
         )
         if "trend" in without:
             return found
-        expected, known = np.zeros(dataset.n_items, dtype=np.float32), np.flatnonzero(shoppers)
-        for rows in row_blocks(np.arange(len(known)), dataset.n_items):
-            expected += recent[rows].toarray().sum(1) @ np.exp(found.log_share(known[rows]))
+        lines, expected = np.asarray(recent.sum(1)).ravel(), np.zeros(dataset.n_items)
+        for rows, some in found.blocks(np.flatnonzero(shoppers)):
+            expected += some.expected_lines(lines[rows])
         trend = np.log((sold + config.trend_lines) / (expected + config.trend_lines)).astype(np.float32)
         return replace(found, trend=trend)
 
-    def log_share(self, shoppers: np.ndarray) -> np.ndarray:
-        """(n, I) float32, log p(i | s) of `shoppers` (codes), of so few that the table is small. Trends leave
-        each one's sum near 1, and that over all shoppers."""
-        group, theta, count = self.subcategory, self.attribute_taste[shoppers], self.count[shoppers]
-        within = theta @ self.attribute.T + self.log_within
-        within -= np.take(self._log_total(shoppers), group, axis=1)
-        log_share = np.take(self.log_unbought[shoppers], group, axis=1) + within
-        row, item = _pairs(count)
-        log_share[row, item] += self._habit(count, row, item, within[row, item])
-        log_share += self.trend
-        return log_share
+    def of(self, shoppers: np.ndarray) -> Shares:
+        """What `shoppers` (n,) codes like, of so few that a table of them by subcategory is small."""
+        return Shares.of(self, shoppers)
+
+    def blocks(self, shoppers: np.ndarray) -> Iterator[tuple[np.ndarray, Shares]]:
+        """Places in `shoppers` (n,) codes, and what these like, part by part."""
+        for rows in row_blocks(np.arange(len(shoppers)), len(self.group_share)):
+            yield rows, self.of(shoppers[rows])
 
     def known_items(self, size: int, shoppers: np.ndarray | None = None) -> KnownItems:
-        """The likeliest items of `shoppers` (mask; by default of all), and what else these have bought."""
-        (n, n_items), group = self.count.shape, self.subcategory
-        size, everyone = min(size, n_items), np.arange(n)
+        """What `shoppers` (mask; by default all) like best, and what else they have bought."""
+        (n, n_items), n_groups = self.count.shape, len(self.group_share)
+        codes, size = np.arange(n) if shoppers is None else np.flatnonzero(shoppers), min(size, n_items)
         shortlist, log_share = np.tile(np.arange(size), (n, 1)), np.zeros((n, size), dtype=np.float32)
-        part, span, rest = self.log_within + self.trend, attribute_range(self.attribute, group), []
-        for some in row_blocks(everyone if shoppers is None else everyone[shoppers], len(span)):
-            count, total, theta = self.count[some], self._log_total(some), self.attribute_taste[some]
-            row, item = _pairs(count)
-            within = self._within(some[row], item, total[row, group[item]])
-            habit = self._habit(count, row, item, within)
-            told = self.log_unbought[some[row], group[item]] + within + habit + self.trend[item]
-            short = best_items(
-                csr_matrix((told, count.indices, count.indptr), count.shape),
-                self.log_unbought[some] - total, part, theta, self.attribute, span, group, size,
-            )  # fmt: skip
-            who = np.arange(len(some))[:, None]
-            within = self._within(some[who], short, total[who, group[short]])
-            of_short = self.log_unbought[some[who], group[short]] + within + self.trend[short]
-            listed = (who * n_items + short).ravel()
-            key = row * n_items + item
-            place = np.searchsorted(listed, key).clip(max=listed.size - 1)
-            hit = listed[place] == key
-            of_short.ravel()[place[hit]] = told[hit]
-            shortlist[some], log_share[some] = short, of_short
-            rest.append((some[row[~hit]], item[~hit], told[~hit]))
+        log_unbought = np.zeros((n, n_groups), dtype=np.float32)
+        taste, rest = np.zeros((n, self.attribute.shape[1]), dtype=np.float32), []
+        for rows, some in self.blocks(codes):
+            who = codes[rows]
+            shortlist[who] = some.likeliest(size)
+            row = np.arange(len(who))[:, None]
+            log_share[who] = some.log_share(row, shortlist[who])
+            log_unbought[who], taste[who] = some.log_unbought, some.taste
+            row, item = some.pairs
+            listed = (np.arange(len(who))[:, None] * n_items + shortlist[who]).ravel()
+            off = ~np.isin(row * n_items + item, listed)
+            rest.append((who[row[off]], item[off], some.log_share(row[off], item[off])))
         row, item, told = (np.concatenate(column) for column in zip(*rest, strict=True))
-        return KnownItems(shortlist, log_share, csr_matrix((told, (row, item)), (n, n_items)))
-
-    def _log_total(self, shoppers: np.ndarray) -> np.ndarray:
-        """(n, G) float32, log Z of `attribute_tastes` of `shoppers` (codes)."""
-        tastes = self.attribute_taste[shoppers]
-        return log_total(tastes, self.attribute, self.subcategory, self.log_within)
-
-    def _within(self, shopper: np.ndarray, item: np.ndarray, total: np.ndarray) -> np.ndarray:
-        """Float32 log p(i | g, s) of pairs of a shopper and an item, with the `total` of each."""
-        taste = (self.attribute_taste[shopper] * self.attribute[item]).sum(-1)
-        return taste + self.log_within[item] - total
-
-    def _habit(self, count: csr_matrix, row: np.ndarray, item: np.ndarray, within: np.ndarray) -> np.ndarray:
-        """Float32, what having bought an item adds to its log share, of pairs of a row of `count` (n, I) and
-        an item that it holds, in their order, with log p(i | g, s) `within`."""
-        like = _new_lines(count, self.subcategory, self.config)[row, self.subcategory[item]] * np.exp(within)
-        return np.log1p(np.maximum(count.data - self.config.discount, 0) / like)
+        remembered = csr_matrix((told, (row, item)), (n, n_items))
+        return KnownItems(shortlist, log_share, remembered, log_unbought, taste)
 
     def lines(self, shopper: np.ndarray, item: np.ndarray) -> np.ndarray:
         """Float32 lines of pairs of a shopper and an item, of any shapes that go together."""
@@ -240,17 +224,168 @@ class Preferences:
 
 @dataclass(frozen=True)
 class KnownItems:
-    """Attributes:
+    """What S shoppers like best and know; 0, and the first items of all, of those of whom nothing is told.
 
-    shortlist: (S, L) int64, each shopper's likeliest items in ascending code order; the first items of those
-        of whom nothing is told.
-    log_share: (S, L) float32, log p(i | s) of these.
-    remembered: (S, I) float32, the same of what else was bought, and nothing else.
+    Attributes:
+        shortlist: (S, L) int64, each one's likeliest items in ascending code order.
+        log_share: (S, L) float32, log p(i | s) of these.
+        remembered: (S, I) float32, the same of what else was bought, and nothing else.
+        log_unbought, taste: as in `Shares`.
     """
 
     shortlist: np.ndarray
     log_share: np.ndarray
     remembered: csr_matrix
+    log_unbought: np.ndarray
+    taste: np.ndarray
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What n shoppers like. The share of an item never bought is a product of the shopper's part for its
+    subcategory, the item's own and the shopper's tastes; what was bought has more (`habit`).
+
+    Attributes:
+        shop: the preferences that it is made of.
+        log_unbought: (n, G) float32, log of p(g | s) (b + D_sg) / (n_sg + b): the shopper's part.
+        taste: (n, K) float32, theta of `attribute_tastes`.
+        log_total: (n, G) float32, log Z_sg of `attribute_tastes`.
+        habit: (n, I) float32, what having bought an item adds to its log share, and nothing else; rows are
+            sorted.
+    """
+
+    shop: Preferences
+    log_unbought: np.ndarray
+    taste: np.ndarray
+    log_total: np.ndarray
+    habit: csr_matrix
+
+    @staticmethod
+    def of(shop: Preferences, shoppers: np.ndarray) -> Shares:
+        """Those of `shoppers` (n,) codes."""
+        group, config, count = shop.subcategory, shop.config, shop.count[shoppers]
+        one_hot = one_hot_csr(group)
+        lines = (count @ one_hot).toarray()
+        share = np.broadcast_to(shop.group_share, lines.shape)
+        if shop.factors is not None:
+            share = config.factor_share * shop.factors.shares(shoppers) + (1 - config.factor_share) * share
+        for level, of_group in zip(_LEVELS, shop.levels, strict=True):
+            share = _nearer(share, lines, of_group, config.weight_of(level))
+        capped = csr_matrix((np.minimum(count.data, config.discount), count.indices, count.indptr), count.shape)
+        new_lines = (capped @ one_hot).toarray() + config.item_weight
+        log_unbought = np.log(share * new_lines / (lines + config.item_weight)).astype(np.float32)
+        taste = tastes_of(count, shop.attribute, group, np.exp(shop.log_within), shop.variances)
+        total = log_total(taste, shop.attribute, group, shop.log_within)
+        found = Shares(shop, log_unbought, taste, total, count)
+        row, item = found.pairs
+        like = new_lines[row, group[item]] * np.exp(found._within(row, item))
+        more = np.log1p(np.maximum(count.data - config.discount, 0) / like)
+        return replace(found, habit=csr_matrix((more, count.indices, count.indptr), count.shape))
+
+    @property
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Row and item of what was bought, in the order of `habit`."""
+        row = np.repeat(np.arange(len(self.taste)), np.diff(self.habit.indptr))
+        return row, self.habit.indices.astype(np.int64)
+
+    def _within(self, row: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Log p(i | g, s) of pairs of a row and an item, of any shapes that go together."""
+        shop = self.shop
+        taste = (self.taste[row] * shop.attribute[item]).sum(-1)
+        return taste + shop.log_within[item] - self.log_total[row, shop.subcategory[item]]
+
+    def as_if_new(self, row: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Float32 log shares of pairs of a row and an item, of any shapes that go together, as if none had
+        ever been bought. Trends leave each shopper's sum near 1, and that over all shoppers."""
+        group = self.shop.subcategory[item]
+        return self.log_unbought[row, group] + self._within(row, item) + self.shop.trend[item]
+
+    def log_share(self, row: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Float32 log p(i | s) of pairs of a row and an item, of any shapes that go together."""
+        return self.as_if_new(row, item) + values_at(self.habit, row, item)
+
+    def table(self) -> np.ndarray:
+        """(n, I) float32 log p(i | s), of so few shoppers that the table is small."""
+        shop, group = self.shop, self.shop.subcategory
+        table = self.taste @ shop.attribute.T + (shop.log_within + shop.trend)
+        table += np.take(self.log_unbought - self.log_total, group, axis=1)
+        table[self.pairs] += self.habit.data
+        return table
+
+    def log_sum(self) -> np.ndarray:
+        """(n,) float64 log of each shopper's sum of shares."""
+        shop, own = self.shop, np.exp(self.log_unbought - self.log_total)
+        part = exp_sums(self.taste, shop.attribute, shop.log_within + shop.trend, shop.subcategory)
+        row, item = self.pairs
+        more = np.exp(self.as_if_new(row, item)) * np.expm1(self.habit.data)
+        return np.log((own * part).sum(1, dtype=np.float64) + np.bincount(row, more, len(own)))
+
+    def expected_lines(self, lines: np.ndarray) -> np.ndarray:
+        """(I,) float64 lines of each item that shares make of each shopper's `lines` (n,), in all."""
+        shop, total = self.shop, np.empty(len(self.shop.subcategory))
+        with np.errstate(divide="ignore"):
+            weight = np.log(lines[:, None]) + self.log_unbought - self.log_total
+        order = np.argsort(shop.subcategory, kind="stable")
+        bounds = np.searchsorted(shop.subcategory[order], np.arange(1, weight.shape[1]))
+        one_group = np.zeros(len(lines), dtype=np.int64)
+        for g, items in enumerate(np.split(order, bounds)):
+            total[items] = exp_sums(shop.attribute[items], self.taste, weight[:, g], one_group)[:, 0]
+        total *= np.exp(shop.log_within + shop.trend)
+        row, item = self.pairs
+        more = lines[row] * np.exp(self.as_if_new(row, item)) * np.expm1(self.habit.data)
+        return total + np.bincount(item, more, len(total))
+
+    def likeliest(self, size: int) -> np.ndarray:
+        """(n, size) int64, each shopper's likeliest items in ascending code order."""
+        shop, (row, item) = self.shop, self.pairs
+        told = self.as_if_new(row, item) + self.habit.data
+        return best_items(
+            csr_matrix((told, self.habit.indices, self.habit.indptr), self.habit.shape),
+            self.log_unbought - self.log_total,
+            shop.log_within + shop.trend,
+            self.taste,
+            shop.attribute,
+            attribute_range(shop.attribute, shop.subcategory),
+            shop.subcategory,
+            size,
+        )
+
+
+@dataclass(frozen=True)
+class Factors:
+    """A low-rank model of lines by subcategory.
+
+    Attributes:
+        weight, component: (S, R), (R, G) float32, whose product is a shopper's lines by subcategory.
+        usual: (G,) float32 lines of the mean shopper.
+    """
+
+    weight: np.ndarray
+    component: np.ndarray
+    usual: np.ndarray
+
+    @staticmethod
+    def fit(lines: csr_matrix, shoppers: np.ndarray, config: PreferencesConfig) -> Factors:
+        """Of `lines` (S, G), learned from the rows in the mask `shoppers`."""
+        from sklearn.decomposition import NMF  # takes long to import, and only a fit needs it
+        from sklearn.exceptions import ConvergenceWarning
+
+        known = lines[shoppers].toarray()
+        rank = min(config.factors, *(n // 4 for n in known.shape))
+        model = NMF(
+            max(rank, 1), init="nndsvda", solver="mu", beta_loss="kullback-leibler",
+            max_iter=config.factor_steps, random_state=0,
+        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # further steps hardly change the shares
+            model.fit(known)
+            weight = model.transform(lines)
+        return Factors(weight, model.components_, known.mean(0))
+
+    def shares(self, shoppers: np.ndarray) -> np.ndarray:
+        """(n, G) float32 shares of subcategories, of `shoppers` (n,) codes."""
+        rate = self.weight[shoppers] @ self.component + 1e-3 * self.usual
+        return (rate / rate.sum(1, keepdims=True)).astype(np.float32)
 
 
 def decay(weeks: tuple[int, int], config: PreferencesConfig = PreferencesConfig()) -> np.ndarray:
@@ -274,45 +409,6 @@ def _decayed_lines(dataset: Dataset, weeks: tuple[int, int], half_life: float) -
     return csr_matrix((count, np.divmod(pair, dataset.n_items)), shape)
 
 
-def _pairs(count: csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-    """Row and item of what a table (n, I) holds, in its order."""
-    return np.repeat(np.arange(count.shape[0]), np.diff(count.indptr)), count.indices.astype(np.int64)
-
-
-def _new_lines(count: csr_matrix, group: np.ndarray, config: PreferencesConfig) -> np.ndarray:
-    """(n, G) float32, b + D_sg: how many lines p(i | g, s) weighs as much as, by counts of lines (n, I)."""
-    capped = csr_matrix((np.minimum(count.data, config.discount), count.indices, count.indptr), count.shape)
-    return (capped @ one_hot_csr(group)).toarray() + config.item_weight
-
-
-def _log_unbought(
-    dataset: Dataset,
-    count: csr_matrix,
-    group_share: np.ndarray,
-    shoppers: np.ndarray,
-    without: Collection[str],
-    config: PreferencesConfig,
-) -> np.ndarray:
-    """(S, G) float32; see `Preferences`."""
-    group = dataset.subcategory_code
-    group_count = count @ one_hot_csr(group)
-    if "shopper_factors" not in without:
-        low_rank = _low_rank(group_count[shoppers].toarray(), config)
-    levels = [(level_of_groups(dataset, group, level), config.weight_of(level)) for level in _LEVELS]
-    found = np.empty(group_count.shape, dtype=np.float32)
-    for rows in row_blocks(np.arange(len(found)), found.shape[1]):
-        lines = group_count[rows].toarray()
-        if "shopper_factors" in without:
-            share = np.broadcast_to(group_share, lines.shape)
-        else:
-            share = config.factor_share * low_rank(lines) + (1 - config.factor_share) * group_share
-        for of_group, weight in levels:
-            share = _nearer(share, lines, of_group, weight)
-        new_lines = _new_lines(count[rows], group, config)
-        found[rows] = np.log(share * new_lines / (lines + config.item_weight))
-    return found
-
-
 def level_of_groups(dataset: Dataset, group: np.ndarray, level: str) -> np.ndarray:
     """(G,) code of each subcategory's department, category or own."""
     code = np.zeros(group.max() + 1, dtype=np.int64)
@@ -327,25 +423,3 @@ def _nearer(share: np.ndarray, count: np.ndarray, level: np.ndarray, weight: flo
     before, own = share @ one_hot, count @ one_hot
     after = (own + weight * before) / (own.sum(1, keepdims=True) + weight)
     return share * (after / before)[:, level]
-
-
-def _low_rank(count: np.ndarray, config: PreferencesConfig) -> Callable[[np.ndarray], np.ndarray]:
-    """What makes of lines (n, G) shares (n, G) by a few factors, learned from the lines `count` (N, G)."""
-    from sklearn.decomposition import NMF  # takes long to import, and only a fit needs it
-    from sklearn.exceptions import ConvergenceWarning
-
-    rank = min(config.factors, *(n // 4 for n in count.shape))
-    model = NMF(
-        max(rank, 1), init="nndsvda", solver="mu", beta_loss="kullback-leibler",
-        max_iter=config.factor_steps, random_state=0,
-    )  # fmt: skip
-
-    def shares(lines: np.ndarray) -> np.ndarray:
-        rate = model.transform(lines) @ model.components_ + 1e-3 * usual
-        return (rate / rate.sum(1, keepdims=True)).astype(np.float32)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # further steps hardly change the shares
-        model.fit(count)
-    usual = count.mean(0)
-    return shares

@@ -129,7 +129,7 @@ def test_preferences_come_out(world: World):
     everyone = np.ones(SHOPPERS, dtype=bool)
     preferences = Preferences.fit(world.dataset, world.weeks, everyone)
     one_hot = np.eye(CATEGORIES)[np.arange(ITEMS) % CATEGORIES]
-    shares = preferences.log_share(np.flatnonzero(everyone)), world.log_rate
+    shares = preferences.of(np.flatnonzero(everyone)).table(), world.log_rate
     found, wanted = (np.log(np.exp(table) @ one_hot) for table in shares)
     found, wanted = (table - table.mean(1, keepdims=True) for table in (found, wanted))
     free = [c for c in range(CATEGORIES) if c not in {b for _, b in COMPLEMENTS + SUBSTITUTES}]

@@ -63,7 +63,7 @@ def test_what_is_chosen_forecasts_better() -> None:
 
     def nats(config: PreferencesConfig) -> float:
         found = Preferences.fit(dataset, (0, 16), everyone, config=config)
-        share = np.exp(found.log_share(np.flatnonzero(everyone)))
+        share = np.exp(found.of(np.flatnonzero(everyone)).table())
         return float(-np.log((share / share.sum(1, keepdims=True))[shopper, item]).mean())
 
     assert nats(chosen(dataset, (0, 16))) < nats(PreferencesConfig()) - 0.01

@@ -54,7 +54,7 @@ from bundlegym.user_models.components.marketing import (
     steadily_sold,
 )
 from bundlegym.user_models.components.preference_selection import ChosenPreferences
-from bundlegym.user_models.components.preferences import Preferences
+from bundlegym.user_models.components.preferences import KnownItems, Preferences
 from bundlegym.user_models.components.quantity import Quantity, fit_quantity
 from bundlegym.user_models.components.trip_effects import Missions, fit_missions, shares_by_category
 from bundlegym.user_models.components.wear_out import RUN_WEEKS, WearOutConfig, fit_wear_out
@@ -73,7 +73,7 @@ _AT_ONCE = 4096
 class _Choice:
     """What the coefficients make of a log: S shoppers, I items, W weeks.
 
-    preferences, coefficients, marketing. steady: (I,) bool, sold steadily; slope: (I,) in minus log price;
+    preferences, known, coefficients, marketing. steady: (I,) bool, sold steadily; slope: (I,) in minus log price;
     price, promotion: (W, I) what prices and promotions add to the utility of the mean line, beyond what they
     add to the shop's mean item that week; sensitivity: (S,) of the shopper to prices; sensitivity_class:
     (S,). power: theta. within: (I,) log share within the subcategory, with its trend; attribute_taste: (S,
@@ -81,6 +81,7 @@ class _Choice:
     """
 
     preferences: Preferences
+    known: KnownItems
     coefficients: Coefficients
     marketing: Marketing
     steady: np.ndarray
@@ -115,6 +116,7 @@ class _Choice:
         coefficients: Coefficients,
         without: Collection[str],
         config: ChoiceConfig,
+        simulated: np.ndarray | None,
     ) -> _Choice:
         preferences = Preferences.fit(dataset, weeks, shoppers, without, config=config.preferences)
         marketing = Marketing.of(dataset, weeks, config=config.marketing, preferences=config.preferences)
@@ -131,14 +133,15 @@ class _Choice:
         )
         power = float(c["preference"][0])
         within = power * (preferences.log_within + preferences.trend)
-        own = power * preferences.attribute_taste
+        known = preferences.known_items(config.shortlist_size, simulated)
+        own = power * known.taste
         # A subcategory is bought as often, whatever the attribute tastes.
         of_log = preferences.attribute, preferences.subcategory, within
         total = log_total(own, *of_log)
         total -= log_total(np.zeros_like(own[:1]), *of_log)
         sensitivity = np.exp(float(c["price_by_deal_share"][0]) * deal_share(dataset, weeks, shoppers))
         return _Choice(
-            preferences, coefficients, marketing, steady, slope, price, promotion, sensitivity,
+            preferences, known, coefficients, marketing, steady, slope, price, promotion, sensitivity,
             _classes(sensitivity), power, within, own, total,
         )  # fmt: skip
 
@@ -153,14 +156,15 @@ def assemble(
     cache: FitCache,
     without: Collection[str] = (),
     config: ChoiceConfig = ChoiceConfig(),
+    simulated: np.ndarray | None = None,
 ) -> ChoiceParameters:
     """All parameters from the lines of `weeks`, with averages from `shoppers` (mask) and `coefficients` that
-    were fitted before; `without` some mechanisms (`mechanisms`)."""
+    were fitted before; `without` some mechanisms (`mechanisms`). What shoppers like is told of those who are
+    to be `simulated` (mask), by default of all."""
     progress = cache.progress
     progress("user model: preferences, missions, incidence, quantity, basket size")
-    choice = _Choice.of(dataset, weeks, shoppers, coefficients, without, config)
-    preferences, marketing = choice.preferences, choice.marketing
-    known = preferences.known_items(config.shortlist_size)
+    choice = _Choice.of(dataset, weeks, shoppers, coefficients, without, config, simulated)
+    preferences, marketing, known = choice.preferences, choice.marketing, choice.known
     shortlist = known.shortlist
     frequency = shares_by_category(dataset, weeks, shoppers, config.missions)
     trips = cache(
@@ -246,7 +250,7 @@ def assemble(
         size_constants=SizeConstants(none),
         exploration=Exploration(torch.zeros(len(GRID)), torch.zeros(1)),
         variants=variants.variants,
-        long_tail=_long_tail(choice, known.remembered, variants, followed="variants" not in without),
+        long_tail=_long_tail(choice, variants, followed="variants" not in without),
         attribute_tastes=AttributeTastes(
             attribute_taste=as_tensor(choice.attribute_taste.astype(np.float32)),
             attribute=as_tensor(preferences.attribute),
@@ -332,16 +336,12 @@ def _catalogue(preferences: Preferences, frequency: PersonalFrequency) -> Catalo
     )
 
 
-def _long_tail(
-    choice: _Choice, log_share: csr_matrix, variants: FittedVariants, followed: bool
-) -> LongTail:
-    """By the log share (S, I) of what is remembered."""
-    preferences = choice.preferences
+def _long_tail(choice: _Choice, variants: FittedVariants, followed: bool) -> LongTail:
+    preferences, log_share, log_unbought = choice.preferences, choice.known.remembered, choice.known.log_unbought
     rate = np.exp(choice.power * log_share.data + float(choice.coefficients.memory))
     memory = memory_tables(csr_matrix((rate, log_share.indices, log_share.indptr), log_share.shape))
-    n, n_groups = preferences.log_unbought.shape
-    weight = np.empty((n, n_groups + 1), dtype=np.float32)
-    np.exp(np.multiply(choice.power, preferences.log_unbought, out=weight[:, :-1]), out=weight[:, :-1])
+    weight = np.empty((len(log_unbought), log_unbought.shape[1] + 1), dtype=np.float32)
+    np.exp(np.multiply(choice.power, log_unbought, out=weight[:, :-1]), out=weight[:, :-1])
     weight[:, -1] = THINNING * memory["memory_rate"]
     line = variants.variants.product_line.numpy()
     alone = 1 - variants.followers.numpy()[line] * followed

@@ -11,8 +11,8 @@ import numpy as np
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 
-#: Shoppers times items at most: 256 MB of float32.
-_ENTRIES = 2**26
+#: Shoppers times items at most: 128 MB of float32.
+_ENTRIES = 2**25
 
 
 def best_sellers(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> np.ndarray:

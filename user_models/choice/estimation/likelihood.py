@@ -162,7 +162,7 @@ class ChoiceData:
             "remembered_item": remembered.indices.astype(np.int64),
             "recent_trials": trials_at_visits(dataset, shortlist, rows, cut),
             "deal": deal_share(dataset, before, shoppers)[mine],
-            "log_share": liking.log_share(mine),
+            "log_share": liking.of(mine).table(),
             "log_popularity": liking.log_popularity,
             "department": dataset.department_code,
             "season": dataset.department_code,

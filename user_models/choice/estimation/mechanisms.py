@@ -61,7 +61,7 @@ class Mechanism:
 #: By name. Those without `fixed` and `zero` are left out where they are fitted.
 MECHANISMS: dict[str, Mechanism] = {
     "preference_selection": Mechanism("weights of preferences by evidence", (preference_selection,)),
-    "shopper_factors": Mechanism("low-rank shares of subcategories", (preferences._low_rank,)),
+    "shopper_factors": Mechanism("low-rank shares of subcategories", (preferences.Factors,)),
     "trend": Mechanism("items' sales of late"),
     "attribute_tastes": Mechanism("tastes for price levels and brands", (attribute_tastes,)),
     "recency": Mechanism("time since an item was bought", fixed={"recency": 0.0}),

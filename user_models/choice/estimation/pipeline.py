@@ -110,7 +110,12 @@ def fit_parameters(
     )
 
     def fit(
-        weeks: tuple[int, int], unseen: Unseen, cache: FitCache, *, by_category: bool = False
+        weeks: tuple[int, int],
+        unseen: Unseen,
+        cache: FitCache,
+        *,
+        simulated: np.ndarray | None = None,
+        by_category: bool = False,
     ) -> ChoiceParameters:
         params = assemble(
             dataset,
@@ -121,6 +126,7 @@ def fit_parameters(
             cache=cache,
             without=without,
             config=config,
+            simulated=simulated,
         ).changed(**dict(unseen.leaves()))
 
         def sizes() -> _Sizes:
@@ -184,7 +190,7 @@ def _find_unseen(
         return none
     # Nobody is made an offer, so neither state dependence nor wear-out is looked for.
     unkept = FitCache(None, lambda _: None, skip=("state_dependence", "wear_out"))
-    model = model_of(fit(first, none, unkept, by_category=True))
+    model = model_of(fit(first, none, unkept, simulated=shoppers, by_category=True))
     on_panel = later, known, seed
     bought = sparse_line_counts(dataset, first)
     moments: tuple[tuple[str, Callable[[ChoiceParameters], Moment[Any]]], ...] = (

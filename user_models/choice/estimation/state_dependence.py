@@ -70,7 +70,7 @@ def state_dependence_share(
     span = weeks[1] - weeks[0]
     early, first = max(span // config.early, 1), weeks[0] + max(span // config.before, 1)
     liking = Preferences.fit(dataset, (weeks[0], first), shoppers, config=preferences)
-    share = np.exp(liking.log_share(np.flatnonzero(shoppers)))
+    share = np.exp(liking.of(np.flatnonzero(shoppers)).table())
     later, tried = (np.zeros(int(shoppers.sum())) for _ in range(2))
     seen = trials = 0.0
     for window in range(config.windows):
