@@ -40,7 +40,7 @@ from bundlegym.user_models.components.attribute_tastes import (
 )
 from bundlegym.user_models.components.shortlists import best_items
 from bundlegym.user_models.config import Config, Count, Part, Positive, Share
-from bundlegym.user_models.numeric.group_sums import exp_sums
+from bundlegym.user_models.numeric.group_sums import exp_sums, sums_of_items
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
 from bundlegym.user_models.numeric.row_blocks import row_blocks
 
@@ -322,14 +322,8 @@ class Shares:
 
     def expected_lines(self, lines: np.ndarray) -> np.ndarray:
         """(I,) float64 lines of each item that shares make of each shopper's `lines` (n,), in all."""
-        shop, total = self.shop, np.empty(len(self.shop.subcategory))
-        with np.errstate(divide="ignore"):
-            weight = np.log(lines[:, None]) + self.log_unbought - self.log_total
-        order = np.argsort(shop.subcategory, kind="stable")
-        bounds = np.searchsorted(shop.subcategory[order], np.arange(1, weight.shape[1]))
-        one_group = np.zeros(len(lines), dtype=np.int64)
-        for g, items in enumerate(np.split(order, bounds)):
-            total[items] = exp_sums(shop.attribute[items], self.taste, weight[:, g], one_group)[:, 0]
+        shop, weight = self.shop, lines[:, None] * np.exp(self.log_unbought - self.log_total)
+        total = sums_of_items(self.taste, shop.attribute, weight, shop.subcategory)
         total *= np.exp(shop.log_within + shop.trend)
         row, item = self.pairs
         more = lines[row] * np.exp(self.as_if_new(row, item)) * np.expm1(self.habit.data)
