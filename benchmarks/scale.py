@@ -1,8 +1,9 @@
 """Time and memory from a large log to offers: `python benchmarks/scale.py --rows 100000 1000000 --json FILE`.
 
-A made-up log (--days, by default of two years) is written in chunks, as text with a table of its items. Then each stage runs in a
-process of its own, so that its peak memory is its own; `held` is what the process holds when the stage
-begins (imports, and the prepared log), and `largest` names the greatest arrays that the stage leaves.
+A made-up log (--days, by default of two years) is written in chunks, as text with a table of its items. Then
+each stage runs in a process of its own, so that its peak memory is its own; `held` is what the process holds
+when the stage begins (imports, and the prepared log), and `largest` names the greatest arrays that the stage
+leaves.
 
     pandas    reads the file and parses its dates, nothing else: to compare with
     load      `load_log`
@@ -10,7 +11,7 @@ begins (imports, and the prepared log), and `largest` names the greatest arrays 
     market    `build_market` of all shoppers
     core      a simulator of 256 shoppers, reset, on a market of all shoppers (who buy by the stub below)
     fit       `ChoiceShopper` of all shoppers, fitted on a sample of them (--fit-shoppers), as `train` fits
-    ppo       steps of PPO on all shoppers and that model (--steps), whose rewards are averaged as `train` does
+    ppo       steps of PPO on all shoppers and that model (--steps), with rewards averaged as `train` does
     picks     the same steps with picks drawn by chance, and no learning: picks a second
     shortlist what `bundlegym recommend` reads off the purchases of all shoppers before it makes offers
     offers    `bundlegym recommend`: offers to all shoppers by PPO that has hardly learned anything, with
@@ -328,9 +329,8 @@ def run_stages(options: argparse.Namespace, rows: int, items: int) -> list[dict[
 
 def _outcome(command: list[str], stage: str, options: argparse.Namespace) -> dict[str, Any]:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        if options.tell:
-            print(done.stderr, end="", flush=True)
+        told = None if options.tell else subprocess.PIPE
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=told, text=True, check=True)
     except subprocess.CalledProcessError as error:
         if error.returncode == -signal.SIGXCPU:
             return {"stage": stage, "error": f"not done in {options.patience} CPU-s"}
@@ -383,7 +383,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=16_384, help="of PPO")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     parser.add_argument("--patience", type=int, default=600, help="CPU seconds that a stage may take")
-    parser.add_argument("--tell", action="store_true", help="what a fit is at, after it")
+    parser.add_argument("--tell", action="store_true", help="what a fit is at")
     parser.add_argument("--folder-of-logs", type=Path, help="where the logs are written, by default /tmp")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     parser.add_argument("--stage", help=argparse.SUPPRESS)

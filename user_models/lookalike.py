@@ -126,9 +126,7 @@ class LookalikeShopper(UserModel):
         rows, visits, gap = rows[gap.notna()], visits[gap.notna()], gap.dropna()  # the last one has no next
         lines, place = lines_of(dataset, rows)
         item = dataset.purchases["item"].to_numpy()[lines].astype(np.int64)
-        held = counted(
-            visits["shopper"].to_numpy()[place], item, (dataset.n_shoppers, dataset.n_items)
-        )
+        held = counted(visits["shopper"].to_numpy()[place], item, (dataset.n_shoppers, dataset.n_items))
         count = np.bincount(visits["shopper"], minlength=dataset.n_shoppers)
         progress("user model: looking for similar shoppers")
         donor = _donors(held, count, dataset.subcategory_code, shoppers & (count > 0))
@@ -144,7 +142,8 @@ class LookalikeShopper(UserModel):
             "line": np.searchsorted(place, np.arange(len(rows) + 1)),
             "item": item,
             "quantity": dataset.purchases["quantity"].to_numpy(np.int64)[lines],
-            "held_pair": np.repeat(np.arange(len(count)), np.diff(held.indptr)) * dataset.n_items + held.indices,
+            "held_pair": np.repeat(np.arange(len(count)), np.diff(held.indptr)) * dataset.n_items
+            + held.indices,
             "held_visits": held.data.astype(np.int16),
             "price_slope": coefficients.price.numpy()[dataset.department_code],
             "shelf_price": dataset.shelf_price.T,

@@ -206,7 +206,9 @@ class ChoiceShopper(UserModel):
         appraise = self._appraise_compiled if self.device.type == "cpu" else self._appraise_reference
         wanted, quantity, value, exposure = appraise(state, items, draws)
         if self.device.type == "cpu":
-            pair = torch.from_numpy(compiled_offers.pairs(self._structs.tables, _in_one_piece(items), value.numpy()))
+            pair = torch.from_numpy(
+                compiled_offers.pairs(self._structs.tables, _in_one_piece(items), value.numpy())
+            )
         else:
             pair = reference_offers.pairs(self.params, items, value)
         p = self.params

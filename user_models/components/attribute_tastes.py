@@ -110,9 +110,7 @@ def tastes_of(
     return theta.astype(np.float32)
 
 
-def _step(
-    theta: np.ndarray, variance: np.ndarray, parts: list[_Bought]
-) -> tuple[np.ndarray, np.ndarray]:
+def _step(theta: np.ndarray, variance: np.ndarray, parts: list[_Bought]) -> tuple[np.ndarray, np.ndarray]:
     """(n, K) theta after a step of Newton's method, and (n, K, K) its curvature."""
     score, information = _derivatives(theta, parts)
     curvature = np.linalg.inv(information + np.diag(1 / variance))

@@ -271,7 +271,9 @@ class Shares:
             share = config.factor_share * shop.factors.shares(shoppers) + (1 - config.factor_share) * share
         for level, of_group in zip(_LEVELS, shop.levels, strict=True):
             share = _nearer(share, lines, of_group, config.weight_of(level))
-        capped = csr_matrix((np.minimum(count.data, config.discount), count.indices, count.indptr), count.shape)
+        capped = csr_matrix(
+            (np.minimum(count.data, config.discount), count.indices, count.indptr), count.shape
+        )
         new_lines = (capped @ one_hot).toarray() + config.item_weight
         log_unbought = np.log(share * new_lines / (lines + config.item_weight)).astype(np.float32)
         taste = tastes_of(count, shop.attribute, group, np.exp(shop.log_within), shop.variances)

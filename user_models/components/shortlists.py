@@ -1,8 +1,8 @@
 """The items that a shopper likes best by preferences, without a look at every item for every shopper.
 
-Of a subcategory, no item that was never bought scores above the greatest of the shop's parts plus the most that
-tastes can add there. So subcategories are gone through from the one with the greatest bound down, each from
-its most popular item down, until no bound is above the last of the best found so far.
+Of a subcategory, no item that was never bought scores above the greatest of the shop's parts plus the most
+that tastes can add there. So subcategories are gone through from the one with the greatest bound down, each
+from its most popular item down, until no bound is above the last of the best found so far.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def _search(
     down: np.ndarray, reach: np.ndarray, part: np.ndarray, theta: np.ndarray, attribute: np.ndarray,
     order: np.ndarray, first: np.ndarray, found: np.ndarray,
 ) -> None:  # fmt: skip
-    """Fill `found` (n, size); `bound` (n, G) of each subcategory's scores, which are gone through in the order
-    `down` (n, G), and its items, which begin at `first` (G + 1,), in that of `order` (I,)."""
+    """Fill `found` (n, size); `bound` (n, G) of each subcategory's scores, which are gone through in the
+    order `down` (n, G), and its items, which begin at `first` (G + 1,), in that of `order` (I,)."""
     n, size = found.shape
     score, stamp = np.empty(size, dtype=np.float32), np.full(len(part), -1)
     for r in range(n):

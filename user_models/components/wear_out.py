@@ -142,7 +142,12 @@ def columns_of(
     span = slice(*weeks)
     listed = np.log(dataset.list_price[items, span])
     price = np.log(dataset.shelf_price[items, span]) - listed
-    columns = (price, dataset.display[items, span], *run_columns(dataset.mailer[items], weeks, config), listed)
+    columns = (
+        price,
+        dataset.display[items, span],
+        *run_columns(dataset.mailer[items], weeks, config),
+        listed,
+    )
     return np.stack(columns, 2).astype(np.float64)
 
 

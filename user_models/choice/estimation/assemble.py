@@ -73,8 +73,8 @@ _AT_ONCE = 4096
 class _Choice:
     """What the coefficients make of a log: S shoppers, I items, W weeks.
 
-    preferences, known, coefficients, marketing. steady: (I,) bool, sold steadily; slope: (I,) in minus log price;
-    price, promotion: (W, I) what prices and promotions add to the utility of the mean line, beyond what they
+    preferences, known, coefficients, marketing. steady: (I,) bool, sold steadily; slope: (I,) in minus log
+    price; price, promotion: (W, I) what prices and promotions add to the utility of the mean line, beyond what they
     add to the shop's mean item that week; sensitivity: (S,) of the shopper to prices; sensitivity_class:
     (S,). power: theta. within: (I,) log share within the subcategory, with its trend; attribute_taste: (S,
     A); log_total: (S, G) what those add to the log total of a subcategory.
@@ -337,7 +337,7 @@ def _catalogue(preferences: Preferences, frequency: PersonalFrequency) -> Catalo
 
 
 def _long_tail(choice: _Choice, variants: FittedVariants, followed: bool) -> LongTail:
-    preferences, log_share, log_unbought = choice.preferences, choice.known.remembered, choice.known.log_unbought
+    log_share, log_unbought = choice.known.remembered, choice.known.log_unbought
     rate = np.exp(choice.power * log_share.data + float(choice.coefficients.memory))
     memory = memory_tables(csr_matrix((rate, log_share.indices, log_share.indptr), log_share.shape))
     weight = np.empty((len(log_unbought), log_unbought.shape[1] + 1), dtype=np.float32)
@@ -348,7 +348,7 @@ def _long_tail(choice: _Choice, variants: FittedVariants, followed: bool) -> Lon
     attractions, n_rows = (each * alone for each in choice.attractions()), _CLASSES * len(choice.price)
     return LongTail.of(
         {"tail_weight": weight, "log_within": choice.within.astype(np.float32)}
-        | tail_tables(attractions, n_rows, preferences.subcategory, line)
+        | tail_tables(attractions, n_rows, choice.preferences.subcategory, line)
         | memory
     )
 

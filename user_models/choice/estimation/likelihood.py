@@ -23,7 +23,6 @@ from bundlegym.user_models.choice.estimation.trial_tables import trials_at_visit
 from bundlegym.user_models.choice.reference.recent_trials import by_item, fading
 from bundlegym.user_models.components.basket_size import GAP_EDGES as SIZE_GAP_EDGES
 from bundlegym.user_models.components.marketing import (
-    FAMILIAR_EDGES,
     NEW,
     ONCE,
     Marketing,
