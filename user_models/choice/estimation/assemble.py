@@ -74,10 +74,10 @@ class _Choice:
     """What the coefficients make of a log: S shoppers, I items, W weeks.
 
     preferences, known, coefficients, marketing. steady: (I,) bool, sold steadily; slope: (I,) in minus log
-    price; price, promotion: (W, I) what prices and promotions add to the utility of the mean line, beyond what they
-    add to the shop's mean item that week; sensitivity: (S,) of the shopper to prices; sensitivity_class:
-    (S,). power: theta. within: (I,) log share within the subcategory, with its trend; attribute_taste: (S,
-    A); log_total: (S, G) what those add to the log total of a subcategory.
+    price; price, promotion: (W, I) what prices and promotions add to the utility of the mean line, beyond
+    what they add to the shop's mean item that week; sensitivity: (S,) of the shopper to prices;
+    sensitivity_class: (S,). power: theta. within: (I,) log share within the subcategory, with its trend;
+    attribute_taste: (S, A); log_total: (S, G) what those add to the log total of a subcategory.
     """
 
     preferences: Preferences
