@@ -27,19 +27,13 @@ from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.planner_gains import plan_first_visits, summary_of, summary_words
 from bundlegym.evaluation.run_folder import read_config
 from bundlegym.threads import one_thread
-from bundlegym.user_models import UserModel
 
 
 def rows(experiment: Experiment, visits: int, draws: int, fresh: int) -> list[dict[str, Any]]:
     """See the module's docstring."""
     config = experiment.config
-    judges: dict[str, UserModel] = {
-        f"{family}, judge": population.judge(
-            experiment.folder, family, config, experiment.dataset, experiment.device
-        )
-        for family in config.judges
-        if not population.judge_lacks(family, experiment.dataset)
-    }
+    fitted = population.judges(experiment.folder, config, experiment.dataset, experiment.device)
+    judges = {f"{family}, judge": model for family, model in fitted.items()}
     found = []
     for exposure, trained in experiment.user_models.items():
         pairs = [("planner", trained, config.user_model, trained)]

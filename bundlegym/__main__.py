@@ -89,7 +89,7 @@ def main() -> None:
     """Run the command that the first argument names; exit code 2 where it names none."""
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name in ("--help", "-h"):
-        print(usage())
+        importlib.import_module("bundlegym.errors").guarded(lambda: print(usage(), flush=True))
     elif name == "--version":
         print(f"bundlegym {importlib.import_module('bundlegym').__version__}")
     elif name not in COMMANDS:

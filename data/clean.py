@@ -17,10 +17,11 @@ from bundlegym.errors import UserError
 
 #: Names of items that are no goods: postage, fees, corrections.
 NO_GOODS = (
-    r"(?:[\w&]+[ -]){0,2}(?:postage|shipping|delivery|freight|carriage|fees?|bank charges?|commission|"
+    r"(?:[\w&]+[ -]){0,3}(?:postage|shipping|delivery|freight|carriage|fees?|bank charges?|commission|"
     r"adjust\w*|voucher|discount|manual|deposit|samples?|rounding|surcharge|tip|gift ?card|bad debt|"
-    r"correction)"
-    r"(?:[ -](?:costs?|charges?|fees?|bad debt|cards?|\d+|amount|correction)){0,2}"
+    r"correction|test (?:item|product))"
+    r"(?:[ -](?:costs?|charges?|fees?|bad debt|cards?|[£$€]?\d+(?:[.,]\d\d)?|amount|correction)){0,2}"
+    r"(?: by \w+(?: on .*)?)?\.?"
 )
 
 

@@ -28,7 +28,7 @@ HINTS = {
     "quantity": r"qty|quantity|units|pieces|menge|antal|cantidad|quantit|cds",
     "price_paid": r"price|preis|prix|precio|prezzo|pris",
     "amount": r"amount|total|sales|revenue|value|spend|umsatz|montant|importe|subtotal|paid|sum$",
-    "list_price": r"(list|regular|base|original|rrp|msrp|full).*(price|value)",
+    "list_price": r"(list|regular|base|original|rrp|msrp|full).*(price|value)|^(list|rrp|msrp)$",
     "name": r"desc|name|title|bezeichnung",
     "department": r"department|dept",
     "category": r"categor|commodity|class|group",

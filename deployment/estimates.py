@@ -60,10 +60,8 @@ def estimators(experiment: Experiment) -> list[Estimator]:
     config, found = experiment.config, []
     for exposure, model in experiment.user_models.items():
         found.append(Estimator(_name(_family(config.user_model), exposure), model))
-    for family in config.judges:
-        if population.judge_lacks(family, experiment.dataset):
-            continue
-        judge = population.judge(experiment.folder, family, config, experiment.dataset, experiment.device)
+    judges = population.judges(experiment.folder, config, experiment.dataset, experiment.device)
+    for family, judge in judges.items():
         for exposure in config.exposures:
             under = population.under(judge, config, exposure)
             if under is judge:

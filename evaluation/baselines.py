@@ -34,14 +34,17 @@ class Contender:
     policies: list[Policy]
 
 
-def heuristics(tuning: BundleCore, recommenders: Mapping[str, Recommender]) -> list[Contender]:
+def heuristics(tuning: BundleCore, recommenders: Mapping[str, Recommender], line: int = 0) -> list[Contender]:
     """Offer nothing, the rules, and a greedy bundle over each recommender, `greedy_<name>`.
 
     Each but the first offers at the discount level that earns most on the shoppers of `tuning`.
+
+    Args:
+        line: of the progress bar, where several stand below each other.
     """
     scores = SCORES | {f"greedy_{name}": recommended_score(model) for name, model in recommenders.items()}
     rows = [Contender("offer_nothing", "heuristic", [offer_nothing])]
-    for name, score in tqdm(scores.items(), desc="discount levels of the heuristics"):
+    for name, score in tqdm(scores.items(), desc="discount levels of the heuristics", position=line):
         rows.append(
             Contender(name, "heuristic", [max(_levels(score, tuning), key=lambda p: gain(tuning, p))])
         )

@@ -130,8 +130,8 @@ class TrainConfig(Options):
     """Steps between evaluations and checkpoints while training."""
 
     workers: Whole = 0
-    """Fits, agents and trials of a sweep at once, each in a process of its own; 0 is one for each core (one
-    in all on a GPU)."""
+    """Fits, agents, contenders of the tables and trials of a sweep at once, in as many processes; 0 is one
+    for each core (one in all on a GPU)."""
 
     device: str = "auto"
     """auto, cpu or cuda."""

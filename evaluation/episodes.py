@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 
 from bundlegym.data.files import replacing
 from bundlegym.data.sealed import read_sealed_json
-from bundlegym.envs.base import GAIN
 from bundlegym.errors import UserError
+from bundlegym.evaluation.pairing import Scored
 from bundlegym.user_models import UserModel
 
 FILE = "episodes.parquet"
@@ -47,35 +47,31 @@ class Ground:
     user_models: dict[str, str]
 
 
-@dataclass
-class EpisodeLog:
-    """Collects the plays of a run's tables; `write` keeps them."""
-
-    parts: list[pd.DataFrame] = field(default_factory=list)
-    user_models: dict[str, str] = field(default_factory=dict)
-
-    def add(
-        self, who: Mapping[str, Any], user_model: UserModel, plays: Sequence[dict[str, np.ndarray]]
-    ) -> None:
-        """The plays of a row of a table, one a seed, as `rollout.play` gives them; `who` names the row."""
-        self.user_models.setdefault(who["user_model"], user_model_fingerprint(user_model))
-        for seed, play in enumerate(plays):
-            total, visits = play[GAIN].T
-            columns = {"episode": np.arange(len(total), dtype=np.int32), "visits": visits.astype(np.int16)}
-            part = pd.DataFrame(columns | {"incremental_margin": total.astype(np.float32)})
-            self.parts.append(part.assign(**who, seed=np.int16(seed)))
-
-    def write(self, folder: Path, log: str, visits: int, bundle_pull: float) -> None:
-        """Keep all of it in a run's folder; see `Ground`."""
-        ground = Ground(log, visits, bundle_pull, self.user_models)
-        table = pa.Table.from_pandas(pd.concat(self.parts, ignore_index=True), preserve_index=False)
-        table = table.replace_schema_metadata({_METADATA: json.dumps(asdict(ground))})
-        with replacing(folder / FILE) as part:
-            pq.write_table(table, part, compression="zstd")
+def write_episodes(
+    folder: Path, ground: Ground, tables: Mapping[tuple[str, float], Sequence[Scored]]
+) -> None:
+    """Keep in a run's folder what each policy earned, by user model and assumption."""
+    parts = []
+    for (user_model, exposure), policies in tables.items():
+        for policy in policies:
+            who: dict[str, Any] = {"policy": policy.policy, "kind": policy.kind}
+            who |= {"user_model": user_model, "offer_exposure": exposure}
+            for seed, sums in enumerate(policy.sums):
+                total, visits = sums.T
+                columns = {
+                    "episode": np.arange(len(total), dtype=np.int32),
+                    "visits": visits.astype(np.int16),
+                }
+                rows = pd.DataFrame(columns | {"incremental_margin": total.astype(np.float32)})
+                parts.append(rows.assign(**who, seed=np.int16(seed)))
+    table = pa.Table.from_pandas(pd.concat(parts, ignore_index=True), preserve_index=False)
+    table = table.replace_schema_metadata({_METADATA: json.dumps(asdict(ground))})
+    with replacing(folder / FILE) as part:
+        pq.write_table(table, part, compression="zstd")
 
 
 def read_episodes(folder: Path) -> tuple[Ground, pd.DataFrame]:
-    """What `EpisodeLog.write` kept.
+    """What `write_episodes` kept.
 
     Raises:
         UserError: the run has none, or the file is damaged.

@@ -19,10 +19,18 @@ from bundlegym.evaluation.parallel import Engine, Processes
 from bundlegym.evaluation.pseudonyms import Pseudonyms
 from bundlegym.evaluation.run import JUDGE_SEED, Run
 from bundlegym.evaluation.run_folder import read_config
-from bundlegym.evaluation.run_tables import results_of
+from bundlegym.evaluation.run_tables import (
+    Outcome,
+    Turn,
+    results_of,
+    take_turn,
+    turns_of_agents,
+    turns_of_rivals,
+)
 from bundlegym.evaluation.table import example_offers
 from bundlegym.evaluation.training import (
     begin_as_source,
+    demonstrate_to,
     policy_of,
     prepare_demonstrations,
     train,
@@ -31,6 +39,9 @@ from bundlegym.evaluation.training import (
 from bundlegym.terminal import remark
 from bundlegym.threads import one_thread
 from bundlegym.user_models.registry import FAMILIES
+
+#: The job of `tell_fidelity`.
+_FIDELITY = "fidelity"
 
 
 class Experiment(Run):
@@ -58,16 +69,21 @@ class Experiment(Run):
 
     def _run(self, engine: Engine) -> dict[str, Any]:
         fit(self, engine, judges=True)
-        self._tell_fidelity()
         begin_as_source(self)
-        prepare_demonstrations(self, engine)
         Pseudonyms.of_run(self.folder)  # their key is drawn before processes would each draw one
-        engine.run(train, self.place(), self.jobs)
-        results = results_of(self)
+        for name in self.config.greedy:
+            self.recommender(name)  # and these are fitted
+        prepare_demonstrations(self, engine, least=2)
+        rivals, agents, place = turns_of_rivals(self), turns_of_agents(self), self.place()
+        # Rivals play beside those who still learn, and after them, so that no core waits.
+        done = engine.run(_do, place, [_FIDELITY, *self.jobs, *rivals])
+        outcomes = dict(zip(rivals, done[1 + len(self.jobs) :], strict=True))
+        outcomes |= zip(agents, engine.run(take_turn, place, agents), strict=True)
+        results = results_of(self, outcomes)
         write_sealed_json(self.folder / "results.json", results, others=[self.folder / EPISODES])
         return results
 
-    def _tell_fidelity(self) -> None:
+    def tell_fidelity(self) -> None:
         """How like shoppers the family trained on is, in the validation weeks, printed and kept once."""
         name, path = self.config.user_model, self.folder / "fidelity.json"
         if name not in FAMILIES or path.exists():
@@ -86,7 +102,7 @@ class Experiment(Run):
             remark(f"fidelity: {error}")
             return
         content = as_json(name, self.dataset, results)
-        remark(as_text(content, brief=True))
+        remark(f"\n{as_text(content, brief=True)}")  # below the bars of other processes
         write_samples(self.folder / SAMPLES, results["known"].samples)
         write_sealed_json(path, content, others=[self.folder / SAMPLES])
 
@@ -112,3 +128,16 @@ class Experiment(Run):
             offers = example_offers(core, self.policy(job), self.dataset, JUDGE_SEED, pseudonym, count)
             told.append(f"{job}:\n{offers}")
         return "\n".join(told)
+
+
+@one_thread()
+def _do(run: Experiment, job: str | Job | Turn, line: int) -> Outcome | None:
+    """Tell fidelity, train an agent, or let rivals take their turn."""
+    if isinstance(job, Turn):
+        return take_turn(run, job, line)
+    if isinstance(job, Job):
+        demonstrate_to(run, job, line)  # which an interrupt may cut short
+        train(run, job, line)
+    else:
+        run.tell_fidelity()
+    return None

@@ -1,7 +1,7 @@
 """Jobs that need nothing of each other, done side by side: agents, fits, trials of a sweep, ranges of
 shoppers.
 
-`Processes` does them on this machine, each in a process of its own, since the networks are too small to share
+`Processes` does them on this machine, in processes side by side, since the networks are too small to share
 cores; `evaluation.ray_cluster` does the same jobs on many machines. The job and its seed decide what comes
 out, not who does it: what it makes is kept in its run's folder, and what it returns is given back in the
 order of the jobs.
@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -82,8 +82,8 @@ def at_once(workers: int, *, gpu: bool) -> int:
 
 
 class Processes:
-    """Jobs on this machine, at most `at_once` at a time, each in a process of its own; where one at a time is
-    done, all in this process."""
+    """Jobs on this machine, at most `at_once` at a time, in as many processes, each of which does one after
+    the other; where one at a time is done, all in this process."""
 
     def __init__(self, at_once: int) -> None:
         self.at_once = at_once
@@ -93,40 +93,58 @@ class Processes:
         if min(self.at_once, len(jobs)) <= 1:
             return [work(place.here, job, 0) for job in jobs]
         waiting = list(enumerate(jobs))
-        running: dict[int, tuple[int, _Worker]] = {}  # by the line of its progress bar
+        workers: list[_Worker] = []
         results: dict[int, Any] = {}
         with terminations_interrupt():
             try:
-                while waiting or running:
-                    for line in range(self.at_once):
-                        if waiting and line not in running:
-                            number, job = waiting.pop(0)
-                            running[line] = number, _Worker(work, place, job, line)
-                    told = wait([worker.answer for _, worker in running.values()])
-                    for line, (number, worker) in list(running.items()):
-                        if worker.answer in told:
-                            results[number] = worker.result()
-                            del running[line]
+                for line in range(min(self.at_once, len(jobs))):
+                    workers.append(_Worker(work, place, line))
+                    workers[-1].give(*waiting.pop(0))
+                at_work = {worker.pipe: worker for worker in workers}
+                while at_work:
+                    for pipe in wait(list(at_work)):
+                        worker = at_work[pipe]  # type: ignore[index]  # of these pipes alone
+                        results[worker.number] = worker.result()
+                        if waiting:
+                            worker.give(*waiting.pop(0))
+                        else:
+                            del at_work[worker.pipe]
+                            worker.dismiss()
             finally:
                 with interrupts_noted():  # none of them cuts this short
-                    _stop([worker.process for _, worker in running.values()])
+                    _stop([worker.process for worker in workers])
         return [results[number] for number in range(len(jobs))]
 
 
 class _Worker:
-    """A process that does one job, and its answer: what the job returns, or a sentence on what is wrong."""
+    """A process that does jobs, and its answers: what each returns, or a sentence on what is wrong.
 
-    def __init__(self, work: Work[P], place: Place[P], job: Any, line: int) -> None:
+    Attributes:
+        number: of its job.
+        pipe: to it, and from it.
+    """
+
+    def __init__(self, work: Work[P], place: Place[P], line: int) -> None:
         context = mp.get_context("spawn")
-        self.name, self.run = str(job), place.folder
-        self.answer, theirs = context.Pipe(duplex=False)
-        arguments = (work, place.again, job, line, theirs)
-        self.process: BaseProcess = context.Process(target=_child, args=arguments)
+        self.name, self.number, self.run = "", 0, place.folder
+        self.pipe, theirs = context.Pipe()
+        self.process: BaseProcess = context.Process(target=_child, args=(work, place.again, line, theirs))
         self.process.start()
         theirs.close()
 
+    def give(self, number: int, job: Any) -> None:
+        """Let it do a job; what is wrong with a process that has ended is told by `result`."""
+        self.name, self.number = str(job), number
+        with suppress(OSError):
+            self.pipe.send(job)
+
+    def dismiss(self) -> None:
+        """Let it end: there are no more jobs."""
+        self.pipe.close()
+        self.process.join()
+
     def result(self) -> Any:
-        """What came of a process that has answered or ended.
+        """What came of the job of a process that has answered or ended.
 
         Raises:
             KeyboardInterrupt: it was interrupted.
@@ -134,9 +152,11 @@ class _Worker:
             RuntimeError: it failed, and has printed how.
         """
         try:
-            answer = self.answer.recv()
+            done, answer = self.pipe.recv()
         except (EOFError, OSError):  # it has ended without one, or in the midst of one
-            answer = None
+            done, answer = False, None
+        if done:
+            return answer
         self.process.join()
         code = self.process.exitcode or 0
         if code == _INTERRUPTED:
@@ -148,9 +168,7 @@ class _Worker:
                 f"{self.name}: its process was killed ({signal.Signals(-code).name}), as the system does "
                 f"where memory runs out; fewer --workers take less, and --resume {self.run} goes on"
             )
-        if code:
-            raise RuntimeError(f"{self.name}: ended with exit code {code}; see above")
-        return answer
+        raise RuntimeError(f"{self.name}: ended with exit code {code}; see above")
 
 
 @contextmanager
@@ -166,19 +184,31 @@ def terminations_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _child(work: Work[P], again: Callable[[], P], job: Any, line: int, answer: Connection) -> None:
+def _child(work: Work[P], again: Callable[[], P], line: int, pipe: Connection) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        answer.send(work(again(), job, line))
+        subject = again()
+        for job in _given(pipe):
+            pipe.send((True, work(subject, job, line)))
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     except Exception as error:
         told = in_one_line(error)
         if told is None:
             raise
-        answer.send(told)
+        pipe.send((False, told))
         sys.exit(_WRONG)
+
+
+def _given(pipe: Connection) -> Iterator[Any]:
+    """Jobs, until the other end is closed."""
+    while True:
+        try:
+            job = pipe.recv()
+        except EOFError:
+            return
+        yield job
 
 
 def _end_with_parent() -> None:

@@ -48,7 +48,7 @@ def limits(config: TrainConfig, dataset: Dataset) -> list[str]:
             f"offer_exposure {config.exposures[0]:g}, bundle_pull {config.bundle_pull:g}"
         )
     for family in config.judges:
-        if sentence := judge_lacks(family, dataset):
+        if sentence := judge_lacks(family, config, dataset):
             told.append(f"no judge {family!r} in the tables: {sentence}")
     return told
 
@@ -104,9 +104,9 @@ def check_forecasts(env: EnvConfig, family: str, plugged: UserModel | None) -> N
         )
 
 
-def judge_lacks(family: str, dataset: Dataset) -> str:
-    """What a family lacks to be fitted as a judge, see `needs.lacking`; empty where nothing is missing."""
-    return lacking(family, dataset, _judged_weeks(dataset), dataset.split.held_out)
+def judge_lacks(family: str, config: TrainConfig, dataset: Dataset) -> str:
+    """What a family lacks to be fitted as a judge (`requirements.lacking`), or nothing."""
+    return lacking(family, dataset, _judged_weeks(dataset), sample(dataset.split.held_out, config))
 
 
 def _judged_weeks(dataset: Dataset) -> tuple[int, int]:
@@ -162,7 +162,7 @@ class Fit:
 def missing(folder: Path, config: TrainConfig, dataset: Dataset) -> list[Fit]:
     """The user models of a run that are not yet fitted into its folder; none needs another."""
     fits = [Fit(config.user_model, False)] if config.user_model in FAMILIES else []
-    fits += [Fit(name, True) for name in config.judges if not judge_lacks(name, dataset)]
+    fits += [Fit(name, True) for name in config.judges if not judge_lacks(name, config, dataset)]
     return [fit for fit in fits if not _is_kept(folder / _JUDGES if fit.judge else folder, fit.family)]
 
 
@@ -198,6 +198,17 @@ def judge(
     options |= {"weeks": _judged_weeks(dataset)}
     options |= _from(start and start / _JUDGES, family, device)
     return _kept(folder / _JUDGES, family, dataset, device, config, options)
+
+
+def judges(
+    folder: Path, config: TrainConfig, dataset: Dataset, device: torch.device, *, start: Path | None = None
+) -> dict[str, UserModel]:
+    """Each `judge` of a run that the log suffices for, by the name of its family."""
+    return {
+        family: judge(folder, family, config, dataset, device, start=start)
+        for family in config.judges
+        if not judge_lacks(family, config, dataset)
+    }
 
 
 def missing_halves(folder: Path, refits: int, config: TrainConfig) -> list[int]:

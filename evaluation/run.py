@@ -118,6 +118,12 @@ class Run:
         return {exposure: population.under(fitted, config, exposure) for exposure in config.exposures}
 
     @cached_property
+    def judges(self) -> dict[str, UserModel]:
+        """Those that only judge, by what they are called in the tables."""
+        fitted = population.judges(self.folder, self.config, self.dataset, self.device)
+        return {f"{family}, judge": model for family, model in fitted.items()}
+
+    @cached_property
     def market(self) -> Market:
         """What the shop itself knows."""
         return self._market(self._item_vectors())

@@ -119,7 +119,9 @@ def _learn(
     if checkpoint.exists():
         load_checkpoint(model, checkpoint)
     elif _imitates(run, job):
-        shops = [replay(core, shown, config.gamma, job.seed) for shown, core in demonstrations(run, job)]
+        shops = [
+            replay(core, shown, config.gamma, job.seed) for shown, core in demonstrations(run, job, line)
+        ]
         imitate(model, joined(shops), seed=job.seed)
     done = model.num_timesteps
     if done >= steps:
@@ -187,17 +189,29 @@ def _imitates(run: Run, job: Job) -> int:
     return run.config.hyper.of(job.agent).imitate
 
 
-def prepare_demonstrations(run: Run, engine: Engine) -> None:
-    """Make those that agents of a run begin with, before processes would each make them."""
-    begin = [job for job in run.jobs if _imitates(run, job) and not run.checkpoint(job).exists()]
-    wanted = {tuple(part.path for part in _shown(run, job)): job for job in begin}
-    missing = [job for paths, job in wanted.items() if not all(path.exists() for path in paths)]
-    engine.run(_demonstrate, run.place(), missing)
+def prepare_demonstrations(run: Run, engine: Engine, least: int = 1) -> None:
+    """Make those that agents of a run begin with, before processes would each make them.
+
+    Args:
+        least: agents that begin with the same; where there are fewer, they make them themselves.
+    """
+    wanted: dict[tuple[Path, ...], list[Job]] = {}
+    for job in run.jobs:
+        if _imitates(run, job) and not run.checkpoint(job).exists():
+            wanted.setdefault(tuple(part.path for part in _shown(run, job)), []).append(job)
+    missing = [
+        jobs[0]
+        for paths, jobs in wanted.items()
+        if len(jobs) >= least and not all(path.exists() for path in paths)
+    ]
+    engine.run(demonstrate_to, run.place(), missing)
 
 
 @one_thread()
-def _demonstrate(run: Run, job: Job, line: int) -> None:
-    demonstrations(run, job, line)
+def demonstrate_to(run: Run, job: Job, line: int) -> None:
+    """Make the demonstrations that an agent begins with, if it does and they are missing."""
+    if _imitates(run, job) and not run.checkpoint(job).exists():
+        demonstrations(run, job, line)
 
 
 class _Shown(NamedTuple):

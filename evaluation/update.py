@@ -191,9 +191,7 @@ def fit_from(parent: Path, experiment: Experiment) -> UserModel | None:
     agents trained on, None for one of the user's own code."""
     config, folder = experiment.config, experiment.folder
     family, dataset, device = config.user_model, experiment.dataset, experiment.device
-    for judge in config.judges:
-        if not population.judge_lacks(judge, dataset):
-            population.judge(folder, judge, config, dataset, device, start=parent)
+    population.judges(folder, config, dataset, device, start=parent)
     if family not in FAMILIES:
         return None
     population.trained_on(folder, config, dataset, device, start=parent)

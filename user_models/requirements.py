@@ -65,7 +65,7 @@ def cannot_learn(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray)
         )
     shopper = dataset.visits["shopper"].to_numpy(np.int64)[rows][place]
     pair = shopper * dataset.n_items + dataset.purchases["item"].to_numpy(np.int64)[lines]
-    if len(np.unique(pair)) == len(pair):
+    if not _repeats(pair):
         told.append("no shopper buys an item twice, so habits are not known; simulated shoppers have none")
     off = np.log(dataset.shelf_price[:, span]) - np.log(dataset.list_price[:, span])
     if np.ptp(off, axis=1).max(initial=0.0) < _MOVE:
@@ -79,6 +79,16 @@ def cannot_learn(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray)
     if sizes.max(initial=0) < 2:
         told.append("no visit holds two items, so which items go together is not known; none do")
     return [f"{dataset.name}: {sentence}" for sentence in told]
+
+
+def _repeats(codes: np.ndarray) -> bool:
+    """Whether a code stands there twice, as it does among the first of most logs."""
+    seen: set[int] = set()
+    for code in map(int, codes):
+        if code in seen:
+            return True
+        seen.add(code)
+    return False
 
 
 def _comes_again(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> bool:

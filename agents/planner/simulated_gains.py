@@ -58,24 +58,33 @@ def simulated_parts(visits: OpenVisits, items: Tensor, discount: Tensor, numbers
 def _some(visits: OpenVisits, items: Tensor, discount: Tensor, numbers: range, rows: Tensor) -> Gains:
     """Of the visits `rows` (R,); the first of the offers `items` (M, 1 + T, B) is none."""
     tries, d = items.shape[1], len(numbers)
-    visit, bundle = rows.repeat_interleave(tries * d), items[rows].repeat_interleave(d, 1).flatten(0, 1)
-    luck = visits.draws.of(rows).others(numbers)
-    luck = luck.of(
-        torch.arange(len(rows) * d, device=rows.device).reshape(-1, 1, d).expand(-1, tries, -1).flatten()
-    )
+    cells = torch.arange(len(rows) * tries * d, device=rows.device).reshape(len(rows), tries, d)
+    lived = _as_twins(cells)
+    at, tried, drawn = lived // (tries * d), lived // d % tries, lived % d
+    visit = rows[at]
+    luck = visits.draws.of(rows).others(numbers).of(at * d + drawn)
     state = {name: value[visit] for name, value in visits.state.items()}
-    offer = Offer(bundle, discount[rows].repeat_interleave(d, 1).flatten())
+    offer = Offer(items[visit, tried], discount[visit, tried])
     response, _ = visits.user_model.respond(state, offer, luck)
     earned = purchase_margin(visits.market, response, visits.day[visit])
-    of_bundle = earned * (bundle[response.row] == response.item[:, None]).any(1)
-    zero = torch.zeros(len(visit), device=rows.device)
+    of_bundle = earned * (offer.items[response.row] == response.item[:, None]).any(1)
+    zero = torch.zeros(len(lived), device=rows.device)
+    row = lived[response.row]
     whole, bundles = (
-        zero.index_add(0, response.row, margin).reshape(len(rows), tries, d) for margin in (earned, of_bundle)
+        zero.index_add(0, row, margin).reshape(len(rows), tries, d) for margin in (earned, of_bundle)
     )
-    unoffered = response.row // d % tries == 0
-    cell = response.row // (tries * d) * d + response.row % d
+    unoffered = row // d % tries == 0
+    cell = row // (tries * d) * d + row % d
     without = _margins(cell[unoffered], response.item[unoffered], earned[unoffered], items[rows, 1:], d)
     return Gains(whole[:, 1:] - whole[:, :1], bundles[:, 1:] - without)
+
+
+def _as_twins(cells: Tensor) -> Tensor:
+    """The `cells` (R, 1 + T, D) in the order in which a user model has least to do: as it goes through a
+    shopper and the twin, who stands half of all rows behind, it meets all offers of a visit under one draw
+    after each other, and last no offer, which repeats what an offer did not change."""
+    order = cells.roll(-1, 1).transpose(1, 2).flatten()
+    return torch.cat([order[::2], order[1::2]])
 
 
 def _margins(cell: Tensor, item: Tensor, earned: Tensor, bundles: Tensor, d: int) -> Tensor:

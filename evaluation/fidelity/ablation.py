@@ -73,7 +73,13 @@ def _row(dataset: Dataset, without: str, seed: int, progress: Callable[[str], No
     seconds = time.process_time() - start
     shoppers = np.flatnonzero(~split.held_out)
     figures = measure(
-        model, dataset, weeks=split.validation_weeks, shoppers=shoppers, seed=seed, progress=progress
+        model,
+        dataset,
+        weeks=split.validation_weeks,
+        shoppers=shoppers,
+        seed=seed,
+        weeks_before=False,
+        progress=progress,
     ).figures
     ks = figures["ks_complement"]
     return {

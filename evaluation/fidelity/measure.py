@@ -49,10 +49,11 @@ def measure(
     weeks: tuple[int, int],
     shoppers: np.ndarray,
     seed: int = 0,
+    weeks_before: bool = True,
     progress: Callable[[str], None] = say,
 ) -> Fidelity:
     """Compare the log with an organic simulation of `shoppers` in `weeks`, which the model must not have
-    seen."""
+    seen; with `weeks_before` also as many real weeks before, and tell what these reach."""
     n_weeks = weeks[1] - weeks[0]
     progress(f"fidelity: simulating {len(shoppers):,} shoppers for {n_weeks} weeks")
     real = logged_panel(dataset, weeks, shoppers)
@@ -76,7 +77,8 @@ def measure(
         "base_rates": rates.base_rates(totals, mean, seed),
     }
     earlier = (2 * weeks[0] - weeks[1], weeks[0])
-    past = logged_panel(dataset, earlier, shoppers) if earlier[0] > 0 else None  # a past needs one of its own
+    has_past = weeks_before and earlier[0] > 0  # a past needs one of its own
+    past = logged_panel(dataset, earlier, shoppers) if has_past else None
     if past is not None:
         drift = distributions.eight(past, dataset, earlier, shoppers)
         figures["ks_complement_of_drift"] = distributions.ks_complements(eight, drift)

@@ -109,7 +109,7 @@ def _pull(config: TrainConfig) -> str:
 def _reacts(experiment: Experiment, config: TrainConfig, exposure: float, judge: str | None) -> UserModel:
     if judge is None:
         return experiment.user_models[exposure]
-    if sentence := population.judge_lacks(judge, experiment.dataset):
+    if sentence := population.judge_lacks(judge, config, experiment.dataset):
         raise UserError(f"--judge {judge}: {sentence}")
     fitted = population.judge(experiment.folder, judge, config, experiment.dataset, experiment.device)
     return population.under(fitted, config, exposure)

@@ -188,6 +188,30 @@ def test_the_offered_items_of_each_offer_are_counted_apart(market):
     )
 
 
+@pytest.mark.parametrize("n", [1, 3])
+def test_offers_that_are_simulated_beside_each_other_earn_what_each_does_alone(
+    dataset, user_model, market, n
+):
+    core = BundleCore(
+        market, user_model, EnvConfig(), n=n, shoppers=np.flatnonzero(dataset.split.held_out),
+        weeks=dataset.split.test_weeks,
+    )  # fmt: skip
+    core.reset()
+    visits, numbers = Planner(user_model).open_visits(core, core.rows), range(1, 34)
+    items = torch.stack([core.candidates[:, :2], core.candidates[:, 2:4], core.candidates[:, 1:3]], 1)
+    discount = torch.tensor([0.3, 0.0, 0.3]).expand(n, 3)
+    beside = simulated_parts(visits, items, discount, numbers)
+    for t in range(3):
+        alone = simulated_parts(visits, items[:, [t]], discount[:, [t]], numbers)
+        assert torch.equal(beside.visit[:, [t]], alone.visit)
+        assert torch.equal(beside.direct[:, [t]], alone.direct)
+    for row in range(n):
+        one = visits.some(torch.tensor([row]))
+        alone = simulated_parts(one, items[[row]], discount[[row]], numbers)
+        assert torch.equal(beside.visit[[row]], alone.visit)
+    assert beside.visit.any()
+
+
 def test_each_offer_is_legal_and_episodes_run_through(market):
     toy = a_toy(8, exposure=1.0)
     for least, most in ((1, 1), (1, 2), (2, 4), (3, 4)):

@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from bundlegym.data import Log, clean
+from bundlegym.data.config import ReadOptions
 from bundlegym.errors import UserError
 
 from .conftest import lines_of
@@ -51,6 +52,18 @@ def test_rules_for_lines_that_are_no_goods_belong_to_a_named_log() -> None:
     assert dropped(report) == {"fuel": 1, "coupon line, not an item": 2, "no category": 1}
     assert cleaned.transactions["item"].tolist() == [1]
     assert clean(Log("another shop", lines, items=items))[1]["lines_after"] == 5
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["POSTAGE", "Dotcom Postage", "Bank Charges", "Adjust bad debt", "Adjustment by Peter on Jun 25 2010",
+     "Dotcomgiftshop Gift Voucher £30.00", "This is a test product.", "AMAZON FEE"],
+)  # fmt: skip
+def test_what_is_no_goods_is_known_by_its_name(name: str) -> None:
+    items = pd.DataFrame({"item": [1, 2], "name": [name, "SUNJAR LED NIGHT LIGHT BY PETER"]})
+    log = Log("shop", lines_of((1, 1, 1, 0, 1, 2.0, 2.0), (1, 1, 2, 0, 1, 2.0, 2.0)), items=items)
+    assert clean(log)[0].transactions["item"].tolist() == [1, 2]
+    assert clean(log, ReadOptions(drop_items=("no-goods",)))[0].transactions["item"].tolist() == [2]
 
 
 def test_a_weight_becomes_one_piece_at_the_price_of_the_line() -> None:

@@ -56,6 +56,15 @@ def test_a_whole_mapping_is_proposed_and_works(log: Log, tmp_path: Path) -> None
     assert "distinct values" in text and "decimal comma" in text and "Visits a week" in text
 
 
+@pytest.mark.parametrize("name", ["LIST", "rrp", "List Price"])
+def test_a_list_price_is_known_by_its_name(log: Log, tmp_path: Path, name: str) -> None:
+    path = shop(log, tmp_path / "sales.csv")
+    table = pd.read_csv(path, sep=";", encoding="cp1252", dtype=str)
+    table.assign(**{name: table["Unit Price"]}).to_csv(path, index=False, sep=";", encoding="cp1252")
+    mapping = inspect_log([path], DataConfig(min_purchases=5)).as_json()["mapping"]
+    assert (mapping["price_paid"], mapping["list_price"]) == ("Unit Price", name)
+
+
 def test_the_mapping_it_writes_is_what_columns_takes(log: Log, tmp_path: Path) -> None:
     path = shop(log, tmp_path / "sales.csv", "%m/%d/%y")
     (tmp_path / "some.toml").write_text('shopper = "Customer ID"\n[options]\nmonth_first = true\n')

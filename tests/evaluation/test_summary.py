@@ -11,12 +11,12 @@ from torch import Tensor
 from bundlegym.agents.heuristics import SCORES, fill_by, offer_nothing
 from bundlegym.envs import BundleCore, EnvConfig
 from bundlegym.evaluation.baselines import Contender
-from bundlegym.evaluation.judging import judge
+from bundlegym.evaluation.judging import judge, table_of
 from bundlegym.evaluation.rivals import rank_correlations
 from bundlegym.evaluation.summary import summary
 from bundlegym.evaluation.table import format_table
 from bundlegym.evaluation.verdict import verdict, verdicts
-from bundlegym.user_models import LookalikeShopper
+from bundlegym.user_models import LookalikeShopper, UserModel
 
 TRAINED, CHOICE, LOOKALIKE = "choice", "choice, judge", "lookalike, judge"
 
@@ -96,16 +96,15 @@ def test_a_policy_that_exploits_its_user_model_is_caught(dataset, user_model, ma
         CHOICE: user_model,
         LOOKALIKE: LookalikeShopper.fit(dataset, shoppers=held_out, weeks=weeks, progress=lambda _: None),
     }
+
+    def made_core(model: UserModel) -> BundleCore:
+        shoppers, weeks = np.flatnonzero(held_out), dataset.split.test_weeks
+        return BundleCore(market, model, offers, n=256, shoppers=shoppers, weeks=weeks)
+
     tables = {}
     for name, model in models.items():
-
-        def core_of(n: int, _: Any, model: Any = model) -> BundleCore:
-            return BundleCore(
-                market, model, offers, n=n, shoppers=np.flatnonzero(held_out),
-                weeks=dataset.split.test_weeks,
-            )  # fmt: skip
-
-        tables[name] = judge(contenders, core_of, lambda _: 256, name=name, exposure=0.0, seed=1)
+        played = [judge(each, made_core(model), name=name, seed=1) for each in contenders]
+        tables[name] = table_of(played, name=name, exposure=0.0)
     found = verdict([row for table in tables.values() for row in table.rows])
     assert "exploit" in found["only_where_learned"] and found["at_the_edge"] == ["exploit"]
     assert not found["survives"]
@@ -131,7 +130,7 @@ def test_a_policy_that_exploits_its_user_model_is_caught(dataset, user_model, ma
 
 def test_offers_at_full_price_are_noted_where_they_change_nothing(make_core):
     showing = Contender("showing", "heuristic", [fill_by(SCORES["most_bought"], 0)])
-    table = judge([showing], lambda n, _: make_core(n), lambda _: 16, name=LOOKALIKE, exposure=0.0, seed=1)
+    table = table_of([judge(showing, make_core(16), name=LOOKALIKE, seed=1)], name=LOOKALIKE, exposure=0.0)
     assert table.rows[0]["full_price_rate"]["mean"] == 1.0
     assert "100% of offers at full price, which change nothing here" in format_table(table.rows)
     assert table.paired == []

@@ -29,6 +29,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "model.md").read_text(enc
 #: Changed on purpose alone: all fits rest on them.
 DEFAULTS: dict[str, tuple[Any, ...]] = {
     "": (144, 6),
+    "needs": (0.5, 10.0),
     "coefficients": (512, 32, 400, 0.05, 0.5, 0.3),
     "preferences": (39.0, 8.0, 300.0, 1500.0, 250.0, 1.0, 0.4, 15, 80, 0.85, 0.5, 30.0),
     "preferences.attribute_tastes": (3.0, 0.1, 0.02, 8),

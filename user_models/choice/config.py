@@ -36,6 +36,7 @@ from bundlegym.user_models.components.complementarity import ComplementarityConf
 from bundlegym.user_models.components.coupons import CouponsConfig
 from bundlegym.user_models.components.incidence import IncidenceConfig
 from bundlegym.user_models.components.marketing import MarketingConfig
+from bundlegym.user_models.components.needs import NeedsConfig
 from bundlegym.user_models.components.preferences import PreferencesConfig
 from bundlegym.user_models.components.quantity import QuantityConfig
 from bundlegym.user_models.components.size_constants import SizeConstantsConfig
@@ -53,6 +54,9 @@ class ChoiceConfig(Config):
 
     epochs: Count = 6
     """Passes over the visits when the coefficients are fitted."""
+
+    needs: NeedsConfig = NeedsConfig()
+    """Hyper-parameters of needs."""
 
     coefficients: CoefficientsConfig = CoefficientsConfig()
     """Hyper-parameters of the likelihood of baskets."""

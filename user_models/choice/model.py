@@ -56,6 +56,7 @@ from bundlegym.user_models.choice.reference.utility import log_share, subcategor
 from bundlegym.user_models.choice.state import ChoiceState
 from bundlegym.user_models.components.basket_size import classes_before
 from bundlegym.user_models.components.incidence import first_visit
+from bundlegym.user_models.components.needs import by_needs
 from bundlegym.user_models.fit_cache import FitCache, fit_folder
 from bundlegym.user_models.persistence import load_parameters, save_parameters
 from bundlegym.user_models.rng.counter import Draws
@@ -123,6 +124,8 @@ class ChoiceShopper(UserModel):
         given = {"shortlist_size": shortlist_size, "epochs": epochs}
         changed: dict[str, Any] = {name: n for name, n in given.items() if n is not None}
         config = dataclasses.replace(config, **changed)
+        if "needs" not in without:
+            dataset = by_needs(dataset, weeks, shoppers, progress, config.needs)
         left_out = sorted(without)
         settings = {"config": dataclasses.asdict(config), "seed": seed, "without": left_out}
         folder = cache and fit_folder(cache, dataset, weeks=weeks, shoppers=shoppers, **settings)

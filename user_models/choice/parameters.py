@@ -6,8 +6,9 @@ lines, A attributes, F classes of familiarity, E classes of items by expected sa
 weeks after the fit and one more, B edges between classes of lines by their units, U numbers of units.
 
 Numbers: 24 sizes of a trip (`GRID` of `components.basket_size`); 6 spans of days since the last
-visit and 5 size classes of it; 11 spans of time since an item was bought; 14 spans of days and 10 of days
-over the own interval in the hazard of a visit; 3 weeks in a row of being offered; 9 weights of preferences.
+visit and 5 size classes of it; 11 spans of time since an item, or its subcategory, was bought; 14 spans of
+days and 10 of days over the own interval in the hazard of a visit; 3 weeks in a row of being offered; 9
+weights of preferences.
 
 `python -m bundlegym.user_models.symbols` prints all fields as the table of docs/model.md.
 """
@@ -55,7 +56,9 @@ class Prices(Parameters):
 
     shelf_price: Tensor = parameter("W I", "price at the shelf, in the log's currency a unit", "p_{iw}")
     log_discount: Tensor = parameter(
-        "W I", "log(list price / shelf price), less the item's mean over the weeks of the fit", "x_{iw}"
+        "W I",
+        "bounded log(list price / shelf price), less the item's mean over the weeks of the fit",
+        "x_{iw}",
     )
 
 
@@ -72,6 +75,12 @@ class Coefficients(Parameters):
         f"F {_BINS}",
         "log rate by familiarity and by days since last bought over the purchase interval; 0 for never",
         r"\tau_{fb}",
+    )
+    recency_of_subcategory: Tensor = parameter(
+        f"{_BINS}",
+        "log rate by days since anything of the subcategory was last bought over the interval between such "
+        "purchases",
+        r"\zeta_{b'}",
     )
     recency_of_new: Tensor = parameter(
         f"{_GAPS}", "log rate of new items by days since the last visit", r"\nu_h"

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.data.support import deepest_discount
+from bundlegym.errors import UserError
 from bundlegym.user_models.components.preferences import PreferencesConfig, decay
 from bundlegym.user_models.config import Config, Share
 from bundlegym.user_models.numeric.row_blocks import row_blocks
@@ -33,9 +35,10 @@ class MarketingConfig(Config):
 @dataclass(frozen=True)
 class Marketing:
     """What the shop did, (n_weeks, n_items) float32 each, less the item's mean over some weeks:
-    `log_discount` is log(list price / shelf price), `display` and `mailer` shares of stores,
-    `competitor_discount` the mean log_discount of the other items of the subcategory that are sold
-    steadily."""
+    `log_discount` is log(list price / shelf price), at most that of the deepest discount that some weeks
+    know well (what is cheaper still is seldom a promotion, but a price for others, or what is left of an item
+    that the shop gives up), `display` and `mailer` shares of stores, `competitor_discount` the mean
+    log_discount of the other items of the subcategory that are sold steadily."""
 
     log_discount: np.ndarray
     display: np.ndarray
@@ -47,11 +50,23 @@ class Marketing:
         dataset: Dataset,
         weeks: tuple[int, int],
         *,
+        known: tuple[int, int] | None = None,
         config: MarketingConfig = MarketingConfig(),
         preferences: PreferencesConfig = PreferencesConfig(),
     ) -> Marketing:
-        """By `weeks`, which count as much as in preferences."""
-        log_discount = np.log(dataset.list_price / dataset.shelf_price)
+        """Less the means over `weeks`, which count as much as in preferences; the weeks `known`, by default
+        the same, say how deep a discount is known.
+
+        Raises:
+            UserError: a price is none.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_discount = np.log(dataset.list_price / dataset.shelf_price)
+        if not (finite := np.isfinite(log_discount).all(1)).all():
+            item = dataset.items["item"].iloc[int(finite.argmin())]
+            raise UserError(f"{dataset.name}: a list or shelf price of item {item} is 0 or not finite")
+        deepest = np.float32(-np.log1p(-deepest_discount(dataset, known or weeks)))
+        log_discount = np.minimum(log_discount, deepest)
         competitor_discount = mean_of_others(
             log_discount, dataset.subcategory_code, steadily_sold(dataset, weeks, config)
         )
@@ -78,6 +93,16 @@ def recency_bins(day: Tensor, last: Tensor, interval: Tensor) -> Tensor:
     ratio = (day[:, None] - last) / interval
     bins = torch.bucketize(ratio, torch.tensor(GAP_EDGES, device=ratio.device)) + 1
     return torch.where(last < 0, 0, bins)
+
+
+def subcategory_recency_bins(day: Tensor, last: Tensor, interval: Tensor, subcategory: Tensor) -> Tensor:
+    """As `recency_bins`, of the time since anything of an item's `subcategory` (N, L) on the shortlist was
+    last bought, over the shopper's interval between such purchases."""
+    n_groups = int(subcategory.max()) + 1
+    often = torch.zeros(len(day), n_groups, device=day.device).scatter_add(1, subcategory, 1 / interval)
+    never = torch.full((len(day), n_groups), -1, device=day.device)
+    latest = never.scatter_reduce(1, subcategory, last.long(), "amax")
+    return recency_bins(day, latest.gather(1, subcategory), 1 / often.gather(1, subcategory))
 
 
 def familiarity(lines: np.ndarray) -> np.ndarray:

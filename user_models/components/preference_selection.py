@@ -12,16 +12,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 from tqdm import tqdm
 
 from bundlegym.data import Dataset, lines_of, part_of, visit_rows
 from bundlegym.terminal import say
 from bundlegym.user_models.components.fit_weeks import last_fifth
-from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig
+from bundlegym.user_models.components.preferences import Factors, Preferences, PreferencesConfig
 from bundlegym.user_models.parameters import Parameters, parameter
 
 #: Values that are tried, from the one in the configuration upward and downward.
@@ -80,10 +82,19 @@ def choose_preferences(
     item = part.purchases["item"].to_numpy()[lines]
     size = np.bincount(shopper, minlength=part.n_shoppers)
 
+    factorised: dict[float, Factors] = {}
+
+    def factors_of(lines: csr_matrix, known: np.ndarray, tried: PreferencesConfig) -> Factors:
+        """Of all that is tried, the half-life alone changes the lines that are factorised."""
+        if tried.half_life not in factorised:
+            factorised[tried.half_life] = Factors.fit(lines, known, tried)
+        return factorised[tried.half_life]
+
+    @cache  # rungs are tried again in the second round, and on the way down
     def loss(tried: PreferencesConfig) -> np.ndarray:
         """(S,) nats of each shopper's lines. Tastes for attributes are left out, which are fitted anyway."""
-        left_out = {*without, "attribute_tastes"}
-        found = Preferences.fit(part, (weeks[0], later[0]), everyone, left_out, config=tried)
+        left_out, first = {*without, "attribute_tastes"}, (weeks[0], later[0])
+        found = Preferences.fit(part, first, everyone, left_out, config=tried, factors_of=factors_of)
         some = found.of(np.flatnonzero(everyone))
         total = some.log_sum()  # trends leave it near 0
         return np.bincount(shopper, total[shopper] - some.log_share(shopper, item), part.n_shoppers)

@@ -21,7 +21,7 @@ weeks over what their preferences say, (n_i + m) / (E_i + m).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -143,9 +143,11 @@ class Preferences:
         without: Collection[str] = (),
         *,
         config: PreferencesConfig = PreferencesConfig(),
+        factors_of: Callable[[csr_matrix, np.ndarray, PreferencesConfig], Factors] | None = None,
     ) -> Preferences:
         """Count in `weeks`; averages and factors come from `shoppers` (mask), counts are each shopper's own.
-        Of shopper_factors, attribute_tastes and trend those `without` are left out."""
+        Of shopper_factors, attribute_tastes and trend those `without` are left out. `factors_of` stands in
+        place of `Factors.fit`."""
         group, tastes = dataset.subcategory_code, config.attribute_tastes
         count = _decayed_lines(dataset, weeks, config.half_life)
         recent = _decayed_lines(dataset, weeks, config.recent_half_life)[shoppers]
@@ -158,11 +160,14 @@ class Preferences:
         variances = np.empty((0, attribute.shape[1]))
         if "attribute_tastes" not in without:
             variances = fit_variances(attribute, count[shoppers], group, within, tastes)
+        factors = None
+        if "shopper_factors" not in without:
+            factors = (factors_of or Factors.fit)(count @ one_hot, shoppers, config)
         found = Preferences(
             count=count,
             subcategory=group,
             group_share=group_share,
-            factors=None if "shopper_factors" in without else Factors.fit(count @ one_hot, shoppers, config),
+            factors=factors,
             levels=tuple(level_of_groups(dataset, group, level) for level in _LEVELS),
             log_within=np.log(within).astype(np.float32),
             log_popularity=np.log(popularity * len(popularity)).astype(np.float32),

@@ -10,8 +10,8 @@ says, and so are, with a wholesaler, dozens and cases.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -127,15 +127,15 @@ def fit_quantity(
     early, late, lines = (_Lines.of(dataset, span, shoppers) for span in spans)
     means = _fit_means(dataset, early, log_discount, config)
     tried = {
-        weight: _expected(_with_pairs(means, early, log_discount, weight), late, log_discount)
-        for weight in config.pair_lines
+        weight: _expected(with_pairs, late, log_discount)
+        for weight, with_pairs in _with_pairs(means, early, log_discount, config.pair_lines).items()
     }
     weight = min(tried, key=lambda weight: _deviance(tried[weight], late))
     expected = tried[weight]
     support = _support(lines.units[lines.known], config.large)
     edges, cdf = _spread(expected[late.known], late.units[late.known], support, config)
     means = _fit_means(dataset, lines, log_discount, config)
-    means = _with_pairs(means, lines, log_discount, weight)
+    means = _with_pairs(means, lines, log_discount, (weight,))[weight]
     single = {
         "log_units": means.item,
         "log_units_factor": means.shopper,
@@ -186,28 +186,30 @@ def _fit_means(dataset: Dataset, lines: _Lines, log_discount: np.ndarray, config
         total = np.bincount(code[known], weights=log_units[known], minlength=len(of))
         return (total + weight * prior) / (count + weight)
 
-    def over(expected: np.ndarray, code: np.ndarray, n: int, weight: float, rows: Any = slice(None)) -> Any:
-        """(n,) log of units by code over what was expected of these rows, shrunk to 1."""
-        seen, wanted = (np.bincount(code[rows], w[rows], minlength=n) for w in (log_units, expected))
-        return (seen + weight * average) / (wanted + weight * average)
+    def over(seen: np.ndarray, expected: np.ndarray, code: np.ndarray, weight: float) -> np.ndarray:
+        """(n,) log of units `seen` by code over what was `expected` of lines of each `code`, shrunk to 1."""
+        wanted = np.bincount(code, expected, minlength=len(seen))
+        return np.asarray((seen + weight * average) / (wanted + weight * average))
 
     by_category = shrunk(category[item], np.arange(category.max() + 1), average)
     mean = shrunk(item, category, by_category[category]) + _LEAST
     x = log_discount[lines.week, item]
     slope, factor, by_size = 0.0, np.ones(dataset.n_shoppers), np.ones(len(SIZE_EDGES) + 1)
+    size_known, item_known, x_known, units_known = lines.size[known], item[known], x[known], log_units[known]
+    of_shopper = np.bincount(shopper, log_units, minlength=len(factor))
+    of_size = np.bincount(size_known, units_known, minlength=len(by_size))
+    of_item = np.bincount(item_known, units_known, minlength=len(mean))
     for _ in range(config.steps):  # alternate between the factors, the slope and the items' means
         expected = mean[item] * np.exp(slope * x)
-        factor = over(expected * by_size[lines.size], shopper, len(factor), config.shopper_lines)
+        factor = over(of_shopper, expected * by_size[lines.size], shopper, config.shopper_lines)
         expected *= factor[shopper]
-        by_size = over(expected, lines.size, len(by_size), weight, known)
-        expected *= by_size[lines.size]
-        residual = (log_units - expected)[known] / (1 + expected[known])
-        curvature = (expected[known] / (1 + expected[known]) * x[known] ** 2).sum() + config.slope_precision
-        slope += float((residual * x[known]).sum() / curvature)
-        ratio = [
-            np.bincount(item[known], weights=w[known], minlength=len(mean)) for w in (log_units, expected)
-        ]
-        mean *= (ratio[0] + weight * mean) / (ratio[1] + weight * mean)
+        by_size = over(of_size, expected[known], size_known, weight)
+        wanted = (expected * by_size[lines.size])[known]
+        residual = (units_known - wanted) / (1 + wanted)
+        curvature = (wanted / (1 + wanted) * x_known**2).sum() + config.slope_precision
+        slope += float((residual * x_known).sum() / curvature)
+        of_item_wanted = np.bincount(item_known, wanted, minlength=len(mean))
+        mean *= (of_item + weight * mean) / (of_item_wanted + weight * mean)
     return _Means(mean, factor, by_size, np.float64(max(slope, 0.0)))  # in double precision wherever used
 
 
@@ -216,15 +218,20 @@ def _average(lines: _Lines) -> float:
     return float(max(lines.log_units[lines.known].mean(), _LEAST))
 
 
-def _with_pairs(means: _Means, lines: _Lines, log_discount: np.ndarray, weight: float) -> _Means:
-    """With the factors of pairs of shopper and item, shrunk to 1 by so many lines."""
+def _with_pairs(
+    means: _Means, lines: _Lines, log_discount: np.ndarray, weights: Collection[float]
+) -> dict[float, _Means]:
+    """By each weight, with the factors of pairs of shopper and item, shrunk to 1 by so many lines."""
     pairs, pair = np.unique(
         lines.shopper.astype(np.int64) * len(means.item) + lines.item, return_inverse=True
     )
     expected = _expected(means, lines, log_discount)
     seen, wanted = (np.bincount(pair, w, minlength=len(pairs)) for w in (lines.log_units, expected))
-    prior = weight * _average(lines)
-    return replace(means, pairs=pairs, of_pair=(seen + prior) / (wanted + prior))
+    prior = {weight: weight * _average(lines) for weight in weights}
+    return {
+        weight: replace(means, pairs=pairs, of_pair=(seen + prior[weight]) / (wanted + prior[weight]))
+        for weight in weights
+    }
 
 
 def _deviance(expected: np.ndarray, lines: _Lines) -> float:

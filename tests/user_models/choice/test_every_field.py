@@ -76,6 +76,7 @@ def world_of(params: ChoiceParameters) -> ChoiceParameters:
     return p.changed(
         mailer=torch.tensor([0.5]),
         recency=noise(p.coefficients.recency, 0.5),
+        recency_of_subcategory=noise(p.coefficients.recency_of_subcategory, 0.5),
         recency_of_new=noise(p.coefficients.recency_of_new, 0.4),
         price_slope=between(marketing.price_slope, 1.5, 3.0),
         price_sensitivity=between(marketing.price_sensitivity, 0.6, 1.5),

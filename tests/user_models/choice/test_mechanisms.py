@@ -17,7 +17,8 @@ def test_a_model_without_any_mechanism_has_no_effect_of_one(dataset) -> None:
         "attribute_taste", "mission_loading", "mission_spread", "synergy",
         "substitution", "size_constants", "explore_level", "explore_spread", "follow_prob",
         "frailty", "hazard_irregular", "regular_quantity", "quantity_by_size", "trial_weight",
-        "coupon_utility", "habit_prob", "competitor_discount", "recency_of_new", "price_by_deal_share",
+        "coupon_utility", "habit_prob", "competitor_discount", "recency_of_subcategory", "recency_of_new",
+        "price_by_deal_share",
     )  # fmt: skip
     leaves = dict(params.leaves())
     assert [name for name in none if leaves[name].any()] == []
@@ -26,7 +27,7 @@ def test_a_model_without_any_mechanism_has_no_effect_of_one(dataset) -> None:
 
 
 def test_an_unknown_mechanism_is_named(dataset) -> None:
-    with pytest.raises(UserError, match="unknown mechanism 'magic'; known are preference_selection"):
+    with pytest.raises(UserError, match="unknown mechanism 'magic'; known are needs, preference_selection"):
         ChoiceShopper.fit(dataset, without=("magic",))
 
 

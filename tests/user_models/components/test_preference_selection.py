@@ -7,10 +7,11 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset, part_of
 from bundlegym.user_models.components.preference_selection import choose_preferences
-from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig
+from bundlegym.user_models.components.preferences import Factors, Preferences, PreferencesConfig
 
 SHOPPERS, WEEKS, ITEMS, LINES = 150, 20, 60, 6
 
@@ -98,3 +99,15 @@ def test_the_same_seed_chooses_the_same(without: tuple[str, ...]) -> None:
         for _ in range(2)
     )
     assert first.chosen.tolist() == second.chosen.tolist()
+
+
+def test_lines_are_factorised_once_a_half_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    half_lives, fit = [], Factors.fit
+
+    def noted(lines: csr_matrix, known: np.ndarray, config: PreferencesConfig) -> Factors:
+        half_lives.append(config.half_life)
+        return fit(lines, known, config)
+
+    monkeypatch.setattr(Factors, "fit", noted)
+    found = chosen(drawn(0.3))
+    assert len(half_lives) == len(set(half_lives)) and found.half_life in half_lives

@@ -30,6 +30,7 @@ class Tables(NamedTuple):
     familiarity: Any
     purchase_interval: Any
     recency: Any
+    recency_of_subcategory: Any
     price_sensitivity: Any
     sensitivity_class: Any
     price_slope: Any

@@ -122,19 +122,45 @@ def needed(noise: int, item: int) -> float:
 
 
 @part
-def recency_effect(p: Tables, s: int, day: int, last: Array, effect: Array, bins: Array, rate: Array) -> None:
+def recency_effect(
+    p: Tables,
+    s: int,
+    day: int,
+    last: Array,
+    effect: Array,
+    of_subcategory: Array,
+    latest: Array,
+    often: Array,
+    bins: Array,
+    rate: Array,
+) -> None:
     """Multiply the rates of the shortlist by the `effect`, laid flat, of how familiar each item is and of the
-    time since it was last bought."""
-    interval, familiarity, today = p.purchase_interval[s], p.familiarity[s], np.int32(day)
+    time since it was last bought, and by that `of_subcategory`, of the time since its subcategory was; of
+    each of these, `latest` and `often` (G,) become when it was last bought, and 1 over its interval."""
+    interval, familiarity, group = p.purchase_interval[s], p.familiarity[s], p.short_subcategory[s]
+    today = np.int32(day)
     for i in range(len(interval)):
-        ratio = _F(today - np.int32(last[i])) / interval[i]
-        bin_ = np.int32(1)
-        for edge in _GAPS:
-            bin_ += np.int32(ratio > edge)
-        bins[i] = bin_
+        bins[i] = _recency_bin(today, last[i], interval[i])
     for i in range(len(interval)):
         bins[i] = np.int32(familiarity[i]) * _GAP_BINS + (bins[i] if last[i] >= 0 else 0)
+        latest[group[i]], often[group[i]] = -1, 0
     multiply_by(effect, bins, rate)
+    for i in range(len(interval)):
+        latest[group[i]] = max(latest[group[i]], last[i])
+        often[group[i]] += _ONE / interval[i]
+    for i in range(len(interval)):
+        g = group[i]
+        bins[i] = _recency_bin(today, latest[g], _ONE / often[g]) if latest[g] >= 0 else 0
+    multiply_by(of_subcategory, bins, rate)
+
+
+@part
+def _recency_bin(day: int, last: int, interval: float) -> np.int32:
+    """The bin of the time since something was last bought that was."""
+    ratio, bin_ = _F(day - np.int32(last)) / interval, np.int32(1)
+    for edge in _GAPS:
+        bin_ += np.int32(ratio > edge)
+    return bin_
 
 
 @part

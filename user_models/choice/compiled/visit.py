@@ -333,7 +333,8 @@ def respond(
     sensitivity, boost = np.empty(n_offered, np.float32), np.empty(n_offered, np.float32)
     run, gained = np.ones(n_offered, np.int64), np.zeros(n_offered, np.bool_)
     exposed, bought_anyway = np.zeros(n_offered, np.bool_), np.zeros(n_offered, np.bool_)
-    effect = np.exp(p.recency).ravel()
+    effect, of_subcategory = np.exp(p.recency).ravel(), np.exp(p.recency_of_subcategory)
+    latest, often = np.empty(len(p.substitution), np.int16), np.empty(len(p.substitution), np.float32)
     # Typed, since parts that are given a literal are compiled once more for it.
     bought, used, start = _room(12 * n + width + MOST_ITEMS), np.int64(0), np.int64(0)
     half, opened, previous = (n + 1) // 2, np.int64(-1), np.int64(-1)
@@ -384,7 +385,7 @@ def respond(
         for _ in range(2):
             for i in range(length):
                 rate[i] = door_rate[i]
-            recency_effect(p, s, day[r], last[r], effect, bins, rate)
+            recency_effect(p, s, day[r], last[r], effect, of_subcategory, latest, often, bins, rate)
             _boost(slots, gained, boost, length, rate)
             _pull(p, need, added, category, lift, rate, (pullers, kept, pull, pulled, tail_lift))
             n_chosen = _bought(rate, need, certain, chosen)

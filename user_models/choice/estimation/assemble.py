@@ -40,7 +40,7 @@ from bundlegym.user_models.choice.parameters import (
     Trials,
 )
 from bundlegym.user_models.choice.reference.recent_trials import fading
-from bundlegym.user_models.choice.reference.utility import tail_row, unbought
+from bundlegym.user_models.choice.reference.utility import recency_effect, tail_row, unbought
 from bundlegym.user_models.components.attribute_tastes import attribute_range, log_total
 from bundlegym.user_models.components.basket_size import GRID, BasketSize, fit_basket_size, gap_shares
 from bundlegym.user_models.components.complementarity import Complementarity, synergy_share
@@ -50,7 +50,6 @@ from bundlegym.user_models.components.marketing import (
     NEW,
     Marketing,
     familiarity,
-    recency_bins,
     steadily_sold,
 )
 from bundlegym.user_models.components.preference_selection import ChosenPreferences
@@ -431,16 +430,16 @@ def _log_size_rates(
     first, end = weeks
     own, marketing, short = p.shortlists, p.marketing, p.shortlists.shortlist[shopper]
     familiar, sensitivity = own.familiarity[shopper].long(), p.coefficients.promotion_sensitivity
-    log_preference, interval = own.log_preference[shopper], own.purchase_interval[shopper]
+    log_preference = own.log_preference[shopper]
     rate, tail = torch.zeros_like(log_preference), torch.zeros(len(shopper))
     for part in (0.7, 0.8, 0.9):
         week = int(first + part * (end - first))
-        last = own.last_bought[week][shopper].long()
-        bins = recency_bins(torch.full_like(shopper, week * 7), last, interval)
+        last = own.last_bought[week][shopper]
+        since = recency_effect(p, shopper, torch.full_like(shopper, week * 7), last)
         price = marketing.price_sensitivity[shopper, None] * marketing.price_effect[week][short]
         promotion = marketing.promotion_effect[week][short]
         effect = price + sensitivity[familiar] * promotion
-        rate += torch.exp(log_preference + p.coefficients.recency[familiar, bins] + effect) / 3
+        rate += torch.exp(log_preference + since + effect) / 3
         row = tail_row(p, shopper, torch.full_like(shopper, week))
         outside = (p.long_tail.tail_weight[shopper, :-1] * attraction[row]).sum(1)
         inside = torch.exp(price + sensitivity[NEW] * promotion + unbought(p, shopper, short))

@@ -135,6 +135,7 @@ def _start(data: ChoiceData) -> Free:
         preference=torch.tensor(0.75),
         known=torch.tensor(1.0),
         recency=torch.zeros(len(FAMILIAR_EDGES) + 1, len(GAP_EDGES) + 2),
+        recency_of_subcategory=torch.zeros(len(GAP_EDGES) + 2),
         memory=torch.tensor(1.0),
         trial=torch.tensor(-4.0),
         trial_popularity=torch.tensor(0.3),
@@ -170,7 +171,7 @@ def _coefficients(params: Free, data: ChoiceData, nll: Tensor) -> Coefficients:
     sensitivity = torch.exp(params.promotion_sensitivity)
     usual = sensitivity[data.line_class].mean()
     as_fitted = (
-        "preference", "memory", "recency_of_new", "trial", "trial_popularity",
+        "preference", "recency_of_subcategory", "memory", "recency_of_new", "trial", "trial_popularity",
         "price_by_deal_share",
     )  # fmt: skip
     promotions = ("competitor_discount", "display", "mailer", "display_unsteady", "mailer_unsteady")

@@ -30,9 +30,12 @@ from bundlegym.user_models.components.marketing import (
     familiarity,
     recency_bins,
     steadily_sold,
+    subcategory_recency_bins,
 )
 from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig
 from bundlegym.user_models.numeric.ragged import expand_ranges
+
+_TOGETHER = 4096  # visits
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Free:
     preference: Tensor
     known: Tensor
     recency: Tensor
+    recency_of_subcategory: Tensor
     memory: Tensor
     trial: Tensor
     trial_popularity: Tensor
@@ -78,7 +82,7 @@ class ChoiceData:
     line, line_item, line_class: (V + 1,) where the lines of each visit begin, (P,) their items, and classes
         of familiarity, int64.
     shortlist, familiar: (S, L) int64 items and their classes of familiarity.
-    recency_bin: (V, L) uint8 time since last bought.
+    recency_bin, subcategory_bin: (V, L) uint8 time since it, and its subcategory, was last bought.
     known: (S, I) bool, bought in the weeks of preferences.
     remembered, remembered_item: (S + 1,), (M,) int64 what of this is off the shortlist, as `line`.
     recent_trials: (V, TRIALS) as in `trials_at_visits`.
@@ -98,6 +102,7 @@ class ChoiceData:
     shortlist: Tensor
     familiar: Tensor
     recency_bin: Tensor
+    subcategory_bin: Tensor
     known: Tensor
     remembered: Tensor
     remembered_item: Tensor
@@ -140,12 +145,13 @@ class ChoiceData:
         lines, place = lines_of(dataset, rows)
         item = dataset.purchases["item"].to_numpy()[lines].astype(np.int64)
         remembered = own.remembered[mine]
-        tables = Marketing.of(dataset, before, config=marketing, preferences=preferences)
-        bins = recency_bins(
+        tables = Marketing.of(dataset, before, known=weeks, config=marketing, preferences=preferences)
+        own_days = (
             torch.from_numpy(day),
             torch.from_numpy(last_bought_at_visits(dataset, shortlist, rows)),
             torch.from_numpy(liking.interval(shortlist, before)[shopper]),
         )
+        group = torch.from_numpy(liking.subcategory[shortlist])
         arrays = {
             "shopper": np.searchsorted(mine, shopper),
             "week": week - cut,
@@ -155,7 +161,8 @@ class ChoiceData:
             "line_class": familiarity(liking.lines(shopper[place], item)).astype(np.int64),
             "shortlist": shortlist[mine],
             "familiar": familiarity(liking.lines(mine[:, None], shortlist[mine])).astype(np.int64),
-            "recency_bin": bins.to(torch.uint8).numpy(),
+            "recency_bin": recency_bins(*own_days).to(torch.uint8).numpy(),
+            "subcategory_bin": _subcategory_bins(*own_days, group, torch.from_numpy(shopper)).numpy(),
             "known": liking.count[mine].toarray() > 0,
             "remembered": remembered.indptr.astype(np.int64),
             "remembered_item": remembered.indices.astype(np.int64),
@@ -239,6 +246,7 @@ def _own(data: ChoiceData, params: Free, batch: Tensor, promotion: Tensor) -> tu
     short_row = torch.repeat_interleave(torch.arange(len(batch)), short.shape[1])
     short_item = short.flatten()
     own = _at(recency_table(params), class_, data.recency_bin[batch].flatten())
+    own = own + params.recency_of_subcategory.index_select(0, data.subcategory_bin[batch].flatten().int())
     own = own + not_new(short_row, short_item, class_)
 
     row, place = _lists(data.remembered, shopper)
@@ -260,6 +268,20 @@ def _own(data: ChoiceData, params: Free, batch: Tensor, promotion: Tensor) -> tu
         torch.cat([short_item, item, tried_item]),
         torch.cat([own, again, gained]),
     )
+
+
+def _subcategory_bins(
+    day: Tensor, last: Tensor, interval: Tensor, subcategory: Tensor, shopper: Tensor
+) -> Tensor:
+    """(V, L) uint8 `subcategory_recency_bins`, `subcategory` (S, L), some visits at a time: a table of visits
+    and subcategories is large."""
+    found = [
+        subcategory_recency_bins(day[part], last[part], interval[part], subcategory[shopper[part]]).to(
+            torch.uint8
+        )
+        for part in torch.arange(len(day)).split(_TOGETHER)
+    ]
+    return torch.cat(found)
 
 
 def _lists(start: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:

@@ -27,6 +27,7 @@ from bundlegym.user_models.components import (
     attribute_tastes,
     complementarity,
     coupons,
+    needs,
     preference_selection,
     preferences,
     trip_effects,
@@ -60,11 +61,15 @@ class Mechanism:
 
 #: By name. Those without `fixed` and `zero` are left out where they are fitted.
 MECHANISMS: dict[str, Mechanism] = {
+    "needs": Mechanism("categories whose items are all substitutes", (needs,)),
     "preference_selection": Mechanism("weights of preferences by evidence", (preference_selection,)),
     "shopper_factors": Mechanism("low-rank shares of subcategories", (preferences.Factors,)),
     "trend": Mechanism("items' sales of late"),
     "attribute_tastes": Mechanism("tastes for price levels and brands", (attribute_tastes,)),
     "recency": Mechanism("time since an item was bought", fixed={"recency": 0.0}),
+    "recency_of_subcategory": Mechanism(
+        "time since a subcategory was bought", fixed={"recency_of_subcategory": 0.0}
+    ),
     "recency_of_new": Mechanism("time since the last visit, on new items", fixed={"recency_of_new": 0.0}),
     "seasons": Mechanism("departments differ by week in the fit", fixed={"season": 0.0}),
     "recent_trials": Mechanism(

@@ -18,7 +18,12 @@ from bundlegym.user_models.choice.reference.recent_trials import by_item_of, of_
 from bundlegym.user_models.choice.state import ChoiceState
 from bundlegym.user_models.components.basket_size import LOG_GRID, gap_factor, gap_of, trip_class
 from bundlegym.user_models.components.coupons import coupon_utility
-from bundlegym.user_models.components.marketing import NEW, ONCE, recency_bins
+from bundlegym.user_models.components.marketing import (
+    NEW,
+    ONCE,
+    recency_bins,
+    subcategory_recency_bins,
+)
 from bundlegym.user_models.components.trip_effects import mission_effect
 from bundlegym.user_models.numeric.group_sums import exp_sums
 from bundlegym.user_models.numeric.ragged import expand_ranges
@@ -110,14 +115,19 @@ def door(p: ChoiceParameters, state: ChoiceState, offer: Offer, draws: Draws) ->
 
 def _known(p: ChoiceParameters, state: ChoiceState) -> Tensor:
     """(N, L) preference and time since last bought of the shortlist."""
-    return p.shortlists.log_preference[state.shopper] + recency_effect(p, state)
+    return p.shortlists.log_preference[state.shopper] + recency_effect(
+        p, state.shopper, state.day, state.last_bought
+    )
 
 
-def recency_effect(p: ChoiceParameters, state: ChoiceState) -> Tensor:
-    """(N, L) what the time since it was last bought adds to the log rate of each shortlisted item."""
-    shopper = state.shopper
-    bins = recency_bins(state.day, state.last_bought, p.shortlists.purchase_interval[shopper])
-    return p.coefficients.recency[p.shortlists.familiarity[shopper].long(), bins]
+def recency_effect(p: ChoiceParameters, shopper: Tensor, day: Tensor, last_bought: Tensor) -> Tensor:
+    """(N, L) what the time since it, and its subcategory, was last bought adds to the log rate of each
+    shortlisted item; shopper, day (N,), last_bought (N, L)."""
+    own, c = p.shortlists, p.coefficients
+    since = day, last_bought, own.purchase_interval[shopper]
+    group = p.catalogue.subcategory[own.shortlist[shopper]]
+    of_item = c.recency[own.familiarity[shopper].long(), recency_bins(*since)]
+    return of_item + c.recency_of_subcategory[subcategory_recency_bins(*since, group)]
 
 
 def explore_effect(p: ChoiceParameters, state: ChoiceState, size: Tensor, draws: Draws) -> Tensor:
