@@ -208,7 +208,8 @@ class Preferences:
             log_unbought[who], taste[who] = some.log_unbought, some.taste
             row, item = some.pairs
             listed = (np.arange(len(who))[:, None] * n_items + shortlist[who]).ravel()
-            off = ~np.isin(row * n_items + item, listed)
+            key = row * n_items + item
+            off = listed[np.searchsorted(listed, key).clip(max=listed.size - 1)] != key
             rest.append((who[row[off]], item[off], some.log_share(row[off], item[off])))
         row, item, told = (np.concatenate(column) for column in zip(*rest, strict=True))
         remembered = csr_matrix((told, (row, item)), (n, n_items))
