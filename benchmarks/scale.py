@@ -43,7 +43,7 @@ COLUMNS = {
 #: Items that a shopper buys again and again; share of the lines that are of these.
 FAVOURITES, FAVOURED = 40, 0.7
 CHUNK = 1_000_000
-#: Subcategories: one for 20 items, but no more than these.
+#: Subcategories, at most: there is one for 20 items, as many in each of a hundred categories.
 SUBCATEGORIES = 2_000
 
 
@@ -54,7 +54,7 @@ def write(folder: Path, rows: int, shoppers: int, items: int, days: int = 730, s
     import pyarrow.csv as pacsv
 
     rng = np.random.default_rng(seed)
-    code, groups = np.arange(items), min(max(100, items // 20), SUBCATEGORIES)
+    code, groups = np.arange(items), min(max(1, items // 2_000) * 100, SUBCATEGORIES)
     pacsv.write_csv(
         pa.table(
             {
