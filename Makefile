@@ -9,6 +9,9 @@ RUNS ?= runs
 RUN ?=
 STAMP := $(VENV)/.installed
 DOCS_STAMP := $(VENV)/.installed-docs
+# That a folder may take precedence over an installed package of its name is what is wanted here.
+INSTALL := PYTHONWARNINGS='ignore:Editable installation' \
+	$(VENV)/bin/python -m pip install --quiet --no-compile -c constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help install train evaluate test coverage lint audit notebooks docs dist
@@ -31,7 +34,7 @@ test: $(STAMP) ## run the tests; some of them: make test ARGS="tests/data -x"
 	$(VENV)/bin/python -m pytest $(ARGS)
 
 coverage: $(STAMP) ## run the tests, and print which share of each file they run, without what numba compiles
-	$(VENV)/bin/python -m pip install --quiet --no-compile -c constraints.txt pytest-cov
+	$(INSTALL) pytest-cov
 	$(VENV)/bin/python -m pytest --cov=bundlegym $(ARGS)
 
 notebooks: $(STAMP) ## execute the notebooks in full; one of them: make notebooks ARGS=03
@@ -43,7 +46,7 @@ lint: $(STAMP) ## ruff and mypy
 	$(VENV)/bin/mypy
 
 audit: $(STAMP) ## look for known holes in dependencies, for secrets in the files, and list licences
-	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[audit]'
+	$(INSTALL) -e '.[audit]'
 	@if $(VENV)/bin/python -c "import socket; socket.create_connection(('pypi.org', 443), 5)" 2>/dev/null; \
 	then set -x; $(VENV)/bin/pip-audit --skip-editable --progress-spinner off; \
 	else echo "pip-audit: pypi.org cannot be reached, so no dependency was looked up" >&2; fi
@@ -56,16 +59,18 @@ docs: $(DOCS_STAMP) ## the site of the documentation, in build/site
 	@echo "Open build/site/index.html"
 
 dist: $(STAMP) ## a wheel and an sdist in dist/, as an index would take them
-	$(VENV)/bin/python -m pip install --quiet -c constraints.txt build twine
+	$(INSTALL) build twine
 	rm -rf dist
 	$(VENV)/bin/python -m build --outdir dist .
 	$(VENV)/bin/python -m twine check --strict dist/*
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --no-compile -c constraints.txt -e '.[dev]'
+	@# The pip that Python brings may take twice as long for all the rest.
+	$(INSTALL) pip
+	$(INSTALL) -e '.[dev]'
 	@touch $@
 
 $(DOCS_STAMP): $(STAMP)
-	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	$(INSTALL) -e '.[docs]'
 	@touch $@

@@ -24,7 +24,8 @@ def njit(*, inner: bool = False, **options: Any) -> Callable[[Callable[..., Any]
     """`numba.njit(**options)`, whose result is kept beside the source file.
 
     An `inner` function is called by compiled ones alone. To let Python call it, too, would take longer to
-    compile than most of them do: numba takes each argument apart, array by array.
+    compile than most of them do: numba takes each argument apart, array by array. No function is called by
+    C, or given to a compiled one as an argument, so what that takes is left out for all.
 
     numba's own `cache=True` looks at that file alone (numba issue 1833): what was compiled goes on being used
     when a function of another file that went into it has changed, or a constant. Here it is then compiled
@@ -46,7 +47,7 @@ def njit(*, inner: bool = False, **options: Any) -> Callable[[Callable[..., Any]
             dispatcher.__class__ = _Inner
         return dispatcher
 
-    options["no_cpython_wrapper"] = inner
+    options |= {"no_cpython_wrapper": inner, "no_cfunc_wrapper": True}
     return compiled
 
 

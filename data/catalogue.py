@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bundlegym.data.regular_price import REACH, asked_price
-from bundlegym.data.row_blocks import parts_by
+from bundlegym.data.regular_price import ASKED, REACH, asked_price
+from bundlegym.data.row_blocks import frames_by, parts_by
 from bundlegym.errors import UserError
 
 ITEM_TEXT_COLUMNS = ("name", "department", "category", "subcategory", "brand")
@@ -84,12 +84,24 @@ def price_tables(
         list_price, shelf_price: (n_items, n_weeks) float32. sold: (n_items, n_weeks) bool.
     """
     listed, shelf = (np.full((len(price_line), n_weeks), np.nan) for _ in range(2))
-    cells = lines[["item", "week", "list_price"]].assign(shelf_price=asked_price(lines))
-    for rows in parts_by(lines["item"].to_numpy()):
-        medians = cells.iloc[rows].groupby(["item", "week"]).median()
+    for part in frames_by(lines, "item", "item", "week", "list_price", *ASKED):
+        cells = part[["item", "week", "list_price"]].assign(shelf_price=asked_price(part))
+        medians = cells.groupby(["item", "week"]).median()
         where = (medians.index.get_level_values("item"), medians.index.get_level_values("week"))
         listed[where] = medians["list_price"]
         shelf[where] = medians["shelf_price"]
+    sold = ~np.isnan(listed)
+    list_price, shelf_price = (np.empty(listed.shape, dtype=np.float32) for _ in range(2))
+    for items in parts_by(price_line, n_weeks):
+        filled = _without_gaps(listed[items], shelf[items], price_line[items] - price_line[items[0]])
+        list_price[items], shelf_price[items] = filled
+    return list_price, shelf_price, sold
+
+
+def _without_gaps(
+    listed: np.ndarray, shelf: np.ndarray, price_line: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """List and shelf prices (n, n_weeks) of the items of some price lines, weeks without a sale filled."""
     sold = ~np.isnan(listed)
     listed = pd.DataFrame(listed).ffill(axis=1).bfill(axis=1).to_numpy()
     ratio = np.where(sold, np.minimum(shelf / listed, 1.0), np.nan)
@@ -97,8 +109,7 @@ def price_tables(
     known = pd.DataFrame(ratio)
     before, after = known.ffill(axis=1, limit=REACH), known.bfill(axis=1, limit=REACH)
     ratio = np.maximum(before.fillna(1.0).to_numpy(), after.fillna(1.0).to_numpy())
-    shelf = np.where(sold, np.minimum(shelf, listed), np.minimum(listed * ratio, listed))
-    return listed.astype(np.float32), shelf.astype(np.float32), sold
+    return listed, np.where(sold, np.minimum(shelf, listed), np.minimum(listed * ratio, listed))
 
 
 def _line_ratio(ratio: np.ndarray, price_line: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from bundlegym.data.base import Log
 from bundlegym.data.config import ReadOptions
 from bundlegym.data.regular_price import asked_price
 from bundlegym.data.returns import match_returns
+from bundlegym.data.row_blocks import move_rows
 from bundlegym.data.schema import NON_NEGATIVE_COLUMNS
 from bundlegym.errors import UserError
 
@@ -60,9 +61,19 @@ def clean(log: Log, options: ReadOptions | None = None) -> tuple[Log, dict]:
     Raises:
         UserError: no line is left.
     """
-    transactions = log.transactions
-    options = options or ReadOptions()
-    keep = np.ones(len(transactions), dtype=bool)
+    keep, report, notes = usable(log, options or ReadOptions())
+    lines = whole_pieces(move_rows(log.transactions.copy(deep=False), keep))
+    return replace(log, transactions=lines, assumptions=notes), report
+
+
+def usable(log: Log, options: ReadOptions) -> tuple[np.ndarray, dict, dict[str, str]]:
+    """(n,) bool, the lines that `clean` keeps; its report; and the log's assumptions with what was found.
+
+    Raises:
+        UserError: no line is left.
+    """
+    lines = log.transactions
+    keep = np.ones(len(lines), dtype=bool)
     dropped: dict[str, int] = dict(log.dropped)
     notes = dict(log.assumptions)
     for reason, bad in _reasons(log, options, notes):
@@ -71,21 +82,18 @@ def clean(log: Log, options: ReadOptions | None = None) -> tuple[Log, dict]:
     if not keep.any():
         counts = ", ".join(f"{reason} {lines:,}" for reason, lines in dropped.items() if lines)
         raise UserError(f"{log.name}: no usable line is left after cleaning ({counts})")
-    kept = transactions if keep.all() else transactions[keep]
-    kept, fractional = _whole_pieces(kept.reset_index(drop=True))
     report = {
-        "lines_before": len(transactions) + sum(log.dropped.values()),
-        "lines_after": len(kept),
+        "lines_before": len(lines) + sum(log.dropped.values()),
+        "lines_after": int(keep.sum()),
         "dropped": [{"reason": reason, "lines": lines} for reason, lines in dropped.items()],
-        "fractional_quantities": fractional,
+        "fractional_quantities": int((lines["quantity"] % 1 != 0).to_numpy()[keep].sum()),
     }
-    return replace(log, transactions=kept, assumptions=notes), report
+    return keep, report, notes
 
 
 def _reasons(log: Log, options: ReadOptions, notes: dict[str, str]) -> Iterator[tuple[str, np.ndarray]]:
     """Yield each reason with (n_lines,) bool, True where it holds; add to `notes` what is only told."""
     lines = log.transactions
-    asked = asked_price(lines)
     yield "unknown item", _unknown_items(log)
     for rule in ITEM_RULES.get(log.name, ()):
         yield rule.reason, _matches(log, rule)
@@ -102,6 +110,7 @@ def _reasons(log: Log, options: ReadOptions, notes: dict[str, str]) -> Iterator[
         yield "return (negative quantity)", back
     yield "quantity of zero", (lines["quantity"] == 0).to_numpy()
     yield f"quantity above {options.max_quantity:,}", (lines["quantity"] > options.max_quantity).to_numpy()
+    asked = asked_price(lines)
     yield "no price (given away, or not recorded)", ((asked <= 0) | (lines["list_price"] <= 0)).to_numpy()
 
 
@@ -155,8 +164,8 @@ def _matches(log: Log, rule: ItemRule) -> np.ndarray:
     return log.transactions["item"].isin(log.items.loc[hit, "item"]).to_numpy()
 
 
-def _whole_pieces(lines: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Lines with quantities as int64, and how many were fractional."""
+def whole_pieces(lines: pd.DataFrame) -> pd.DataFrame:
+    """Usable lines with quantities as int32: a fractional one becomes one piece at the price of the line."""
     quantity = lines["quantity"]
     fractional = (quantity % 1 != 0).to_numpy()
     if fractional.any():
@@ -164,4 +173,4 @@ def _whole_pieces(lines: pd.DataFrame) -> tuple[pd.DataFrame, int]:
         prices = [c for c in NON_NEGATIVE_COLUMNS if c in lines]
         lines = lines.assign(**{column: lines[column] * scale for column in prices})
         quantity = quantity.where(~fractional, 1)
-    return lines.assign(quantity=quantity.astype("int64")), int(fractional.sum())
+    return lines.assign(quantity=quantity.astype(np.int32))

@@ -18,7 +18,7 @@ from bundlegym.data.config import ReadOptions
 from bundlegym.data.ids import is_nothing, read_ids
 from bundlegym.data.mapping import NUMBER_COLUMNS, SAME_IDS, TIME_COLUMNS
 from bundlegym.data.numbers import NumberTexts, decimal_sign, strip_numbers, to_numbers
-from bundlegym.data.tables import distinct, in_one_dictionary
+from bundlegym.data.tables import distinct, release
 from bundlegym.data.times import known_zone, read_times, to_zone
 from bundlegym.errors import UserError
 
@@ -51,17 +51,29 @@ class Column:
     def ids(self, keep: np.ndarray) -> pd.Series:
         """Texts of the rows `keep` (n,) bool as a categorical with sorted categories, numbered from 0: each
         text once, and 4 bytes or less a row."""
-        encoded = in_one_dictionary(pa.array(self.values, pa.large_string()))
-        codes = encoded.indices.to_numpy()[self.codes[keep]]
-        used = np.flatnonzero(np.bincount(codes, minlength=len(encoded.dictionary)))
-        texts = encoded.dictionary.take(pa.array(used))
+        codes = self.codes[keep]
+        used = np.zeros(len(self.values), dtype=bool)
+        used[codes] = True
+        at = np.flatnonzero(used)
+        texts = pa.array(self.values, pa.large_string()).take(pa.array(at))
         order = pc.array_sort_indices(texts)
-        place = np.empty(len(encoded.dictionary), dtype=np.int32)
-        place[used[order.to_numpy()]] = np.arange(len(order))
-        categories = pd.Index(texts.take(order).to_pandas(), dtype="str")
+        texts = texts.take(order)
+        # Texts that were written in different ways, such as 7 and 7.0, may be equal by now.
+        new = np.ones(len(texts), dtype=bool)
+        new[1:] = pc.not_equal(texts[1:], texts[:-1]).to_numpy(zero_copy_only=False)
+        place = np.empty(len(self.values), dtype=np.int32)
+        place[at[order.to_numpy()]] = np.cumsum(new, dtype=np.int32) - 1
+        categories = pd.Index(texts.filter(pa.array(new)).to_pandas(), dtype="str")
         # That they differ is known; to make sure, pandas would hold each text once more, in 80 bytes.
         kind = pd.CategoricalDtype._from_fastpath(categories, ordered=False)  # type: ignore[attr-defined]
         return pd.Series(pd.Categorical.from_codes(place[codes], dtype=kind))
+
+    def pieces(self, keep: np.ndarray) -> pd.Series:
+        """The numbers of the rows `keep` (n,) bool, which all have one, in 4 bytes each if they are whole."""
+        known = self.values[self.values.notna()]
+        whole = bool((known % 1 == 0).all() and (known.abs() < 2**31).all())
+        values = self.values.fillna(0.0).astype(np.int32) if whole else self.values
+        return pd.Series(values.to_numpy()[self.codes[keep]])
 
     def rows(self, keep: np.ndarray) -> pd.Series:
         """The values of the rows `keep` (n,) bool, numbered from 0."""
@@ -74,7 +86,7 @@ class Column:
 
 
 def understand(
-    table: pa.Table,
+    raw: dict[str, pa.ChunkedArray],
     located: dict[str, str],
     options: ReadOptions,
     label: str,
@@ -84,6 +96,8 @@ def understand(
     """Our name -> its column, and what was inferred about each.
 
     Args:
+        raw: the file's name -> its column, taken out once understood, so that no column needs room twice.
+        located: our name -> the file's name.
         number_columns, time_columns: those of our names that hold numbers, and else dates.
 
     Raises:
@@ -92,25 +106,29 @@ def understand(
     columns: dict[str, Column] = {}
     notes: dict[str, str] = {}
     numbers: dict[str, tuple[pd.Series, np.ndarray, NumberTexts]] = {}
+    waiting = list(located.values())
     for ours, theirs in located.items():
-        raw = table[theirs]
+        release()
+        waiting.remove(theirs)
+        column = raw[theirs] if theirs in waiting else raw.pop(theirs)
         try:
             if ours in number_columns:
-                if _is_number(raw.type):
-                    columns[ours] = _typed(theirs, NUMBER_RULE, _to_floats(raw))
+                if _is_number(column.type):
+                    columns[ours] = _typed(theirs, NUMBER_RULE, _to_floats(column))
                 else:
-                    texts, codes = _texts(raw)
+                    texts, codes = _texts(column)
                     numbers[ours] = texts, codes, strip_numbers(texts)
             elif ours in time_columns:
-                columns[ours], found = _time(raw, theirs, options)
+                columns[ours], found = _time(column, theirs, options)
                 notes |= {f"{ours}, {key}": f"column '{theirs}': {text}" for key, text in found.items()}
             else:
-                texts, codes = _texts(raw)
+                texts, codes = _texts(column)
                 ids, found = read_ids(texts) if ours in SAME_IDS else (texts, {})
                 notes |= {f"{ours}, {key}": f"column '{theirs}': {text}" for key, text in found.items()}
                 nothing = is_nothing(ids).to_numpy()
                 bad = np.zeros(len(ids), dtype=bool)
-                columns[ours] = Column(theirs, "", ids.mask(nothing, ""), texts, nothing, bad, codes)
+                ids = ids if (ids[nothing] == "").all() else ids.mask(nothing, "")
+                columns[ours] = Column(theirs, "", ids, texts, nothing, bad, codes)
         except ValueError as error:
             rule = TIME_RULE if ours in time_columns else NUMBER_RULE if ours in number_columns else ID_RULE
             raise UserError(f"{label}: column '{theirs}' {rule}, but {error}") from error
@@ -193,7 +211,7 @@ def _typed(name: str, rule: str, values: pd.Series) -> Column:
     """A column whose type the file states: every row is its own text."""
     missing = values.isna().to_numpy()
     bad = np.isinf(values.to_numpy()) if values.dtype == np.float64 else np.zeros(len(values), dtype=bool)
-    return Column(name, rule, values, values, missing, bad, np.arange(len(values)))
+    return Column(name, rule, values, values, missing, bad, np.arange(len(values), dtype=np.int32))
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -11,13 +11,14 @@ import pandas as pd
 from bundlegym.data.base import Dataset, Log
 from bundlegym.data.campaigns import encode_campaigns
 from bundlegym.data.catalogue import describe_items, price_lines, price_tables, promotion_tables, select_items
-from bundlegym.data.clean import clean
+from bundlegym.data.clean import usable, whole_pieces
 from bundlegym.data.config import DataConfig
 from bundlegym.data.costs import margin_errors, unit_costs, weekly_costs
 from bundlegym.data.earlier_run import Known, check_known, known_first
+from bundlegym.data.ids import sorted_codes
 from bundlegym.data.item_vectors import TEXT, item_texts, text_vectors
 from bundlegym.data.name_categories import categories_of_names
-from bundlegym.data.row_blocks import parts_by
+from bundlegym.data.row_blocks import frames_by, groups_by, move_rows, rows_by, runs_of
 from bundlegym.data.sold_by_weight import weighed_items, weighed_report
 from bundlegym.data.split import check_size, split
 from bundlegym.data.weeks import days_since, first_monday, week_of
@@ -39,43 +40,56 @@ def build_dataset(log: Log, config: DataConfig, known: Known | None = None) -> D
             far from prices nearly everywhere; vectors are of other items, or no item has the texts asked for.
     """
     first_week = first_monday(log.transactions["time"])
-    log, cleaning = clean(log, config)
-    origin = first_monday(log.transactions["time"])
-    promotions = None if log.promotions is None else _calendar_weeks(log, origin, first_week)
-    n_weeks = int(week_of(log.transactions["time"], origin).max()) + 1
-
-    item_ids = select_items(log.transactions, config.min_purchases)
-    if known is not None:
-        check_known(log.name, known, log.transactions)
-        item_ids = known_first(item_ids, known.items)
-    listed = log.transactions["item"].isin(item_ids).to_numpy()
-    lines = log.transactions if listed.all() else log.transactions[listed]
+    keep, cleaning, assumptions = usable(log, config)
+    lines = log.transactions.copy(deep=False)
     log = replace(log, transactions=lines.iloc[:0].copy())  # its lines are let go of as they are numbered
+    lines = whole_pieces(move_rows(lines, keep))
+    origin = first_monday(lines["time"])
+    promotions = (
+        None if log.promotions is None else _calendar_weeks(log.promotions, lines, origin, first_week)
+    )
+    n_weeks = (lines["time"].max() - origin).days // 7 + 1
+
+    item_ids = select_items(lines, config.min_purchases)
+    if known is not None:
+        check_known(log.name, known, lines)
+        item_ids = known_first(item_ids, known.items)
+    lines = move_rows(lines, lines["item"].isin(item_ids).to_numpy())
     shopper_ids = np.sort(lines["shopper"].unique())
     if known is not None:
         shopper_ids = known_first(shopper_ids, known.shoppers)
-    lines = lines.assign(item=_codes(lines["item"], item_ids), shopper=_codes(lines["shopper"], shopper_ids))
-    lines, visits = _number_visits(lines, origin)
+    lines = move_rows(lines, lines["basket"].notna().to_numpy())
+    lines["item"] = _codes(lines["item"], item_ids)
+    lines["visit"], visits = _number_visits(
+        _codes(lines.pop("shopper"), shopper_ids), lines.pop("basket"), lines["time"], origin
+    )
     check_size(log.name, weeks=n_weeks, shoppers=len(shopper_ids), items=len(item_ids), visits=len(visits))
 
     items, made = categories_of_names(describe_items(item_ids, log.items))
     items["list_price"] = _median_list_price(lines)
+    items["weighed"] = weighed_items(lines)
+    del lines["time"]  # room for weeks and prices
+    lines["week"] = visits["week"].to_numpy()[lines["visit"]]
     list_price, shelf_price, sold = price_tables(lines, price_lines(items), n_weeks)
+    weighed, in_catalogue = weighed_report(items, lines), len(lines)
+    taken = {name: lines[name].to_numpy() for name in _PURCHASES}
+    del lines  # room for what is summed
+    purchases = _collapse(taken)
     logged = None if log.costs is None else weekly_costs(log.costs, item_ids, origin, n_weeks)
     unit_cost, cost_assumption = unit_costs(items, list_price, config.gross_margin, logged)
-    items = items.drop(columns="unit_cost").assign(weighed=weighed_items(lines))
+    items = items.drop(columns="unit_cost")
+    errors = margin_errors(items, list_price, unit_cost)
     display, mailer = promotion_tables(
         _encode_promotions(promotions, item_ids, n_weeks), len(item_ids), n_weeks
     )
     records = log.campaigns
     campaigns = None if records is None else encode_campaigns(records, origin, shopper_ids, item_ids)
-    weighed, errors = weighed_report(items, lines), margin_errors(items, list_price, unit_cost)
     vectors, of_vectors = _vectors(log, items, config.text)
     report = {
         "cleaning": cleaning,
-        "lines_outside_catalogue": cleaning["lines_after"] - len(lines),
+        "lines_outside_catalogue": cleaning["lines_after"] - in_catalogue,
         "assumptions": {
-            **log.assumptions,
+            **assumptions,
             **cost_assumption,
             **({"categories": made} if made else {}),
             **_table_assumptions(sold, promotions is not None),
@@ -85,14 +99,12 @@ def build_dataset(log: Log, config: DataConfig, known: Known | None = None) -> D
         "weighed_items": weighed,
         "errors": errors,
     }
-    for name in lines.columns.difference(list(_PURCHASES)):
-        del lines[name]  # room for what is summed
     return Dataset(
         name=log.name,
         items=items,
         shoppers=_describe_shoppers(shopper_ids, log.shoppers),
         visits=visits,
-        purchases=_collapse(lines),
+        purchases=purchases,
         list_price=list_price,
         shelf_price=shelf_price,
         unit_cost=unit_cost,
@@ -142,55 +154,77 @@ def _notes(weighed: dict, errors: list[dict]) -> Iterator[str]:
 
 def _codes(values: pd.Series, ids: np.ndarray) -> np.ndarray:
     """Position of each value in `ids`, int32, -1 where it is not there."""
-    code, found = pd.factorize(values)
-    return np.append(pd.Index(ids).get_indexer(found.astype(object)), -1).astype(np.int32)[code]
+    known = values.astype("category").cat
+    place = pd.Index(ids).get_indexer(known.categories.astype(object))
+    return np.append(place, -1).astype(np.int32)[known.codes]
 
 
 def _median_list_price(lines: pd.DataFrame) -> np.ndarray:
     """(n_items,) float64."""
-    prices = lines[["item", "list_price"]]
-    parts = parts_by(prices["item"].to_numpy())
-    return np.concatenate([prices.iloc[rows].groupby("item")["list_price"].median() for rows in parts])
+    parts = frames_by(lines, "item", "item", "list_price")
+    return np.concatenate([part.groupby("item")["list_price"].median() for part in parts])
 
 
-def _number_visits(lines: pd.DataFrame, origin: pd.Timestamp) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Lines with `visit` and `week` codes, and a row a visit: `shopper`, `day`, `week`, `basket`."""
-    if lines["basket"].isna().any():
-        lines = lines.dropna(subset="basket")
-    baskets = lines["basket"].astype("category").cat
-    basket, names = baskets.codes.to_numpy(), baskets.categories
-    lines = lines.drop(columns=["basket", "week"], errors="ignore").reset_index(drop=True)
-    key, pairs = pd.factorize(lines["shopper"].to_numpy(np.int64) * len(names) + basket)
-    begins = lines["time"].groupby(key).min().to_numpy()
-    visits = pd.DataFrame({"shopper": pairs // len(names), "basket": pairs % len(names), "time": begins})
-    visits = visits.astype({"shopper": np.int32}).sort_values(["shopper", "time", "basket"])
-    number = np.empty(len(visits), dtype=np.int32)
-    number[visits.index] = np.arange(len(visits))
-    visits = visits.reset_index(drop=True)
-    day = days_since(visits["time"], origin).astype(np.int32)
-    visits = visits.assign(day=day, week=day // 7, basket=names.take(visits["basket"].to_numpy()))
-    visit = number[key]
-    lines = lines.assign(week=visits["week"].to_numpy()[visit], visit=visit)
-    return lines, visits[["shopper", "day", "week", "basket"]]
+def _number_visits(
+    shopper: np.ndarray, basket: pd.Series, time: pd.Series, origin: pd.Timestamp
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """(n,) int32 code of the visit of each line, and a row a visit: `shopper`, `day`, `week`, `basket`."""
+    n, names, code = len(shopper), basket.astype("category").cat.categories, sorted_codes(basket)
+    runs = runs_of(shopper, code)
+    shopper, code = shopper[runs], code[runs]
+    del basket  # room
+    begins = np.minimum.reduceat(time.to_numpy(), runs)
+    visit, rows, begins = _in_order(shopper, code, begins)
+    day = days_since(pd.Series(begins), origin).astype(np.int32)
+    visits = {"shopper": shopper[rows], "day": day, "week": day // 7, "basket": names.take(code[rows])}
+    return np.repeat(visit, np.diff(runs, append=n)), pd.DataFrame(visits, copy=False)
 
 
-def _collapse(lines: pd.DataFrame) -> pd.DataFrame:
-    """One row a visit and item: summed `quantity`, quantity-weighted mean prices; sorted by both."""
-    parts = [_sums(lines.iloc[rows]) for rows in parts_by(lines["visit"].to_numpy())]
-    return pd.DataFrame(
-        {name: np.concatenate([part.pop(name) for part in parts]) for name in _PURCHASES}, copy=False
-    )
+def _in_order(
+    shopper: np.ndarray, basket: np.ndarray, begins: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Visits of some rows (R,), by shopper, time and basket: (R,) int32 code of each row's; and of each visit
+    one of its rows and when it begins."""
+    order, first = groups_by(shopper, basket)
+    rows = order[first]
+    begins = np.minimum.reduceat(begins[order], np.flatnonzero(first))
+    by_time = np.argsort(begins, kind="stable").astype(order.dtype)
+    by_time = by_time[rows_by(shopper[rows[by_time]])]
+    number = np.empty(len(rows), dtype=np.int32)
+    number[by_time] = np.arange(len(rows), dtype=np.int32)
+    visit = np.empty(len(order), dtype=np.int32)
+    visit[order] = number[np.cumsum(first, dtype=order.dtype) - 1]
+    return visit, rows[by_time], begins[by_time]
 
 
-def _sums(lines: pd.DataFrame) -> pd.DataFrame:
-    """See `_collapse`."""
-    totals = lines.assign(
-        price_paid=lines["price_paid"] * lines["quantity"], list_price=lines["list_price"] * lines["quantity"]
-    )
-    sums = totals.groupby(["visit", "item"], sort=True).sum().reset_index()
-    for column in ("price_paid", "list_price"):
-        sums[column] = sums[column] / sums["quantity"]
-    return sums.astype({"quantity": np.int32})
+def _collapse(lines: dict[str, np.ndarray]) -> pd.DataFrame:
+    """One row a visit and item: summed `quantity`, quantity-weighted mean prices; sorted by both.
+
+    Args:
+        lines: `_PURCHASES`, each (n,), which are taken out as they are summed.
+    """
+    order, first = groups_by(lines["visit"], lines["item"])
+    several = ~first
+    several[:-1] |= ~first[1:]
+    # In their own order, since pandas adds up numbers that come in order of groups less exactly.
+    own = np.argsort(order[several])
+    group = np.cumsum(first[several])[own]
+
+    def sums(values: np.ndarray) -> np.ndarray:
+        """Of each visit and item; `values` (n,) are in order."""
+        found = values[first]
+        found[several[first]] = pd.Series(values[several][own]).groupby(group).sum()
+        return found
+
+    kept = {name: lines.pop(name)[order][first] for name in ("visit", "item")}
+    pieces = lines.pop("quantity")[order]
+    kept["quantity"] = sums(pieces)
+    for name in ("price_paid", "list_price"):
+        values = lines.pop(name)[order]
+        values *= pieces
+        kept[name] = sums(values)
+        kept[name] /= kept["quantity"]
+    return pd.DataFrame(kept, copy=False)
 
 
 def _describe_shoppers(shopper_ids: np.ndarray, shoppers: pd.DataFrame | None) -> pd.DataFrame:
@@ -203,18 +237,17 @@ def _describe_shoppers(shopper_ids: np.ndarray, shoppers: pd.DataFrame | None) -
     return table.fillna({column: "" for column in text if column != "shopper"})
 
 
-def _calendar_weeks(log: Log, origin: pd.Timestamp, first_week: pd.Timestamp) -> pd.DataFrame:
-    """`log.promotions` with 0-based calendar weeks.
+def _calendar_weeks(
+    promotions: pd.DataFrame, lines: pd.DataFrame, origin: pd.Timestamp, first_week: pd.Timestamp
+) -> pd.DataFrame:
+    """`promotions` with 0-based calendar weeks.
 
     The log's own week numbers are translated by the calendar week in which most of their lines lie; without
     own numbers, week 1 is the calendar week of the log's first line before cleaning, `first_week`.
     """
-    promotions = log.promotions
-    assert promotions is not None
-    if "week" not in log.transactions:
+    if "week" not in lines:
         return promotions.assign(week=promotions["week"] - 1 - (origin - first_week).days // 7)
-    calendar = week_of(log.transactions["time"], origin)
-    counts = pd.DataFrame({"own": log.transactions["week"], "calendar": calendar}).value_counts()
+    counts = pd.DataFrame({"own": lines["week"], "calendar": week_of(lines["time"], origin)}).value_counts()
     most = counts.reset_index().drop_duplicates("own").set_index("own")["calendar"]
     return promotions.assign(week=promotions["week"].map(most)).dropna(subset="week")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 #: What exports write where there is nothing, in lower case.
@@ -39,3 +40,8 @@ def read_ids(values: pd.Series) -> tuple[pd.Series, dict[str, str]]:
     example = values[pointed].iloc[0]
     short = values.where(~pointed, values.str.replace(r"\.0+$", "", regex=True))
     return short, {"ids": f"ids such as {example} are whole numbers and read without the point"}
+
+
+def sorted_codes(values: pd.Series) -> np.ndarray:
+    """(n,) place of each value among the sorted distinct ones, of which a categorical may know more."""
+    return values.astype("category").cat.codes.to_numpy()

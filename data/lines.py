@@ -9,6 +9,9 @@ import pandas as pd
 
 from bundlegym.data.columns import Column
 from bundlegym.data.config import ReadOptions
+from bundlegym.data.ids import sorted_codes
+from bundlegym.data.row_blocks import groups_by, parts_by, runs_of
+from bundlegym.data.weeks import day_numbers
 from bundlegym.errors import UserError
 
 #: Values of an event column that are sales, and such as show that a column holds events.
@@ -169,9 +172,8 @@ def sift_dates(times: pd.Series, options: ReadOptions) -> tuple[np.ndarray, str,
         if until is not None:
             out |= (times >= until + pd.Timedelta(days=1)).to_numpy()
         return out, "outside the days to read", ""
-    day = times.to_numpy().astype("datetime64[D]").astype(np.int64)
-    counts = pd.Series(day).value_counts().sort_index()
-    days = counts.index.to_numpy()
+    day = day_numbers(times)
+    days, counts = np.unique_counts(day)
     part = np.concatenate([[0], np.cumsum(np.diff(days) > FAR_DAYS)])
     lines = np.bincount(part, counts).astype(np.int64)
     far = (lines < FAR_SHARE * len(times)) & (np.arange(len(lines)) != lines.argmax())
@@ -196,21 +198,14 @@ def _day(text: str, option: str) -> pd.Timestamp | None:
         raise UserError(f"--{option}: '{text}' is no day such as 2011-01-31") from error
 
 
-def visit_numbers(shopper: np.ndarray, lines: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) int64, a number for the visit of each line, as visits appear: what a shopper, by code (n,),
-    has in one `basket`, or without baskets on one day; and (visits,) the shopper of each."""
+def visit_codes(lines: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) codes of the shopper of each line, and (n,) of when they bought it. Lines with equal codes are of
+    one visit: what a shopper has in one `basket`, or without baskets on one day."""
+    shopper = sorted_codes(lines["shopper"])
     if "basket" in lines:
-        when = pd.factorize(lines["basket"])[0]
-    else:
-        day = lines["time"].to_numpy().astype("datetime64[D]").astype(np.int64)
-        when = day - day.min()
-    width = int(when.max()) + 1
-    pair = shopper.astype(np.int64)
-    pair *= width
-    pair += when
-    del when  # room for the numbers
-    number, pairs = pd.factorize(pair)
-    return number, pairs // width
+        return shopper, sorted_codes(lines["basket"])
+    day = day_numbers(lines["time"])
+    return shopper, day - day.min()
 
 
 def find_guests(lines: pd.DataFrame, options: ReadOptions) -> tuple[np.ndarray, str]:
@@ -223,8 +218,12 @@ def find_guests(lines: pd.DataFrame, options: ReadOptions) -> tuple[np.ndarray, 
         return np.array([], dtype=object), ""
     if options.guests != ("auto",):
         return np.array(options.guests, dtype=object), ""
-    shopper, ids = pd.factorize(lines["shopper"])
-    visits = np.bincount(visit_numbers(shopper, lines)[1])
+    shopper, when = visit_codes(lines)
+    runs = runs_of(shopper, when)
+    order, first = groups_by(shopper[runs], when[runs])
+    visits = np.bincount(shopper[runs][order[first]])
+    codes = np.flatnonzero(visits)
+    visits, ids = visits[codes], lines["shopper"].astype("category").cat.categories[codes]
     most = np.argsort(visits)[::-1][:20]
     found, told = [], []
     for place in most:
@@ -235,8 +234,8 @@ def find_guests(lines: pd.DataFrame, options: ReadOptions) -> tuple[np.ndarray, 
         times = GUEST_TIMES[name.lower() in GUEST_NAMES]
         if visits[place] < times * np.quantile(others, 0.99):
             continue
-        own = shopper == place
-        days = len(np.unique(lines["time"].to_numpy()[own].astype("datetime64[D]")))
+        own = shopper == codes[place]
+        days = len(np.unique(day_numbers(lines["time"][own])))
         if name.lower() not in GUEST_NAMES and visits[place] < 2 * days:
             continue
         found.append(name)
@@ -249,7 +248,7 @@ def find_guests(lines: pd.DataFrame, options: ReadOptions) -> tuple[np.ndarray, 
 
 def gaps(times: pd.Series) -> str:
     """A sentence on the weeks in which nothing was sold, "" where there are few."""
-    weeks = np.unique((times.to_numpy().astype("datetime64[D]").astype(np.int64) + 3) // 7)
+    weeks = np.unique((np.unique(day_numbers(times)) + 3) // 7)
     empty = np.diff(weeks) - 1
     places = np.flatnonzero(empty >= GAP_WEEKS)
     if not len(places):
@@ -267,34 +266,49 @@ def gaps(times: pd.Series) -> str:
 def rises_with_quantity(prices: pd.Series, quantity: pd.Series, items: pd.Series) -> bool:
     """Whether an item's price rises in proportion to the quantity, as only totals of lines do."""
     known = ((quantity > 0) & (prices > 0)).to_numpy()
-    if not (quantity[known] != 1).any():
+    if not (known & (quantity != 1).to_numpy()).any():
         return False
-    code = pd.factorize(items[known])[0]
-    size, price = np.log(quantity.to_numpy()[known]), np.log(prices.to_numpy()[known])
-    counts = np.bincount(code)
-
-    def centred(values: np.ndarray) -> np.ndarray:
-        return values - (np.bincount(code, values) / counts)[code]
-
-    size, price = centred(size), centred(price)
-    varied = np.abs(size) > 1e-9
-    if varied.sum() < LEAST_LINES:
+    item, pieces, paid = sorted_codes(items), quantity.to_numpy(), prices.to_numpy()
+    count, squares, products, rest, whole = 0, 0.0, 0.0, 0.0, 0.0
+    for rows in parts_by(item):
+        rows = rows[known[rows]]
+        code = item[rows] - item[rows[:1]]
+        size, price = (_centred(np.log(values[rows]), code) for values in (pieces, paid))
+        varied = np.abs(size) > 1e-9
+        size, price = size[varied], price[varied]
+        count += len(size)
+        squares, products = squares + size @ size, products + size @ price
+        rest, whole = rest + np.abs(price - size).sum(), whole + np.abs(price).sum()
+    if count < LEAST_LINES:
         return False
-    slope = (size[varied] @ price[varied]) / (size[varied] @ size[varied])
-    rest = price[varied] - size[varied]
-    return bool(abs(slope - 1) < 0.2 and np.abs(rest).mean() < 0.5 * np.abs(price[varied]).mean())
+    return bool(abs(products / squares - 1) < 0.2 and rest < 0.5 * whole)
+
+
+def _centred(values: np.ndarray, code: np.ndarray) -> np.ndarray:
+    """(n,) `values` less the mean of those of equal `code`."""
+    count = np.maximum(np.bincount(code), 1)
+    return values - (np.bincount(code, values) / count)[code]
 
 
 def part_receipts(lines: pd.DataFrame, hours: float) -> tuple[pd.Series, int]:
     """`basket`, with those whose lines of one shopper are more than `hours` apart told apart by a number
     behind; and how many."""
     limit = pd.Timedelta(hours=hours)
-    visit, _ = visit_numbers(pd.factorize(lines["shopper"])[0], lines)
-    times = lines["time"].groupby(visit)
-    too_long = ((times.max() - times.min()) > limit).to_numpy()
+    codes = visit_codes(lines)
+    runs = runs_of(*codes)
+    order, first = groups_by(*(code[runs] for code in codes))
+    begins = np.flatnonzero(first)
+    times = lines["time"].to_numpy()
+    latest, earliest = (
+        extreme.reduceat(extreme.reduceat(times, runs)[order], begins) for extreme in (np.maximum, np.minimum)
+    )
+    too_long = latest - earliest > limit.to_timedelta64()
     if not too_long.any():
         return lines["basket"], 0
-    wide, basket = too_long[visit], lines["basket"].astype("str")
+    wide = np.empty(len(runs), dtype=bool)
+    wide[order] = np.repeat(too_long, np.diff(begins, append=len(runs)))
+    wide = np.repeat(wide, np.diff(runs, append=len(lines)))
+    basket = lines["basket"].astype("str")
     part = lines.loc[wide, ["shopper", "basket", "time"]].assign(basket=basket[wide])
     part = part.astype({"shopper": "str", "basket": "str"})
     part = part.sort_values(["shopper", "basket", "time"], kind="stable")

@@ -44,9 +44,10 @@ from bundlegym.data.mapping import (
 )
 from bundlegym.data.records import read_records
 from bundlegym.data.regular_price import derive_list_price
+from bundlegym.data.row_blocks import move_rows
 from bundlegym.data.schema import check_log
 from bundlegym.data.side_tables import TableSource, file_options, with_pairs
-from bundlegym.data.tables import TABLE_NUMBER, Table, distinct, open_table
+from bundlegym.data.tables import TABLE_NUMBER, Table, distinct, open_table, release
 from bundlegym.errors import UserError
 
 #: The columns of a `Log`'s transactions, in their order.
@@ -166,24 +167,22 @@ def _read_lines(
         where = {ours: theirs for ours, theirs in where.items() if ours not in spare}
     where |= _unmapped(table, where, options)
     raw, left_out = table.read({*where.values(), TABLE_NUMBER})
-    if raw.num_rows == 0:
+    number = raw.pop(TABLE_NUMBER).to_numpy()
+    if not len(number):
         raise UserError(f"{table.label}: it has no rows")
-    number, raw = raw[TABLE_NUMBER].to_numpy(), raw.drop_columns(TABLE_NUMBER)
     columns, notes = understand(raw, where, options, table.label)
-    del raw
     notes |= {ours: f"not read, since the log has dates ({where['time']})" for ours in not_read}
     sieve = Sieve(np.ones(len(next(iter(columns.values())).codes), dtype=bool), dict(left_out), notes)
     sift_rows(columns, sieve, options, table.label)
     _require_rows(sieve, table)
-    read = {ours: columns.pop(ours) for ours in list(columns) if ours not in ("event", "status")}
-    lines = pd.DataFrame(
-        {
-            ours: read.pop(ours).ids(sieve.keep) if ours in _IDS else read.pop(ours).rows(sieve.keep)
-            for ours in list(read)
-        },
-        copy=False,
-    )
-    lines[TABLE_NUMBER] = number[sieve.keep]
+    kept = {
+        ours: _rows(ours, columns.pop(ours), sieve.keep)
+        for ours in list(columns)
+        if ours not in ("event", "status")
+    }
+    lines = pd.DataFrame(kept | {TABLE_NUMBER: number[sieve.keep]}, copy=False)
+    del kept, number
+    release()
     if "time" in lines:
         out, reason, sentence = sift_dates(lines["time"], options)
         lines = _leave_out(lines, out, reason, sieve)
@@ -196,6 +195,14 @@ def _read_lines(
     lines = _without_guests(lines.drop(columns=TABLE_NUMBER), options, sieve)
     _require_rows(sieve, table)
     return _with_unit_prices(lines, options, sieve.notes), sieve, dated
+
+
+def _rows(ours: str, column: Column, keep: np.ndarray) -> pd.Series:
+    """The rows `keep` (n,) bool of a column, in as few bytes as they are the same."""
+    release()
+    if ours in _IDS:
+        return column.ids(keep)
+    return column.pieces(keep) if ours == "quantity" else column.rows(keep)
 
 
 def _unmapped(table: Table, where: Mapping[str, str], options: ReadOptions) -> dict[str, str]:
@@ -216,10 +223,11 @@ def _unmapped(table: Table, where: Mapping[str, str], options: ReadOptions) -> d
 
 
 def _leave_out(lines: pd.DataFrame, out: np.ndarray, reason: str, sieve: Sieve) -> pd.DataFrame:
+    """`lines` without those that are `out` (n,) bool, which are counted."""
     if not out.any():
         return lines
     sieve.dropped[reason] = sieve.dropped.get(reason, 0) + int(out.sum())
-    return lines[~out].reset_index(drop=True)
+    return move_rows(lines, ~out)
 
 
 def _without_guests(lines: pd.DataFrame, options: ReadOptions, sieve: Sieve) -> pd.DataFrame:
@@ -243,7 +251,7 @@ def _without_guests(lines: pd.DataFrame, options: ReadOptions, sieve: Sieve) -> 
 def _with_unit_prices(lines: pd.DataFrame, options: ReadOptions, notes: dict[str, str]) -> pd.DataFrame:
     """Lines with `quantity` and prices of one unit; whatever is negative makes the line a return."""
     if "quantity" not in lines:
-        lines["quantity"] = 1
+        lines["quantity"] = np.int32(1)
         notes["quantity"] = "the log has no quantities; every line is taken as one piece"
     price = "amount" if "amount" in lines else "price_paid"
     totals = {price} if price == "amount" else set()

@@ -10,10 +10,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
-from sklearn.cluster import AgglomerativeClustering, MiniBatchKMeans
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.preprocessing import normalize
 
 #: Level of the catalogue -> items in one of its groups, on average.
 GROUP_SIZE = {"department": 400, "category": 40, "subcategory": 8}
@@ -32,6 +28,10 @@ def categories_of_names(items: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     named = (items["name"].fillna("").astype(str).str.strip() != "").to_numpy()
     if named.sum() < LEAST_ITEMS:
         return items, ""
+    from sklearn.decomposition import TruncatedSVD  # takes long to import, and most logs have categories
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.preprocessing import normalize
+
     # Words of letters: numbers and single letters are sizes and codes.
     words = TfidfVectorizer(token_pattern=r"[^\W\d_]{2,}", min_df=2, max_df=0.5)
     try:
@@ -58,6 +58,8 @@ _PLURAL = {"department": "departments", "category": "categories", "subcategory":
 
 def _clusters(vectors: np.ndarray) -> dict[str, np.ndarray]:
     """Level -> (n,) codes from 0; each group lies in one of the level above."""
+    from sklearn.cluster import AgglomerativeClustering, MiniBatchKMeans  # as above
+
     sizes = {level: max(1, len(vectors) // size) for level, size in GROUP_SIZE.items()}
     kmeans = MiniBatchKMeans(sizes["subcategory"], random_state=0, n_init=3, batch_size=4096)
     fine = np.unique(kmeans.fit_predict(vectors), return_inverse=True)[1]

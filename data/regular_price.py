@@ -11,9 +11,13 @@ all the time, as of what is sold by weight, have no promotions that could be tol
 
 from __future__ import annotations
 
+import functools
+import operator
+
 import numpy as np
 import pandas as pd
 
+from bundlegym.data.ids import sorted_codes
 from bundlegym.data.row_blocks import parts_by
 from bundlegym.data.weeks import first_monday, week_of
 
@@ -33,12 +37,19 @@ SEVERAL = 3
 #: Weeks in which prices of few and of many pieces are compared.
 BLOCK = 4
 _ITEMS_AT_ONCE = 20_000
+#: What is known of an item in a week, as of `_prices_of_few`.
+_CELLS = {"item": np.int32, "week": np.int32, "shoppers": np.int32, "price": np.float64}
+
+
+#: What makes up the price that the shelf asked.
+ASKED = ("price_paid", "coupon_discount", "line_discount")
 
 
 def asked_price(lines: pd.DataFrame) -> pd.Series:
     """What the shelf asked for one piece: the price paid, what a coupon took off it, and what the line had
     off that others had not."""
-    return lines["price_paid"] + lines.get("coupon_discount", 0.0) + lines.get("line_discount", 0.0)
+    given = [lines[name] for name in ASKED if name in lines]
+    return functools.reduce(operator.add, given)
 
 
 def derive_list_price(lines: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -48,41 +59,62 @@ def derive_list_price(lines: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     paid less had a `line_discount`, money off one piece: for its quantity, or because of who bought. A list
     price is the item's regular price that week, or what the line paid if that is more.
     """
-    asked = asked_price(lines).to_numpy(np.float64)
-    quantity = lines["quantity"].to_numpy(np.float64)
-    sale = (asked > 0) & (quantity > 0)
+    quantity = lines["quantity"].to_numpy()
+    sale = ((asked_price(lines) > 0) & (lines["quantity"] > 0)).to_numpy()
     if not sale.any():  # returns and gifts alone, which cleaning leaves out
-        none = pd.DataFrame({"list_price": asked, "line_discount": 0.0}, index=lines.index)
+        none = pd.DataFrame({"list_price": asked_price(lines), "line_discount": 0.0}, index=lines.index)
         return none, "the log has no list prices, and no sale to tell any from"
-    week = week_of(lines["time"], first_monday(lines["time"])).to_numpy(np.int32)
-    item, shopper = (pd.factorize(lines[name])[0].astype(np.int32) for name in ("item", "shopper"))
-    off, discounted, cells = np.zeros(len(lines)), 0, []
-    parts = list(parts_by(item))
-    sales = [sold for rows in parts if len(sold := rows[sale[rows]])]
-    for rows in sales:
-        off[rows], found = quantity_discounts(item[rows], week[rows], quantity[rows], asked[rows])
+    monday = first_monday(lines["time"])
+    shopper, item = sorted_codes(lines["shopper"]), sorted_codes(lines["item"])
+    number = _numbers(item)
+    parts = list(parts_by(number[item]))
+    given = {name: lines[name] for name in ("time", *ASKED) if name in lines}
+
+    def of(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Item, week and price asked of some lines."""
+        part = pd.DataFrame({name: values.iloc[rows] for name, values in given.items()}, copy=False)
+        week = week_of(part["time"], monday).to_numpy(np.int32)
+        return number[item[rows]], week, asked_price(part).to_numpy(np.float64)
+
+    discounted = known = cheaper = count = 0
+    # One array a column, filled bit by bit: what is kept between the parts would scatter their memory.
+    cells = {name: np.empty(len(lines), dtype=kind) for name, kind in _CELLS.items()}
+    for rows in (sold for rows in parts if len(sold := rows[sale[rows]])):
+        items, weeks, asked = of(rows)
+        off, found = quantity_discounts(items, weeks, quantity[rows].astype(np.float64), asked)
         discounted += found
-        few = {"item": item[rows], "week": week[rows], "shopper": shopper[rows]}
-        cells.append(_prices_of_few(pd.DataFrame(few | {"price": asked[rows] + off[rows]})))
-    prices = pd.concat(cells, ignore_index=True)
-    known = cheaper = 0
-    for rows in sales:
-        at = _at(prices, item[rows], week[rows])
-        several = (at["shoppers"] >= SEVERAL).to_numpy()
-        low = asked[rows] + off[rows] < (1 - LEAST_DISCOUNT) * at["price"].to_numpy()
+        few = {"item": items, "week": weeks, "shopper": shopper[rows], "price": asked + off}
+        found_cells = _prices_of_few(pd.DataFrame(few))
+        shoppers, price = _at(found_cells, items, weeks, "shoppers", "price")
+        low, several = asked + off < (1 - LEAST_DISCOUNT) * price, shoppers >= SEVERAL
         known, cheaper = known + int(several.sum()), cheaper + int((low & several).sum())
+        for name, values in cells.items():
+            values[count : count + len(found_cells)] = found_cells[name]
+        count += len(found_cells)
+    prices = pd.DataFrame({name: cells.pop(name)[:count] for name in _CELLS}, copy=False)
     prices = _shelf_prices(prices, cheaper / known if known else None)
-    list_price = np.empty(len(lines))
+    list_price, line_discount = np.empty(len(lines)), np.empty(len(lines))
     for rows in parts:
-        at = _at(prices, item[rows], week[rows])
-        off[rows] = np.where(sale[rows], np.maximum(at["shelf"].to_numpy() - asked[rows], 0.0), 0.0)
-        list_price[rows] = np.fmax(at["regular"].to_numpy(), asked[rows] + off[rows])
-    derived = pd.DataFrame({"list_price": list_price, "line_discount": off}, index=lines.index, copy=False)
+        items, weeks, asked = of(rows)
+        shelf, regular = _at(prices, items, weeks, "shelf", "regular")
+        off = np.where(sale[rows], np.maximum(shelf - asked, 0.0), 0.0)
+        line_discount[rows] = off
+        list_price[rows] = np.fmax(regular, asked + off)
+    columns = {"list_price": list_price, "line_discount": line_discount}
+    derived = pd.DataFrame(columns, index=lines.index, copy=False)
     told = f"; {discounted:,} items cost less a piece from a quantity on, which is no promotion"
     return derived, (
         "the log has no list prices; taken as what an item cost before and after, where it was cheaper for "
         f"{REACH} weeks or less, and as what was paid elsewhere" + (told if discounted else "")
     )
+
+
+def _numbers(code: np.ndarray) -> np.ndarray:
+    """(greatest + 1,) int32, a number for each of `code` (n,), as they appear."""
+    found = pd.unique(code)
+    number = np.zeros(int(found.max()) + 1, dtype=np.int32)
+    number[found] = np.arange(len(found))
+    return number
 
 
 def _prices_of_few(lines: pd.DataFrame) -> pd.DataFrame:
@@ -94,12 +126,21 @@ def _prices_of_few(lines: pd.DataFrame) -> pd.DataFrame:
     return cells.reset_index()
 
 
-def _at(prices: pd.DataFrame, item: np.ndarray, week: np.ndarray) -> pd.DataFrame:
-    """The row of `prices`, which are in order of items, of each line; NaN where there is none. `item` (n,) is
-    ascending."""
+def _at(prices: pd.DataFrame, item: np.ndarray, week: np.ndarray, *names: str) -> list[np.ndarray]:
+    """The columns `names` of `prices`, which are in order of items and weeks, for each line (n,); NaN where
+    there is no row. `item` is ascending."""
     first, end = np.searchsorted(prices["item"], [item[0], item[-1] + 1])
-    lines = pd.DataFrame({"item": item, "week": week})
-    return lines.merge(prices.iloc[first:end], on=["item", "week"], how="left")
+    part = prices.iloc[first:end]
+    there = _cell(part["item"].to_numpy(), part["week"].to_numpy())
+    wanted = _cell(item, week)
+    place = np.searchsorted(there, wanted)
+    place[np.append(there, -1)[place] != wanted] = -1
+    return [np.append(part[name].to_numpy(np.float64), np.nan)[place] for name in names]
+
+
+def _cell(item: np.ndarray, week: np.ndarray) -> np.ndarray:
+    """One number for both, in their order."""
+    return (item.astype(np.int64) << 32) + week
 
 
 def _shelf_prices(prices: pd.DataFrame, own: float | None) -> pd.DataFrame:
@@ -113,17 +154,19 @@ def _shelf_prices(prices: pd.DataFrame, own: float | None) -> pd.DataFrame:
         own: r, also seen there: the share of the lines that paid less than the shelf's price; None where it
             is not known.
     """
-    parts = []
-    for first in range(0, int(prices["item"].max()) + 1, _ITEMS_AT_ONCE):
-        part = prices[prices["item"].between(first, first + _ITEMS_AT_ONCE - 1)]
-        price = np.full((int(part["item"].max()) - first + 1, int(prices["week"].max()) + 1), np.nan)
-        price[part["item"] - first, part["week"]] = part["price"]
-        parts.append(regular_prices(price)[part["item"] - first, part["week"]])
-    prices = prices.assign(regular=np.concatenate(parts))
+    item, week, paid = (prices[name].to_numpy() for name in ("item", "week", "price"))
+    regular, weeks = np.empty(len(prices)), int(week.max()) + 1
+    for first in range(0, int(item[-1]) + 1, _ITEMS_AT_ONCE):
+        rows = slice(*np.searchsorted(item, [first, first + _ITEMS_AT_ONCE]))
+        price = np.full((min(_ITEMS_AT_ONCE, int(item[-1]) + 1 - first), weeks), np.nan)
+        price[item[rows] - first, week[rows]] = paid[rows]
+        regular[rows] = regular_prices(price)[item[rows] - first, week[rows]]
+    prices = prices.assign(regular=regular)
     promoted = prices["price"] < (1 - LEAST_DISCOUNT) * prices["regular"]
     if own is not None:
         promoted &= own ** prices["shoppers"] < promoted[prices["shoppers"] >= SEVERAL].mean()
-    return prices.assign(shelf=prices["price"].where(promoted, np.fmax(prices["price"], prices["regular"])))
+    shelf = prices["price"].where(promoted, np.fmax(prices["price"], prices["regular"]))
+    return prices[["item", "week", "regular"]].assign(shelf=shelf)
 
 
 def regular_prices(price: np.ndarray) -> np.ndarray:

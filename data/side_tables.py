@@ -166,13 +166,12 @@ def read_side_table(
     label = f"{name} {table.label}"
     where = _located(name, source, table.names, label)
     raw, left_out = table.read(set(where.values()))
-    if raw.num_rows == 0:
+    if not (rows := len(next(iter(raw.values())))):
         raise UserError(f"{label}: it has no rows")
     numbers = () if form.open else (*NUMBER_COLUMNS, *(TIME_COLUMNS if numbered_days else ()))
     times = () if form.open or numbered_days else TIME_COLUMNS
     columns, notes = understand(raw, where, own, label, numbers, times)
-    sieve = Sieve(np.ones(raw.num_rows, dtype=bool), dict(left_out), {**table.notes, **notes})
-    del raw  # promotions of a large shop are tens of millions of rows
+    sieve = Sieve(np.ones(rows, dtype=bool), dict(left_out), {**table.notes, **notes})
     sift_headers(columns, sieve)
     optional = ("display", "mailer", "kind", "unit_cost") if name != "costs" else ()
     for ours, column in columns.items():

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from bundlegym.data.catalogue import called
-from bundlegym.data.regular_price import asked_price
-from bundlegym.data.row_blocks import parts_by
+from bundlegym.data.regular_price import ASKED, asked_price
+from bundlegym.data.row_blocks import frames_by
 
 #: An item is sold by weight where quantity is 1 on this share of its lines or more (meat is often bought as
 #: two packs), and the price asked moves by more than `MOVE` from one line to the next on `MOVING_SHARE`.
@@ -31,21 +31,24 @@ def weighed_items(lines: pd.DataFrame) -> np.ndarray:
         lines: `item` (codes from 0, each with a line), `time`, `quantity`, `price_paid`, optionally
             `coupon_discount` and `line_discount`; of one item in order of time.
     """
-    return np.concatenate([_weighed(lines.iloc[rows]) for rows in parts_by(lines["item"].to_numpy())])
+    parts = frames_by(lines, "item", "item", "time", "quantity", *ASKED)
+    return np.concatenate([_weighed(part) for part in parts])
 
 
 def _weighed(lines: pd.DataFrame) -> np.ndarray:
-    """Of the items of these lines, in the order of their codes."""
-    asked = np.log(asked_price(lines).clip(lower=np.finfo(float).tiny))
-    ordered = pd.DataFrame(
-        {"item": lines["item"], "time": lines["time"], "asked": asked, "single": lines["quantity"] == 1}
-    ).sort_values(["item", "time"], kind="stable")
-    by_item = ordered.groupby("item")
-    moves = by_item["asked"].diff().abs() > np.log1p(MOVE)
-    count, moving = by_item.size(), moves.groupby(ordered["item"]).sum()
-    single = by_item["single"].mean()
-    enough = (count >= MIN_LINES) & (single >= SINGLE_SHARE)
-    return (enough & (moving >= MOVING_SHARE * (count - 1))).to_numpy()
+    """Of the items of these lines, which are in order of the items, in the order of their codes."""
+    item, time = lines["item"].to_numpy(), lines["time"].to_numpy()
+    asked = np.log(asked_price(lines).clip(lower=np.finfo(float).tiny)).to_numpy()
+    single = (lines["quantity"] == 1).to_numpy()
+    if (time[1:] < time[:-1])[item[1:] == item[:-1]].any():
+        order = np.lexsort((time, item))
+        item, asked, single = item[order], asked[order], single[order]
+    begins = np.flatnonzero(np.r_[True, item[1:] != item[:-1]])
+    moves = np.r_[False, (np.abs(np.diff(asked)) > np.log1p(MOVE)) & (item[1:] == item[:-1])]
+    count = np.diff(begins, append=len(item))
+    moving, alone = (np.add.reduceat(flags, begins, dtype=np.int64) for flags in (moves, single))
+    enough = (count >= MIN_LINES) & (alone / count >= SINGLE_SHARE)
+    return enough & (moving >= MOVING_SHARE * (count - 1))
 
 
 def weighed_report(items: pd.DataFrame, lines: pd.DataFrame) -> dict:

@@ -69,9 +69,9 @@ class Table:
     joined: tuple[Joined, ...] = ()
     notes: dict[str, str] = field(default_factory=dict)
 
-    def read(self, columns: Collection[str]) -> tuple[pa.Table, dict[str, int]]:
-        """`columns`, text as dictionaries, types of Parquet as they are, and `TABLE_NUMBER` if asked for; and
-        rows left out by reason."""
+    def read(self, columns: Collection[str]) -> tuple[dict[str, pa.ChunkedArray], dict[str, int]]:
+        """Name -> column of those of `columns` that are there, text as dictionaries, types of Parquet as they
+        are, and `TABLE_NUMBER` if asked for; and rows left out by reason."""
         first = self.parts[0].names
         own = [name for name in first if name in columns]
         keys = [table.key for table in self.joined if table.key in first and table.key not in own]
@@ -92,7 +92,7 @@ class Table:
                 for part, piece in zip(self.parts, pieces, strict=True)
             ]
             table = table.append_column(TABLE_NUMBER, pa.array(np.concatenate(numbers)))
-        return table.select([name for name in (*self.names, TABLE_NUMBER) if name in columns]), dropped
+        return {name: table[name] for name in (*self.names, TABLE_NUMBER) if name in columns}, dropped
 
     def beginning(self, rows: int) -> pa.Table:
         """All columns of the first `rows` rows of each file, as text or as Parquet has them."""
@@ -174,11 +174,13 @@ def open_table(
     return Table(str(path), tuple(every), tuple(parts), tuple(joined), notes)
 
 
-def in_one_dictionary(column: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray:
+def _in_one_dictionary(column: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray:
     """A column of one piece, each distinct value once."""
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.unify_dictionaries().combine_chunks()
+        encoded = encoded.unify_dictionaries()
+        release()
+        encoded = encoded.combine_chunks()
         if isinstance(encoded, pa.ChunkedArray):
             encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], TEXT)
     return encoded
@@ -187,11 +189,17 @@ def in_one_dictionary(column: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray:
 def distinct(column: pa.ChunkedArray | pa.Array) -> tuple[pd.Series, np.ndarray]:
     """The distinct texts of `column`, without blanks and NULs around them, and (n,) place of each row's
     text among them; -1, which is the last place of whatever gets one entry more, where the row has none."""
-    encoded = in_one_dictionary(column)
+    encoded = _in_one_dictionary(column)
     codes = encoded.indices.cast(pa.int32(), safe=False).fill_null(-1).to_numpy(zero_copy_only=False)
     texts = pc.replace_substring(_as_text(encoded.dictionary), "\x00", "")
     texts = pc.utf8_trim(pc.utf8_trim_whitespace(texts), "\ufeff\u200b")
+    release()
     return pd.Series(texts.to_pandas(), dtype="str").fillna(""), codes
+
+
+def release() -> None:
+    """Give back to the system the room of columns that are gone, which Arrow keeps for the next ones."""
+    pa.default_memory_pool().release_unused()
 
 
 def _as_text(values: Any) -> Any:

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import charset_normalizer
@@ -120,7 +121,7 @@ def continued_lines(source: Source, form: TextForm, rows: int) -> int:
     if not form.quoted or form.encoding.startswith(("utf-16", "utf-32", "utf_16", "utf_32")):
         return 0
     with source.open() as file:
-        lines = sum(1 for number, line in enumerate(file) if number >= form.header_line and line.strip())
+        lines = sum(map(bool, map(bytes.strip, islice(file, form.header_line, None))))
     return max(lines - rows, 0)
 
 

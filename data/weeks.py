@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+
+
+def day_numbers(times: pd.Series) -> np.ndarray:
+    """(n,) int32, days from the first of 1970 to each of `times`."""
+    return times.to_numpy().astype("datetime64[D]").astype(np.int32)
 
 
 def first_monday(times: pd.Series) -> pd.Timestamp:
@@ -13,7 +19,8 @@ def first_monday(times: pd.Series) -> pd.Timestamp:
 
 def days_since(times: pd.Series, origin: pd.Timestamp) -> pd.Series:
     """Whole calendar days from `origin` to each of `times`, as int64."""
-    return (times.dt.normalize() - origin).dt.days.astype("int64")
+    days = times.to_numpy().astype("datetime64[D]") - origin.to_datetime64().astype("datetime64[D]")
+    return pd.Series(days.astype(np.int64), index=times.index)
 
 
 def week_of(times: pd.Series, origin: pd.Timestamp) -> pd.Series:

@@ -249,11 +249,12 @@ def _gains(
         if size:
             add_gains(here, items, size, discounts, own)
         for i in range(k):
-            total[:] = own
-            if picked[r, i] == 0 and size < max_size:
-                items[size] = i
-                total[:] = 0
-                add_gains(here, items, size + 1, discounts, total)
+            if picked[r, i] != 0 or size == max_size:
+                gains[r, i] = 0
+                continue
+            items[size] = i
+            total[:] = 0
+            add_gains(here, items, size + 1, discounts, total)
             for level in range(levels):
                 gains[r, i, level] = scale * (total[level] - own[level])
         for level in range(levels):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scipy.stats import spearmanr
-
 from bundlegym.envs.base import GAIN
 from bundlegym.evaluation.pairing import Scored, best_chances, difference
 from bundlegym.evaluation.verdict import DEPLOYABLE
@@ -37,6 +35,8 @@ def against_the_best(policies: Sequence[Scored]) -> list[dict[str, Any]]:
 def rank_correlations(tables: Mapping[str, Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
     """Spearman's correlation of the orders in which each two user models put the policies that a shop could
     use; None where a model finds no difference at all."""
+    from scipy.stats import spearmanr  # takes long to import, and who only trains needs none of it
+
     means = {
         name: {row["policy"]: row[GAIN]["mean"] for row in rows if row["kind"] in DEPLOYABLE}
         for name, rows in tables.items()

@@ -49,7 +49,7 @@ def test_it_ends_with_two_exercises_and_says_what_results_mean(path):
     assert kinds[-1] == "markdown"
 
 
-def test_all_run_on_the_small_log(monkeypatch, tmp_path):
+def test_all_run_on_the_small_log(few_steps, monkeypatch, tmp_path):
     monkeypatch.setenv("BUNDLEGYM_LOG", "synthetic")
     monkeypatch.setenv("BUNDLEGYM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

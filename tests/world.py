@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
 from bundlegym.data import Dataset, synthetic_dataset
 from bundlegym.envs import BundleCore, EnvConfig, Market, build_market
 from bundlegym.evaluation.fidelity import two_sample
 from bundlegym.user_models import ChoiceShopper
+from bundlegym.user_models.choice.config import ChoiceConfig
+from bundlegym.user_models.choice.estimation.coefficients import CoefficientsConfig
 
 torch.set_num_threads(1)
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that one of the test processes makes for all of them; the others wait for it."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    done = folder / "done"
+    with FileLock(folder.with_suffix(".lock")):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -25,14 +46,34 @@ def few_trees() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def quick_fits() -> Iterator[None]:
+    """Fits inside stop long before coefficients are found, where it is not tested what they are."""
+    few = ChoiceConfig(coefficients=CoefficientsConfig(steps=40))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ChoiceShopper.fit.__wrapped__.__kwdefaults__, "config", few)
+        yield
+
+
+@pytest.fixture(scope="module")
+def few_steps() -> Iterator[None]:
+    """All fits of a module are `quick_fits`."""
+    with quick_fits():
+        yield
+
+
 @pytest.fixture(scope="session")
 def dataset() -> Dataset:
     return synthetic_dataset()
 
 
 @pytest.fixture(scope="session")
-def user_model(dataset: Dataset) -> ChoiceShopper:
-    return ChoiceShopper.fit(dataset, epochs=2, progress=lambda _: None)
+def user_model(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> ChoiceShopper:
+    def make(folder: Path) -> None:
+        config = ChoiceConfig()  # whole, also where a module asks for `few_steps`
+        ChoiceShopper.fit(dataset, epochs=2, config=config, progress=lambda _: None).save(folder)
+
+    return ChoiceShopper.load(made_once(tmp_path_factory, "user-model", make))
 
 
 @pytest.fixture(scope="session")

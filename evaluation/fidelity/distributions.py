@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import ks_2samp
 
 from bundlegym.data import Dataset
 
@@ -81,5 +80,7 @@ def _ks_complement(real: np.ndarray, simulated: np.ndarray) -> float:
         return float("nan")
     if not len(simulated):
         return 0.0
+    from scipy.stats import ks_2samp  # takes long to import, and processes that only train need none of it
+
     with np.errstate(divide="ignore"):  # of the p-value, which is not asked for
         return float(1 - ks_2samp(real, simulated, method="asymp").statistic)

@@ -10,8 +10,6 @@ import warnings
 
 import numpy as np
 import torch
-from sklearn.decomposition import NMF
-from sklearn.exceptions import ConvergenceWarning
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.recommenders.dirichlet_shares import line_counts
@@ -57,6 +55,9 @@ def rival_nll(
     Averages and factors are learned from `fit_shoppers`; a shopper's own counts are that shopper's own. How
     much popularity weighs in personal frequency is chosen by the last fifth of `fit_weeks`.
     """
+    from sklearn.decomposition import NMF  # takes long to import, and who only trains needs none of it
+    from sklearn.exceptions import ConvergenceWarning
+
     counts = line_counts(dataset, fit_weeks)
     popularity = counts[fit_shoppers].sum(0, dtype=np.float64) + 0.5
     popularity = (popularity / popularity.sum()).astype(np.float32)

@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.model_selection import GroupKFold
 
 from bundlegym.data import Dataset
 from bundlegym.recommenders.dirichlet_shares import line_counts
@@ -122,6 +120,9 @@ def two_sample_auc(real: pd.DataFrame, simulated: pd.DataFrame, seed: int = 0) -
     shoppers, who = np.unique(shopper, return_inverse=True)
     if len(shoppers) < _FOLDS or label.min(initial=1) == label.max(initial=0):
         return {"auc": np.nan, "low": np.nan, "high": np.nan, "told_by": {}}
+    from sklearn.ensemble import HistGradientBoostingClassifier  # takes long to import, and who only
+    from sklearn.model_selection import GroupKFold  # trains needs none of it
+
     shuffled, rows = [np.zeros((len(names) + 1, 0))], [np.zeros(0, dtype=np.int64)]
     other = np.random.default_rng([seed, 1])
     for train, test in GroupKFold(_FOLDS).split(x, label, shopper):

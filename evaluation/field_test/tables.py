@@ -31,7 +31,7 @@ def read_texts(path: Path, required: Sequence[str], optional: Sequence[str] = ()
         )
     wanted = [name for name in (*required, *optional) if name in table.names]
     content, _ = table.read(wanted)
-    if content.num_rows == 0:
+    if not len(content[wanted[0]]):
         raise UserError(f"{path}: it has no rows")
     columns = {}
     for name in wanted:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from bundlegym.agents.ppo import PPOConfig
 from bundlegym.agents.registry import AgentConfigs
@@ -14,6 +12,7 @@ from bundlegym.data import DataConfig, synthetic_log
 from bundlegym.envs import EnvConfig
 from bundlegym.evaluation.config import TrainConfig
 from bundlegym.evaluation.experiment import Experiment
+from tests.world import made_once, quick_fits
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -24,17 +23,8 @@ HOSTILE = (
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A PPO agent of two seeds under two assumptions, two judges, a planner; made by one of the test
-    processes for all."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    folder /= "reported"
-    with FileLock(folder.with_suffix(".lock")):
-        if not (folder / "runs" / "small" / "results.json").exists():
-            folder.mkdir(exist_ok=True)
-            _run_in(folder)
-    return folder / "runs" / "small"
+    """A PPO agent of two seeds under two assumptions, two judges, a planner."""
+    return made_once(tmp_path_factory, "reported", _run_in) / "runs" / "small"
 
 
 def _run_in(folder: Path) -> None:
@@ -53,4 +43,5 @@ def _run_in(folder: Path) -> None:
         env=EnvConfig(reward_draws=1, n_candidates=12, visits=3),
         hyper=AgentConfigs(ppo=PPOConfig(imitate=16)),
     )  # fmt: skip
-    Experiment(config).run()
+    with quick_fits():
+        Experiment(config).run()

@@ -13,6 +13,7 @@ import pytest
 from bundlegym.evaluation.cli import evaluate, guarded, train
 from tests.commands import Ended, command
 from tests.sealing import edit_sealed
+from tests.world import made_once
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512", "--ppo.imitate", "16",
@@ -24,11 +25,12 @@ SMALL = ["--log", "synthetic", "--min-purchases", "10", "--steps", "512", "--ppo
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("work")
-    done = command(train, *SMALL, "--name", "small", "--cache-dir", str(folder / "cache"), cwd=folder)
-    assert done.code == 0, done.err
-    return folder / "runs" / "small"
+def run(tmp_path_factory: pytest.TempPathFactory, few_steps: None) -> Path:
+    def make(folder: Path) -> None:
+        done = command(train, *SMALL, "--name", "small", "--cache-dir", str(folder / "cache"), cwd=folder)
+        assert done.code == 0, done.err
+
+    return made_once(tmp_path_factory, "by-command", make) / "runs" / "small"
 
 
 def test_results_hold_every_policy_with_intervals(run):

@@ -44,7 +44,7 @@ def log_of(seed: int, path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def shops(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shops(tmp_path_factory: pytest.TempPathFactory, few_steps: None) -> Path:
     """One training on two logs; a third log lies beside them."""
     folder = tmp_path_factory.mktemp("shops")
     for seed, name in enumerate("abc"):

@@ -22,6 +22,7 @@ from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.run_folder import read_config
 from bundlegym.evaluation.update import update
 from bundlegym.recommenders.shopper_tables import Purchases
+from tests.world import made_once
 
 QUIET: dict[str, Any] = {"progress": lambda _: None}
 
@@ -35,31 +36,34 @@ def lines() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def run(lines: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run on the first sixteen weeks, beside a table of the last two."""
-    folder = tmp_path_factory.mktemp("shop")
-    week = (lines["time"] - lines["time"].min().normalize()).dt.days // 7
-    lines[week < 16].to_csv(folder / "shop.csv", index=False)
-    lines[week >= 16].to_csv(folder / "new.csv", index=False)
-    config = TrainConfig(
-        agents=("ppo",), steps=128, n_envs=16, fit_epochs=1, greedy=("item-knn",), judges=("lookalike",),
-        planner_episodes=0, episodes=16, eval_every=128, workers=1, device="cpu", name="old",
-        shopper_embeddings="als", offer_exposure=(1.0,), runs=folder / "runs",
-        data=DataConfig(log=str(folder / "shop.csv"), min_purchases=15, cache_dir=folder / "cache"),
-        env=EnvConfig(reward_draws=1, n_candidates=12, visits=2),
-        hyper=AgentConfigs(ppo=PPOConfig(imitate=0)),
-    )  # fmt: skip
-    Experiment(config).run()
-    return config.folder
+def run(lines: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory, few_steps: None) -> Path:
+    """A run on the first sixteen weeks, beside a table of the last two and what they made of it."""
+
+    def make(folder: Path) -> None:
+        week = (lines["time"] - lines["time"].min().normalize()).dt.days // 7
+        lines[week < 16].to_csv(folder / "shop.csv", index=False)
+        lines[week >= 16].to_csv(folder / "new.csv", index=False)
+        config = TrainConfig(
+            agents=("ppo",), steps=128, n_envs=16, fit_epochs=1, greedy=("item-knn",), judges=("lookalike",),
+            planner_episodes=0, episodes=16, eval_every=128, workers=1, device="cpu", name="old",
+            shopper_embeddings="als", offer_exposure=(1.0,), runs=folder / "runs",
+            data=DataConfig(log=str(folder / "shop.csv"), min_purchases=15, cache_dir=folder / "cache"),
+            env=EnvConfig(reward_draws=1, n_candidates=12, visits=2),
+            hyper=AgentConfigs(ppo=PPOConfig(imitate=0)),
+        )  # fmt: skip
+        Experiment(config).run()
+        before = digest(config.folder)
+        out, _ = update(config, str(folder / "new.csv"), steps=0, **QUIET)
+        assert out == folder / "runs" / "old-2024-05-05"
+        assert digest(config.folder) == before
+        assert not list(out.parent.glob(".*"))
+
+    return made_once(tmp_path_factory, "updated", make) / "runs" / "old"
 
 
 @pytest.fixture(scope="module")
 def updated(run: Path) -> Path:
-    config = read_config(run, cache_dir=run.parents[1] / "cache")
-    before = digest(run)
-    out, _ = update(config, str(run.parents[1] / "new.csv"), steps=0, **QUIET)
-    assert digest(run) == before
-    return out
+    return run.with_name("old-2024-05-05")
 
 
 def digest(folder: Path) -> dict[str, str]:
@@ -72,7 +76,6 @@ def opened(folder: Path) -> Experiment:
 
 
 def test_the_new_run_is_a_run_like_any(run, updated):
-    assert updated.name == "old-2024-05-05"
     told = json.loads((updated / "update.json").read_text(encoding="utf-8"))
     assert told["parent"] == str(run) and told["new_items"] and told["new_shoppers"] > 0
     assert told["first"] == "2024-04-22" and told["last"] == "2024-05-05"
@@ -82,7 +85,6 @@ def test_the_new_run_is_a_run_like_any(run, updated):
     assert new.recommender("item-knn").log.n_items == new.dataset.n_items
     assert new.examples(2)
     assert (updated / "results.json").exists()
-    assert not list(updated.parent.glob(".*"))
 
 
 def test_what_takes_long_is_kept_and_the_rest_counted_anew(run, updated):

@@ -19,7 +19,7 @@ def family(request):
     return FAMILIES[request.param]
 
 
-def test_the_contract_is_kept_and_saving_changes_nothing(family, dataset, tmp_path):
+def test_the_contract_is_kept_and_saving_changes_nothing(family, dataset, few_steps, tmp_path):
     model = family.fit(dataset, progress=lambda _: None)
     assert problems(model, dataset) == []
     model.save(tmp_path)

@@ -21,6 +21,10 @@ def before_week(history: Any, shopper: Array, day: Array) -> tuple[Array, Array,
         s, week = shopper[r], min(max(day[r] // 7, 0), len(p.last_visit) - 1)
         known = p.last_visit[week, s]
         since[r] = day[r] - known if known >= 0 else FIRST_GAP
-        last_size_class[r], last[r] = p.last_size_class[week, s], p.last_bought[week, s]
-        trials[r] = p.recent_trials[max(week - p.first_trial_week[0] + 1, 0), s]
+        last_size_class[r] = p.last_size_class[week, s]
+        for i in range(last.shape[1]):
+            last[r, i] = p.last_bought[week, s, i]
+        trial_week = max(week - p.first_trial_week[0] + 1, 0)
+        for j in range(trials.shape[1]):
+            trials[r, j] = p.recent_trials[trial_week, s, j]
     return since, last_size_class, last, trials
