@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -41,7 +43,7 @@ def test_a_part_of_a_catalogue_is_the_log_of_its_items(dataset):
 
 def test_coefficients_of_a_part_are_near_those_of_all(dataset, monkeypatch):
     weeks, known = dataset.split.train_weeks, ~dataset.split.held_out
-    options = {"epochs": 3, "seed": 0, "progress": lambda _: None}
+    options: dict[str, Any] = {"epochs": 3, "seed": 0, "progress": lambda _: None}
     whole = fit_coefficients(dataset, weeks, known, 40, **options)
     monkeypatch.setattr(module, "_ENTRIES", dataset.n_items * 2 // 3 * int(known.sum()))
     part = fit_coefficients(dataset, weeks, known, 40, **options)
