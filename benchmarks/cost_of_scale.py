@@ -4,7 +4,7 @@ A shop of S shoppers with L lines each and I items is cut into groups of g shopp
 its own, since the log of a run is held in the memory of one process. With k cores and M gigabytes a machine
 and a log of W weeks:
 
-    g = (M / k - held_gb - week_gb I W) / max(prepare_gb L, market_gb L, fit_gb I)
+    g = (M / k - held_gb - week_gb I W) / max(prepare_gb L, market_gb L, fit_gb)
     groups = S / g
 
 CPU seconds, where A agents (kinds x seeds x assumptions on exposure) learn for N steps each:
@@ -44,7 +44,7 @@ class Costs:
     Attributes:
         prepare_s, market_s, fit_s: CPU seconds a line.
         step_s: CPU seconds a step of PPO. offer_s: CPU seconds an offer, expected gains included.
-        prepare_gb, market_gb: gigabytes a line. fit_gb: gigabytes a shopper and item.
+        prepare_gb, market_gb: gigabytes a line. fit_gb: gigabytes a shopper.
         week_gb: gigabytes an item and week, eleven tables of 4 bytes (docs/scale.md).
         held_gb: gigabytes that a process holds before it has read anything.
     """
@@ -56,7 +56,7 @@ class Costs:
     offer_s: float = 0.59 / 1_000
     prepare_gb: float = (2.70 - 0.4) / 10e6
     market_gb: float = (3.62 - 0.4) / 10e6
-    fit_gb: float = (1.03 - 0.58) / (1_000 * 6_000)
+    fit_gb: float = (1.03 - 0.58) / 1_000
     week_gb: float = 11 * 4 / 2**30
     held_gb: float = 0.4
 
@@ -124,10 +124,10 @@ def _costs_of(stage: str, row: dict[str, Any]) -> dict[str, float]:
         return {f"{stage}_s": seconds / row["rows"], f"{stage}_gb": more / row["rows"]}
     if stage == "fit":
         lines = sample * row["rows"] / row["shoppers"]
-        return {"fit_s": seconds / lines, "fit_gb": more / (sample * row["items"])}
+        return {"fit_s": seconds / lines, "fit_gb": more / row["shoppers"]}
     if stage == "ppo":
         return {"step_s": seconds / row["steps"]}
-    return {"offer_s": seconds / sample} if stage == "offers" else {}
+    return {"offer_s": seconds / row["shoppers"]} if stage == "offers" else {}
 
 
 def group_of(shop: Shop, costs: Costs) -> float:
@@ -137,7 +137,7 @@ def group_of(shop: Shop, costs: Costs) -> float:
         UserError: it cannot hold even one.
     """
     room = shop.memory_gb / shop.cores - costs.held_gb - costs.week_gb * shop.items * shop.weeks
-    a_shopper = max(max(costs.prepare_gb, costs.market_gb) * shop.lines_a_shopper, costs.fit_gb * shop.items)
+    a_shopper = max(max(costs.prepare_gb, costs.market_gb) * shop.lines_a_shopper, costs.fit_gb)
     if room < a_shopper:
         raise UserError(f"--memory-gb {shop.memory_gb:g}: a core's part of it does not hold one shopper")
     return min(math.floor(room / a_shopper), shop.shoppers)

@@ -1,18 +1,21 @@
 """Time and memory from a large log to offers: `python benchmarks/scale.py --rows 100000 1000000 --json FILE`.
 
-A made-up log of two years is written in chunks, as text with a table of its items. Then each stage runs in a
-process of its own, so that its peak memory is its own; `held` is what the process holds when the stage
-begins (imports, and the prepared log), and `largest` names the greatest arrays that the stage leaves.
+A made-up log (--days, by default of two years) is written in chunks, as text with a table of its items. Then
+each stage runs in a process of its own, so that its peak memory is its own; `held` is what the process holds
+when the stage begins (imports, and the prepared log), and `largest` names the greatest arrays that the stage
+leaves.
 
     pandas    reads the file and parses its dates, nothing else: to compare with
     load      `load_log`
     prepare   `prepare`: reading, cleaning, numbering, saving
     market    `build_market` of all shoppers
     core      a simulator of 256 shoppers, reset, on a market of all shoppers (who buy by the stub below)
-    fit       `ChoiceShopper.fit` on a sample of shoppers (--fit-shoppers), as `train` fits
-    ppo       steps of PPO on that sample and model (--steps), whose rewards are averaged as `train` does
+    fit       `ChoiceShopper` of all shoppers, fitted on a sample of them (--fit-shoppers), as `train` fits
+    ppo       steps of PPO on all shoppers and that model (--steps), with rewards averaged as `train` does
+    picks     the same steps with picks drawn by chance, and no learning: picks a second
     shortlist what `bundlegym recommend` reads off the purchases of all shoppers before it makes offers
-    offers    `bundlegym recommend`: offers to that sample by PPO, with expected gains under two assumptions
+    offers    `bundlegym recommend`: offers to all shoppers by PPO that has hardly learned anything, with
+              expected gains under two assumptions
 
 With two sizes or more a line follows for each stage: the exponent b of cost ~ rows ** b by least squares of
 logarithms, 1 where cost grows in proportion.
@@ -32,7 +35,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-STAGES = ("pandas", "load", "prepare", "market", "core", "fit", "ppo", "shortlist", "offers")
+STAGES = ("pandas", "load", "prepare", "market", "core", "fit", "ppo", "picks", "shortlist", "offers")
 #: Our names -> those of the file.
 COLUMNS = {
     "shopper": "customer", "item": "sku", "basket": "order", "time": "ordered_at", "quantity": "qty"
@@ -40,23 +43,25 @@ COLUMNS = {
 #: Items that a shopper buys again and again; share of the lines that are of these.
 FAVOURITES, FAVOURED = 40, 0.7
 CHUNK = 1_000_000
+#: Subcategories, at most: there is one for 20 items, as many in each of a hundred categories.
+SUBCATEGORIES = 2_000
 
 
-def write(folder: Path, rows: int, shoppers: int, items: int, seed: int = 0) -> None:
+def write(folder: Path, rows: int, shoppers: int, items: int, days: int = 730, seed: int = 0) -> None:
     """`sales.csv`, about 3 lines a basket and baskets in order of time, and `items.csv`."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.csv as pacsv
 
     rng = np.random.default_rng(seed)
-    code = np.arange(items)
+    code, groups = np.arange(items), min(max(1, items // 2_000) * 100, SUBCATEGORIES)
     pacsv.write_csv(
         pa.table(
             {
                 "sku": code,
                 "department": [f"department {c // 10}" for c in code % 100],
                 "category": [f"category {c}" for c in code % 100],
-                "subcategory": [f"subcategory {c}" for c in code % max(100, items // 20)],
+                "subcategory": [f"subcategory {c}" for c in code % groups],
             }
         ),
         folder / "items.csv",
@@ -67,7 +72,7 @@ def write(folder: Path, rows: int, shoppers: int, items: int, seed: int = 0) -> 
             n = min(CHUNK, rows - start)
             basket = np.sort(rng.integers(start // 3, (start + n) // 3, n))
             shopper = (basket * 2_654_435_761) % shoppers
-            day = (basket * 730 // max(rows // 3, 1)).astype("timedelta64[D]")
+            day = (basket * days // max(rows // 3, 1)).astype("timedelta64[D]")
             minute = ((basket * 40_503) % 780 + 480).astype("timedelta64[m]")
             favourite = shopper * FAVOURITES + rng.integers(0, FAVOURITES, n)
             own = ((favourite * 2_246_822_519) % 4_294_967_291 / 4_294_967_291) ** 2
@@ -105,7 +110,7 @@ def config_of(folder: Path) -> Any:
 
 def work_of(stage: str, folder: Path, fit_shoppers: int, steps: int) -> Callable[[], Any]:
     """What a stage does, all that it needs read before; it gives what it leaves in memory."""
-    from bundlegym.data import load_log, part_of, prepare
+    from bundlegym.data import load_log, prepare
 
     path = folder / "sales.csv"
     if stage == "pandas":
@@ -117,15 +122,7 @@ def work_of(stage: str, folder: Path, fit_shoppers: int, steps: int) -> Callable
         return lambda: prepare(config, progress=False)
     if stage == "offers":
         return _offers(folder, config, fit_shoppers)
-    import numpy as np
-
     dataset = prepare(config, progress=False)
-    if stage in ("fit", "ppo"):
-        chosen = np.random.default_rng(0).permutation(dataset.n_shoppers)[:fit_shoppers]
-        dataset = part_of(dataset, np.sort(chosen))
-        from bundlegym.evaluation.config import TrainConfig  # not above: memory counts imports
-
-        usual = TrainConfig()
     from bundlegym.envs import build_market
     from bundlegym.user_models import ChoiceShopper
 
@@ -135,11 +132,18 @@ def work_of(stage: str, folder: Path, fit_shoppers: int, steps: int) -> Callable
         market = build_market(dataset)
         return lambda: _core(dataset, market, NoBuyers())
     if stage == "fit":
-        options = {"epochs": usual.fit_epochs, "progress": lambda _: None}
-        return lambda: _fitted(ChoiceShopper.fit(dataset, **options), folder)
-    if stage == "ppo":
-        model, market = ChoiceShopper.load(folder), build_market(dataset)
-        core = _core(dataset, market, model, reward_draws=usual.env.reward_draws)
+        from bundlegym.evaluation.population import sample  # not above: memory counts imports
+
+        run = _run(folder, config, fit_shoppers)
+        options = {"epochs": run.fit_epochs, "shoppers": sample(~dataset.split.held_out, run)}
+        return lambda: _fitted(ChoiceShopper.fit(dataset, progress=_tell, **options), folder / run.name)
+    if stage in ("ppo", "picks"):
+        run = _run(folder, config, fit_shoppers)
+        model, market = ChoiceShopper.load(folder / run.name), build_market(dataset)
+        if stage == "picks":
+            return _picks(_core(dataset, market, model), steps)
+        core = _core(dataset, market, model, reward_draws=run.env.reward_draws)
+        del dataset
         return lambda: _ppo(core, steps)
     market = build_market(dataset)
     return lambda: _shortlists(dataset, market)
@@ -153,7 +157,26 @@ def _pandas(path: Path) -> Any:
     return frame
 
 
+def _tell(text: str) -> None:
+    """What a fit is at, with the CPU seconds and the memory at the peak until then."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"    {time.process_time():8.1f} CPU-s {peak:6.2f} GB  {text}", file=sys.stderr, flush=True)
+
+
+def _run(folder: Path, config: Any, fit_shoppers: int) -> Any:
+    """A run whose agent has hardly learned anything."""
+    from bundlegym.agents.ppo import PPOConfig
+    from bundlegym.agents.registry import AgentConfigs
+    from bundlegym.evaluation.config import TrainConfig
+
+    return TrainConfig(
+        agents=("ppo",), steps=1, judges=(), hyper=AgentConfigs(ppo=PPOConfig(imitate=0)),
+        workers=1, runs=folder, name="run", data=config, fit_shoppers=fit_shoppers,
+    )  # fmt: skip
+
+
 def _fitted(model: Any, folder: Path) -> Any:
+    folder.mkdir(exist_ok=True)
     model.save(folder)
     return {name: tensor.numpy() for name, tensor in model.params.leaves()}
 
@@ -190,26 +213,32 @@ def _ppo(core: Any, steps: int) -> None:
     make_ppo(BundleVecEnv(core), seed=0).learn(steps)
 
 
-def _offers(folder: Path, config: Any, shoppers: int) -> Callable[[], Any]:
-    """Makes offers by a run on the lines of so many shoppers, whose agent has hardly learned anything."""
-    import dataclasses
+def _picks(core: Any, steps: int) -> Callable[[], int]:
+    """Picks drawn by chance at so many steps, compiled before; it says how many they were."""
+    from env_speed import schedule
 
-    import pandas as pd
+    from bundlegym.envs import BundleVectorEnv
 
-    from bundlegym.agents.ppo import PPOConfig
-    from bundlegym.agents.registry import AgentConfigs
+    env = BundleVectorEnv(core=core)
+    actions = schedule(core.n, max(steps // core.n, 1), core.k, core.levels)
+
+    def play() -> int:
+        env.reset(seed=0)
+        for action in actions:
+            env.step(action)
+        return int((actions < core.k).sum())
+
+    play()
+    return play
+
+
+def _offers(folder: Path, config: Any, fit_shoppers: int) -> Callable[[], Any]:
+    """Makes offers to all shoppers by the model of the stage `fit`."""
     from bundlegym.deployment.policy import BundlePolicy
     from bundlegym.deployment.recommend import make_offers
-    from bundlegym.evaluation.config import TrainConfig
     from bundlegym.evaluation.experiment import Experiment
 
-    lines = pd.read_csv(folder / "sales.csv", dtype=str)
-    lines[lines["customer"].astype(int) < shoppers].to_csv(folder / "sample.csv", index=False)
-    run = TrainConfig(
-        agents=("ppo",), steps=1, judges=(), hyper=AgentConfigs(ppo=PPOConfig(imitate=0)),
-        workers=1, runs=folder, name="run", data=dataclasses.replace(config, log=str(folder / "sample.csv")),
-    )  # fmt: skip
-    experiment = Experiment(run)
+    experiment = Experiment(run := _run(folder, config, fit_shoppers))
     for job in experiment.jobs:
         experiment.train(job)
     policy = BundlePolicy.load(run.folder, exposure=1.0, cache_dir=config.cache_dir)
@@ -257,7 +286,7 @@ def measured(stage: str, folder: Path, fit_shoppers: int, steps: int) -> dict[st
     held = _held()
     start, cpu = time.perf_counter(), time.process_time()
     left = work()
-    return {
+    row = {
         "stage": stage,
         "seconds": time.perf_counter() - start,
         "cpu_seconds": time.process_time() - cpu,
@@ -265,6 +294,7 @@ def measured(stage: str, folder: Path, fit_shoppers: int, steps: int) -> dict[st
         "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
         "largest_mb": largest(left),
     }
+    return row | ({"picks_a_cpu_second": left / row["cpu_seconds"]} if isinstance(left, int) else {})
 
 
 def _held() -> float:
@@ -280,9 +310,9 @@ def run_stages(options: argparse.Namespace, rows: int, items: int) -> list[dict[
     """All stages of one log, each in its process; one that fails or takes too long has a row that says so."""
     found = []
     shoppers = max(rows // options.lines_a_shopper, 20)
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=options.folder_of_logs) as name:
         folder = Path(name)
-        write(folder, rows, shoppers, items)
+        write(folder, rows, shoppers, items, options.days)
         size = (folder / "sales.csv").stat().st_size / 2**20
         print(f"{rows:,} lines, {shoppers:,} shoppers, {items:,} items, {size:,.0f} MB", flush=True)
         for stage in options.stages:
@@ -299,7 +329,8 @@ def run_stages(options: argparse.Namespace, rows: int, items: int) -> list[dict[
 
 def _outcome(command: list[str], stage: str, options: argparse.Namespace) -> dict[str, Any]:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        told = None if options.tell else subprocess.PIPE
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=told, text=True, check=True)
     except subprocess.CalledProcessError as error:
         if error.returncode == -signal.SIGXCPU:
             return {"stage": stage, "error": f"not done in {options.patience} CPU-s"}
@@ -316,6 +347,8 @@ def show(row: dict[str, Any]) -> None:
     took = f"{row['seconds']:8.1f} s {row['cpu_seconds']:8.1f} CPU-s"
     memory = f"{row['held_gb']:6.2f} GB held {row['peak_gb']:6.2f} GB peak"
     greatest = ", ".join(f"{name} {size:,.0f} MB" for name, size in row["largest_mb"].items())
+    if "picks_a_cpu_second" in row:
+        greatest = f"{row['picks_a_cpu_second']:,.0f} picks a CPU-second"
     print(f"  {row['stage']:9} {took} {memory}  {greatest}", flush=True)
 
 
@@ -345,10 +378,13 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000], help="lines of the logs")
     parser.add_argument("--items", type=int, nargs="+", default=[6_000], help="items in the catalogue")
     parser.add_argument("--lines-a-shopper", type=int, default=100)
+    parser.add_argument("--days", type=int, default=730, help="that the log spans")
     parser.add_argument("--fit-shoppers", type=int, default=300)
     parser.add_argument("--steps", type=int, default=16_384, help="of PPO")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     parser.add_argument("--patience", type=int, default=600, help="CPU seconds that a stage may take")
+    parser.add_argument("--tell", action="store_true", help="what a fit is at")
+    parser.add_argument("--folder-of-logs", type=Path, help="where the logs are written, by default /tmp")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     parser.add_argument("--stage", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)

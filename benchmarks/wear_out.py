@@ -91,7 +91,7 @@ def of_log(dataset: Dataset) -> dict[str, WearOut]:
             dataset, weeks, everyone, items, known_buyers=False, groups=category
         ),
     }
-    columns = columns_of(dataset, weeks)
+    columns = columns_of(dataset, weeks, np.ones(dataset.n_items, dtype=bool))
     before = np.zeros(columns.shape[:2])
     before[:, 1:] = columns[:, :-1, 0]
     beta, covariance = _regression(dataset, items, np.dstack([columns, before]))
@@ -113,7 +113,7 @@ def _print_parts(dataset: Dataset) -> None:
     """The first week by how long the run becomes, and by how long the item rested before."""
     weeks = (0, dataset.n_weeks)
     items = steadily_sold(dataset, weeks)
-    run, columns = run_weeks(dataset.mailer), columns_of(dataset, weeks)
+    run, columns = run_weeks(dataset.mailer), columns_of(dataset, weeks, np.ones(dataset.n_items, dtype=bool))
     goes_on = np.zeros(run.shape, dtype=bool)
     goes_on[:, :-1] = run[:, 1:] == 2
     rest = np.full(run.shape, REST_EDGES[-1])

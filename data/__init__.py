@@ -9,7 +9,7 @@ from bundlegym.data.encode import build_dataset
 from bundlegym.data.load import load_log
 from bundlegym.data.prepare import prepare
 from bundlegym.data.schema import check_log
-from bundlegym.data.select import lines_of, part_of, visit_rows
+from bundlegym.data.select import lines_of, part_of, part_of_catalogue, visit_rows
 from bundlegym.data.split import split
 from bundlegym.data.store import load_dataset, save_dataset
 from bundlegym.data.synthetic import Truth, complement_pairs, synthetic_dataset, synthetic_log, truth
@@ -33,6 +33,7 @@ __all__ = [
     "load_dataset",
     "load_log",
     "part_of",
+    "part_of_catalogue",
     "prepare",
     "save_dataset",
     "split",

@@ -42,3 +42,21 @@ def part_of(dataset: Dataset, shoppers: np.ndarray) -> Dataset:
         split=dataclasses.replace(dataset.split, held_out=dataset.split.held_out[shoppers]),
         campaigns=None,
     )
+
+
+def part_of_catalogue(dataset: Dataset, items: np.ndarray) -> Dataset:
+    """The log of `items` (sorted codes) alone, numbered from 0, with all visits, some of which may hold
+    nothing then; without campaigns."""
+    code = np.full(dataset.n_items, -1)
+    code[items] = np.arange(len(items))
+    item = code[dataset.purchases["item"].to_numpy()]
+    purchases = dataset.purchases[item >= 0].reset_index(drop=True)
+    tables = ("list_price", "shelf_price", "unit_cost", "display", "mailer")
+    return dataclasses.replace(
+        dataset,
+        items=dataset.items.iloc[items].reset_index(drop=True),
+        purchases=purchases.assign(item=item[item >= 0]),
+        campaigns=None,
+        vectors={name: table[items] for name, table in dataset.vectors.items()},
+        **{name: getattr(dataset, name)[items] for name in tables},
+    )

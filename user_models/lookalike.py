@@ -21,9 +21,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.recommenders.dirichlet_shares import counted
 from bundlegym.terminal import say
 from bundlegym.threads import one_thread
 from bundlegym.user_models.base import (
@@ -39,6 +41,7 @@ from bundlegym.user_models.base import (
 from bundlegym.user_models.bundling import takes_whole
 from bundlegym.user_models.choice.estimation.coefficients import fit_coefficients
 from bundlegym.user_models.fit_cache import check_finite
+from bundlegym.user_models.numeric.one_hot import one_hot_csr
 from bundlegym.user_models.numeric.ragged import expand_ranges
 from bundlegym.user_models.parameters import Parameters, parameter
 from bundlegym.user_models.persistence import load_parameters, save_parameters
@@ -53,9 +56,11 @@ _FLOOR = 1e-5  # chance that a visit holds an item that no similar one does
 
 @dataclass(frozen=True)
 class LookalikeParameters(Parameters):
-    """S shoppers, I items, W weeks, V visits of the weeks of the fit, P lines of them."""
+    """S shoppers, I items, W weeks, V visits of the weeks of the fit, P lines of them, M pairs of a shopper
+    and an item among these lines."""
 
-    held: Tensor = parameter("S I", "int16, visits that held an item")
+    held_pair: Tensor = parameter("M", "pairs, shopper times I plus item", rising=True)
+    held_visits: Tensor = parameter("M", "visits of the shopper that held the item")
     shelf_price: Tensor = parameter("W I", "price at the shelf")
     gap: Tensor = parameter("V", "days to the next visit")
     item: Tensor = parameter("P", "item of each line", codes=(0, "I"))
@@ -121,8 +126,7 @@ class LookalikeShopper(UserModel):
         rows, visits, gap = rows[gap.notna()], visits[gap.notna()], gap.dropna()  # the last one has no next
         lines, place = lines_of(dataset, rows)
         item = dataset.purchases["item"].to_numpy()[lines].astype(np.int64)
-        held = np.zeros((dataset.n_shoppers, dataset.n_items), dtype=np.int16)
-        np.add.at(held, (visits["shopper"].to_numpy()[place], item), 1)
+        held = counted(visits["shopper"].to_numpy()[place], item, (dataset.n_shoppers, dataset.n_items))
         count = np.bincount(visits["shopper"], minlength=dataset.n_shoppers)
         progress("user model: looking for similar shoppers")
         donor = _donors(held, count, dataset.subcategory_code, shoppers & (count > 0))
@@ -138,7 +142,9 @@ class LookalikeShopper(UserModel):
             "line": np.searchsorted(place, np.arange(len(rows) + 1)),
             "item": item,
             "quantity": dataset.purchases["quantity"].to_numpy(np.int64)[lines],
-            "held": held,
+            "held_pair": np.repeat(np.arange(len(count)), np.diff(held.indptr)) * dataset.n_items
+            + held.indices,
+            "held_visits": held.data.astype(np.int16),
             "price_slope": coefficients.price.numpy()[dataset.department_code],
             "shelf_price": dataset.shelf_price.T,
         }
@@ -215,7 +221,10 @@ class LookalikeShopper(UserModel):
         p, donor = self.params, self.params.donor[shopper]
         own = p.own[shopper, None]
         weight = torch.cat([own, ((1 - own) / _NEIGHBOURS).expand(-1, _NEIGHBOURS)], 1)
-        share = p.held[donor[:, :, None], offered[:, None]] / p.count[donor].clamp(min=1)[:, :, None]
+        pair = donor[:, :, None] * len(p.price_slope) + offered[:, None]
+        place = torch.searchsorted(p.held_pair, pair).clamp(max=len(p.held_pair) - 1)
+        held = torch.where(p.held_pair[place] == pair, p.held_visits[place], 0)
+        share = held / p.count[donor].clamp(min=1)[:, :, None]
         chance = ((weight[:, :, None] * share).sum(1) + _FLOOR).clamp(max=0.95)
         luck = draws.uniform(streams.DONOR_VALUE, offered)
         # P(v < x) = exp(-rate exp(-x)) with rate = -log(1 - chance), restricted to either side of 0.
@@ -235,13 +244,12 @@ class LookalikeShopper(UserModel):
         return LookalikeShopper(load_parameters(folder, "lookalike", LookalikeParameters)[0], device)
 
 
-def _donors(held: np.ndarray, count: np.ndarray, group: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """(S, 1 + _NEIGHBOURS) int64: oneself (or, without a visit, the nearest), then the nearest of `known`."""
+def _donors(held: csr_matrix, count: np.ndarray, group: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """(S, 1 + _NEIGHBOURS) int64: oneself (or, without a visit, the nearest), then the nearest of `known`;
+    `held` (S, I) visits that held an item."""
     from sklearn.neighbors import NearestNeighbors  # takes long to import, and only a fit needs it
 
-    one_hot = np.zeros((len(group), group.max() + 1), dtype=np.float32)
-    one_hot[np.arange(len(group)), group] = 1.0
-    lines = held.astype(np.float32) @ one_hot
+    lines = (held @ one_hot_csr(group)).toarray()
     total = lines.sum(1)
     share = (lines + 20 * lines.sum(0) / max(total.sum(), 1)) / (total + 20)[:, None]
     size = np.log((total + 40) / (count + 5))
@@ -249,7 +257,7 @@ def _donors(held: np.ndarray, count: np.ndarray, group: np.ndarray, known: np.nd
     candidates = np.flatnonzero(known)
     k = min(_NEIGHBOURS + 1, len(candidates))
     near = candidates[NearestNeighbors(n_neighbors=k).fit(features[known]).kneighbors(features)[1]]
-    table = np.empty((len(held), 1 + _NEIGHBOURS), dtype=np.int64)
+    table = np.empty((len(count), 1 + _NEIGHBOURS), dtype=np.int64)
     for shopper, row in enumerate(near):
         others = np.resize(row[row != shopper] if (row != shopper).any() else row, _NEIGHBOURS)
         table[shopper] = [shopper if count[shopper] else others[0], *others]

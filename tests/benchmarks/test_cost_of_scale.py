@@ -12,7 +12,7 @@ from bundlegym.errors import UserError
 
 COSTS = Costs(
     prepare_s=1e-3, market_s=2e-3, fit_s=1e-2, step_s=0.1, offer_s=0.5,
-    prepare_gb=1e-5, market_gb=2e-5, fit_gb=1e-5, week_gb=1e-4, held_gb=0.5,
+    prepare_gb=1e-5, market_gb=2e-5, fit_gb=1e-3, week_gb=1e-4, held_gb=0.5,
 )  # fmt: skip
 #: Half of the 4 GB that a core has is left for shoppers, of whom each takes 0.001 GB in a fit.
 SHOP = Shop(
@@ -52,8 +52,8 @@ def test_costs_are_those_of_the_largest_log_of_each_stage(tmp_path):
     (tmp_path / "costs.json").write_text(json.dumps({"rows": rows}), encoding="utf-8")
     found = measured(tmp_path / "costs.json")
     assert (found.prepare_s, found.prepare_gb) == (4 / 2000, 2 / 2000)
-    assert (found.fit_s, found.fit_gb) == (6 / 200, 2 / 500)
-    assert (found.step_s, found.offer_s, found.market_s) == (8 / 40, 5 / 10, Costs().market_s)
+    assert (found.fit_s, found.fit_gb) == (6 / 200, 2 / 100)
+    assert (found.step_s, found.offer_s, found.market_s) == (8 / 40, 5 / 100, Costs().market_s)
 
 
 def test_another_file_is_refused(tmp_path):

@@ -54,7 +54,7 @@ def test_sums_by_code_have_a_row_a_code():
 def test_preferences_of_fewer_shoppers_than_factors(late):
     few = np.arange(late.n_shoppers) < 4
     preferences = Preferences.fit(late, late.split.train_weeks, few)
-    assert np.isfinite(preferences.log_share).all()
+    assert np.isfinite(preferences.of(np.arange(late.n_shoppers)).table()).all()
 
 
 @pytest.mark.parametrize("n, m, h", [(40, 3, 0), (0, 3, 2), (5, 0, 2), (40, 3, 2)])

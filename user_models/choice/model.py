@@ -21,9 +21,9 @@ them together.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable, Collection
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,6 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset
-from bundlegym.numba_struct import as_struct
 from bundlegym.recommenders.recency import last_bought_at_visits
 from bundlegym.terminal import say
 from bundlegym.threads import one_thread
@@ -42,7 +41,7 @@ from bundlegym.user_models.choice.bounds import FIRST_GAP
 from bundlegym.user_models.choice.compiled import log_history
 from bundlegym.user_models.choice.compiled import offers as compiled_offers
 from bundlegym.user_models.choice.compiled import visit as compiled
-from bundlegym.user_models.choice.compiled.layout import history_of, tables_of
+from bundlegym.user_models.choice.compiled.layout import Structs
 from bundlegym.user_models.choice.config import ChoiceConfig
 from bundlegym.user_models.choice.estimation.mechanisms import MECHANISMS, check_mechanisms
 from bundlegym.user_models.choice.estimation.pipeline import fit_parameters
@@ -53,7 +52,7 @@ from bundlegym.user_models.choice.reference import log_history as reference_hist
 from bundlegym.user_models.choice.reference import offers as reference_offers
 from bundlegym.user_models.choice.reference import visit as reference
 from bundlegym.user_models.choice.reference.exposure import no_offers
-from bundlegym.user_models.choice.reference.utility import log_share, week_of
+from bundlegym.user_models.choice.reference.utility import log_share, subcategory_shares, week_of
 from bundlegym.user_models.choice.state import ChoiceState
 from bundlegym.user_models.components.basket_size import classes_before
 from bundlegym.user_models.components.incidence import first_visit
@@ -82,6 +81,7 @@ class ChoiceShopper(UserModel):
         self.device = torch.device(device)
         self.params = params.to(self.device)
         self.assumed = Assumptions(offer_exposure, bundle_pull)
+        self._structs = Structs(self.params)
 
     @staticmethod
     @one_thread()
@@ -153,9 +153,9 @@ class ChoiceShopper(UserModel):
 
     def under(self, *, offer_exposure: float, bundle_pull: float) -> ChoiceShopper:
         """The same shoppers under other assumptions about offers."""
-        return type(self)(
-            self.params, offer_exposure=offer_exposure, bundle_pull=bundle_pull, device=self.device
-        )
+        same = copy.copy(self)
+        same.assumed = Assumptions(offer_exposure, bundle_pull)
+        return same
 
     def with_parameters(self, params: ChoiceParameters) -> ChoiceShopper:
         """The same shoppers, under the same assumptions, with other parameters."""
@@ -173,7 +173,7 @@ class ChoiceShopper(UserModel):
         return ChoiceState._make([shopper, day, *before_week(shopper, day), *shown]).named()
 
     def _before_week(self, shopper: Tensor, day: Tensor) -> tuple[Tensor, ...]:
-        found = log_history.before_week(self._history, _in_one_piece(shopper), _in_one_piece(day))
+        found = log_history.before_week(self._structs.history, _in_one_piece(shopper), _in_one_piece(day))
         return tuple(map(torch.from_numpy, found))
 
     def _before_week_reference(self, shopper: Tensor, day: Tensor) -> tuple[Tensor, ...]:
@@ -195,6 +195,10 @@ class ChoiceShopper(UserModel):
     def log_share(self, state: State) -> Tensor:
         return log_share(self.params, ChoiceState(**state))
 
+    def subcategory_shares(self, state: State) -> Tensor:
+        """(N, G) shares of subcategories in the lines of a visit, of visits in one week; see `log_share`."""
+        return subcategory_shares(self.params, ChoiceState(**state))
+
     # --- a visit ------------------------------------------------------------------------------------------
 
     def respond(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
@@ -205,7 +209,9 @@ class ChoiceShopper(UserModel):
         appraise = self._appraise_compiled if self.device.type == "cpu" else self._appraise_reference
         wanted, quantity, value, exposure = appraise(state, items, draws)
         if self.device.type == "cpu":
-            pair = torch.from_numpy(compiled_offers.pairs(self._tables, _in_one_piece(items), value.numpy()))
+            pair = torch.from_numpy(
+                compiled_offers.pairs(self._structs.tables, _in_one_piece(items), value.numpy())
+            )
         else:
             pair = reference_offers.pairs(self.params, items, value)
         p = self.params
@@ -232,7 +238,7 @@ class ChoiceShopper(UserModel):
     def _visit(self, state: ChoiceState, offer: Offer, draws: Draws, *, only_appraise: bool) -> Any:
         exposure = self.assumed.offer_exposure
         return compiled.respond(
-            self._tables,
+            self._structs.tables,
             draws.seed,
             (draws.episode.numpy(), draws.visit.numpy()),
             tuple([_in_one_piece(value) for value in state]),
@@ -241,20 +247,6 @@ class ChoiceShopper(UserModel):
             np.float32(self.assumed.bundle_pull),
             only_appraise,
         )
-
-    @cached_property
-    def _tables(self) -> Any:
-        """The parameters as compiled code takes them: `Tables`, as one struct."""
-        return as_struct(tables_of(self.params))
-
-    @cached_property
-    def _history(self) -> Any:
-        """`LogHistory` of the parameters, as one struct."""
-        return as_struct(history_of(self.params))
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Structs are made anew when they are asked for."""
-        return {name: value for name, value in vars(self).items() if name not in ("_tables", "_history")}
 
     # --- files --------------------------------------------------------------------------------------------
 

@@ -18,15 +18,17 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
 
 from bundlegym.data import Dataset
 from bundlegym.user_models.config import Config, Count, Positive, Share
+from bundlegym.user_models.numeric.group_sums import exp_sums
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
 
 
 @dataclass(frozen=True)
 class AttributeTastesConfig(Config):
-    """Hyper-parameters of `fit_attribute_tastes`, and of `attributes`."""
+    """Hyper-parameters of `fit_variances`, and of `attributes`."""
 
     most: Positive = 3.0
     """Standard deviations of an attribute at most, so that no odd item decides."""
@@ -51,12 +53,12 @@ def attributes(
     """(I, K) float32 log list price in `weeks`, log popularity and brands of items, each less its mean in the
     subcategory and scaled; `group` (I,) codes of subcategories, `popularity` (I,) > 0 shares of the shop's
     lines."""
-    brand = pd.get_dummies(dataset.items["brand"].astype(str)).to_numpy(dtype=np.float64)
-    share = popularity @ brand
+    brand = pd.factorize(dataset.items["brand"].astype(str), sort=True)[0]
+    share = np.bincount(brand, popularity)
     # Beside all others, the greatest brand would say nothing new.
     brands = np.flatnonzero((share >= config.least_brand) & (np.arange(len(share)) != share.argmax()))
     price = np.log(dataset.list_price[:, slice(*weeks)]).mean(1)
-    raw = np.column_stack([price, np.log(popularity), brand[:, brands]])
+    raw = np.column_stack([price, np.log(popularity), brand[:, None] == brands])
     one_hot = one_hot_csr(group)
     mean = (one_hot.T @ (popularity[:, None] * raw)) / (one_hot.T @ popularity)[:, None]
     apart = raw - mean[group]
@@ -77,36 +79,57 @@ class _Bought(NamedTuple):
     total: np.ndarray
 
 
-def fit_attribute_tastes(
+def fit_variances(
     attribute: np.ndarray,
-    bought: np.ndarray,
+    bought: csr_matrix,
     group: np.ndarray,
     within: np.ndarray,
-    shoppers: np.ndarray,
     config: AttributeTastesConfig = AttributeTastesConfig(),
 ) -> np.ndarray:
-    """(S, K) float32, the mode of theta; variances come from `shoppers` (mask). `attribute` (I, K), `bought`
-    (S, I) bool, `group` (I,), and `within` (I,), p(i | g)."""
-    theta = np.zeros((len(bought), attribute.shape[1]))
+    """(steps, K) the variance of tastes at each step of the fit, of shoppers who have `bought` (N, I), which
+    holds nothing else. `attribute` (I, K), `group` (I,), and `within` (I,), p(i | g)."""
+    theta, variances = np.zeros((bought.shape[0], attribute.shape[1])), []
     variance = np.full(attribute.shape[1], config.variance)
     parts = _by_subcategory(attribute.astype(np.float64), bought, group, within)
     for _ in range(config.steps):
-        score, information = _derivatives(theta, parts)
-        curvature = np.linalg.inv(information + np.diag(1 / variance))
-        theta += np.einsum("sij,sj->si", curvature, score - theta / variance)
-        variance = (theta**2 + curvature.diagonal(axis1=1, axis2=2))[shoppers].mean(0)
+        variances.append(variance)
+        theta, curvature = _step(theta, variance, parts)
+        variance = (theta**2 + curvature.diagonal(axis1=1, axis2=2)).mean(0)
+    return np.stack(variances)
+
+
+def tastes_of(
+    bought: csr_matrix, attribute: np.ndarray, group: np.ndarray, within: np.ndarray, variances: np.ndarray
+) -> np.ndarray:
+    """(n, K) float32, the mode of theta of any shoppers by what they have `bought` (n, I), with the
+    `variances` of a fit; the rest as in `fit_variances`."""
+    theta = np.zeros((bought.shape[0], attribute.shape[1]))
+    parts = _by_subcategory(attribute.astype(np.float64), bought, group, within) if len(variances) else []
+    for variance in variances:
+        theta, _ = _step(theta, variance, parts)
     return theta.astype(np.float32)
 
 
+def _step(theta: np.ndarray, variance: np.ndarray, parts: list[_Bought]) -> tuple[np.ndarray, np.ndarray]:
+    """(n, K) theta after a step of Newton's method, and (n, K, K) its curvature."""
+    score, information = _derivatives(theta, parts)
+    curvature = np.linalg.inv(information + np.diag(1 / variance))
+    return theta + np.einsum("sij,sj->si", curvature, score - theta / variance), curvature
+
+
 def _by_subcategory(
-    attribute: np.ndarray, bought: np.ndarray, group: np.ndarray, within: np.ndarray
+    attribute: np.ndarray, bought: csr_matrix, group: np.ndarray, within: np.ndarray
 ) -> list[_Bought]:
     order = np.argsort(group, kind="stable")
+    by_item = bought.tocsc()[:, order]
+    bounds = np.flatnonzero(np.diff(group[order])) + 1
     parts = []
-    for items in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
-        held, x = bought[:, items], attribute[items]
-        who = np.flatnonzero(held.any(1))
-        held = held[who].astype(np.float64)
+    for start, end in zip([0, *bounds], [*bounds, len(order)], strict=True):
+        items, x = order[start:end], attribute[order[start:end]]
+        first = by_item.indptr[start : end + 1]
+        who, row = np.unique(by_item.indices[first[0] : first[-1]], return_inverse=True)
+        held = np.zeros((len(who), len(items)))
+        held[row, np.repeat(np.arange(len(items)), np.diff(first))] = 1.0
         squares = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)
         parts.append(_Bought(within[items], x, squares, who, held.sum(1, keepdims=True), held @ x))
     return parts
@@ -130,12 +153,7 @@ def log_total(
     theta: np.ndarray, attribute: np.ndarray, group: np.ndarray, log_within: np.ndarray
 ) -> np.ndarray:
     """(S, G) float32, log of the sum of exp(log_within + theta . x) over a subcategory's items."""
-    return log_sums(theta @ attribute.T + log_within, group)
-
-
-def log_sums(value: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """(S, G) float32, log of the sum of exp(value) over the items of each subcategory; `value` (S, I)."""
-    return np.log(np.exp(value) @ one_hot_csr(group)).astype(np.float32)
+    return np.log(exp_sums(theta, attribute, log_within, group))
 
 
 def attribute_range(attribute: np.ndarray, group: np.ndarray) -> np.ndarray:

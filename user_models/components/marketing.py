@@ -13,6 +13,7 @@ from bundlegym.data.support import deepest_discount
 from bundlegym.errors import UserError
 from bundlegym.user_models.components.preferences import PreferencesConfig, decay
 from bundlegym.user_models.config import Config, Share
+from bundlegym.user_models.numeric.row_blocks import row_blocks
 
 #: Edges of (days since last bought) / (the shopper's own interval). Bin 0 is "never bought", 1 "today".
 GAP_EDGES = (1e-6, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
@@ -80,8 +81,11 @@ def mean_of_others(table: np.ndarray, group: np.ndarray, counted: np.ndarray) ->
     total = np.zeros((group.max() + 1, table.shape[1]))
     np.add.at(total, group[counted], table[counted])
     others = (np.bincount(group[counted], minlength=len(total))[group] - counted)[:, None]
-    mean = (total[group] - counted[:, None] * table) / np.maximum(others, 1)
-    return np.where(others > 0, mean, 0.0).astype(np.float32)
+    found = np.empty(table.shape, dtype=np.float32)
+    for rows in row_blocks(np.arange(len(table)), table.shape[1]):
+        mean = (total[group[rows]] - counted[rows, None] * table[rows]) / np.maximum(others[rows], 1)
+        found[rows] = np.where(others[rows] > 0, mean, 0.0)
+    return found
 
 
 def recency_bins(day: Tensor, last: Tensor, interval: Tensor) -> Tensor:
@@ -101,15 +105,15 @@ def subcategory_recency_bins(day: Tensor, last: Tensor, interval: Tensor, subcat
     return recency_bins(day, latest.gather(1, subcategory), 1 / often.gather(1, subcategory))
 
 
-def familiarity(count: np.ndarray, shortlist: np.ndarray) -> np.ndarray:
-    """(S, L) int8 class of familiarity of each item of `shortlist` (S, L); `count` (S, I) as in
-    `Preferences`.
+def familiarity(lines: np.ndarray) -> np.ndarray:
+    """Int8 classes of familiarity of items of which a shopper has bought so many `lines`, as `Preferences`
+    count them.
 
     A favourite is bought again when it is used up. Of an item bought once, another purchase soon after says
     that it is liked: what the time since last bought does differs by class. So does the sensitivity to
     promotions, which tell most to shoppers who do not know the item.
     """
-    return np.searchsorted(FAMILIAR_EDGES, np.take_along_axis(count, shortlist, 1)).astype(np.int8)
+    return np.searchsorted(FAMILIAR_EDGES, lines).astype(np.int8)
 
 
 def steadily_sold(

@@ -17,16 +17,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 from tqdm import tqdm
 
 from bundlegym.data import Dataset, lines_of, part_of, visit_rows
 from bundlegym.terminal import say
 from bundlegym.user_models.components.fit_weeks import last_fifth
-from bundlegym.user_models.components.preferences import (
-    Preferences,
-    PreferencesConfig,
-    low_rank_shares,
-)
+from bundlegym.user_models.components.preferences import Factors, Preferences, PreferencesConfig
 from bundlegym.user_models.parameters import Parameters, parameter
 
 #: Values that are tried, from the one in the configuration upward and downward.
@@ -85,21 +82,22 @@ def choose_preferences(
     item = part.purchases["item"].to_numpy()[lines]
     size = np.bincount(shopper, minlength=part.n_shoppers)
 
-    factorised: dict[float, np.ndarray] = {}
+    factorised: dict[float, Factors] = {}
 
-    def low_rank(count: np.ndarray, fitted: np.ndarray, tried: PreferencesConfig) -> np.ndarray:
+    def factors_of(lines: csr_matrix, known: np.ndarray, tried: PreferencesConfig) -> Factors:
         """Of all that is tried, the half-life alone changes the lines that are factorised."""
         if tried.half_life not in factorised:
-            factorised[tried.half_life] = low_rank_shares(count, fitted, tried)
+            factorised[tried.half_life] = Factors.fit(lines, known, tried)
         return factorised[tried.half_life]
 
     @cache  # rungs are tried again in the second round, and on the way down
     def loss(tried: PreferencesConfig) -> np.ndarray:
         """(S,) nats of each shopper's lines. Tastes for attributes are left out, which are fitted anyway."""
         left_out, first = {*without, "attribute_tastes"}, (weeks[0], later[0])
-        found = Preferences.fit(part, first, everyone, left_out, config=tried, low_rank=low_rank)
-        total = np.log(np.exp(found.log_share).sum(1, dtype=np.float64))  # trends leave it near 0
-        return np.bincount(shopper, total[shopper] - found.log_share[shopper, item], part.n_shoppers)
+        found = Preferences.fit(part, first, everyone, left_out, config=tried, factors_of=factors_of)
+        some = found.of(np.flatnonzero(everyone))
+        total = some.log_sum()  # trends leave it near 0
+        return np.bincount(shopper, total[shopper] - some.log_share(shopper, item), part.n_shoppers)
 
     if later[0] <= weeks[0] or not len(lines) or not len(visit_rows(part, (weeks[0], later[0]))):
         progress("user model: too few weeks to choose weights of preferences by; the defaults stay")

@@ -21,21 +21,28 @@ weeks over what their preferences say, (n_i + m) / (E_i + m).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
 
 from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.recommenders.likeliest import values_at
 from bundlegym.user_models.components.attribute_tastes import (
     AttributeTastesConfig,
+    attribute_range,
     attributes,
-    fit_attribute_tastes,
-    log_sums,
+    fit_variances,
+    log_total,
+    tastes_of,
 )
+from bundlegym.user_models.components.shortlists import best_items
 from bundlegym.user_models.config import Config, Count, Part, Positive, Share
+from bundlegym.user_models.numeric.group_sums import exp_sums, sums_of_items
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
+from bundlegym.user_models.numeric.row_blocks import row_blocks
 
 
 @dataclass(frozen=True)
@@ -93,40 +100,40 @@ class PreferencesConfig(Config):
         return float(getattr(self, f"{level}_weight"))
 
 
-#: Gives what `low_rank_shares` does.
-LowRank = Callable[[np.ndarray, np.ndarray, PreferencesConfig], np.ndarray]
-
 _LEVELS = ("department", "category", "subcategory")  # from the coarsest
 
 
 @dataclass(frozen=True)
 class Preferences:
-    """Attributes (S shoppers, I items, G subcategories):
+    """What is known of the shop, and what shoppers bought; `of` says what that makes of some of them.
 
-    count: (S, I) float32 lines bought, older ones counting less.
+    Attributes (S shoppers, I items, G subcategories):
+
+    count: (S, I) float32 lines bought, older ones counting less; it holds what was bought alone, with sorted
+        rows.
     subcategory: (I,) int64 code.
-    log_unbought: (S, G) float32, log of p(g | s) (b + D_sg) / (n_sg + b): a shopper's part of the share of an
-        item never bought.
-    new_lines: (S, G) float32, b + D_sg: how many lines p(i | g, s) weighs as much as.
+    group_share: (G,) float32, p(g) of the shop.
+    factors: the low-rank model; None where it is left out.
+    levels: for each of `_LEVELS`, (G,) code of each subcategory.
     log_within: (I,) float32, log p(i | g): the item's part.
     log_popularity: (I,) float32, log of p(i) over that of the average item.
-    attribute, attribute_taste: (I, K), (S, K) float32, by which p(i | g, s) departs from p(i | g).
+    attribute: (I, K) float32, by which p(i | g, s) departs from p(i | g).
+    variances: (steps, K) of tastes for them, as in `fit_variances`; none where there are no tastes.
     trend: (I,) float32, log of what the item's share is multiplied by.
-    log_share: (S, I) float32, log p(i | s). Trends leave each one's sum near 1, and that over all shoppers.
-    half_life: weeks after which a line of `count` counts half.
+    config: hyper-parameters that it was fitted with.
     """
 
-    count: np.ndarray
+    count: csr_matrix
     subcategory: np.ndarray
-    log_unbought: np.ndarray
-    new_lines: np.ndarray
+    group_share: np.ndarray
+    factors: Factors | None
+    levels: tuple[np.ndarray, ...]
     log_within: np.ndarray
     log_popularity: np.ndarray
     attribute: np.ndarray
-    attribute_taste: np.ndarray
+    variances: np.ndarray
     trend: np.ndarray
-    log_share: np.ndarray
-    half_life: float
+    config: PreferencesConfig
 
     @staticmethod
     def fit(
@@ -136,67 +143,251 @@ class Preferences:
         without: Collection[str] = (),
         *,
         config: PreferencesConfig = PreferencesConfig(),
-        low_rank: LowRank | None = None,
+        factors_of: Callable[[csr_matrix, np.ndarray, PreferencesConfig], Factors] | None = None,
     ) -> Preferences:
         """Count in `weeks`; averages and factors come from `shoppers` (mask), counts are each shopper's own.
-        Of shopper_factors, attribute_tastes and trend those `without` are left out. `low_rank` stands in
-        place of `low_rank_shares`."""
-        group = dataset.subcategory_code
+        Of shopper_factors, attribute_tastes and trend those `without` are left out. `factors_of` stands in
+        place of `Factors.fit`."""
+        group, tastes = dataset.subcategory_code, config.attribute_tastes
         count = _decayed_lines(dataset, weeks, config.half_life)
         recent = _decayed_lines(dataset, weeks, config.recent_half_life)[shoppers]
-        sold = recent.sum(0, dtype=np.float64)
+        sold = np.bincount(recent.indices, recent.data, dataset.n_items)
         popularity = (sold + config.floor) / (sold + config.floor).sum()
         one_hot = one_hot_csr(group)
-        group_count, group_share = count @ one_hot, (popularity @ one_hot).astype(np.float32)
-        within, tastes = popularity / group_share[group], config.attribute_tastes
+        group_share = (popularity @ one_hot).astype(np.float32)
+        within = popularity / group_share[group]
         attribute = attributes(dataset, weeks, group, popularity, tastes)
-        if "shopper_factors" in without:
-            share = np.broadcast_to(group_share, group_count.shape)
-        else:
-            alike = (low_rank or low_rank_shares)(group_count, shoppers, config)
-            share = config.factor_share * alike + (1 - config.factor_share) * group_share
-        for level in _LEVELS:
-            of_group = level_of_groups(dataset, group, level)
-            share = _nearer(share, group_count, of_group, config.weight_of(level))
-        new_lines = np.minimum(count, config.discount) @ one_hot + config.item_weight
-        log_unbought = np.log(share * new_lines / (group_count + config.item_weight)).astype(np.float32)
-        log_within, new_lines = np.log(within).astype(np.float32), new_lines.astype(np.float32)
-        attribute_taste = np.zeros((len(count), attribute.shape[1]), dtype=np.float32)
+        variances = np.empty((0, attribute.shape[1]))
         if "attribute_tastes" not in without:
-            attribute_taste = fit_attribute_tastes(attribute, count > 0, group, within, shoppers, tastes)
-        log_share = _log_share(
-            count, group, log_unbought, new_lines, log_within, attribute, attribute_taste, config.discount
+            variances = fit_variances(attribute, count[shoppers], group, within, tastes)
+        factors = None
+        if "shopper_factors" not in without:
+            factors = (factors_of or Factors.fit)(count @ one_hot, shoppers, config)
+        found = Preferences(
+            count=count,
+            subcategory=group,
+            group_share=group_share,
+            factors=factors,
+            levels=tuple(level_of_groups(dataset, group, level) for level in _LEVELS),
+            log_within=np.log(within).astype(np.float32),
+            log_popularity=np.log(popularity * len(popularity)).astype(np.float32),
+            attribute=attribute,
+            variances=variances,
+            trend=np.zeros(dataset.n_items, dtype=np.float32),
+            config=config,
         )
-        expected = recent.sum(1) @ np.exp(log_share[shoppers])
+        if "trend" in without:
+            return found
+        lines, expected = np.asarray(recent.sum(1)).ravel(), np.zeros(dataset.n_items)
+        for rows, some in found.blocks(np.flatnonzero(shoppers)):
+            expected += some.expected_lines(lines[rows])
         trend = np.log((sold + config.trend_lines) / (expected + config.trend_lines)).astype(np.float32)
-        trend *= "trend" not in without
-        log_share += trend
-        log_popularity = np.log(popularity * len(popularity)).astype(np.float32)
-        return Preferences(
-            count,
-            group,
-            log_unbought,
-            new_lines,
-            log_within,
-            log_popularity,
-            attribute,
-            attribute_taste,
-            trend,
-            log_share,
-            config.half_life,
-        )
+        return replace(found, trend=trend)
+
+    def of(self, shoppers: np.ndarray) -> Shares:
+        """What `shoppers` (n,) codes like, of so few that a table of them by subcategory is small."""
+        return Shares.of(self, shoppers)
+
+    def blocks(self, shoppers: np.ndarray) -> Iterator[tuple[np.ndarray, Shares]]:
+        """Places in `shoppers` (n,) codes, and what these like, part by part."""
+        for rows in row_blocks(np.arange(len(shoppers)), len(self.group_share)):
+            yield rows, self.of(shoppers[rows])
+
+    def known_items(self, size: int, shoppers: np.ndarray | None = None) -> KnownItems:
+        """What `shoppers` (mask; by default all) like best, and what else they have bought."""
+        (n, n_items), n_groups = self.count.shape, len(self.group_share)
+        codes, size = np.arange(n) if shoppers is None else np.flatnonzero(shoppers), min(size, n_items)
+        shortlist, log_share = np.tile(np.arange(size), (n, 1)), np.zeros((n, size), dtype=np.float32)
+        log_unbought = np.zeros((n, n_groups), dtype=np.float32)
+        taste, rest = np.zeros((n, self.attribute.shape[1]), dtype=np.float32), []
+        for rows, some in self.blocks(codes):
+            who = codes[rows]
+            shortlist[who] = some.likeliest(size)
+            row = np.arange(len(who))[:, None]
+            log_share[who] = some.log_share(row, shortlist[who])
+            log_unbought[who], taste[who] = some.log_unbought, some.taste
+            row, item = some.pairs
+            listed = (np.arange(len(who))[:, None] * n_items + shortlist[who]).ravel()
+            key = row * n_items + item
+            off = listed[np.searchsorted(listed, key).clip(max=listed.size - 1)] != key
+            rest.append((who[row[off]], item[off], some.log_share(row[off], item[off])))
+        row, item, told = (np.concatenate(column) for column in zip(*rest, strict=True))
+        remembered = csr_matrix((told, (row, item)), (n, n_items))
+        return KnownItems(shortlist, log_share, remembered, log_unbought, taste)
+
+    def lines(self, shopper: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Float32 lines of pairs of a shopper and an item, of any shapes that go together."""
+        return values_at(self.count, shopper, item)
 
     def interval(self, shortlist: np.ndarray, weeks: tuple[int, int]) -> np.ndarray:
         """(S, L) float32 days between a shopper's purchases of the items of `shortlist` (S, L), at least
         1."""
         age = np.arange(weeks[1] - weeks[0])
-        span = max(7.0 * (0.5 ** (age / self.half_life)).sum(), 28.0)
-        return np.maximum(span / (np.take_along_axis(self.count, shortlist, 1) + 1.0), 1.0).astype(np.float32)
+        span = max(7.0 * (0.5 ** (age / self.config.half_life)).sum(), 28.0)
+        lines = self.lines(np.arange(len(shortlist))[:, None], shortlist)
+        return np.maximum(span / (lines + 1.0), 1.0).astype(np.float32)
 
-    def shortlist(self, size: int) -> np.ndarray:
-        """(S, size) int64, each shopper's most likely items in ascending code order."""
-        size = min(size, self.log_share.shape[1])
-        return np.sort(np.argpartition(-self.log_share, size - 1, axis=1)[:, :size], axis=1).astype(np.int64)
+
+@dataclass(frozen=True)
+class KnownItems:
+    """What S shoppers like best and know; 0, and the first items of all, of those of whom nothing is told.
+
+    Attributes:
+        shortlist: (S, L) int64, each one's likeliest items in ascending code order.
+        log_share: (S, L) float32, log p(i | s) of these.
+        remembered: (S, I) float32, the same of what else was bought, and nothing else.
+        log_unbought, taste: as in `Shares`.
+    """
+
+    shortlist: np.ndarray
+    log_share: np.ndarray
+    remembered: csr_matrix
+    log_unbought: np.ndarray
+    taste: np.ndarray
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What n shoppers like. The share of an item never bought is a product of the shopper's part for its
+    subcategory, the item's own and the shopper's tastes; what was bought has more (`habit`).
+
+    Attributes:
+        shop: the preferences that it is made of.
+        log_unbought: (n, G) float32, log of p(g | s) (b + D_sg) / (n_sg + b): the shopper's part.
+        taste: (n, K) float32, theta of `attribute_tastes`.
+        log_total: (n, G) float32, log Z_sg of `attribute_tastes`.
+        habit: (n, I) float32, what having bought an item adds to its log share, and nothing else; rows are
+            sorted.
+    """
+
+    shop: Preferences
+    log_unbought: np.ndarray
+    taste: np.ndarray
+    log_total: np.ndarray
+    habit: csr_matrix
+
+    @staticmethod
+    def of(shop: Preferences, shoppers: np.ndarray) -> Shares:
+        """Those of `shoppers` (n,) codes."""
+        group, config, count = shop.subcategory, shop.config, shop.count[shoppers]
+        one_hot = one_hot_csr(group)
+        lines = (count @ one_hot).toarray()
+        share = np.broadcast_to(shop.group_share, lines.shape)
+        if shop.factors is not None:
+            share = config.factor_share * shop.factors.shares(shoppers) + (1 - config.factor_share) * share
+        for level, of_group in zip(_LEVELS, shop.levels, strict=True):
+            share = _nearer(share, lines, of_group, config.weight_of(level))
+        capped = csr_matrix(
+            (np.minimum(count.data, config.discount), count.indices, count.indptr), count.shape
+        )
+        new_lines = (capped @ one_hot).toarray() + config.item_weight
+        log_unbought = np.log(share * new_lines / (lines + config.item_weight)).astype(np.float32)
+        taste = tastes_of(count, shop.attribute, group, np.exp(shop.log_within), shop.variances)
+        total = log_total(taste, shop.attribute, group, shop.log_within)
+        found = Shares(shop, log_unbought, taste, total, count)
+        row, item = found.pairs
+        like = new_lines[row, group[item]] * np.exp(found._within(row, item))
+        more = np.log1p(np.maximum(count.data - config.discount, 0) / like)
+        return replace(found, habit=csr_matrix((more, count.indices, count.indptr), count.shape))
+
+    @property
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Row and item of what was bought, in the order of `habit`."""
+        row = np.repeat(np.arange(len(self.taste)), np.diff(self.habit.indptr))
+        return row, self.habit.indices.astype(np.int64)
+
+    def _within(self, row: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Log p(i | g, s) of pairs of a row and an item, of any shapes that go together."""
+        shop = self.shop
+        taste = (self.taste[row] * shop.attribute[item]).sum(-1)
+        return taste + shop.log_within[item] - self.log_total[row, shop.subcategory[item]]
+
+    def as_if_new(self, row: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Float32 log shares of pairs of a row and an item, of any shapes that go together, as if none had
+        ever been bought. Trends leave each shopper's sum near 1, and that over all shoppers."""
+        group = self.shop.subcategory[item]
+        return self.log_unbought[row, group] + self._within(row, item) + self.shop.trend[item]
+
+    def log_share(self, row: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Float32 log p(i | s) of pairs of a row and an item, of any shapes that go together."""
+        return self.as_if_new(row, item) + values_at(self.habit, row, item)
+
+    def table(self) -> np.ndarray:
+        """(n, I) float32 log p(i | s), of so few shoppers that the table is small."""
+        shop, group = self.shop, self.shop.subcategory
+        table = self.taste @ shop.attribute.T + (shop.log_within + shop.trend)
+        table += np.take(self.log_unbought - self.log_total, group, axis=1)
+        table[self.pairs] += self.habit.data
+        return table
+
+    def log_sum(self) -> np.ndarray:
+        """(n,) float64 log of each shopper's sum of shares."""
+        shop, own = self.shop, np.exp(self.log_unbought - self.log_total)
+        part = exp_sums(self.taste, shop.attribute, shop.log_within + shop.trend, shop.subcategory)
+        row, item = self.pairs
+        more = np.exp(self.as_if_new(row, item)) * np.expm1(self.habit.data)
+        return np.log((own * part).sum(1, dtype=np.float64) + np.bincount(row, more, len(own)))
+
+    def expected_lines(self, lines: np.ndarray) -> np.ndarray:
+        """(I,) float64 lines of each item that shares make of each shopper's `lines` (n,), in all."""
+        shop, weight = self.shop, lines[:, None] * np.exp(self.log_unbought - self.log_total)
+        total = sums_of_items(self.taste, shop.attribute, weight, shop.subcategory)
+        total *= np.exp(shop.log_within + shop.trend)
+        row, item = self.pairs
+        more = lines[row] * np.exp(self.as_if_new(row, item)) * np.expm1(self.habit.data)
+        return total + np.bincount(item, more, len(total))
+
+    def likeliest(self, size: int) -> np.ndarray:
+        """(n, size) int64, each shopper's likeliest items in ascending code order."""
+        shop, (row, item) = self.shop, self.pairs
+        told = self.as_if_new(row, item) + self.habit.data
+        return best_items(
+            csr_matrix((told, self.habit.indices, self.habit.indptr), self.habit.shape),
+            self.log_unbought - self.log_total,
+            shop.log_within + shop.trend,
+            self.taste,
+            shop.attribute,
+            attribute_range(shop.attribute, shop.subcategory),
+            shop.subcategory,
+            size,
+        )
+
+
+@dataclass(frozen=True)
+class Factors:
+    """A low-rank model of lines by subcategory.
+
+    Attributes:
+        weight, component: (S, R), (R, G) float32, whose product is a shopper's lines by subcategory.
+        usual: (G,) float32 lines of the mean shopper.
+    """
+
+    weight: np.ndarray
+    component: np.ndarray
+    usual: np.ndarray
+
+    @staticmethod
+    def fit(lines: csr_matrix, shoppers: np.ndarray, config: PreferencesConfig) -> Factors:
+        """Of `lines` (S, G), learned from the rows in the mask `shoppers`."""
+        from sklearn.decomposition import NMF  # takes long to import, and only a fit needs it
+        from sklearn.exceptions import ConvergenceWarning
+
+        known = lines[shoppers].toarray()
+        rank = min(config.factors, *(n // 4 for n in known.shape))
+        model = NMF(
+            max(rank, 1), init="nndsvda", solver="mu", beta_loss="kullback-leibler",
+            max_iter=config.factor_steps, random_state=0,
+        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # further steps hardly change the shares
+            model.fit(known)
+            weight = model.transform(lines)
+        return Factors(weight, model.components_, known.mean(0))
+
+    def shares(self, shoppers: np.ndarray) -> np.ndarray:
+        """(n, G) float32 shares of subcategories, of `shoppers` (n,) codes."""
+        rate = self.weight[shoppers] @ self.component + 1e-3 * self.usual
+        return (rate / rate.sum(1, keepdims=True)).astype(np.float32)
 
 
 def decay(weeks: tuple[int, int], config: PreferencesConfig = PreferencesConfig()) -> np.ndarray:
@@ -205,38 +396,19 @@ def decay(weeks: tuple[int, int], config: PreferencesConfig = PreferencesConfig(
     return (weight / weight.sum()).astype(np.float32)
 
 
-def _decayed_lines(dataset: Dataset, weeks: tuple[int, int], half_life: float) -> np.ndarray:
-    """(S, I) float32 lines in `weeks`, each halved for every `half_life` weeks before their end."""
+def _decayed_lines(dataset: Dataset, weeks: tuple[int, int], half_life: float) -> csr_matrix:
+    """(S, I) float32 lines in `weeks`, each halved for every `half_life` weeks before their end; rows are
+    sorted."""
     rows = visit_rows(dataset, weeks)
     lines, place = lines_of(dataset, rows)
     visits = dataset.visits.iloc[rows]
     age = weeks[1] - 1 - visits["week"].to_numpy()[place]
     flat = visits["shopper"].to_numpy(dtype=np.int64)[place] * dataset.n_items
     flat += dataset.purchases["item"].to_numpy()[lines]
-    size = dataset.n_shoppers * dataset.n_items
-    count = np.bincount(flat, weights=0.5 ** (age / half_life), minlength=size)
-    return count.astype(np.float32).reshape(dataset.n_shoppers, dataset.n_items)
-
-
-def _log_share(
-    count: np.ndarray,
-    group: np.ndarray,
-    log_unbought: np.ndarray,
-    new_lines: np.ndarray,
-    log_within: np.ndarray,
-    attribute: np.ndarray,
-    attribute_taste: np.ndarray,
-    discount: float,
-) -> np.ndarray:
-    """(S, I) float32, log p(i | s) but for trends; see `Preferences`."""
-    within = attribute_taste @ attribute.T + log_within
-    within -= log_sums(within, group)[:, group]
-    log_share = log_unbought[:, group] + within
-    # What having bought the item adds: few have bought any one.
-    row, item = np.nonzero(count > discount)
-    like = new_lines[row, group[item]] * np.exp(within[row, item])
-    log_share[row, item] += np.log1p((count[row, item] - discount) / like)
-    return log_share
+    pair, code = np.unique(flat, return_inverse=True)
+    count = np.bincount(code, weights=0.5 ** (age / half_life), minlength=len(pair)).astype(np.float32)
+    shape = dataset.n_shoppers, dataset.n_items
+    return csr_matrix((count, np.divmod(pair, dataset.n_items)), shape)
 
 
 def level_of_groups(dataset: Dataset, group: np.ndarray, level: str) -> np.ndarray:
@@ -253,21 +425,3 @@ def _nearer(share: np.ndarray, count: np.ndarray, level: np.ndarray, weight: flo
     before, own = share @ one_hot, count @ one_hot
     after = (own + weight * before) / (own.sum(1, keepdims=True) + weight)
     return share * (after / before)[:, level]
-
-
-def low_rank_shares(count: np.ndarray, shoppers: np.ndarray, config: PreferencesConfig) -> np.ndarray:
-    """(S, G) shares by a few factors learned from the rows in the mask `shoppers` of lines `count` (S, G)."""
-    from sklearn.decomposition import NMF  # takes long to import, and only a fit needs it
-    from sklearn.exceptions import ConvergenceWarning
-
-    rank = min(config.factors, *(n // 4 for n in count[shoppers].shape))
-    model = NMF(
-        max(rank, 1), init="nndsvda", solver="mu", beta_loss="kullback-leibler",
-        max_iter=config.factor_steps, random_state=0,
-    )  # fmt: skip
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # further steps hardly change the shares
-        model.fit(count[shoppers])
-        weight = model.transform(np.ascontiguousarray(count))  # else copied at each step
-    rate = weight @ model.components_ + 1e-3 * count[shoppers].mean(0)
-    return (rate / rate.sum(1, keepdims=True)).astype(np.float32)

@@ -39,7 +39,7 @@ from bundlegym.user_models.components.simulated_moments import M, match
 from bundlegym.user_models.config import Config, Count, Positive
 from bundlegym.user_models.panel import logged_panel
 
-_ROWS = 512  # shoppers whose shares of all items are in memory at once
+_AT_ONCE = 4096  # shoppers whose shares are made at once
 
 
 @dataclass(frozen=True)
@@ -228,11 +228,6 @@ def _sums(code: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 def _shares(model: Any, params: Any, day: int) -> Tensor:
     """(S, G) share of each subcategory in a visit of each shopper, were there no constants."""
-    subcategory = params.catalogue.subcategory
-    n_subcategories = params.size_constants.size_constants.shape[1]
-    parts = []
-    for shopper in torch.arange(len(params.basket_size.usual_log_size)).split(_ROWS):
-        of_item = model.log_share(model.reset(shopper, torch.full_like(shopper, day))).exp()
-        none = torch.zeros(len(shopper), n_subcategories)
-        parts.append(none.index_add(1, subcategory, of_item))
-    return torch.cat(parts)
+    everyone = torch.arange(len(params.basket_size.usual_log_size)).split(_AT_ONCE)
+    visits = (model.reset(shopper, torch.full_like(shopper, day)) for shopper in everyone)
+    return torch.cat([model.subcategory_shares(visit) for visit in visits])

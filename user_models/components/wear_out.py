@@ -109,7 +109,7 @@ def fit_wear_out(
             visits as exposure.
         groups: (n_items,) codes of the groups that have an effect in each week; by default departments.
     """
-    run = run_weeks(dataset.mailer, config)[items][:, slice(*weeks)]
+    run = run_weeks(dataset.mailer[items], config)[:, slice(*weeks)]
     item_weeks = np.array([(run == k).sum() for k in (1, 2)] + [(run > 2).sum()])
     least = config.least_item_weeks
     if item_weeks[0] < least or item_weeks[1:].sum() < least:
@@ -125,7 +125,7 @@ def fit_wear_out(
         return _neutral(item_weeks, "the weeks are too few to know who buys what, so no wear-out is assumed")
     beta, covariance = poisson_fixed_effects(
         count,
-        np.tile(columns_of(dataset, weeks, config)[items], (len(count) // items.sum(), 1, 1)),
+        np.tile(columns_of(dataset, weeks, items, config), (len(count) // items.sum(), 1, 1)),
         exposure,
         np.resize(groups[items], len(count)),
         np.resize(np.arange(items.sum()), len(count)),
@@ -135,13 +135,19 @@ def fit_wear_out(
 
 
 def columns_of(
-    dataset: Dataset, weeks: tuple[int, int], config: WearOutConfig = WearOutConfig()
+    dataset: Dataset, weeks: tuple[int, int], items: np.ndarray, config: WearOutConfig = WearOutConfig()
 ) -> np.ndarray:
-    """(I, T, F) log(shelf / list price), display, the columns of `run_columns`, and log list price."""
+    """(N, T, F) log(shelf / list price), display, the columns of `run_columns`, and log list price, of
+    `items` (mask)."""
     span = slice(*weeks)
-    listed = np.log(dataset.list_price[:, span])
-    price = np.log(dataset.shelf_price[:, span]) - listed
-    columns = (price, dataset.display[:, span], *run_columns(dataset.mailer, weeks, config), listed)
+    listed = np.log(dataset.list_price[items, span])
+    price = np.log(dataset.shelf_price[items, span]) - listed
+    columns = (
+        price,
+        dataset.display[items, span],
+        *run_columns(dataset.mailer[items], weeks, config),
+        listed,
+    )
     return np.stack(columns, 2).astype(np.float64)
 
 
@@ -271,12 +277,12 @@ def _of_half(
     here = csr_matrix(
         (np.ones(len(rows)), (week, dataset.visits["shopper"].to_numpy()[rows])), (n_weeks, shape[0])
     )
-    expected = (here @ rate).toarray().T
+    expected = (here @ rate[:, items]).toarray().T
     shopper, item, place = _lines(dataset, rows)
-    known = np.asarray(rate[shopper, item]).ravel() > 0
-    cell = item[known] * n_weeks + week[place[known]]
+    known = items[item] & (np.asarray(rate[shopper, item]).ravel() > 0)
+    cell = (np.cumsum(items) - 1)[item[known]] * n_weeks + week[place[known]]
     count = np.bincount(cell, minlength=expected.size).reshape(expected.shape)
-    return count[items].astype(float), expected[items]
+    return count.astype(float), expected
 
 
 def _lines(dataset: Dataset, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

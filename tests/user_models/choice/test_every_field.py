@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from bundlegym.user_models import ChoiceShopper, Draws, Offer
@@ -192,7 +193,7 @@ def _memory_shares(p: ChoiceParameters) -> np.ndarray:
 def _memory_cdf(p: ChoiceParameters, generator: torch.Generator) -> Tensor:
     share = _memory_shares(p)
     share *= torch.rand(share.shape, generator=generator).numpy() ** 4 + 1e-3
-    return torch.from_numpy(memory_tables(share)["memory_cdf"])
+    return torch.from_numpy(memory_tables(csr_matrix(share))["memory_cdf"])
 
 
 def _memory_start(p: ChoiceParameters, generator: torch.Generator) -> dict[str, Tensor]:
@@ -201,7 +202,7 @@ def _memory_start(p: ChoiceParameters, generator: torch.Generator) -> dict[str, 
     first = share.argmax(1)
     share[torch.rand(share.shape, generator=generator).numpy() < 0.7] = 0
     share[np.arange(len(share)), first] += _memory_shares(p).any(1) * 1e-3
-    tables = {name: torch.from_numpy(table) for name, table in memory_tables(share).items()}
+    tables = {name: torch.from_numpy(table) for name, table in memory_tables(csr_matrix(share)).items()}
     return tables | {"memory_rate": p.long_tail.memory_rate}
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 
 from bundlegym.data import Dataset, synthetic_dataset
-from bundlegym.recommenders.dirichlet_shares import line_counts
+from bundlegym.recommenders.dirichlet_shares import sparse_line_counts
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.estimation.exploration import ExplorationMoment, _alike, _new_odds
 from bundlegym.user_models.choice.parameters import ChoiceParameters
@@ -32,7 +33,7 @@ def test_a_simulation_with_a_level_gives_it_back(dataset):
     span = weeks[0] - 12, weeks[0]
     params = fitted_with_a_tail(dataset, span)
     wanted = torch.from_numpy(on_grid(np.array([-3.0, -1.5, 0.0, 0.0, 1.0, 1.0]))).float()
-    bought = line_counts(dataset, span) > 0
+    bought = sparse_line_counts(dataset, span)
 
     def lived(model: ChoiceShopper, seed: int) -> pd.DataFrame:
         """Several simulations on one panel: a single one holds few lines that are new."""
@@ -56,14 +57,14 @@ def test_odds_are_of_each_size_beside_all():
     visit = np.r_[np.arange(1_000), np.repeat(np.arange(1_000, 2_000), 2)]
     item = np.r_[np.zeros(1_000, np.int64), np.tile([1, 2], 1_000)]
     panel = pd.DataFrame({"visit": visit, "shopper": 0, "item": item})
-    odds = _new_odds(panel, np.array([[True, False, False]]))
+    odds = _new_odds(panel, csr_matrix([[1.0, 0.0, 0.0]]))
     assert odds[0] < -2 and odds[1] > 2
     assert odds[2:] == pytest.approx(0.0, abs=1e-6)  # of sizes that are not there, nothing is known
 
 
 def test_alike_are_pairs_of_lines_both_new_or_both_known():
     panel = pd.DataFrame({"visit": [0, 0, 1, 1, 1, 2], "shopper": 0, "item": [0, 1, 0, 0, 1, 0]})
-    bought = np.array([[True, False]])
+    bought = csr_matrix([[1.0, 0.0]])
     assert _alike(panel, bought) == pytest.approx((0 + 1 / 3) / 2)
 
 
@@ -73,7 +74,7 @@ def test_a_spread_makes_baskets_of_the_usual_and_baskets_of_something_new():
     weeks, everyone = (last - 5, last), np.arange(dataset.n_shoppers)
     span = weeks[0] - 12, weeks[0]
     params = fitted_with_a_tail(dataset, span)
-    bought = line_counts(dataset, span) > 0
+    bought = sparse_line_counts(dataset, span)
     worlds = [ChoiceShopper(params.changed(explore_spread=torch.tensor([spread]))) for spread in (0.0, 1.0)]
     none, wide = (simulated_panel(world, weeks, everyone, seed=9) for world in worlds)
     assert _alike(wide, bought) > _alike(none, bought) + 0.02

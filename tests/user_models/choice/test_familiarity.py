@@ -80,5 +80,5 @@ def test_who_does_not_know_an_item_is_most_sensitive_to_its_display() -> None:
 
 
 def test_classes_rise_with_lines_and_none_is_the_first() -> None:
-    count = np.array([[0.0, 0.4, 3.0, 50.0]], dtype=np.float32)
-    assert familiarity(count, np.array([[3, 0, 1, 2]])).tolist() == [[5, 0, 1, 3]]
+    lines = np.array([[50.0, 0.0, 0.4, 3.0]], dtype=np.float32)
+    assert familiarity(lines).tolist() == [[5, 0, 1, 3]]

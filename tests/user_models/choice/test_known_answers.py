@@ -129,7 +129,8 @@ def test_preferences_come_out(world: World):
     everyone = np.ones(SHOPPERS, dtype=bool)
     preferences = Preferences.fit(world.dataset, world.weeks, everyone)
     one_hot = np.eye(CATEGORIES)[np.arange(ITEMS) % CATEGORIES]
-    found, wanted = (np.log(np.exp(table) @ one_hot) for table in (preferences.log_share, world.log_rate))
+    shares = preferences.of(np.flatnonzero(everyone)).table(), world.log_rate
+    found, wanted = (np.log(np.exp(table) @ one_hot) for table in shares)
     found, wanted = (table - table.mean(1, keepdims=True) for table in (found, wanted))
     free = [c for c in range(CATEGORIES) if c not in {b for _, b in COMPLEMENTS + SUBSTITUTES}]
     assert np.corrcoef(found[:, free].ravel(), wanted[:, free].ravel())[0, 1] > 0.7

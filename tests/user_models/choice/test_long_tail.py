@@ -40,7 +40,7 @@ def a_tail(attraction: np.ndarray, product_line: np.ndarray, n: int, **leaves: A
         "price_effect": torch.zeros(1, items),
         "promotion_effect": torch.zeros(1, items),
     }
-    tables = tail_tables(attraction, np.zeros(items, np.int64), product_line)
+    tables = tail_tables(attraction, len(attraction), np.zeros(items, np.int64), product_line)
     return some(ChoiceParameters, **tables | neutral | leaves)
 
 

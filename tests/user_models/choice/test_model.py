@@ -74,6 +74,16 @@ def test_fit_finds_the_price_response_of_the_synthetic_log(user_model):
     assert (user_model.params.coefficients.price > 0.5).all()
 
 
+def test_models_under_other_assumptions_share_what_is_compiled_of_their_parameters(user_model, visit):
+    state, draws = visit
+    other = user_model.under(offer_exposure=1.0, bundle_pull=0.5)
+    user_model.respond(state, offer(user_model, state, 0.1), draws)
+    assert other._structs.tables is user_model._structs.tables
+    assert (other.assumed.offer_exposure, user_model.assumed.offer_exposure) == (1.0, 0.0)
+    alone = user_model.with_parameters(user_model.params)
+    assert alone._structs is not user_model._structs
+
+
 def test_save_and_load_give_the_same_answers(user_model, visit, tmp_path):
     state, draws = visit
     user_model.save(tmp_path)

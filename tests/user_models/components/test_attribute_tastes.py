@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.reference.utility import unbought
-from bundlegym.user_models.components.attribute_tastes import attributes, fit_attribute_tastes
+from bundlegym.user_models.components.attribute_tastes import attributes, fit_variances, tastes_of
 from bundlegym.user_models.components.preferences import Preferences
 from tests.user_models.logs import weekly_lines
 from tests.user_models.some import all_but
@@ -34,10 +35,16 @@ def drawn(spread: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return attribute, within, theta, rng.poisson(LINES * share) > 0
 
 
+def tastes(attribute: np.ndarray, within: np.ndarray, bought: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Of all who have bought something, with variances from those who are `known`."""
+    variances = fit_variances(attribute, csr_matrix(bought[known]), GROUP, within)
+    return tastes_of(csr_matrix(bought), attribute, GROUP, within, variances)
+
+
 @pytest.mark.parametrize("spread", [(0.8, 0.3), (0.5, 0.0), (0.0, 0.0)])
 def test_tastes_come_out(spread):
     attribute, within, theta, bought = drawn(spread)
-    found = fit_attribute_tastes(attribute, bought, GROUP, within, EVERYONE)
+    found = tastes(attribute, within, bought, EVERYONE)
     for k in range(len(spread)):
         if spread[k] == 0:
             assert found[:, k].std() < 0.05
@@ -51,8 +58,8 @@ def test_variances_come_from_the_shoppers_asked_for():
     attribute, within, _, bought = drawn((0.8, 0.3))
     half = np.arange(SHOPPERS) < SHOPPERS // 2
     bought[~half] = False
-    found = fit_attribute_tastes(attribute, bought, GROUP, within, half)
-    assert (found[half] == fit_attribute_tastes(attribute, bought[half], GROUP, within, half[half])).all()
+    found = tastes(attribute, within, bought, half)
+    assert (found[half] == tastes(attribute, within, bought[half], half[half])).all()
     assert (found[~half] == 0).all()  # of whom nothing is known
 
 
@@ -89,12 +96,12 @@ def test_attributes_are_apart_from_the_subcategory_and_of_brands_beside_the_grea
 
 def test_tastes_move_shares_in_subcategories_where_nothing_was_bought(unlike_tastes):
     preferences = Preferences.fit(unlike_tastes, (0, 20), EVERYONE)
-    share = np.exp(preferences.log_share)
+    share = np.exp(preferences.of(np.arange(SHOPPERS)).table())
     assert share.sum(1) == pytest.approx(1.0, abs=0.02)  # trends add to one shopper's and take from another's
     price = np.log(unlike_tastes.list_price.mean(1))
-    new = preferences.count == 0
+    new = preferences.count.toarray() == 0
     dear = ((share * new) @ price) / (share * new).sum(1)
-    past = (preferences.count @ price) / preferences.count.sum(1)
+    past = (preferences.count @ price) / np.ravel(preferences.count.sum(1))
     assert np.corrcoef(dear, past)[0, 1] > 0.8
 
 

@@ -7,11 +7,11 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset, part_of
-from bundlegym.user_models.components import preference_selection
 from bundlegym.user_models.components.preference_selection import choose_preferences
-from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig, low_rank_shares
+from bundlegym.user_models.components.preferences import Factors, Preferences, PreferencesConfig
 
 SHOPPERS, WEEKS, ITEMS, LINES = 150, 20, 60, 6
 
@@ -63,7 +63,8 @@ def test_what_is_chosen_forecasts_better() -> None:
     item = dataset.purchases["item"].to_numpy()[later]
 
     def nats(config: PreferencesConfig) -> float:
-        share = np.exp(Preferences.fit(dataset, (0, 16), everyone, config=config).log_share)
+        found = Preferences.fit(dataset, (0, 16), everyone, config=config)
+        share = np.exp(found.of(np.flatnonzero(everyone)).table())
         return float(-np.log((share / share.sum(1, keepdims=True))[shopper, item]).mean())
 
     assert nats(chosen(dataset, (0, 16))) < nats(PreferencesConfig()) - 0.01
@@ -101,12 +102,12 @@ def test_the_same_seed_chooses_the_same(without: tuple[str, ...]) -> None:
 
 
 def test_lines_are_factorised_once_a_half_life(monkeypatch: pytest.MonkeyPatch) -> None:
-    half_lives = []
+    half_lives, fit = [], Factors.fit
 
-    def noted(count: np.ndarray, known: np.ndarray, config: PreferencesConfig) -> np.ndarray:
+    def noted(lines: csr_matrix, known: np.ndarray, config: PreferencesConfig) -> Factors:
         half_lives.append(config.half_life)
-        return low_rank_shares(count, known, config)
+        return fit(lines, known, config)
 
-    monkeypatch.setattr(preference_selection, "low_rank_shares", noted)
+    monkeypatch.setattr(Factors, "fit", noted)
     found = chosen(drawn(0.3))
     assert len(half_lives) == len(set(half_lives)) and found.half_life in half_lives

@@ -20,10 +20,9 @@ def test_an_item_on_its_way_out_is_liked_less_by_all_who_bought_it():
     log = Log("drawn", weekly_lines(bought), items=items)
     dataset = build_dataset(log, DataConfig(log="drawn", min_purchases=1))
     preferences = Preferences.fit(dataset, (0, 40), np.ones(400, dtype=bool))
-    often = preferences.count[:, 0] > 2
-    share, before = (
-        np.exp(preferences.log_share)[often, 0],
-        np.exp(preferences.log_share - preferences.trend)[often, 0],
-    )
+    everyone = np.arange(400)
+    often = preferences.lines(everyone, np.zeros(400, dtype=int)) > 2
+    log_share = preferences.of(everyone).table()
+    share, before = (np.exp(table)[often, 0] for table in (log_share, log_share - preferences.trend))
     assert preferences.trend[0] < -0.4 and np.abs(preferences.trend[1:]).max() < 0.2
     assert share.mean() < 0.7 * before.mean()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from bundlegym.numba_struct import as_struct
 from bundlegym.user_models.choice.compiled.prefetch import LINE
 from bundlegym.user_models.choice.parameters import ChoiceParameters
 
@@ -15,6 +17,8 @@ PRICE_EFFECT, PROMOTION_EFFECT = range(2)
 TOGETHER = 4
 #: Columns of `Tables.prices`.
 LOG_DISCOUNT, SHELF_PRICE = range(2)
+#: Bytes above which a table is not copied.
+_LARGE = 2**28
 
 
 class Tables(NamedTuple):
@@ -110,6 +114,30 @@ class LogHistory(NamedTuple):
     first_trial_week: Any
 
 
+class Structs:
+    """Parameters on the CPU as compiled code takes them, made when they are first asked for, and never kept
+    in a file; models of the same parameters share them.
+
+    Attributes:
+        tables: `Tables`, as one struct.
+        history: `LogHistory`, as one struct.
+    """
+
+    def __init__(self, params: ChoiceParameters) -> None:
+        self._params = params
+
+    @cached_property
+    def tables(self) -> Any:
+        return as_struct(tables_of(self._params))
+
+    @cached_property
+    def history(self) -> Any:
+        return as_struct(history_of(self._params))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_params": self._params}
+
+
 def history_of(params: ChoiceParameters) -> LogHistory:
     """`LogHistory` of parameters on the CPU."""
     leaves = dict(params.leaves())
@@ -156,12 +184,20 @@ def tables_of(params: ChoiceParameters) -> Tables:
 def _in_one_block(arrays: list[np.ndarray]) -> list[np.ndarray]:
     """Copies that lie together, which numpy asks the system to keep on huge pages: a visit reads a little of
     each, and to find the page would cost as much as to read. Codes and places, which are never negative,
-    become 32 bits without a sign: half as much to fetch, and no code for places counted from the end."""
+    become 32 bits without a sign: half as much to fetch, and no code for places counted from the end. What is
+    too large to lie near anything stays where it is."""
     kinds = [np.dtype(np.uint32) if a.dtype == np.int64 else a.dtype for a in arrays]
-    sizes = [-(-a.size * kind.itemsize // LINE) * LINE for a, kind in zip(arrays, kinds, strict=True)]
+    large = [a.nbytes > _LARGE and a.dtype == kind for a, kind in zip(arrays, kinds, strict=True)]
+    sizes = [
+        0 if left else -(-a.size * kind.itemsize // LINE) * LINE
+        for a, kind, left in zip(arrays, kinds, large, strict=True)
+    ]
     block = np.empty(sum(sizes) + LINE, np.uint8)
     start, copies = -block.ctypes.data % LINE, []
-    for array, kind, size in zip(arrays, kinds, sizes, strict=True):
+    for array, kind, size, left in zip(arrays, kinds, sizes, large, strict=True):
+        if left:
+            copies.append(np.ascontiguousarray(array))
+            continue
         copies.append(block[start : start + array.size * kind.itemsize].view(kind).reshape(array.shape))
         copies[-1][...] = array
         start += size

@@ -5,11 +5,12 @@ What simulated moments find later (`pipeline`) is neutral here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from bundlegym.data import Dataset
@@ -52,7 +53,7 @@ from bundlegym.user_models.components.marketing import (
     steadily_sold,
 )
 from bundlegym.user_models.components.preference_selection import ChosenPreferences
-from bundlegym.user_models.components.preferences import Preferences
+from bundlegym.user_models.components.preferences import KnownItems, Preferences
 from bundlegym.user_models.components.quantity import Quantity, fit_quantity
 from bundlegym.user_models.components.trip_effects import Missions, fit_missions, shares_by_category
 from bundlegym.user_models.components.wear_out import RUN_WEEKS, WearOutConfig, fit_wear_out
@@ -63,21 +64,23 @@ from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 
 #: Of shoppers, by price sensitivity, in the long tail, whose tables are of all items and weeks.
 _CLASSES = 2
+#: Shoppers whose tables of shortlists and subcategories are made at once.
+_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
 class _Choice:
     """What the coefficients make of a log: S shoppers, I items, W weeks.
 
-    preferences, coefficients, marketing. steady: (I,) bool, sold steadily; slope: (I,) in minus log price;
-    price, promotion: (W, I) what prices and promotions add to the utility of the mean line, beyond what they
-    add to the shop's mean item that week; sensitivity: (S,) of the shopper to prices; sensitivity_class:
-    (S,). log_share: (S, I) theta log of the share of lines. within: (I,) log share within the subcategory,
-    with its trend; attribute_taste: (S, A); log_total: (S, G) what those add to the log total of a
-    subcategory. attraction: (Q, I) of the items in the long tail.
+    preferences, known, coefficients, marketing. steady: (I,) bool, sold steadily; slope: (I,) in minus log
+    price; price, promotion: (W, I) what prices and promotions add to the utility of the mean line, beyond
+    what they add to the shop's mean item that week; sensitivity: (S,) of the shopper to prices;
+    sensitivity_class: (S,). power: theta. within: (I,) log share within the subcategory, with its trend;
+    attribute_taste: (S, A); log_total: (S, G) what those add to the log total of a subcategory.
     """
 
     preferences: Preferences
+    known: KnownItems
     coefficients: Coefficients
     marketing: Marketing
     steady: np.ndarray
@@ -86,16 +89,23 @@ class _Choice:
     promotion: np.ndarray
     sensitivity: np.ndarray
     sensitivity_class: np.ndarray
-    log_share: np.ndarray
+    power: float
     within: np.ndarray
     attribute_taste: np.ndarray
     log_total: np.ndarray
-    attraction: np.ndarray
 
     @property
     def effect(self) -> np.ndarray:
         """(W, I) what price and promotions add to the utility of the mean line."""
         return self.price + self.promotion
+
+    def attractions(self) -> Iterator[np.ndarray]:
+        """(I,) float64 attraction of the items in the long tail, row by row of `tail_row`."""
+        of_class = np.bincount(self.sensitivity_class, self.sensitivity) / np.bincount(self.sensitivity_class)
+        of_new = self.coefficients.promotion_sensitivity.numpy()[NEW]
+        for sensitivity in of_class:
+            for price, promotion in zip(self.price, self.promotion, strict=True):
+                yield np.exp(self.within + (sensitivity * price + of_new * promotion), dtype=np.float64)
 
     @staticmethod
     def of(
@@ -105,6 +115,7 @@ class _Choice:
         coefficients: Coefficients,
         without: Collection[str],
         config: ChoiceConfig,
+        simulated: np.ndarray | None,
     ) -> _Choice:
         preferences = Preferences.fit(dataset, weeks, shoppers, without, config=config.preferences)
         marketing = Marketing.of(dataset, weeks, config=config.marketing, preferences=config.preferences)
@@ -120,22 +131,17 @@ class _Choice:
             effect - (effect @ popularity)[:, None] for effect in (slope * marketing.log_discount, promotion)
         )
         power = float(c["preference"][0])
-        log_share = power * preferences.log_share
         within = power * (preferences.log_within + preferences.trend)
-        own = power * preferences.attribute_taste
+        known = preferences.known_items(config.shortlist_size, simulated)
+        own = power * known.taste
         # A subcategory is bought as often, whatever the attribute tastes.
         of_log = preferences.attribute, preferences.subcategory, within
         total = log_total(own, *of_log)
         total -= log_total(np.zeros_like(own[:1]), *of_log)
         sensitivity = np.exp(float(c["price_by_deal_share"][0]) * deal_share(dataset, weeks, shoppers))
-        class_ = _classes(sensitivity)
-        of_class = np.bincount(class_, sensitivity) / np.bincount(class_)
-        effect = of_class[:, None, None] * price
-        effect = effect + c["promotion_sensitivity"][NEW] * promotion
-        attraction = np.exp(within + effect.reshape(-1, dataset.n_items), dtype=np.float64)
         return _Choice(
-            preferences, coefficients, marketing, steady, slope, price, promotion, sensitivity, class_,
-            log_share, within, own, total, attraction,
+            preferences, known, coefficients, marketing, steady, slope, price, promotion, sensitivity,
+            _classes(sensitivity), power, within, own, total,
         )  # fmt: skip
 
 
@@ -149,14 +155,16 @@ def assemble(
     cache: FitCache,
     without: Collection[str] = (),
     config: ChoiceConfig = ChoiceConfig(),
+    simulated: np.ndarray | None = None,
 ) -> ChoiceParameters:
     """All parameters from the lines of `weeks`, with averages from `shoppers` (mask) and `coefficients` that
-    were fitted before; `without` some mechanisms (`mechanisms`)."""
+    were fitted before; `without` some mechanisms (`mechanisms`). What shoppers like is told of those who are
+    to be `simulated` (mask), by default of all."""
     progress = cache.progress
     progress("user model: preferences, missions, incidence, quantity, basket size")
-    choice = _Choice.of(dataset, weeks, shoppers, coefficients, without, config)
-    preferences, marketing = choice.preferences, choice.marketing
-    shortlist = preferences.shortlist(config.shortlist_size)
+    choice = _Choice.of(dataset, weeks, shoppers, coefficients, without, config, simulated)
+    preferences, marketing, known = choice.preferences, choice.marketing, choice.known
+    shortlist = known.shortlist
     frequency = shares_by_category(dataset, weeks, shoppers, config.missions)
     trips = cache(
         "missions",
@@ -216,10 +224,11 @@ def assemble(
         shortlists=Shortlists(
             shortlist=as_tensor(shortlist),
             log_preference=as_tensor(
-                np.take_along_axis(choice.log_share, shortlist, 1)
-                - usual_effect(coupons, shortlist, weeks, config.preferences)
+                choice.power * known.log_share - usual_effect(coupons, shortlist, weeks, config.preferences)
             ),
-            familiarity=as_tensor(familiarity(preferences.count, shortlist)),
+            familiarity=as_tensor(
+                familiarity(preferences.lines(np.arange(len(shortlist))[:, None], shortlist))
+            ),
             purchase_interval=as_tensor(preferences.interval(shortlist, weeks)),
             last_bought=as_tensor(last_bought_by_week(dataset, shortlist)),
         ),
@@ -240,7 +249,7 @@ def assemble(
         size_constants=SizeConstants(none),
         exploration=Exploration(torch.zeros(len(GRID)), torch.zeros(1)),
         variants=variants.variants,
-        long_tail=_long_tail(choice, shortlist, variants, followed="variants" not in without),
+        long_tail=_long_tail(choice, variants, followed="variants" not in without),
         attribute_tastes=AttributeTastes(
             attribute_taste=as_tensor(choice.attribute_taste.astype(np.float32)),
             attribute=as_tensor(preferences.attribute),
@@ -282,12 +291,16 @@ def assemble(
         preference_weights=ChosenPreferences.of_config(config.preferences),
     )
     parameters = left_out(parameters, without)
-    outside = torch.from_numpy(choice.attraction @ one_hot_csr(preferences.subcategory)).float()
+    one_hot = one_hot_csr(preferences.subcategory)
+    outside = torch.from_numpy(np.stack([each @ one_hot for each in choice.attractions()])).float()
     new = gap_shares(dataset, weeks, shoppers, config.basket_size) @ np.exp(
         coefficients.recency_of_new.numpy()
     )
-    rates = _log_size_rates(parameters, outside, torch.from_numpy(new).float(), weeks)
-    return parameters.changed(log_size_rate=rates)
+    rates = [
+        _log_size_rates(parameters, some, outside, torch.from_numpy(new).float(), weeks)
+        for some in torch.arange(dataset.n_shoppers).split(_AT_ONCE)
+    ]
+    return parameters.changed(log_size_rate=torch.cat(rates))
 
 
 @dataclass(frozen=True)
@@ -322,20 +335,20 @@ def _catalogue(preferences: Preferences, frequency: PersonalFrequency) -> Catalo
     )
 
 
-def _long_tail(choice: _Choice, shortlist: np.ndarray, variants: FittedVariants, followed: bool) -> LongTail:
-    preferences, coefficients = choice.preferences, choice.coefficients
-    remembered = np.exp(choice.log_share + float(coefficients.memory)) * (preferences.count > 0)
-    np.put_along_axis(remembered, shortlist, 0.0, axis=1)
-    own = np.exp(float(coefficients.preference) * preferences.log_unbought)
+def _long_tail(choice: _Choice, variants: FittedVariants, followed: bool) -> LongTail:
+    log_share, log_unbought = choice.known.remembered, choice.known.log_unbought
+    rate = np.exp(choice.power * log_share.data + float(choice.coefficients.memory))
+    memory = memory_tables(csr_matrix((rate, log_share.indices, log_share.indptr), log_share.shape))
+    weight = np.empty((len(log_unbought), log_unbought.shape[1] + 1), dtype=np.float32)
+    np.exp(np.multiply(choice.power, log_unbought, out=weight[:, :-1]), out=weight[:, :-1])
+    weight[:, -1] = THINNING * memory["memory_rate"]
     line = variants.variants.product_line.numpy()
-    alone = choice.attraction * (1 - variants.followers.numpy()[line] * followed)
+    alone = 1 - variants.followers.numpy()[line] * followed
+    attractions, n_rows = (each * alone for each in choice.attractions()), _CLASSES * len(choice.price)
     return LongTail.of(
-        {
-            "tail_weight": np.column_stack([own, THINNING * remembered.sum(1)]),
-            "log_within": choice.within.astype(np.float32),
-        }
-        | tail_tables(alone, preferences.subcategory, line)
-        | memory_tables(remembered)
+        {"tail_weight": weight, "log_within": choice.within.astype(np.float32)}
+        | tail_tables(attractions, n_rows, choice.preferences.subcategory, line)
+        | memory
     )
 
 
@@ -404,32 +417,35 @@ def _trip_effects(
     )
 
 
-def _log_size_rates(p: ChoiceParameters, attraction: Tensor, new: Tensor, weeks: tuple[int, int]) -> Tensor:
-    """(S, K) log factor on exp(utility) with which a shopper's visit holds each size of `GRID` on average;
-    `attraction` (Q, G), in the rows of `tail_row`, is that of each subcategory's items outside the shortlist,
-    followers included; `new` (S,) the mean factor on what is new.
+def _log_size_rates(
+    p: ChoiceParameters, shopper: Tensor, attraction: Tensor, new: Tensor, weeks: tuple[int, int]
+) -> Tensor:
+    """(N, K) log factor on exp(utility) with which a visit of each `shopper` (N,) holds each size of `GRID`
+    on average; `attraction` (Q, G), in the rows of `tail_row`, is that of each subcategory's items outside
+    the shortlist, followers included; `new` (S,) the mean factor on what is new.
 
     The average is over three weeks with each shopper's real history; so a promotion raises the basket instead
     of only shifting it.
     """
     first, end = weeks
-    own, marketing = p.shortlists, p.marketing
-    everyone = torch.arange(len(own.shortlist))
-    familiar, sensitivity = own.familiarity.long(), p.coefficients.promotion_sensitivity
-    rate = torch.zeros_like(own.log_preference)
-    tail = torch.zeros(len(everyone))
+    own, marketing, short = p.shortlists, p.marketing, p.shortlists.shortlist[shopper]
+    familiar, sensitivity = own.familiarity[shopper].long(), p.coefficients.promotion_sensitivity
+    log_preference = own.log_preference[shopper]
+    rate, tail = torch.zeros_like(log_preference), torch.zeros(len(shopper))
     for part in (0.7, 0.8, 0.9):
         week = int(first + part * (end - first))
-        since = recency_effect(p, everyone, torch.full_like(everyone, week * 7), own.last_bought[week])
-        price = marketing.price_sensitivity[:, None] * marketing.price_effect[week][own.shortlist]
-        promotion = marketing.promotion_effect[week][own.shortlist]
+        last = own.last_bought[week][shopper]
+        since = recency_effect(p, shopper, torch.full_like(shopper, week * 7), last)
+        price = marketing.price_sensitivity[shopper, None] * marketing.price_effect[week][short]
+        promotion = marketing.promotion_effect[week][short]
         effect = price + sensitivity[familiar] * promotion
-        rate += torch.exp(own.log_preference + since + effect) / 3
-        row = tail_row(p, everyone, torch.full_like(everyone, week))
-        outside = (p.long_tail.tail_weight[:, :-1] * attraction[row]).sum(1)
-        inside = torch.exp(price + sensitivity[NEW] * promotion + unbought(p, everyone, own.shortlist))
-        tail += new * (outside - inside.sum(1)).clamp(min=0) / 3 + p.long_tail.memory_rate / 3
-    target = torch.from_numpy(GRID).float().expand(len(everyone), -1)
+        rate += torch.exp(log_preference + since + effect) / 3
+        row = tail_row(p, shopper, torch.full_like(shopper, week))
+        outside = (p.long_tail.tail_weight[shopper, :-1] * attraction[row]).sum(1)
+        inside = torch.exp(price + sensitivity[NEW] * promotion + unbought(p, shopper, short))
+        outside = (outside - inside.sum(1)).clamp(min=0)
+        tail += new[shopper] * outside / 3 + p.long_tail.memory_rate[shopper] / 3
+    target = torch.from_numpy(GRID).float().expand(len(shopper), -1)
     log_factor = torch.log(target / (rate.sum(1) + tail)[:, None])
     for _ in range(6):  # an item is bought once at most, so the mean falls short of the sum of rates
         factor = torch.exp(log_factor)

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from bundlegym.data import Dataset
+from bundlegym.data import Dataset, part_of_catalogue
+from bundlegym.user_models.choice.estimation.best_sellers import best_sellers
 from bundlegym.user_models.choice.estimation.likelihood import (
     ChoiceData,
     Free,
@@ -77,11 +78,14 @@ def fit_coefficients(
     whether these hold enough for it. Preferences are counted `without` some mechanisms; coefficients of the
     names in `fixed` are not fitted, but have these values.
 
+    Of a catalogue that is large beside the shoppers, the `best_sellers` stand for all.
+
     All items of a group of `season` (n_items,), by default of a department, have an effect in each week, so
     that a season in which a shop discounts what is in demand anyway is not taken for an answer to prices;
     see docs/price_response.md."""
+    items = best_sellers(dataset, weeks, shoppers)
     data = ChoiceData.of(
-        dataset,
+        part_of_catalogue(dataset, items),
         weeks,
         preference_end(weeks),
         shoppers,
@@ -91,7 +95,7 @@ def fit_coefficients(
         marketing=marketing,
     )
     if season is not None:
-        data = replace(data, season=torch.from_numpy(season))
+        data = replace(data, season=torch.from_numpy(season[items]))
     params = _start(data)
     for name, number in fixed.items():
         getattr(params, name).fill_(number)

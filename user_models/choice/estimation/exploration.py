@@ -18,7 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
+from scipy.sparse import csr_matrix
 
+from bundlegym.recommenders.likeliest import values_at
 from bundlegym.user_models.choice.parameters import ChoiceParameters
 from bundlegym.user_models.components.basket_size import SIZE_EDGES, on_grid
 from bundlegym.user_models.config import Config, Count, Positive
@@ -42,10 +44,10 @@ class ExplorationConfig(Config):
 class ExplorationMoment:
     """`explore_level` and `explore_spread` with which a simulation holds as large a share of new lines in
     baskets of each size, beside that in all, and as many pairs of lines alike, as a `panel` of the log;
-    `bought` (S, I) says what each shopper had bought before."""
+    `bought` (S, I) holds what each shopper had bought before, in sorted rows."""
 
     def __init__(
-        self, panel: pd.DataFrame, bought: np.ndarray, config: ExplorationConfig = ExplorationConfig()
+        self, panel: pd.DataFrame, bought: csr_matrix, config: ExplorationConfig = ExplorationConfig()
     ) -> None:
         self.bought, self.variance, self.config = bought, 0.0, config
         self.simulations = (1,) * config.steps
@@ -68,10 +70,15 @@ class ExplorationMoment:
         )
 
 
-def _alike(panel: pd.DataFrame, bought: np.ndarray) -> float:
+def _known(panel: pd.DataFrame, bought: csr_matrix) -> np.ndarray:
+    """(P,) bool: whether the shopper of a line had bought its item before."""
+    return values_at(bought, panel["shopper"].to_numpy(), panel["item"].to_numpy()) > 0
+
+
+def _alike(panel: pd.DataFrame, bought: csr_matrix) -> float:
     """Share of baskets' pairs of lines of which both are new or both known, each basket of two lines or more
     counting once; NaN where there is no such basket."""
-    known = pd.Series(bought[panel["shopper"], panel["item"]]).groupby(panel["visit"].to_numpy())
+    known = pd.Series(_known(panel, bought)).groupby(panel["visit"].to_numpy())
     n, k = known.size(), known.sum()
     n, k = n[n > 1], k[n > 1]
     pairs = (k * (k - 1) + (n - k) * (n - k - 1)) / (n * (n - 1))
@@ -79,11 +86,11 @@ def _alike(panel: pd.DataFrame, bought: np.ndarray) -> float:
 
 
 def _new_odds(
-    panel: pd.DataFrame, bought: np.ndarray, config: ExplorationConfig = ExplorationConfig()
+    panel: pd.DataFrame, bought: csr_matrix, config: ExplorationConfig = ExplorationConfig()
 ) -> np.ndarray:
     """(6,) log odds that a line of a basket of each size is new, less those of any line."""
     size = np.digitize(panel.groupby("visit")["item"].transform("size"), SIZE_EDGES)
-    known = bought[panel["shopper"], panel["item"]]
+    known = _known(panel, bought)
     count = np.stack([np.bincount(size[known == k], minlength=len(SIZE_EDGES) + 1) for k in (False, True)])
     overall = count.sum(1, keepdims=True) + 1.0
     new, old = count + config.lines * overall / overall.sum()

@@ -23,7 +23,6 @@ from bundlegym.user_models.choice.estimation.trial_tables import trials_at_visit
 from bundlegym.user_models.choice.reference.recent_trials import by_item, fading
 from bundlegym.user_models.components.basket_size import GAP_EDGES as SIZE_GAP_EDGES
 from bundlegym.user_models.components.marketing import (
-    FAMILIAR_EDGES,
     NEW,
     ONCE,
     Marketing,
@@ -75,9 +74,11 @@ class Free:
 
 @dataclass(frozen=True)
 class ChoiceData:
-    """V visits to explain, P lines bought at them, S shoppers, L shortlisted items, W weeks, I items:
+    """V visits to explain, P lines bought at them, S shoppers who make them, L shortlisted items, W weeks, I
+    items:
 
-    shopper, week, gap: (V,) int64, the week counted from the first of W, class of days since the last visit.
+    shopper, week, gap: (V,) int64, place among the S, week counted from the first of W, class of days since
+        the last visit.
     line, line_item, line_class: (V + 1,) where the lines of each visit begin, (P,) their items, and classes
         of familiarity, int64.
     shortlist, familiar: (S, L) int64 items and their classes of familiarity.
@@ -133,16 +134,17 @@ class ChoiceData:
         says how many there must be."""
         before, end = (weeks[0], cut), weeks[1]
         rows = visit_rows(dataset, (cut, end), shoppers)
+        rows = rows[np.unique(lines_of(dataset, rows)[1])]  # a part of a catalogue leaves visits without any
         liking = Preferences.fit(dataset, before, shoppers, without, config=preferences)
-        shortlist = liking.shortlist(shortlist_size)
+        own = liking.known_items(shortlist_size, shoppers)
+        mine, shortlist = np.flatnonzero(shoppers), own.shortlist
         since = dataset.visits.groupby("shopper")["day"].diff().fillna(SIZE_GAP_EDGES[-1]).to_numpy()[rows]
         shopper, week, day = (
             dataset.visits[name].to_numpy()[rows].astype(np.int64) for name in ("shopper", "week", "day")
         )
         lines, place = lines_of(dataset, rows)
         item = dataset.purchases["item"].to_numpy()[lines].astype(np.int64)
-        remembered = liking.count > 0
-        np.put_along_axis(remembered, shortlist, False, axis=1)
+        remembered = own.remembered[mine]
         tables = Marketing.of(dataset, before, known=weeks, config=marketing, preferences=preferences)
         own_days = (
             torch.from_numpy(day),
@@ -151,22 +153,22 @@ class ChoiceData:
         )
         group = torch.from_numpy(liking.subcategory[shortlist])
         arrays = {
-            "shopper": shopper,
+            "shopper": np.searchsorted(mine, shopper),
             "week": week - cut,
             "gap": np.digitize(since, SIZE_GAP_EDGES),
             "line": np.searchsorted(place, np.arange(len(rows) + 1)),
             "line_item": item,
-            "line_class": np.searchsorted(FAMILIAR_EDGES, liking.count[shopper[place], item]),
-            "shortlist": shortlist,
-            "familiar": familiarity(liking.count, shortlist).astype(np.int64),
+            "line_class": familiarity(liking.lines(shopper[place], item)).astype(np.int64),
+            "shortlist": shortlist[mine],
+            "familiar": familiarity(liking.lines(mine[:, None], shortlist[mine])).astype(np.int64),
             "recency_bin": recency_bins(*own_days).to(torch.uint8).numpy(),
             "subcategory_bin": _subcategory_bins(*own_days, group, torch.from_numpy(shopper)).numpy(),
-            "known": liking.count > 0,
-            "remembered": np.concatenate([[0], remembered.sum(1).cumsum()]),
-            "remembered_item": np.nonzero(remembered)[1],
+            "known": liking.count[mine].toarray() > 0,
+            "remembered": remembered.indptr.astype(np.int64),
+            "remembered_item": remembered.indices.astype(np.int64),
             "recent_trials": trials_at_visits(dataset, shortlist, rows, cut),
-            "deal": deal_share(dataset, before, shoppers),
-            "log_share": liking.log_share,
+            "deal": deal_share(dataset, before, shoppers)[mine],
+            "log_share": liking.of(mine).table(),
             "log_popularity": liking.log_popularity,
             "department": dataset.department_code,
             "season": dataset.department_code,

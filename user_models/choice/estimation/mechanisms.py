@@ -63,7 +63,7 @@ class Mechanism:
 MECHANISMS: dict[str, Mechanism] = {
     "needs": Mechanism("categories whose items are all substitutes", (needs,)),
     "preference_selection": Mechanism("weights of preferences by evidence", (preference_selection,)),
-    "shopper_factors": Mechanism("low-rank shares of subcategories", (preferences.low_rank_shares,)),
+    "shopper_factors": Mechanism("low-rank shares of subcategories", (preferences.Factors,)),
     "trend": Mechanism("items' sales of late"),
     "attribute_tastes": Mechanism("tastes for price levels and brands", (attribute_tastes,)),
     "recency": Mechanism("time since an item was bought", fixed={"recency": 0.0}),

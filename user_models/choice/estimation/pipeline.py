@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from bundlegym.data import Dataset, visit_rows
-from bundlegym.recommenders.dirichlet_shares import line_counts
+from bundlegym.recommenders.dirichlet_shares import sparse_line_counts
 from bundlegym.user_models.choice.config import ChoiceConfig
 from bundlegym.user_models.choice.estimation.assemble import assemble
 from bundlegym.user_models.choice.estimation.coefficients import fit_coefficients
@@ -110,7 +110,12 @@ def fit_parameters(
     )
 
     def fit(
-        weeks: tuple[int, int], unseen: Unseen, cache: FitCache, *, by_category: bool = False
+        weeks: tuple[int, int],
+        unseen: Unseen,
+        cache: FitCache,
+        *,
+        simulated: np.ndarray | None = None,
+        by_category: bool = False,
     ) -> ChoiceParameters:
         params = assemble(
             dataset,
@@ -121,6 +126,7 @@ def fit_parameters(
             cache=cache,
             without=without,
             config=config,
+            simulated=simulated,
         ).changed(**dict(unseen.leaves()))
 
         def sizes() -> _Sizes:
@@ -184,9 +190,9 @@ def _find_unseen(
         return none
     # Nobody is made an offer, so neither state dependence nor wear-out is looked for.
     unkept = FitCache(None, lambda _: None, skip=("state_dependence", "wear_out"))
-    model = model_of(fit(first, none, unkept, by_category=True))
+    model = model_of(fit(first, none, unkept, simulated=shoppers, by_category=True))
     on_panel = later, known, seed
-    bought = line_counts(dataset, first) > 0
+    bought = sparse_line_counts(dataset, first)
     moments: tuple[tuple[str, Callable[[ChoiceParameters], Moment[Any]]], ...] = (
         ("substitution", lambda params: SubstitutionMoment(params, panel, config.substitution)),
         ("exploration", lambda params: ExplorationMoment(panel, bought, config.exploration)),

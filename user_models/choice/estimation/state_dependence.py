@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.data import Dataset, lines_of, part_of_catalogue, visit_rows
+from bundlegym.user_models.choice.estimation.best_sellers import best_sellers
 from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig
 from bundlegym.user_models.config import Config, Count, Positive
 from bundlegym.user_models.numeric.two_way import demean, rake
@@ -61,12 +62,15 @@ def state_dependence_share(
     preferences: PreferencesConfig = PreferencesConfig(),
 ) -> tuple[float, float]:
     """Share of the repeats seen after a first purchase that it brought about, and its standard error,
-    clustered by shopper; `effect` (n_weeks, I) is what price and promotions add to utility. 0 and infinity
-    where too few items are tried to tell."""
+    clustered by shopper; `effect` (n_weeks, I) is what price and promotions add to utility. Of a
+    catalogue that is large beside the shoppers, the `best_sellers` stand for all. 0 and infinity where too
+    few items are tried to tell."""
+    items = best_sellers(dataset, weeks, shoppers)
+    dataset, effect = part_of_catalogue(dataset, items), effect[:, items]
     span = weeks[1] - weeks[0]
     early, first = max(span // config.early, 1), weeks[0] + max(span // config.before, 1)
     liking = Preferences.fit(dataset, (weeks[0], first), shoppers, config=preferences)
-    share = np.exp(liking.log_share[shoppers])
+    share = np.exp(liking.of(np.flatnonzero(shoppers)).table())
     later, tried = (np.zeros(int(shoppers.sum())) for _ in range(2))
     seen = trials = 0.0
     for window in range(config.windows):

@@ -18,11 +18,14 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.recommenders.recency import shortlisted
 from bundlegym.user_models.choice.parameters import Variants
 from bundlegym.user_models.components.fit_weeks import part_end
-from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig
+from bundlegym.user_models.components.preferences import KnownItems, Preferences, PreferencesConfig
 from bundlegym.user_models.config import Config, Part, Positive
+from bundlegym.user_models.numeric.group_sums import exp_sums
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
+from bundlegym.user_models.numeric.row_blocks import row_blocks
 from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
 
 
@@ -117,23 +120,51 @@ def _pairs(
     item, shopper = dataset.purchases["item"].to_numpy()[line], dataset.visits["shopper"].to_numpy()[rows]
     size = np.bincount(place, minlength=len(rows)).astype(float)
     drawn = np.bincount(shopper, size * (size - 1), minlength=dataset.n_shoppers)
-    share = np.exp(preferences.log_share)
-    share /= share.sum(1, keepdims=True)
-    np.put_along_axis(share, preferences.shortlist(shortlist_size), 0.0, axis=1)
-    tail = share[shopper[place], item] > 0
+    known = preferences.known_items(shortlist_size, shoppers)
+    tail = ~shortlisted(dataset, known.shortlist)[line]
     item, place = item[tail], place[tail]
+    category = pd.factorize(dataset.items["category"])[0]
+    of_line = np.zeros(product_line.max() + 1, dtype=np.int64)
+    of_line[product_line] = category
+    chance, by_preference = np.zeros(len(of_line)), np.zeros(int(category.max()) + 1)
+    for some in row_blocks(np.flatnonzero(shoppers), len(of_line)):
+        share, squares = _shares_by_line(preferences, some, known, product_line)
+        one_hot = one_hot_csr(of_line)
+        chance += drawn[some] @ (share**2 - squares)
+        by_preference += drawn[some] @ ((share @ one_hot) ** 2 - squares @ one_hot)
 
-    def met(code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pairs by code: seen, and by preferences alone."""
+    def met(code: np.ndarray) -> np.ndarray:
+        """Pairs by code."""
         n = int(code.max()) + 1
         held = csr_matrix((np.ones(len(item)), (place, code[item])), (len(rows), n))
-        seen = np.asarray(held.multiply(held).sum(0)).ravel() - np.bincount(code[item], minlength=n)
-        one_hot = one_hot_csr(code)
-        chance = drawn @ ((share @ one_hot) ** 2) - drawn @ (share**2 @ one_hot)
-        return seen, chance
+        return np.asarray(held.multiply(held).sum(0)).ravel() - np.bincount(code[item], minlength=n)
 
-    seen, chance = met(product_line)
-    alike, by_preference = met(pd.factorize(dataset.items["category"])[0])
+    seen, alike = met(product_line), met(category)
     # Of other products of a category more pairs meet than by preferences, which is the category's doing.
     lift = max((alike.sum() - seen.sum()) / max(by_preference.sum() - chance.sum(), 1.0), 1.0)
     return seen - lift * chance, np.bincount(product_line[item], minlength=len(seen)).astype(float)
+
+
+def _shares_by_line(
+    preferences: Preferences, shoppers: np.ndarray, known: KnownItems, product_line: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n, P) float32 sums, by product line, of the shares of items off the shortlist of `shoppers` (n,)
+    codes, and of their squares."""
+    some, shop = preferences.of(shoppers), preferences
+    group = np.zeros(product_line.max() + 1, dtype=np.int64)
+    group[product_line] = shop.subcategory
+    total = some.log_sum()
+    own = (some.log_unbought - some.log_total - total[:, None]).astype(np.float32)[:, group]
+    part = shop.log_within + shop.trend
+    row, item = known.remembered[shoppers].nonzero()
+    place, listed = np.arange(len(shoppers))[:, None], known.shortlist[shoppers]
+    told = np.exp(some.log_share(row, item) - total[row])
+    new, of_listed = (np.exp(some.as_if_new(r, i) - total[r]) for r, i in ((row, item), (place, listed)))
+    tables = []
+    for power in (1, 2):
+        table = exp_sums(power * some.taste, shop.attribute, power * part, product_line) * np.exp(power * own)
+        # Of what is remembered the share is greater, and what is on the shortlist is left out.
+        np.add.at(table, (row, product_line[item]), told**power - new**power)
+        np.subtract.at(table, (place, product_line[listed]), of_listed**power)
+        tables.append(table.clip(min=0))
+    return tables[0], tables[1]

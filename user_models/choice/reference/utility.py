@@ -25,6 +25,7 @@ from bundlegym.user_models.components.marketing import (
     subcategory_recency_bins,
 )
 from bundlegym.user_models.components.trip_effects import mission_effect
+from bundlegym.user_models.numeric.group_sums import exp_sums
 from bundlegym.user_models.numeric.ragged import expand_ranges
 from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws, normal
@@ -80,7 +81,7 @@ def door(p: ChoiceParameters, state: ChoiceState, offer: Offer, draws: Draws) ->
         unknown, short.shape[1] + torch.arange(extra.shape[1], device=shopper.device), place
     )
     offered = torch.where(offer.items >= 0, offered, -1)
-    cell = week[:, None] * len(p.catalogue.category) + items
+    cell = _cell(p, week, items)
     size = torch.searchsorted(p.basket_size.size_cdf[shopper], draws.uniform(streams.SIZE)[:, None])[:, 0]
     new = explore_effect(p, state, size, draws)
     rare, bought = _off_shortlist(p, state, extra, new)
@@ -207,24 +208,83 @@ def log_share(p: ChoiceParameters, state: ChoiceState) -> Tensor:
     shopper, week = state.shopper, week_of(p, state.day)
     # Whole rows of tables: to look up each item by itself would take longer.
     price = p.marketing.price_sensitivity[shopper, None] * p.marketing.price_effect.index_select(0, week)
-    promotion, sensitivity = (
-        p.marketing.promotion_effect.index_select(0, week),
-        p.coefficients.promotion_sensitivity,
+    promotion = p.marketing.promotion_effect.index_select(0, week)
+    new = p.coefficients.recency_of_new[gap_of(state.days_since_visit), None]
+    effect = price + p.coefficients.promotion_sensitivity[NEW] * promotion
+    rare = (_unbought_of_all(p, shopper) + new + effect).exp()
+    row, item, rate = _remembered(p, state)
+    rare[row, item] = rate
+    row, item, rate = _tried(p, state)
+    rare[row, item] += rate
+    known, lines_a_rate = _lines_of_shortlist(p, state)
+    lines = (rare * lines_a_rate).scatter(1, p.shortlists.shortlist[shopper], known)
+    return torch.log(lines / lines.sum(1, keepdim=True))
+
+
+def subcategory_shares(p: ChoiceParameters, state: ChoiceState) -> Tensor:
+    """(N, G) shares of subcategories, sums of those of `log_share`, at visits of one week; no table of
+    shoppers by items is made."""
+    shopper, week, group = state.shopper, week_of(p, state.day), p.catalogue.subcategory
+    tastes, marketing, sensitivity = p.attribute_tastes, p.marketing, p.coefficients.promotion_sensitivity
+    one_week = int(week[0])
+    of_items = exp_sums(
+        torch.cat([tastes.attribute_taste[shopper], marketing.price_sensitivity[shopper, None]], 1).numpy(),
+        torch.cat([tastes.attribute, marketing.price_effect[one_week, :, None]], 1).numpy(),
+        (p.long_tail.log_within + sensitivity[NEW] * marketing.promotion_effect[one_week]).numpy(),
+        group.numpy(),
     )
     new = p.coefficients.recency_of_new[gap_of(state.days_since_visit), None]
-    rare = (_unbought_of_all(p, shopper) + new + price + sensitivity[NEW] * promotion).exp()
+    of_group = p.long_tail.tail_weight[shopper, :-1] * torch.exp(new - tastes.attribute_log_total[shopper])
+    rates = torch.from_numpy(of_items) * of_group
 
-    def once(row: Tensor, item: Tensor) -> Tensor:
-        return torch.exp(price[row, item] + sensitivity[ONCE] * promotion[row, item])
+    def rare(who: Tensor, items: Tensor) -> Tensor:
+        """(M, B) rates of items (M, B) as if they had never been bought."""
+        effect = marketing_effect(p, shopper[who], _cell(p, week[who], items), sensitivity[NEW])
+        return (unbought(p, shopper[who], items) + new[who] + effect).exp()
 
-    row, item, rate = _memory(p, shopper)
-    rare[row, item] = rate * once(row, item)
+    row, item, rate = _remembered(p, state)
+    rates.index_put_((row, group[item]), rate - rare(row, item[:, None])[:, 0], accumulate=True)
+    row, item, rate = _tried(p, state)
+    rates.index_put_((row, group[item]), rate, accumulate=True)
+    known, lines_a_rate = _lines_of_shortlist(p, state)
+    short, everyone = p.shortlists.shortlist[shopper], torch.arange(len(shopper))
+    lines = rates * lines_a_rate
+    lines.scatter_add_(1, group[short], known - rare(everyone, short) * lines_a_rate)
+    lines = lines.clamp(min=0)  # where what was taken out is all there is
+    return lines / lines.sum(1, keepdim=True)
+
+
+def _cell(p: ChoiceParameters, week: Tensor, items: Tensor) -> Tensor:
+    """(N, M) place of a week (N,) and items (N, M) in a table by both, laid flat."""
+    return week[:, None] * len(p.catalogue.category) + items
+
+
+def _remembered(p: ChoiceParameters, state: ChoiceState) -> tuple[Tensor, Tensor, Tensor]:
+    """(M,) row, item and rate, in the week of the visit, of what shoppers remember off the shortlist."""
+    row, item, rate = _memory(p, state.shopper)
+    return row, item, rate * _once(p, state, row, item)
+
+
+def _tried(p: ChoiceParameters, state: ChoiceState) -> tuple[Tensor, Tensor, Tensor]:
+    """(M,) row, item and what recent trials add to its rate in the week of the visit."""
     row, item, rate = by_item_of(p.trials, state.recent_trials)
-    rare[row, item] += rate / THINNING * once(row, item)
+    return row, item, rate / THINNING * _once(p, state, row, item)
+
+
+def _once(p: ChoiceParameters, state: ChoiceState, row: Tensor, item: Tensor) -> Tensor:
+    """(M,) factor of marketing on the rates of items that shoppers in a `row` have bought before."""
+    cell = _cell(p, week_of(p, state.day)[row], item[:, None])
+    effect = marketing_effect(p, state.shopper[row], cell, p.coefficients.promotion_sensitivity[ONCE])
+    return torch.exp(effect[:, 0])
+
+
+def _lines_of_shortlist(p: ChoiceParameters, state: ChoiceState) -> tuple[Tensor, Tensor]:
+    """(N, L) lines of a visit that are of each shortlisted item, on average over sizes of the trip, and (N,
+    1) lines of any other item by its rate."""
+    shopper, week = state.shopper, week_of(p, state.day)
     items = p.shortlists.shortlist[shopper]
-    push = price.gather(1, items) + sensitivity[p.shortlists.familiarity[shopper].long()] * promotion.gather(
-        1, items
-    )
+    sensitivity = p.coefficients.promotion_sensitivity[p.shortlists.familiarity[shopper].long()]
+    push = marketing_effect(p, shopper, _cell(p, week, items), sensitivity)
     known = (_known(p, state) + push + coupon_utility(p.coupons, shopper, week, items)).exp()
     # An item is on a visit once at most, which costs favourites of their share in big trips.
     chance = torch.diff(
@@ -232,5 +292,4 @@ def log_share(p: ChoiceParameters, state: ChoiceState) -> Tensor:
     )
     size = p.basket_size.log_size_rate[shopper].exp()
     known = (chance[:, None] * (1 - torch.exp(-known[:, :, None] * size[:, None]))).sum(2)
-    lines = (rare * (chance * size).sum(1, keepdim=True)).scatter(1, items, known)
-    return torch.log(lines / lines.sum(1, keepdim=True))
+    return known, (chance * size).sum(1, keepdim=True)
