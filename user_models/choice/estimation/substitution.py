@@ -74,8 +74,9 @@ def _pairs(panel: pd.DataFrame, p: ChoiceParameters) -> tuple[np.ndarray, np.nda
     group_of = np.zeros(product.max() + 1, dtype=np.int64)
     group_of[product] = group
     shortlist, item = p.shortlists.shortlist.numpy(), panel["item"].to_numpy()
-    listed = np.arange(len(shortlist))[:, None] * len(group) + shortlist
-    short = np.isin(panel["shopper"].to_numpy() * len(group) + item, listed)
+    listed = (np.arange(len(shortlist))[:, None] * len(group) + shortlist).ravel()  # ascending
+    key = panel["shopper"].to_numpy() * len(group) + item
+    short = listed[np.searchsorted(listed, key).clip(max=len(listed) - 1)] == key
     alike, one_group, every = (
         _pairs_by(panel, code, short) for code in (product, group, np.zeros_like(group))
     )
