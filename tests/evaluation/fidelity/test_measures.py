@@ -78,8 +78,8 @@ def test_luck_is_the_calibration_error_of_a_perfect_model() -> None:
     rng, found = np.random.default_rng(0), []
     for _ in range(200):
         chance = rng.uniform(0.1, 0.6, (40, 10))
-        halves = [rng.binomial(8, chance) / 8 for _ in range(2)]
-        curve = calibration.calibration_curve(*halves, rng.random(chance.shape) < chance)
+        one, other = rng.binomial(8, chance, (2, *chance.shape)) / 8
+        curve = calibration.calibration_curve(one, other, rng.random(chance.shape) < chance)
         errors = calibration.calibration_errors(curve)
         found.append((errors["calibration_error"], calibration.calibration_error_of_luck(curve, chance.size)))
     real, luck = np.mean(found, 0)
