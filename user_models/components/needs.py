@@ -48,9 +48,8 @@ def by_needs(
     if several.any():
         named = ": " * bool(need.any()) + ", ".join(names[need][:5]) + ", ..." * bool(need.sum() > 5)
         progress(
-            f"user model: {need.sum()} of {several.sum()} categories of several subcategories are one need "
-            f"each, since their items meet in less than {config.few:g} times as many baskets as by chance"
-            + named
+            f"user model: of {several.sum()} categories with several subcategories {need.sum()} count as one "
+            f"need: their items meet in less than {config.few:g} times as many baskets as by chance" + named
         )
     subcategory = np.where(need[category], "", dataset.items["subcategory"].astype(str))
     return dataclasses.replace(dataset, items=dataset.items.assign(subcategory=subcategory))

@@ -53,7 +53,9 @@ def test_each_category_is_as_it_was_drawn(by_category: list[int]) -> None:
     told: list[str] = []
     found = by_needs(drawn(need), (0, WEEKS), np.ones(SHOPPERS, dtype=bool), told.append)
     assert (found.subcategory_code == np.unique(need, return_inverse=True)[1]).all()
-    assert told[0].startswith(f"user model: {len(by_category)} of {CATEGORIES} categories")
+    assert told[0].startswith(
+        f"user model: of {CATEGORIES} categories with several subcategories {len(by_category)} count"
+    )
 
 
 def test_a_fit_goes_by_needs_unless_told_not_to() -> None:
