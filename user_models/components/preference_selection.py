@@ -23,7 +23,8 @@ from tqdm import tqdm
 from bundlegym.data import Dataset, lines_of, part_of, visit_rows
 from bundlegym.terminal import say
 from bundlegym.user_models.components.fit_weeks import last_fifth
-from bundlegym.user_models.components.preferences import Factors, Preferences, PreferencesConfig
+from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig, fit_factors
+from bundlegym.user_models.components.shopper_factors import ShopperFactors
 from bundlegym.user_models.parameters import Parameters, parameter
 
 #: Values that are tried, from the one in the configuration upward and downward.
@@ -82,12 +83,12 @@ def choose_preferences(
     item = part.purchases["item"].to_numpy()[lines]
     size = np.bincount(shopper, minlength=part.n_shoppers)
 
-    factorised: dict[float, Factors] = {}
+    factorised: dict[float, ShopperFactors] = {}
 
-    def factors_of(lines: csr_matrix, known: np.ndarray, tried: PreferencesConfig) -> Factors:
+    def factors_of(lines: csr_matrix, known: np.ndarray, tried: PreferencesConfig) -> ShopperFactors:
         """Of all that is tried, the half-life alone changes the lines that are factorised."""
         if tried.half_life not in factorised:
-            factorised[tried.half_life] = Factors.fit(lines, known, tried)
+            factorised[tried.half_life] = fit_factors(lines, known, tried)
         return factorised[tried.half_life]
 
     @cache  # rungs are tried again in the second round, and on the way down

@@ -20,7 +20,6 @@ weeks over what their preferences say, (n_i + m) / (E_i + m).
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
@@ -38,6 +37,7 @@ from bundlegym.user_models.components.attribute_tastes import (
     log_total,
     tastes_of,
 )
+from bundlegym.user_models.components.shopper_factors import ShopperFactors
 from bundlegym.user_models.components.shortlists import best_items
 from bundlegym.user_models.config import Config, Count, Part, Positive, Share
 from bundlegym.user_models.numeric.group_sums import exp_sums, sums_of_items
@@ -126,7 +126,7 @@ class Preferences:
     count: csr_matrix
     subcategory: np.ndarray
     group_share: np.ndarray
-    factors: Factors | None
+    factors: ShopperFactors | None
     levels: tuple[np.ndarray, ...]
     log_within: np.ndarray
     log_popularity: np.ndarray
@@ -143,11 +143,11 @@ class Preferences:
         without: Collection[str] = (),
         *,
         config: PreferencesConfig = PreferencesConfig(),
-        factors_of: Callable[[csr_matrix, np.ndarray, PreferencesConfig], Factors] | None = None,
+        factors_of: Callable[[csr_matrix, np.ndarray, PreferencesConfig], ShopperFactors] | None = None,
     ) -> Preferences:
         """Count in `weeks`; averages and factors come from `shoppers` (mask), counts are each shopper's own.
         Of shopper_factors, attribute_tastes and trend those `without` are left out. `factors_of` stands in
-        place of `Factors.fit`."""
+        place of `fit_factors`."""
         group, tastes = dataset.subcategory_code, config.attribute_tastes
         count = _decayed_lines(dataset, weeks, config.half_life)
         recent = _decayed_lines(dataset, weeks, config.recent_half_life)[shoppers]
@@ -162,7 +162,7 @@ class Preferences:
             variances = fit_variances(attribute, count[shoppers], group, within, tastes)
         factors = None
         if "shopper_factors" not in without:
-            factors = (factors_of or Factors.fit)(count @ one_hot, shoppers, config)
+            factors = (factors_of or fit_factors)(count @ one_hot, shoppers, config)
         found = Preferences(
             count=count,
             subcategory=group,
@@ -353,41 +353,9 @@ class Shares:
         )
 
 
-@dataclass(frozen=True)
-class Factors:
-    """A low-rank model of lines by subcategory.
-
-    Attributes:
-        weight, component: (S, R), (R, G) float32, whose product is a shopper's lines by subcategory.
-        usual: (G,) float32 lines of the mean shopper.
-    """
-
-    weight: np.ndarray
-    component: np.ndarray
-    usual: np.ndarray
-
-    @staticmethod
-    def fit(lines: csr_matrix, shoppers: np.ndarray, config: PreferencesConfig) -> Factors:
-        """Of `lines` (S, G), learned from the rows in the mask `shoppers`."""
-        from sklearn.decomposition import NMF  # takes long to import, and only a fit needs it
-        from sklearn.exceptions import ConvergenceWarning
-
-        known = lines[shoppers].toarray()
-        rank = min(config.factors, *(n // 4 for n in known.shape))
-        model = NMF(
-            max(rank, 1), init="nndsvda", solver="mu", beta_loss="kullback-leibler",
-            max_iter=config.factor_steps, random_state=0,
-        )  # fmt: skip
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # further steps hardly change the shares
-            model.fit(known)
-            weight = model.transform(lines)
-        return Factors(weight, model.components_, known.mean(0))
-
-    def shares(self, shoppers: np.ndarray) -> np.ndarray:
-        """(n, G) float32 shares of subcategories, of `shoppers` (n,) codes."""
-        rate = self.weight[shoppers] @ self.component + 1e-3 * self.usual
-        return (rate / rate.sum(1, keepdims=True)).astype(np.float32)
+def fit_factors(lines: csr_matrix, shoppers: np.ndarray, config: PreferencesConfig) -> ShopperFactors:
+    """The low-rank model of `lines` (S, G), learned from the rows in the mask `shoppers`."""
+    return ShopperFactors.fit(lines, shoppers, rank=config.factors, steps=config.factor_steps)
 
 
 def decay(weeks: tuple[int, int], config: PreferencesConfig = PreferencesConfig()) -> np.ndarray:

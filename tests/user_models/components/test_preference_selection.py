@@ -10,8 +10,10 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset, part_of
+from bundlegym.user_models.components import preference_selection
 from bundlegym.user_models.components.preference_selection import choose_preferences
-from bundlegym.user_models.components.preferences import Factors, Preferences, PreferencesConfig
+from bundlegym.user_models.components.preferences import Preferences, PreferencesConfig
+from bundlegym.user_models.components.shopper_factors import ShopperFactors
 
 SHOPPERS, WEEKS, ITEMS, LINES = 150, 20, 60, 6
 
@@ -102,12 +104,12 @@ def test_the_same_seed_chooses_the_same(without: tuple[str, ...]) -> None:
 
 
 def test_lines_are_factorised_once_a_half_life(monkeypatch: pytest.MonkeyPatch) -> None:
-    half_lives, fit = [], Factors.fit
+    half_lives, fit = [], preference_selection.fit_factors
 
-    def noted(lines: csr_matrix, known: np.ndarray, config: PreferencesConfig) -> Factors:
+    def noted(lines: csr_matrix, known: np.ndarray, config: PreferencesConfig) -> ShopperFactors:
         half_lives.append(config.half_life)
         return fit(lines, known, config)
 
-    monkeypatch.setattr(Factors, "fit", noted)
+    monkeypatch.setattr(preference_selection, "fit_factors", noted)
     found = chosen(drawn(0.3))
     assert len(half_lives) == len(set(half_lives)) and found.half_life in half_lives

@@ -29,7 +29,7 @@ from bundlegym.user_models.components import (
     coupons,
     needs,
     preference_selection,
-    preferences,
+    shopper_factors,
     trip_effects,
     wear_out,
 )
@@ -63,7 +63,7 @@ class Mechanism:
 MECHANISMS: dict[str, Mechanism] = {
     "needs": Mechanism("categories whose items are all substitutes", (needs,)),
     "preference_selection": Mechanism("weights of preferences by evidence", (preference_selection,)),
-    "shopper_factors": Mechanism("low-rank shares of subcategories", (preferences.Factors,)),
+    "shopper_factors": Mechanism("low-rank shares of subcategories", (shopper_factors,)),
     "trend": Mechanism("items' sales of late"),
     "attribute_tastes": Mechanism("tastes for price levels and brands", (attribute_tastes,)),
     "recency": Mechanism("time since an item was bought", fixed={"recency": 0.0}),
