@@ -86,8 +86,8 @@ def fit_variances(
     within: np.ndarray,
     config: AttributeTastesConfig = AttributeTastesConfig(),
 ) -> np.ndarray:
-    """(steps, K) the variance of tastes at each step of the fit, of shoppers who have `bought` (N, I), which
-    holds nothing else. `attribute` (I, K), `group` (I,), and `within` (I,), p(i | g)."""
+    """(steps, K) the variance of tastes at each step of the fit. `bought` (N, I) holds the lines of the
+    shoppers that are fitted on, and no zeros. `attribute` (I, K), `group` (I,), `within` (I,), p(i | g)."""
     theta, variances = np.zeros((bought.shape[0], attribute.shape[1])), []
     variance = np.full(attribute.shape[1], config.variance)
     parts = _by_subcategory(attribute.astype(np.float64), bought, group, within)

@@ -36,7 +36,7 @@ def drawn(spread: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def tastes(attribute: np.ndarray, within: np.ndarray, bought: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Of all who have bought something, with variances from those who are `known`."""
+    """Tastes of all shoppers; the variances are fitted on those in the mask `known`."""
     variances = fit_variances(attribute, csr_matrix(bought[known]), GROUP, within)
     return tastes_of(csr_matrix(bought), attribute, GROUP, within, variances)
 
