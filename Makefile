@@ -12,6 +12,8 @@ DOCS_STAMP := $(VENV)/.installed-docs
 # That a folder may take precedence over an installed package of its name is what is wanted here.
 INSTALL := PYTHONWARNINGS='ignore:Editable installation' \
 	$(VENV)/bin/python -m pip install --quiet --no-compile -c constraints.txt
+# pip leaves it to Python to compile what is imported. Were that not kept, each start would take three times as long.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install train evaluate test coverage lint audit notebooks docs dist

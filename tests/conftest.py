@@ -29,8 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     the second goes through what needs nothing compiled, and finds the compiled code on disk after that.
     """
     without = [Path(__file__).parent / name for name in _NOTHING_COMPILED]
-    quiet = [item for item in items if any(path in (item.path, *item.path.parents) for path in without)]
-    kept = set(quiet)
-    others = [item for item in items if item not in kept]
+    files = {item.path for item in items}
+    quiet_files = {file for file in files if any(map(file.is_relative_to, without))}
+    quiet = [item for item in items if item.path in quiet_files]
+    others = [item for item in items if item.path not in quiet_files]
     half = len(items) // 2
     items[:] = others[:half] + quiet + others[half:]

@@ -18,7 +18,7 @@ from bundlegym.envs import BundleCore, EnvConfig, Market, build_market
 from bundlegym.evaluation.fidelity import two_sample
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.config import ChoiceConfig
-from bundlegym.user_models.choice.estimation.coefficients import CoefficientsConfig
+from bundlegym.user_models.choice.estimation.coefficients import CoefficientsConfig, fit_coefficients
 
 torch.set_num_threads(1)
 
@@ -49,9 +49,10 @@ def few_trees() -> Iterator[None]:
 @contextmanager
 def quick_fits() -> Iterator[None]:
     """Fits inside stop long before coefficients are found, where it is not tested what they are."""
-    few = ChoiceConfig(coefficients=CoefficientsConfig(steps=40))
+    few = CoefficientsConfig(steps=40)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(ChoiceShopper.fit.__wrapped__.__kwdefaults__, "config", few)
+        patch.setitem(ChoiceShopper.fit.__wrapped__.__kwdefaults__, "config", ChoiceConfig(coefficients=few))
+        patch.setitem(fit_coefficients.__kwdefaults__, "config", few)  # of other families
         yield
 
 

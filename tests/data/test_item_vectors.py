@@ -232,7 +232,7 @@ def test_a_kept_log_needs_no_encoder(config: DataConfig, monkeypatch: pytest.Mon
     np.testing.assert_array_equal(prepare(config, progress=False).vectors["text"], vectors)
 
 
-def test_environments_take_them_too(tmp_path: Path) -> None:
+def test_environments_take_them_too(few_steps: None, tmp_path: Path) -> None:
     core = make_core(2, preset="quick", user_model="lookalike", item_vectors=[f"image={as_npz(tmp_path)}"])
     assert core.n == 2
     with pytest.raises(UserError, match="no such file"):

@@ -170,7 +170,7 @@ def test_slate_is_the_bundle_in_one_action(given):
     assert_same(one[0], two[0])
 
 
-def test_specification_goes_through_json_and_pickle():
+def test_specification_goes_through_json_and_pickle(few_steps):
     env = gym.make("bundlegym/Bundle-v0", preset="quick", discounts=[0.0, 0.5], visits=3)
     again = gym.make(EnvSpec.from_json(env.spec.to_json()))
     pickled = pickle.loads(pickle.dumps(env.unwrapped))
@@ -182,7 +182,7 @@ def test_specification_goes_through_json_and_pickle():
 
 @pytest.mark.parametrize("name", IDS)
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
-def test_a_copy_goes_on_from_where_it_was_made(name, copied):
+def test_a_copy_goes_on_from_where_it_was_made(name, copied, few_steps):
     env = gym.make(name, **({"preset": "quick"} if name in FITTED else {}))  # type: ignore[arg-type]
     env.reset(seed=3)
     env.action_space.seed(0)

@@ -125,7 +125,7 @@ def test_a_job_may_return_more_than_a_pipe_holds(folder):
     assert Processes(2).run(large, place_of(folder), [1, 2]) == [b"\1" * 1_000_000, b"\2" * 1_000_000]
 
 
-def test_side_by_side_and_one_after_the_other_the_table_is_the_same(tmp_path):
+def test_side_by_side_and_one_after_the_other_the_table_is_the_same(few_steps, tmp_path):
     """An evaluation falls on the last roll-out of 16 shoppers by 32 steps."""
     options: dict[str, Any] = {
         "agents": ("ppo",), "seeds": 2, "steps": 1024, "n_envs": 16, "eval_every": 512, "episodes": 32,

@@ -30,7 +30,7 @@ def test_the_contract_is_kept_and_saving_changes_nothing(family, dataset, few_st
     assert simulated_panel(model, weeks, shoppers).equals(again)
 
 
-def test_halves_of_the_shoppers_give_different_models(dataset):
+def test_halves_of_the_shoppers_give_different_models(dataset, few_steps):
     rng = np.random.default_rng(0)
     half = rng.random(dataset.n_shoppers) < 0.5
     for name in ("choice", "sequence", "lookalike"):

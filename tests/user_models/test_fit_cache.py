@@ -30,17 +30,23 @@ def same(one: ChoiceShopper, two: ChoiceShopper) -> bool:
     return all(torch.equal(value, others[name]) for name, value in one.params.leaves())
 
 
-def test_threads_change_nothing(dataset, user_model):
+@pytest.fixture(scope="module")
+def whole(dataset, few_steps) -> ChoiceShopper:
+    """Of one thread, and never interrupted."""
+    return ChoiceShopper.fit(dataset, epochs=2, progress=lambda _: None)
+
+
+def test_threads_change_nothing(dataset, whole):
     torch.set_num_threads(3)
     try:
         with threadpool_limits(3):
-            assert same(user_model, ChoiceShopper.fit(dataset, epochs=2, progress=lambda _: None))
+            assert same(whole, ChoiceShopper.fit(dataset, epochs=2, progress=lambda _: None))
         assert torch.get_num_threads() == 3  # the caller's own choice comes back
     finally:
         torch.set_num_threads(1)
 
 
-def test_an_interrupted_fit_goes_on(dataset, user_model, tmp_path):
+def test_an_interrupted_fit_goes_on(dataset, whole, tmp_path):
     def interrupt(text: str) -> None:
         if "synergy" in text:
             raise KeyboardInterrupt
@@ -49,12 +55,12 @@ def test_an_interrupted_fit_goes_on(dataset, user_model, tmp_path):
         ChoiceShopper.fit(dataset, epochs=2, progress=interrupt, cache=tmp_path)
     said: list[str] = []
     resumed = ChoiceShopper.fit(dataset, epochs=2, progress=said.append, cache=tmp_path)
-    assert same(user_model, resumed)
+    assert same(whole, resumed)
     assert not any("epoch" in text for text in said) and not list(tmp_path.rglob("*.part"))
 
     (damaged,) = tmp_path.rglob("sizes.safetensors")
     damaged.write_bytes(b"no such thing")
-    assert same(user_model, ChoiceShopper.fit(dataset, epochs=2, progress=said.append, cache=tmp_path))
+    assert same(whole, ChoiceShopper.fit(dataset, epochs=2, progress=said.append, cache=tmp_path))
     assert any("damaged" in text for text in said)
 
 
