@@ -36,7 +36,9 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def test_training_judging_and_recommending_need_no_network(no_network: list[str], tmp_path: Path) -> None:
+def test_training_judging_and_recommending_need_no_network(
+    no_network: list[str], few_steps: None, tmp_path: Path
+) -> None:
     with pytest.raises(OSError, match="without a network"):
         socket.create_connection(("127.0.0.1", 9))
     no_network.clear()

@@ -261,7 +261,7 @@ def test_planning_changes_nothing(market):
 
 @pytest.mark.parametrize("family", ["choice", "lookalike"])
 def test_the_direct_effect_is_what_a_fitted_model_does_with_the_offered_items(
-    dataset, user_model, market, family
+    dataset, user_model, market, family, few_steps
 ):
     model = user_model if family == "choice" else LookalikeShopper.fit(dataset, progress=lambda _: None)
     core = BundleCore(

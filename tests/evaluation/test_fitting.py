@@ -20,7 +20,7 @@ def run_in(folder: Path, **options) -> Run:
     return Run(TrainConfig(device="cpu", runs=folder, name="run", data=data, **options))
 
 
-def test_user_model_judges_and_halves_are_fitted_once(tmp_path):
+def test_user_model_judges_and_halves_are_fitted_once(few_steps, tmp_path):
     run, engine = run_in(tmp_path, user_model="lookalike", judges=("lookalike", "replay")), Backwards()
     fit(run, engine, judges=False)
     assert engine.done == 1

@@ -116,7 +116,8 @@ def test_whole_numbers_may_stand_for_others() -> None:
 def test_a_fit_reads_each_field_of_its_configuration_and_of_no_other(dataset, monkeypatch) -> None:
     """A fit that was not handed its part would read the default one, of other objects."""
     wear_out = WearOutConfig(least_item_weeks=1)  # so that factors are shrunk
-    config = copied(ChoiceConfig(epochs=1, shortlist_size=40, wear_out=wear_out))
+    few = CoefficientsConfig(steps=40)
+    config = copied(ChoiceConfig(epochs=1, shortlist_size=40, wear_out=wear_out, coefficients=few))
     mine, read, strange = parts(config), set(), set()
 
     def recording(self: Config, name: str) -> Any:

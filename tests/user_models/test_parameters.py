@@ -21,7 +21,7 @@ LARGE = 2**40
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory, dataset, user_model) -> Path:
+def saved(tmp_path_factory, dataset, user_model, few_steps) -> Path:
     folder = tmp_path_factory.mktemp("models")
     user_model.save(folder)
     for name in ("replay", "lookalike", "sequence"):

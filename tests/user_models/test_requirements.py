@@ -96,7 +96,7 @@ def test_lookalikes_need_somebody_who_comes_twice():
     assert not said
 
 
-def test_one_visit_each_can_be_fitted():
+def test_one_visit_each_can_be_fitted(few_steps):
     once = one_visit_each()
     said: list[str] = []
     model = fit_family("choice", once, weeks=(0, 6), epochs=1, progress=said.append)

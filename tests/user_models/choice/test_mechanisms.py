@@ -11,7 +11,7 @@ from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.estimation.mechanisms import MECHANISMS
 
 
-def test_a_model_without_any_mechanism_has_no_effect_of_one(dataset) -> None:
+def test_a_model_without_any_mechanism_has_no_effect_of_one(dataset, few_steps) -> None:
     params = ChoiceShopper.fit(dataset, epochs=1, without=tuple(MECHANISMS), progress=lambda _: None).params
     none = (
         "attribute_taste", "mission_loading", "mission_spread", "synergy",

@@ -58,7 +58,7 @@ def test_each_category_is_as_it_was_drawn(by_category: list[int]) -> None:
     )
 
 
-def test_a_fit_goes_by_needs_unless_told_not_to() -> None:
+def test_a_fit_goes_by_needs_unless_told_not_to(few_steps) -> None:
     dataset = drawn(KINDS * CATEGORY)
     for mechanisms, subcategory in (("needs",), CATEGORY), ((), KIND):
         without = all_but(*mechanisms)
