@@ -52,7 +52,7 @@ def test_what_a_log_lacks_is_said_of_every_small_log(small_logs):
 # A late shopper and large quantities; one line a visit; one category without repeats; one busy shopper.
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("seed", [3084, 3069, 3050, 3035])
-def test_a_run_on_a_small_log_ends_in_a_table_or_in_a_sentence(small_logs, seed):
+def test_a_run_on_a_small_log_ends_in_a_table_or_in_a_sentence(small_logs, few_steps, seed):
     row = small_logs.outcome(seed)
     assert row["end"] in ("a sentence", "a table and fidelity"), row
     assert row["table"], row

@@ -11,7 +11,7 @@ PLANNING = "bundlegym/Planning-v0"
 
 
 def test_the_table_of_the_shop_in_which_planning_pays(monkeypatch):
-    few = dataclasses.replace(environments.LEARNERS[PLANNING][0], steps=2048, imitate=16)
+    few = dataclasses.replace(environments.LEARNERS[PLANNING][0], steps=8192, imitate=16)
     monkeypatch.setitem(environments.LEARNERS, PLANNING, (few,))
     found = {row["policy"].split(" (")[0]: row for row in environments.rows(PLANNING, 48, 64, 2, 2)}
     assert list(found) == [

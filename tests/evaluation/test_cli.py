@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bundlegym.evaluation import cli
 from bundlegym.evaluation.cli import evaluate, guarded, train
 from tests.commands import Ended, command
 from tests.sealing import edit_sealed
@@ -101,7 +102,8 @@ def test_best_offers_are_told_in_words_and_figures(run, tmp_path):
     assert under and all(content["summary"]["visits"] == 24 for content in under)
 
 
-def test_discount_levels_are_told_with_the_uncertainty_of_the_fit(run, tmp_path):
+def test_discount_levels_are_told_with_the_uncertainty_of_the_fit(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(cli, "_LEVEL_EPISODES", 64)  # of each row
     figures = tmp_path / "levels.json"
     arguments = [str(run), "--discount-levels", "--refits", "2", "--json", str(figures)]
     shown = command(evaluate, *arguments, cwd=run.parent)

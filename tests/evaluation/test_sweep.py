@@ -24,7 +24,7 @@ optuna = pytest.importorskip("optuna")
 #: Shoppers of stated parameters, whom nothing is fitted for.
 GIVEN = ["--agents", "q-learning", "--gamma", "0.9", "--log", "known-optimum", "--min-purchases", "1",
          "--user-model", "bundlegym.user_models.planted:PlantedShopper", "--n-candidates", "10",
-         "--beyond-support", "--steps", "1024", "--n-envs", "16", "--episodes", "16", "--eval-every", "512",
+         "--beyond-support", "--steps", "512", "--n-envs", "16", "--episodes", "16", "--eval-every", "256",
          "--device", "cpu", "--visits", "2"]  # fmt: skip
 ALONE = Processes(1)
 
@@ -114,7 +114,7 @@ def test_an_agent_is_evaluated_before_the_checkpoint_that_it_may_go_on_from(opti
     fit(run, ALONE, judges=False)
     (job,), there = run.jobs, []
     train(run, job, on_evaluation=lambda steps, gain: there.append(run.checkpoint(job).exists()))
-    assert there == [False, True]  # after 512 steps, and at the end
+    assert there == [False, True]  # after 256 steps, and at the end
 
 
 def test_a_trial_that_is_begun_again_knows_how_it_was_evaluated(options, monkeypatch):
@@ -123,7 +123,7 @@ def test_a_trial_that_is_begun_again_knows_how_it_was_evaluated(options, monkeyp
     part = run.part(run.config, "sweep/again")
 
     def interrupted(part, job, line, on_evaluation):
-        on_evaluation(512, 0.125)
+        on_evaluation(256, 0.125)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
