@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from filelock import FileLock
 from bundlegym.data import Dataset, synthetic_dataset
 from bundlegym.envs import BundleCore, EnvConfig, Market, build_market
 from bundlegym.evaluation.fidelity import two_sample
-from bundlegym.user_models import ChoiceShopper
+from bundlegym.user_models import ChoiceShopper, lookalike
 from bundlegym.user_models.choice.config import ChoiceConfig
 from bundlegym.user_models.choice.estimation.coefficients import CoefficientsConfig, fit_coefficients
 
@@ -52,7 +53,7 @@ def quick_fits() -> Iterator[None]:
     few = CoefficientsConfig(steps=40)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(ChoiceShopper.fit.__wrapped__.__kwdefaults__, "config", ChoiceConfig(coefficients=few))
-        patch.setitem(fit_coefficients.__kwdefaults__, "config", few)  # of other families
+        patch.setattr(lookalike, "fit_coefficients", partial(fit_coefficients, config=few))
         yield
 
 
