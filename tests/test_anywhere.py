@@ -48,7 +48,7 @@ def test_where_nothing_can_be_written_nothing_compiled_is_kept(monkeypatch):
     with pytest.warns(RuntimeWarning, match="NUMBA_CACHE_DIR") as told:
         assert compiling.njit()(lambda x: x + 1)(1) == 2
         assert compiling.njit()(lambda x: x + 2)(1) == 3
-    assert len(told) == 1
+    assert sum("NUMBA_CACHE_DIR" in str(one.message) for one in told) == 1
 
 
 def test_other_errors_of_numba_are_not_swallowed(monkeypatch):
