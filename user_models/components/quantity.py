@@ -81,8 +81,8 @@ class _Lines:
         rows = visit_rows(dataset, weeks)
         lines, place = lines_of(dataset, rows)
         visits = dataset.visits.iloc[rows]
-        shopper, week = (visits[name].to_numpy()[place] for name in ("shopper", "week"))
-        item = dataset.purchases["item"].to_numpy()[lines]
+        shopper, week = (visits[name].to_numpy(np.int64)[place] for name in ("shopper", "week"))
+        item = dataset.purchases["item"].to_numpy(np.int64)[lines]
         units = dataset.purchases["quantity"].to_numpy(np.int64)[lines]
         size = np.digitize(np.bincount(place)[place], SIZE_EDGES)
         return _Lines(size, shopper, week, item, units, np.log(units), shoppers[shopper])
@@ -171,7 +171,7 @@ class _Means:
 
     def regular(self, shopper: np.ndarray, item: np.ndarray) -> np.ndarray:
         """Factors of pairs, 1 where the shopper never bought the item."""
-        asked = shopper.astype(np.int64) * len(self.item) + item
+        asked = shopper * len(self.item) + item
         place = np.searchsorted(self.pairs, asked).clip(max=len(self.pairs) - 1)
         return np.where(self.pairs[place] == asked, self.of_pair[place], 1.0)
 
@@ -202,9 +202,9 @@ def _fit_means(dataset: Dataset, lines: _Lines, log_discount: np.ndarray, config
     for _ in range(config.steps):  # alternate between the factors, the slope and the items' means
         expected = mean[item] * np.exp(slope * x)
         factor = over(of_shopper, expected * by_size[lines.size], shopper, config.shopper_lines)
-        expected *= factor[shopper]
-        by_size = over(of_size, expected[known], size_known, weight)
-        wanted = (expected * by_size[lines.size])[known]
+        wanted = (expected * factor[shopper])[known]
+        by_size = over(of_size, wanted, size_known, weight)
+        wanted *= by_size[size_known]
         residual = (units_known - wanted) / (1 + wanted)
         curvature = (wanted / (1 + wanted) * x_known**2).sum() + config.slope_precision
         slope += float((residual * x_known).sum() / curvature)
@@ -222,9 +222,7 @@ def _with_pairs(
     means: _Means, lines: _Lines, log_discount: np.ndarray, weights: Collection[float]
 ) -> dict[float, _Means]:
     """By each weight, with the factors of pairs of shopper and item, shrunk to 1 by so many lines."""
-    pairs, pair = np.unique(
-        lines.shopper.astype(np.int64) * len(means.item) + lines.item, return_inverse=True
-    )
+    pairs, pair = np.unique(lines.shopper * len(means.item) + lines.item, return_inverse=True)
     expected = _expected(means, lines, log_discount)
     seen, wanted = (np.bincount(pair, w, minlength=len(pairs)) for w in (lines.log_units, expected))
     prior = {weight: weight * _average(lines) for weight in weights}

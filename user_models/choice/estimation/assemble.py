@@ -55,7 +55,7 @@ from bundlegym.user_models.components.marketing import (
 from bundlegym.user_models.components.preference_selection import ChosenPreferences
 from bundlegym.user_models.components.preferences import KnownItems, Preferences
 from bundlegym.user_models.components.quantity import Quantity, fit_quantity
-from bundlegym.user_models.components.trip_effects import Missions, fit_missions, shares_by_category
+from bundlegym.user_models.components.trip_effects import Missions, fit_missions, mission_categories
 from bundlegym.user_models.components.wear_out import RUN_WEEKS, WearOutConfig, fit_wear_out
 from bundlegym.user_models.fit_cache import FitCache
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
@@ -165,12 +165,12 @@ def assemble(
     choice = _Choice.of(dataset, weeks, shoppers, coefficients, without, config, simulated)
     preferences, marketing, known = choice.preferences, choice.marketing, choice.known
     shortlist = known.shortlist
-    frequency = shares_by_category(dataset, weeks, shoppers, config.missions)
+    category = mission_categories(dataset, weeks, shoppers, config.missions)
     trips = cache(
         "missions",
         _TripEffects,
         lambda: _trip_effects(
-            dataset, frequency, choice.effect, weeks, shoppers, seed, config, "complementarity" not in without
+            dataset, category, choice.effect, weeks, shoppers, seed, config, "complementarity" not in without
         ),
     )
     share, error = trips.complementarity.synergy_share.tolist()
@@ -219,7 +219,7 @@ def assemble(
         coefficients.trial.numpy() + coefficients.trial_popularity.numpy() * preferences.log_popularity
     )
     none = torch.zeros(len(GRID), int(preferences.subcategory.max()) + 1)
-    catalogue = _catalogue(preferences, frequency)
+    catalogue = _catalogue(preferences, category)
     parameters = ChoiceParameters(
         shortlists=Shortlists(
             shortlist=as_tensor(shortlist),
@@ -325,13 +325,13 @@ class _WearOut(Parameters):
     factor: Tensor = parameter(str(RUN_WEEKS), "factor on the mailer's effect by week in a row")
 
 
-def _catalogue(preferences: Preferences, frequency: PersonalFrequency) -> Catalogue:
+def _catalogue(preferences: Preferences, category: np.ndarray) -> Catalogue:
     of_subcategory = np.zeros(preferences.subcategory.max() + 1, dtype=np.int64)
-    of_subcategory[preferences.subcategory] = frequency.category
+    of_subcategory[preferences.subcategory] = category
     return Catalogue(
-        category=as_tensor(frequency.category),
+        category=as_tensor(category),
         subcategory=as_tensor(preferences.subcategory),
-        category_of_subcategory=as_tensor(np.append(of_subcategory, frequency.category.max() + 1)),
+        category_of_subcategory=as_tensor(np.append(of_subcategory, category.max() + 1)),
     )
 
 
@@ -394,7 +394,7 @@ def _classes(factor: np.ndarray) -> np.ndarray:
 
 def _trip_effects(
     dataset: Dataset,
-    frequency: PersonalFrequency,
+    category: np.ndarray,
     effect: np.ndarray,
     weeks: tuple[int, int],
     shoppers: np.ndarray,
@@ -404,6 +404,7 @@ def _trip_effects(
 ) -> _TripEffects:
     """Complementarity, if there is to be any, and missions that explain the rest of the log lift."""
     own = config.complementarity
+    frequency = PersonalFrequency.fit(dataset, weeks, shoppers=shoppers, category=category)
     lift = category_synergy(dataset, frequency, weeks, own.lift_pairs, shoppers=shoppers)
     measured, error = synergy_share(dataset, frequency, effect, weeks, shoppers, seed, config=own)
     # At a half it explains all of the lift of either on the other.
