@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.sparse import csr_matrix
-from scipy.special import softmax
+from scipy.special import gammaln, softmax
 from torch import Tensor
 
 from bundlegym.compiling import njit
@@ -141,8 +141,6 @@ def fit_basket_size(
 ) -> BasketSize:
     """Sizes of everybody's trips in `weeks`; factors and averages come from `shoppers` (mask).
     `log_size_rate` is that of log rates which sum to 0."""
-    from scipy.stats import poisson  # takes long to import, and only a fit needs it
-
     rows = visit_rows(dataset, weeks)
     visits = dataset.visits.iloc[rows]
     lines = np.bincount(lines_of(dataset, rows)[1], minlength=len(rows))
@@ -162,7 +160,7 @@ def fit_basket_size(
     for _ in range(config.steps):
         mean = GRID * factor.ravel()[bins[first]][:, None]
         none = np.where(size == 1, np.exp(-mean), 0.0)
-        likelihood = none + poisson.pmf(size, mean) + 1e-300
+        likelihood = none + np.exp(size * np.log(mean) - mean - gammaln(size + 1)) + 1e-300
         member = _membership(classes, seen_cells, likelihood)
         alike = member @ classes[0]
         classes = _next_classes(classes, of_known, member[shoppers], likelihood)

@@ -36,7 +36,7 @@ from bundlegym.user_models.components.attribute_tastes import (
     log_total,
     shopper_tastes,
 )
-from bundlegym.user_models.components.shopper_factors import ShopperFactors
+from bundlegym.user_models.components.shopper_factors import ShopperFactors, fit_components
 from bundlegym.user_models.components.shortlists import best_items
 from bundlegym.user_models.config import Config, Count, Part, Positive, Share
 from bundlegym.user_models.numeric.group_sums import exp_sums, sums_of_items
@@ -354,7 +354,8 @@ class Shares:
 
 def fit_factors(lines: csr_matrix, shoppers: np.ndarray, config: PreferencesConfig) -> ShopperFactors:
     """The low-rank model of `lines` (S, G), learned from the rows in the mask `shoppers`."""
-    return ShopperFactors.fit(lines, shoppers, rank=config.factors, steps=config.factor_steps)
+    component = fit_components(lines, shoppers, rank=config.factors, steps=config.factor_steps)
+    return ShopperFactors.of(lines, shoppers, component, steps=config.factor_steps)
 
 
 def decay(weeks: tuple[int, int], config: PreferencesConfig = PreferencesConfig()) -> np.ndarray:

@@ -45,7 +45,7 @@ from bundlegym.user_models.components.attribute_tastes import attribute_range, l
 from bundlegym.user_models.components.basket_size import GRID, BasketSize, fit_basket_size, gap_shares
 from bundlegym.user_models.components.complementarity import Complementarity, synergy_share
 from bundlegym.user_models.components.coupons import coupon_effect, coupons_of, usual_effect
-from bundlegym.user_models.components.incidence import Incidence, fit_incidence
+from bundlegym.user_models.components.incidence import Hazard, Incidence, fit_hazard, fit_incidence
 from bundlegym.user_models.components.marketing import (
     NEW,
     Marketing,
@@ -53,8 +53,13 @@ from bundlegym.user_models.components.marketing import (
     steadily_sold,
 )
 from bundlegym.user_models.components.preference_selection import ChosenPreferences
-from bundlegym.user_models.components.preferences import KnownItems, Preferences
-from bundlegym.user_models.components.quantity import Quantity, fit_quantity
+from bundlegym.user_models.components.preferences import KnownItems, Preferences, PreferencesConfig
+from bundlegym.user_models.components.quantity import Quantity, Units, fit_quantity, fit_units
+from bundlegym.user_models.components.shopper_factors import (
+    ShopperFactors,
+    SubcategoryFactors,
+    fit_components,
+)
 from bundlegym.user_models.components.trip_effects import Missions, fit_missions, mission_categories
 from bundlegym.user_models.components.wear_out import RUN_WEEKS, WearOutConfig, fit_wear_out
 from bundlegym.user_models.fit_cache import FitCache
@@ -116,8 +121,20 @@ class _Choice:
         without: Collection[str],
         config: ChoiceConfig,
         simulated: np.ndarray | None,
+        cache: FitCache,
     ) -> _Choice:
-        preferences = Preferences.fit(dataset, weeks, shoppers, without, config=config.preferences)
+        def factors_of(lines: csr_matrix, known: np.ndarray, config: PreferencesConfig) -> ShopperFactors:
+            rank, steps = config.factors, config.factor_steps
+            kept = cache(
+                "factors",
+                SubcategoryFactors,
+                lambda: SubcategoryFactors(as_tensor(fit_components(lines, known, rank=rank, steps=steps))),
+            )
+            return ShopperFactors.of(lines, known, kept.factor_component.numpy(), steps=steps)
+
+        preferences = Preferences.fit(
+            dataset, weeks, shoppers, without, config=config.preferences, factors_of=factors_of
+        )
         marketing = Marketing.of(dataset, weeks, config=config.marketing, preferences=config.preferences)
         c = {name: value.numpy() for name, value in coefficients.leaves()}
         slope, steady = c["price"][dataset.department_code], steadily_sold(dataset, weeks, config.marketing)
@@ -162,7 +179,7 @@ def assemble(
     to be `simulated` (mask), by default of all."""
     progress = cache.progress
     progress("user model: preferences, missions, incidence, quantity, basket size")
-    choice = _Choice.of(dataset, weeks, shoppers, coefficients, without, config, simulated)
+    choice = _Choice.of(dataset, weeks, shoppers, coefficients, without, config, simulated, cache)
     preferences, marketing, known = choice.preferences, choice.marketing, choice.known
     shortlist = known.shortlist
     category = mission_categories(dataset, weeks, shoppers, config.missions)
@@ -214,6 +231,16 @@ def assemble(
     share, error = habit.estimate.tolist()
     progress(
         f"user model: habit is {share:.2f} (standard error {error:.2g}) of what follows a first purchase"
+    )
+    hazard = cache(
+        "hazard",
+        Hazard,
+        lambda: fit_hazard(dataset, weeks, shoppers, config=config.incidence, basket_size=config.basket_size),
+    )
+    units = cache(
+        "units",
+        Units,
+        lambda: fit_units(dataset, weeks, shoppers, marketing.log_discount, config=config.quantity),
     )
     again = np.exp(
         coefficients.trial.numpy() + coefficients.trial_popularity.numpy() * preferences.log_popularity
@@ -272,9 +299,7 @@ def assemble(
         incidence=cache(
             "incidence",
             Incidence,
-            lambda: fit_incidence(
-                dataset, weeks, shoppers, config=config.incidence, basket_size=config.basket_size
-            ),
+            lambda: fit_incidence(dataset, weeks, shoppers, hazard, config=config.incidence),
         ),
         basket_size=cache(
             "basket_size",
@@ -285,10 +310,15 @@ def assemble(
             "quantity",
             Quantity,
             lambda: fit_quantity(
-                dataset, weeks, shoppers, marketing.log_discount, shortlist, config=config.quantity
+                dataset, weeks, shoppers, marketing.log_discount, shortlist, units, config=config.quantity
             ),
         ),
         preference_weights=ChosenPreferences.of_config(config.preferences),
+        subcategory_factors=SubcategoryFactors(
+            torch.zeros(0, none.shape[1])
+            if preferences.factors is None
+            else as_tensor(preferences.factors.component)
+        ),
     )
     parameters = left_out(parameters, without)
     one_hot = one_hot_csr(preferences.subcategory)
