@@ -92,7 +92,7 @@ def shopper_tastes(
     `group` (I,), `within` (I,), p(i | g)."""
     theta = np.zeros((bought.shape[0], attribute.shape[1]))
     variance = np.full(theta.shape[1], config.variance)
-    parts = _by_subcategory(attribute.astype(np.float64), bought, group, within)
+    parts = _by_subcategory(attribute, bought, group, within.astype(np.float32))
     for _ in range(config.steps):
         theta, curvature = _step(theta, variance, parts)
         variance = (theta**2 + curvature.diagonal(axis1=1, axis2=2))[known].mean(0)
@@ -117,7 +117,7 @@ def _by_subcategory(
         items, x = order[start:end], attribute[order[start:end]]
         first = by_item.indptr[start : end + 1]
         who, row = np.unique(by_item.indices[first[0] : first[-1]], return_inverse=True)
-        held = np.zeros((len(who), len(items)))
+        held = np.zeros((len(who), len(items)), dtype=np.float32)
         held[row, np.repeat(np.arange(len(items)), np.diff(first))] = 1.0
         squares = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)
         parts.append(_Bought(within[items], x, squares, who, held.sum(1, keepdims=True), held @ x))
@@ -128,6 +128,7 @@ def _derivatives(theta: np.ndarray, parts: list[_Bought]) -> tuple[np.ndarray, n
     """(S, K) gradient and (S, K, K) negative Hessian of the log likelihood of what each shopper has
     bought."""
     score, information = np.zeros_like(theta), np.zeros((*theta.shape, theta.shape[1]))
+    theta = theta.astype(np.float32)
     for part in parts:
         chance = part.within * np.exp(theta[part.who] @ part.attribute.T)
         chance /= chance.sum(1, keepdims=True)
