@@ -34,7 +34,7 @@ class InspectConfig(ReadOptions):
     """Table with a row an item: item, and any of name, department, brand, unit_cost."""
 
     table: tuple[str, ...] = ()
-    """Tables beside the log, as NAME=FILE; see `train.py --help`."""
+    """Tables beside the log, as NAME=FILE; see `bundlegym train --help`."""
 
     min_purchases: Whole = DataConfig.min_purchases
     """Least number of purchase lines for an item to enter the catalogue."""
@@ -67,6 +67,6 @@ def inspect() -> None:
         say(f"\n{path} is there already and was left as it is; --out FILE writes the mapping elsewhere")
     else:
         write_text(path, found.as_toml())
-        say(f"\nThe mapping is written to {path}: train.py --log {found.label} --columns {path}")
+        say(f"\nThe mapping is written to {path}: bundlegym train --log {found.label} --columns {path}")
     if found.trouble:
         raise UserError(found.trouble)

@@ -80,7 +80,7 @@ def read_episodes(folder: Path) -> tuple[Ground, pd.DataFrame]:
     if not os.path.isfile(path):  # which knows of no name too long
         raise UserError(
             f"{folder}: no {FILE} there, so its episodes cannot be paired with those of another run; an "
-            "earlier version made it: judge it anew with train.py --resume after removing results.json"
+            "earlier version made it: judge it anew with bundlegym train --resume after removing results.json"
         )
     try:
         read_sealed_json(folder / "results.json")  # which vouches for it

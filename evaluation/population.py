@@ -42,6 +42,12 @@ def limits(config: TrainConfig, dataset: Dataset) -> list[str]:
             f"{dataset.n_items} items; give as many or fewer, or a lower --min-purchases"
         )
     told = cannot_learn(dataset, dataset.split.train_weeks, known)
+    if len(config.exposures) > 1 and not dataset.mailer[:, slice(*dataset.split.train_weeks)].any():
+        told.append(
+            f"{dataset.name}: no item is mailed, so an offer that works like the log's own mailer is only "
+            "its discount: the tables under each --offer-exposure say the same, and what being offered does "
+            "by itself in this shop is not known"
+        )
     if config.offers is not None:
         told.append(
             f"what an offer does beside its discount is learned from offers ({config.offers.name}): "
