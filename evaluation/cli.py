@@ -120,7 +120,14 @@ def _train_on_one(
             found = sweep(experiment, trials, given, engine, batch)
             return say(f"{found}\n\nThe trials are in {config.folder}")
         results = experiment.run(engine)
-    say(f"Example offers:\n{experiment.examples()}\n\n{summary(results)}\n\nThe run is in {config.folder}")
+    say(f"Example offers:\n{experiment.examples()}\n\n{summary(results)}\n\n{_what_now(config.folder)}")
+
+
+def _what_now(folder: Path) -> str:
+    return (
+        f"The run is in {folder}. A page to show: bundlegym report {folder}; offers: bundlegym recommend "
+        f"{folder}; the experiment: bundlegym experiment plan {folder}"
+    )
 
 
 def _sweep_of(arguments: list[str]) -> tuple[list[str], int, int]:
