@@ -202,7 +202,7 @@ def test_the_control_arm_of_an_experiment_is_made_no_offers(run, cache, tmp_path
     options = ["--cache-dir", str(cache), "--shoppers", str(arms), "--draws", "2", "--explore", "1"]
     assert call(monkeypatch, str(run), "--out", str(out), *options) == 0
     assert pd.read_csv(out)["shopper"].astype(str).tolist() == ["3", "7"]
-    assert "1 shoppers are not in the arm 'offers'" in capsys.readouterr().out
+    assert "no offers to 1 shopper(s) outside the arm 'offers'" in capsys.readouterr().out
     arms.write_text("shopper,arm\n3,treated\n", encoding="utf-8")
     assert call(monkeypatch, str(run), "--out", str(out), *options) == 2
     assert "nobody is in the arm 'offers'" in capsys.readouterr().err
