@@ -158,7 +158,7 @@ def _shoppers(path: Path) -> list[str]:
     """Whom a table asks offers for; never the control arm of an experiment."""
     table = read_table(path)
     if "shopper" not in table:
-        raise UserError(f"{path}: no column shopper; it has: {', '.join(table)}")
+        raise UserError(f"{path}: no column shopper; it has: {', '.join(map(str, table.columns))}")
     if "arm" in table:
         if not (table["arm"] == OFFERS).any():
             raise UserError(f"{path}: nobody is in the arm '{OFFERS}'")
