@@ -144,8 +144,18 @@ def recommend() -> None:
     write_offers(table, config.out)
     for note in made.notes:
         say(note)
+    if (made.table["items"] == "[]").all():
+        say(_why_nothing(place.here))
     called = "pseudonyms" if config.pseudonyms else "the log's own ids: keep it as the log is kept"
     say(f"The offers are in {config.out}, which calls shoppers by {called}")
+
+
+def _why_nothing(policy: BundlePolicy) -> str:
+    others = [f"--offer-exposure {e:g}" for e in policy.experiment.config.exposures if e != policy.exposure]
+    return (
+        f"{policy.name} offers nobody anything: under --offer-exposure {policy.exposure:g} it found nothing "
+        f"that pays within the rules given. There are also {', '.join([*others, 'others by --policy'])}"
+    )
 
 
 def under_pseudonyms(table: pd.DataFrame, run: Path) -> pd.DataFrame:

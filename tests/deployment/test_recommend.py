@@ -196,6 +196,13 @@ def test_the_command_writes_the_table(suffix, run, cache, tmp_path, monkeypatch,
     assert "expected by choice_exposure_0" in capsys.readouterr().out
 
 
+def test_it_is_said_where_nobody_is_offered_anything(run, cache, tmp_path, monkeypatch, capsys):
+    options = ["--cache-dir", str(cache), "--draws", "2", "--most-offers", "0"]
+    assert call(monkeypatch, str(run), "--out", str(tmp_path / "offers.csv"), *options) == 0
+    said = capsys.readouterr().out
+    assert "ppo offers nobody anything" in said and "--offer-exposure 0" in said
+
+
 def test_the_control_arm_of_an_experiment_is_made_no_offers(run, cache, tmp_path, monkeypatch, capsys):
     arms, out = tmp_path / "arms.csv", tmp_path / "offers.csv"
     arms.write_text("shopper,arm\n3,offers\n5,control\n7,offers\n", encoding="utf-8")
