@@ -195,7 +195,7 @@ def main() -> None:
     )
     parser.add_argument("--sources", nargs="+", choices=known, default=known, help="rows to run (all)")
     parser.add_argument("--epsilons", type=float, nargs="+", default=EPSILONS[1:], help="(8 2 0.5)")
-    parser.add_argument("--visits", type=int, default=1024, help="visits (1024)")
+    parser.add_argument("--visits", type=int, default=640, help="visits (640)")
     parser.add_argument("--fresh", type=int, default=256, help="draws on which offers are judged (256)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--picture", type=Path, help="where to draw the curves of all rows (SVG)")
