@@ -24,6 +24,7 @@ from bundlegym.data import Dataset
 from bundlegym.user_models.config import Config, Count, Positive, Share
 from bundlegym.user_models.numeric.group_sums import exp_sums
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
+from bundlegym.user_models.numeric.row_blocks import row_blocks
 
 
 @dataclass(frozen=True)
@@ -117,10 +118,11 @@ def _by_subcategory(
         items, x = order[start:end], attribute[order[start:end]]
         first = by_item.indptr[start : end + 1]
         who, row = np.unique(by_item.indices[first[0] : first[-1]], return_inverse=True)
-        held = np.zeros((len(who), len(items)), dtype=np.float32)
-        held[row, np.repeat(np.arange(len(items)), np.diff(first))] = 1.0
+        item = np.repeat(np.arange(len(items)), np.diff(first))
+        held = csr_matrix((np.ones(len(row), dtype=np.float32), (row, item)), (len(who), len(items)))
         squares = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)
-        parts.append(_Bought(within[items], x, squares, who, held.sum(1, keepdims=True), held @ x))
+        number = np.bincount(row, minlength=len(who)).astype(np.float32)[:, None]
+        parts.append(_Bought(within[items], x, squares, who, number, held @ x))
     return parts
 
 
@@ -130,12 +132,14 @@ def _derivatives(theta: np.ndarray, parts: list[_Bought]) -> tuple[np.ndarray, n
     score, information = np.zeros_like(theta), np.zeros((*theta.shape, theta.shape[1]))
     theta = theta.astype(np.float32)
     for part in parts:
-        chance = part.within * np.exp(theta[part.who] @ part.attribute.T)
-        chance /= chance.sum(1, keepdims=True)
-        mean = chance @ part.attribute
-        second = (chance @ part.squares).reshape(len(mean), *information.shape[1:])
-        score[part.who] += part.total - part.number * mean
-        information[part.who] += part.number[:, :, None] * (second - mean[:, :, None] * mean[:, None, :])
+        for rows in row_blocks(np.arange(len(part.who)), len(part.within)):
+            who, number = part.who[rows], part.number[rows]
+            chance = part.within * np.exp(theta[who] @ part.attribute.T)
+            chance /= chance.sum(1, keepdims=True)
+            mean = chance @ part.attribute
+            second = (chance @ part.squares).reshape(len(mean), *information.shape[1:])
+            score[who] += part.total[rows] - number * mean
+            information[who] += number[:, :, None] * (second - mean[:, :, None] * mean[:, None, :])
     return score, information
 
 
