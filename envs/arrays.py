@@ -22,6 +22,7 @@ class Shop(NamedTuple):
         synergy: (C, C) float32.
         category: (I,) int64.
         shopper_features: (S, F) float32.
+        unit_cost, list_price: (W, I) float32, money a piece.
     """
 
     shortlist: Array
@@ -33,6 +34,8 @@ class Shop(NamedTuple):
     synergy: Array
     category: Array
     shopper_features: Array
+    unit_cost: Array
+    list_price: Array
 
 
 class History(NamedTuple):
@@ -73,6 +76,43 @@ class Board(NamedTuple):
     picks: Array
     n_picks: Array
     visit: Array
+
+
+class Limits(NamedTuple):
+    """Of `EnvConfig` the `visits` in an episode and the least and greatest size of a bundle; and the first day
+    on which an episode may begin, and on how many days from then on."""
+
+    visits: int
+    min_size: int
+    max_size: int
+    first_day: int
+    days: int
+
+
+class World(NamedTuple):
+    """All that the hot parts read and write.
+
+    Attributes (N slots, P shoppers, D discount levels, L shortlisted items a shopper):
+        board: what lies before the agent.
+        shop: what the shop knows.
+        history: what the log tells.
+        episode: (N,) int64, whose luck each slot has.
+        shopper, day, last: what the shop notes of who is at the door, as in `Records`.
+        people: (P,) int64, codes of the shoppers that episodes are of.
+        discounts: (D,) float32.
+        limits: numbers of the configuration.
+    """
+
+    board: Board
+    shop: Shop
+    history: History
+    episode: Array
+    shopper: Array
+    day: Array
+    last: Array
+    people: Array
+    discounts: Array
+    limits: Limits
 
 
 class Told(NamedTuple):

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from bundlegym.envs import compiled as compiled_parts
 from bundlegym.envs import reference
-from bundlegym.envs.arrays import Board, History, Records, Shop, Told
+from bundlegym.envs.arrays import Array, Board, History, Limits, Records, Shop, Told, World
 from bundlegym.envs.base import (
     CANDIDATE_FEATURES,
     COMPONENTS,
@@ -33,16 +33,13 @@ from bundlegym.envs.observations import Block, blocks_of
 from bundlegym.envs.open_visits import OpenVisits, state_at_door
 from bundlegym.envs.rewards import reward_of
 from bundlegym.errors import UserError
+from bundlegym.numba_struct import as_struct
 from bundlegym.user_models.base import Offer, Response, State, UserModel
 from bundlegym.user_models.response_checks import out_of_range, wrong_shapes
-from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws, first_episode
 
 #: What a core holds beside its own tensors: views on the same memory, and functions.
-_VIEWS = frozenset(
-    ("flat_features", "_ops", "_take", "_give", "_table", "_pick", "_episode", "_records", "_discounts",
-     "_money", "_history")
-)  # fmt: skip
+_VIEWS = frozenset(("flat_features", "_ops", "_take", "_give", "_world"))
 #: The core's own tensors that steps change, beside its records and the user model's state.
 _MOVING = ("episode", "visit", "n_picks", "picks", "candidates", "picked", "features", "shopper_block",
            "context", "mask")  # fmt: skip
@@ -184,19 +181,21 @@ class BundleCore:
         self._take: Any = Tensor.numpy if compiled else _itself
         self._give: Any = torch.from_numpy if compiled else _itself
         take, m, config = self._take, self.market, self.config
-        shop = Shop(*(take(getattr(m, name)) for name in Shop._fields))
         board = Board(
             *(take(tensor) for tensor in (
                 self.candidates, self.features, self.shopper_block, self.context, self.picked, self.mask,
                 self.picks, self.n_picks, self.visit,
             ))
         )  # fmt: skip
-        limits = config.visits, config.min_size, config.max_size
-        self._table = board, shop, *limits
-        self._pick = board, shop.synergy, shop.category, *limits
-        self._history = History(*(take(getattr(m, name)) for name in History._fields))
-        self._episode, self._records = take(self.episode), tuple(map(take, vars(self.records).values()))
-        self._discounts, self._money = take(self.discounts), (take(m.unit_cost), take(m.list_price))
+        shop = Shop(*(take(getattr(m, name)) for name in Shop._fields))
+        history = History(*(take(getattr(m, name)) for name in History._fields))
+        records = (take(getattr(self.records, name)) for name in ("shopper", "day", "last"))
+        first, end = self.weeks
+        starts = first * 7, max(1, (end - first + 1) // 2) * 7
+        limits = Limits(config.visits, config.min_size, config.max_size, *starts)
+        drawn = take(self.shoppers), take(self.discounts)
+        world = World(board, shop, history, take(self.episode), *records, *drawn, limits)
+        self._world: Any = as_struct(world) if compiled else world
 
     def reseed(self, seed: int | Sequence[int]) -> None:
         """Start over: `reset` must follow.
@@ -225,17 +224,11 @@ class BundleCore:
     def _begin(self, which: Tensor, ahead: int) -> None:
         """Go `ahead` to other episodes in the slots of the mask `which` (N,): a shopper and a first day are
         drawn, and the first visit is opened."""
-        first, end = self.weeks
-        days = first * 7, max(1, (end - first + 1) // 2) * 7
-        luck, (board, *_) = (self.seed, streams.WHO, streams.FIRST_DAY), self._table
-        known = self._episode, board.visit, *self._records
-        people = self._take(self.shoppers), self._history
-        begun = self._ops.begin(self._take(which), ahead, luck, days, *people, *known)
-        rows, shopper, day = map(self._give, begun)
+        rows, shopper, day = self._ops.begin(self._take(which), ahead, self.seed, self._world)
         if len(rows):
-            fresh = self.user_model.reset(shopper, day)
+            fresh = self.user_model.reset(self._give(shopper), self._give(day))
             self._move(rows, {name: torch.cat([value, value]) for name, value in fresh.items()})
-            self._open(rows)
+            self._open(self._give(rows))
 
     def place(self, episode: Tensor, records: Records, state: State) -> None:
         """Open a visit of given shoppers in all slots, whom nothing is drawn for.
@@ -249,14 +242,15 @@ class BundleCore:
         self.visit.zero_()
         for mine, given in zip(vars(self.records).values(), vars(records).values(), strict=True):
             mine.copy_(given)
-        self._move(self.rows, {name: torch.cat([value, value]) for name, value in state.items()})
+        self._move(self._take(self.rows), {name: torch.cat([value, value]) for name, value in state.items()})
         self._open(self.rows)
 
-    def _both(self, rows: Tensor) -> Tensor:
+    def _both(self, rows: Array) -> Tensor:
         """(2M,) where in the state the shoppers of the slots `rows` (M,) are, then their twins."""
-        return torch.cat([rows, rows + self.n])
+        own = self._give(rows)
+        return torch.cat([own, own + self.n])
 
-    def _move(self, rows: Tensor, state: State) -> None:
+    def _move(self, rows: Array, state: State) -> None:
         """Put the shoppers of the slots `rows` (M,), then their twins, into a state (2M rows)."""
         if len(rows) == self.n:
             self.state = state
@@ -267,8 +261,7 @@ class BundleCore:
 
     def _open(self, rows: Tensor) -> None:
         """Retrieve candidates and describe them: the work of a visit's boundary."""
-        luck = (self.seed, self._episode, streams.RETRIEVAL)
-        self._ops.open_visits(self._take(rows), luck, *self._records, *self._table)
+        self._ops.open_visits(self._take(rows), self.seed, self._world)
         if self._forecasts is not None:
             self._forecast(self._forecasts, rows)
 
@@ -334,72 +327,68 @@ class BundleCore:
         Raises:
             ValueError: an action is outside the mask.
         """
-        given = self._take(action)
-        illegal, slots = self._ops.pick(given, *self._pick)
+        return self.act(self._take(action))
+
+    def act(self, action: Array) -> StepResult:
+        """`step`, where the action is already as the hot parts take it."""
+        illegal, made = self._ops.pick(action, self._world)
         if illegal >= 0:
             raise ValueError(
                 f"environment {illegal}: action {int(action[illegal])} is masked; see action_masks()"
             )
         if self._forecasts is not None:
-            self._forecasts.pick(((action >= 0) & (action < self.k)).nonzero()[:, 0], self.picked)
-        if len(slots) == 0:
-            return self._quiet
-        rows = self._give(slots)
-        record, reward = self._visit(rows, given)
-        ended = self._take(reward), self._take(record.both.left)
-        outputs = self._ops.step_outputs(slots, *ended, self._table[0].visit, self.config.visits)
-        self._open(rows)
-        reward, terminated, truncated = map(self._give, outputs)
-        return StepResult(reward, terminated, truncated, record)
+            given = self._give(action)
+            self._forecasts.pick(((given >= 0) & (given < self.k)).nonzero()[:, 0], self.picked)
+        return self._visit(action, made) if made else self._quiet
 
-    def _visit(self, rows: Tensor, action: Any) -> tuple[VisitRecord, Tensor]:
-        """Shopper and twin live the visit; the state moves to the door of the next one.
-
-        Returns:
-            What happened, and the reward, (M,) float, averaged over `reward_draws` draws of luck.
-        """
-        m, give, (known, day, _) = len(rows), self._give, self._records
-        slots, (board, shop, *_) = self._take(rows), self._table
-        *made, today, size = self._ops.offers(
-            slots, action, self._episode, known, day, board, self._discounts
-        )
-        items, discount, episode, visit, shopper = map(give, made)
-        offer, draws = Offer(items, discount), Draws(self.seed, episode, visit)
-        state = self.state
-        if m < self.n:
+    def _visit(self, action: Array, made: int) -> StepResult:
+        """Shoppers and twins live the visits of the `made` offers among the actions (N,); the state moves to
+        the door of the next ones. The reward is averaged over `reward_draws` draws of luck."""
+        give, take = self._give, self._take
+        whose, items, discount, luck = self._ops.offers(action, made, self._world)
+        rows, offer = whose[0], Offer(give(items), give(discount))
+        draws, state = Draws(self.seed, give(luck[0]), give(luck[1])), self.state
+        if made < self.n:
             both = self._both(rows)
             state = {name: value.index_select(0, both) for name, value in state.items()}
-        response, told, after = self._answer(state, offer, draws)
+        known = whose, discount
+        response, told, figures, after = self._answer(state, offer, draws, *known)
         self._move(rows, after)
-        reckoned = today, size, made[1]
-        figures = self._figures(told, *reckoned)
-        record = VisitRecord(rows, shopper, give(today), offer, give(size), response, figures)
-        rewards = [self._rewarded(record)]
-        for other in range(1, self.config.reward_draws):
-            might, of_it, _ = self._answer(state, offer, draws.other(other))
-            figures = self._figures(of_it, *reckoned)
-            rewards.append(self._rewarded(replace(record, both=might, figures=figures)))
+        record = VisitRecord(give(whose), offer, response, give(figures))
+        reward = self._rewarded(record)
+        if self.config.reward_draws > 1:
+            rewards = [reward]
+            for other in range(1, self.config.reward_draws):
+                might, _, figures, _ = self._answer(state, offer, draws.other(other), *known)
+                rewards.append(self._rewarded(replace(record, both=might, figures=give(figures))))
+            reward = torch.stack(rewards).mean(0)
         bought = told.row, told.item, told.days
-        self._ops.record_purchases(slots, *bought, board.visit, *self._records, shop.shortlist)
-        return record, rewards[0] if len(rewards) == 1 else torch.stack(rewards).mean(0)
+        outputs = self._ops.move_on(
+            whose, take(reward), take(response.left), *bought, self.seed, self._world
+        )
+        if self._forecasts is not None:
+            self._forecast(self._forecasts, record.slot)
+        return StepResult(*map(give, outputs), record)
 
-    def _answer(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, Told, State]:
-        """What the user model answers, also as the hot parts take it; a `UserError` where these cannot look
-        it up."""
+    def _answer(
+        self, state: State, offer: Offer, draws: Draws, whose: Array, discount: Array
+    ) -> tuple[Response, Told, Array, State]:
+        """What the user model answers, also as the hot parts take it, with its figures, (len(FIGURES), M)
+        float; a `UserError` where the hot parts cannot look it up."""
         response, after = self.user_model.respond(state, offer, draws)
-        n, n_items = len(offer.discount), len(self.market.category)
+        n = 2 * whose.shape[1]
         wrong = [] if self._shaped else list(wrong_shapes(response, n))
         if not wrong:
             told = Told(*map(self._take, _codes(response)))
-            if not self._ops.in_range(n, n_items, *told):
-                wrong = list(out_of_range(response, n, n_items))
-        if wrong:
-            raise UserError(f"user model {type(self.user_model).__name__}: {'; '.join(wrong)}")
-        return response, told, after
+            fine, figures = self._ops.reckon(whose, discount, *told, self._world)
+            if fine:
+                return response, told, figures, after
+            wrong = list(out_of_range(response, n, len(self.market.category)))
+        raise UserError(f"user model {type(self.user_model).__name__}: {'; '.join(wrong)}")
 
     def _rewarded(self, record: VisitRecord) -> Tensor:
         """(M,) float, of M visits; a `UserError` where the reward is not one finite number a visit."""
-        m, reward = len(record.slot), self.reward(record.components(self._of_reward))
+        m, reward = len(record), self.reward(record.components(self._of_reward))
         if self._of_reward is not COMPONENTS:
             return reward
         reward = reward.detach().float()
@@ -408,12 +397,6 @@ class BundleCore:
         if not bool(torch.isfinite(reward).all()):
             raise UserError("reward: it is not finite")
         return reward.expand(m)
-
-    def _figures(self, told: Told, day: Any, size: Any, discount: Any) -> Tensor:
-        """(len(FIGURES), M) float of what M shoppers, offered `size` items on `day` (M,) at `discount` (2M,),
-        then their twins did."""
-        bought = told.choice, told.row, told.item, told.quantity, told.price
-        return self._give(self._ops.figures(day, size, discount, *bought, *self._money))
 
 
 def _part(held: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
