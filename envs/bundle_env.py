@@ -72,8 +72,8 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
         self.core = make_core(1, **options) if core is None else core
         self.core.reset()
         self._window = Window(self.core)
-        self._action = torch.zeros(1, dtype=torch.int64, device=self.core.device)
         self.observation_space, self.action_space = core_spaces(self.core)  # type: ignore[assignment]
+        self._last_action = self.core.k + self.core.levels - 1
         self.render_mode = render_mode
         self._started = self._ended = False
         self._past: list[Outcome] = []
@@ -106,8 +106,8 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
         ValueError: the episode has ended, or the action is none of the action space.
         """
         self._check_open()
-        self._action.fill_(self._decode(whole_action(action, self.core.k + self.core.levels - 1)))
-        return self._observe(self.core.step(self._action))
+        given = whole_action(action, self._last_action)
+        return self._observe(self._window.step(self._decode(given)))
 
     def render(self) -> Any:
         """A visit in words ('ansi'), as a picture (544, 960, 3) uint8 ('rgb_array'), or None ('human')."""
@@ -142,7 +142,7 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
         if result.record is None:
             self._show()
             return observation, 0.0, False, False, info
-        info |= zip(METRICS, result.record.figures[:, 0].tolist(), strict=False)
+        info |= zip(METRICS, result.record.figures.flatten().tolist(), strict=False)
         if self.render_mode is not None:
             self._past.append(outcome_of(self.core, result.record, 0))
         self._show()

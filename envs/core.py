@@ -327,10 +327,14 @@ class BundleCore:
         Raises:
             ValueError: an action is outside the mask.
         """
-        return self.act(self._take(action))
+        return self.act(self.as_given(action))
+
+    def as_given(self, action: Tensor) -> Array:
+        """An action, (N,) int64, as `act` takes it: on the same memory."""
+        return self._take(action)
 
     def act(self, action: Array) -> StepResult:
-        """`step`, where the action is already as the hot parts take it."""
+        """See `step`."""
         illegal, made = self._ops.pick(action, self._world)
         if illegal >= 0:
             raise ValueError(
