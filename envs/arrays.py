@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from bundlegym.user_models.base import Offer, Response
+
 #: A torch tensor for `reference`, a numpy array on the same memory for `compiled`.
 Array = Any
 
@@ -79,8 +81,8 @@ class Board(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """Of `EnvConfig` the `visits` in an episode and the least and greatest size of a bundle; and the first day
-    on which an episode may begin, and on how many days from then on."""
+    """Of `EnvConfig` the `visits` in an episode and the least and greatest size of a bundle; and the first
+    day on which an episode may begin, and on how many days from then on."""
 
     visits: int
     min_size: int
@@ -116,7 +118,7 @@ class World(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What of a user model's `Response` is looked up or added to, by its names: that of N shoppers."""
+    """A user model's `Response`, by its names."""
 
     choice: Array
     row: Array
@@ -124,6 +126,25 @@ class Told(NamedTuple):
     quantity: Array
     price: Array
     days: Array
+    left: Array
+
+
+class Ended(NamedTuple):
+    """M visits that ended in one step: a `base.VisitRecord`, by its names."""
+
+    whose: Array
+    made: Offer
+    both: Response
+    figures: Array
+
+
+class Stepped(NamedTuple):
+    """What a step gives back: a `base.StepResult`, by its names."""
+
+    reward: Array
+    terminated: Array
+    truncated: Array
+    record: Ended | None
 
 
 @dataclass

@@ -49,6 +49,13 @@ METRICS = (
 
 #: What is reckoned of each visit that ended, in this order.
 FIGURES = (*METRICS, "twin_margin_per_visit")
+#: The components that are figures -> their rows.
+FIGURE_OF = {
+    "incremental_margin": FIGURES.index(GAIN),
+    "margin": FIGURES.index("margin_per_visit"),
+    "twin_margin": FIGURES.index("twin_margin_per_visit"),
+    "revenue": FIGURES.index("revenue_per_visit"),
+}
 #: Of the metrics those that are undefined where nothing was offered.
 OF_OFFERS = METRICS[:4]
 
@@ -113,19 +120,19 @@ class VisitRecord:
 
     @property
     def revenue(self) -> Tensor:
-        return self.figures[FIGURES.index("revenue_per_visit")]
+        return self.figures[FIGURE_OF["revenue"]]
 
     @property
     def margin(self) -> Tensor:
-        return self.figures[FIGURES.index("margin_per_visit")]
+        return self.figures[FIGURE_OF["margin"]]
 
     @property
     def twin_margin(self) -> Tensor:
-        return self.figures[FIGURES.index("twin_margin_per_visit")]
+        return self.figures[FIGURE_OF["twin_margin"]]
 
     @property
     def incremental_margin(self) -> Tensor:
-        return self.figures[FIGURES.index(GAIN)]
+        return self.figures[FIGURE_OF["incremental_margin"]]
 
     @property
     def incremental_list_value(self) -> Tensor:

@@ -8,7 +8,8 @@ import gymnasium as gym
 import numpy as np
 import torch
 
-from bundlegym.envs.base import METRICS, StepResult
+from bundlegym.envs.arrays import Stepped
+from bundlegym.envs.base import METRICS
 from bundlegym.envs.core import BundleCore
 from bundlegym.envs.make import make_core
 from bundlegym.envs.rendering.picture import picture_of
@@ -136,16 +137,16 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
         mask = self._window.mask()
         return action if mask[action] else int(legal_actions(np.array([action]), mask[None], self.core.k)[0])
 
-    def _observe(self, result: StepResult) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
+    def _observe(self, result: Stepped) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         info: dict[str, Any] = {"action_mask": self.action_masks()}
         observation = self._window.observation()
         if result.record is None:
             self._show()
             return observation, 0.0, False, False, info
-        info |= zip(METRICS, result.record.figures.flatten().tolist(), strict=False)
+        info |= zip(METRICS, result.record.figures[:, 0].tolist(), strict=False)
         if self.render_mode is not None:
-            self._past.append(outcome_of(self.core, result.record, 0))
+            self._past.append(outcome_of(self.core, self.core.record_of(result.record), 0))
         self._show()
-        terminated, truncated = bool(result.terminated), bool(result.truncated)
+        terminated, truncated = bool(result.terminated[0]), bool(result.truncated[0])
         self._ended = terminated or truncated
-        return observation, result.reward.item(), terminated, truncated, info
+        return observation, float(result.reward[0]), terminated, truncated, info

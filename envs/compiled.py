@@ -73,9 +73,7 @@ def last_bought(shopper: np.ndarray, before: np.ndarray, history: History, lengt
 
 
 @njit()
-def begin(
-    which: np.ndarray, ahead: int, seed: int, world: Any
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def begin(which: np.ndarray, ahead: int, seed: int, world: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Go `ahead` to other episodes in the slots of a mask `which` (N,) bool: draw a shopper and a first day
     for each, and give the shop its records of them.
 
@@ -364,7 +362,9 @@ def _last_up_to(ascending: np.ndarray, x: int) -> int:
 
 
 @njit(inner=True)
-def _record_purchases(rows: np.ndarray, row: np.ndarray, item: np.ndarray, days: np.ndarray, w: World) -> None:
+def _record_purchases(
+    rows: np.ndarray, row: np.ndarray, item: np.ndarray, days: np.ndarray, w: World
+) -> None:
     """The shop records what the shoppers in the slots `rows` (M,) bought, and when they come again. Purchases
     of rows from M on are the twins', whom it does not see."""
     for p in range(len(row)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,23 @@ from torch import Tensor
 
 from bundlegym.envs import compiled as compiled_parts
 from bundlegym.envs import reference
-from bundlegym.envs.arrays import Array, Board, History, Limits, Records, Shop, Told, World
+from bundlegym.envs.arrays import (
+    Array,
+    Board,
+    Ended,
+    History,
+    Limits,
+    Records,
+    Shop,
+    Stepped,
+    Told,
+    World,
+)
 from bundlegym.envs.base import (
     CANDIDATE_FEATURES,
     COMPONENTS,
     CONTEXT_FEATURES,
+    FIGURE_OF,
     Reward,
     StepResult,
     VisitRecord,
@@ -34,12 +46,12 @@ from bundlegym.envs.open_visits import OpenVisits, state_at_door
 from bundlegym.envs.rewards import reward_of
 from bundlegym.errors import UserError
 from bundlegym.numba_struct import as_struct
-from bundlegym.user_models.base import Offer, Response, State, UserModel
+from bundlegym.user_models.base import Offer, State, UserModel
 from bundlegym.user_models.response_checks import out_of_range, wrong_shapes
 from bundlegym.user_models.rng.counter import Draws, first_episode
 
 #: What a core holds beside its own tensors: views on the same memory, and functions.
-_VIEWS = frozenset(("flat_features", "_ops", "_take", "_give", "_world"))
+_VIEWS = frozenset(("flat_features", "_ops", "_take", "_give", "_told", "_world", "_quiet"))
 #: The core's own tensors that steps change, beside its records and the user model's state.
 _MOVING = ("episode", "visit", "n_picks", "picks", "candidates", "picked", "features", "shopper_block",
            "context", "mask")  # fmt: skip
@@ -107,6 +119,7 @@ class BundleCore:
         self._forecasts: Forecasts | None = None
         self.reward, self.blocks = reward or reward_of(config.reward), blocks_of(config.observation, blocks)
         self._of_reward = COMPONENTS if reward or ":" in config.reward else (config.reward,)
+        self._reward_figure = None if reward else FIGURE_OF.get(config.reward)
         self.reseed(seed)
 
     def _allocate(self, m: Market) -> None:
@@ -130,8 +143,7 @@ class BundleCore:
             zeros(n, m.shortlist.shape[1], dtype=torch.int16),
         )
         self.state: State = {}
-        none = zeros(n, dtype=torch.bool)
-        self._quiet = StepResult(zeros(n), none, none, None)
+        self._nothing = zeros(n), zeros(n, dtype=torch.bool)
 
     def __getstate__(self) -> dict[str, Any]:
         """What lies in memory once; `_views` makes the rest of it anew."""
@@ -180,6 +192,7 @@ class BundleCore:
         self._ops: Any = compiled_parts if compiled else reference
         self._take: Any = Tensor.numpy if compiled else _itself
         self._give: Any = torch.from_numpy if compiled else _itself
+        self._told: Any = attrgetter("arrays" if compiled else "tensors")
         take, m, config = self._take, self.market, self.config
         board = Board(
             *(take(tensor) for tensor in (
@@ -196,6 +209,8 @@ class BundleCore:
         drawn = take(self.shoppers), take(self.discounts)
         world = World(board, shop, history, take(self.episode), *records, *drawn, limits)
         self._world: Any = as_struct(world) if compiled else world
+        earned, ended = map(take, self._nothing)
+        self._quiet = Stepped(earned, ended, ended, None)
 
     def reseed(self, seed: int | Sequence[int]) -> None:
         """Start over: `reset` must follow.
@@ -327,14 +342,16 @@ class BundleCore:
         Raises:
             ValueError: an action is outside the mask.
         """
-        return self.act(self.as_given(action))
+        reward, terminated, truncated, ended = self.act(self.as_given(action))
+        record = None if ended is None else self.record_of(ended)
+        return StepResult(*map(self._give, (reward, terminated, truncated)), record)
 
     def as_given(self, action: Tensor) -> Array:
         """An action, (N,) int64, as `act` takes it: on the same memory."""
         return self._take(action)
 
-    def act(self, action: Array) -> StepResult:
-        """See `step`."""
+    def act(self, action: Array) -> Stepped:
+        """`step`, of what the hot parts take, giving what they give: arrays where they are compiled."""
         illegal, made = self._ops.pick(action, self._world)
         if illegal >= 0:
             raise ValueError(
@@ -345,72 +362,68 @@ class BundleCore:
             self._forecasts.pick(((given >= 0) & (given < self.k)).nonzero()[:, 0], self.picked)
         return self._visit(action, made) if made else self._quiet
 
-    def _visit(self, action: Array, made: int) -> StepResult:
+    def _visit(self, action: Array, made: int) -> Stepped:
         """Shoppers and twins live the visits of the `made` offers among the actions (N,); the state moves to
         the door of the next ones. The reward is averaged over `reward_draws` draws of luck."""
-        give, take = self._give, self._take
+        give = self._give
         whose, items, discount, luck = self._ops.offers(action, made, self._world)
         rows, offer = whose[0], Offer(give(items), give(discount))
         draws, state = Draws(self.seed, give(luck[0]), give(luck[1])), self.state
         if made < self.n:
             both = self._both(rows)
             state = {name: value.index_select(0, both) for name, value in state.items()}
-        known = whose, discount
-        response, told, figures, after = self._answer(state, offer, draws, *known)
+        known = state, offer, whose, discount
+        ended, told, after = self._answer(draws, *known)
         self._move(rows, after)
-        record = VisitRecord(give(whose), offer, response, give(figures))
-        reward = self._rewarded(record)
+        reward = self._rewarded(ended)
         if self.config.reward_draws > 1:
-            rewards = [reward]
-            for other in range(1, self.config.reward_draws):
-                might, _, figures, _ = self._answer(state, offer, draws.other(other), *known)
-                rewards.append(self._rewarded(replace(record, both=might, figures=give(figures))))
-            reward = torch.stack(rewards).mean(0)
-        bought = told.row, told.item, told.days
-        outputs = self._ops.move_on(
-            whose, take(reward), take(response.left), *bought, self.seed, self._world
-        )
+            others = [draws.other(number) for number in range(1, self.config.reward_draws)]
+            rewards = [reward, *(self._rewarded(self._answer(other, *known)[0]) for other in others)]
+            reward = self._take(torch.stack([*map(give, rewards)]).mean(0))
+        done = told.left, told.row, told.item, told.days
+        outputs = self._ops.move_on(whose, reward, *done, self.seed, self._world)
         if self._forecasts is not None:
-            self._forecast(self._forecasts, record.slot)
-        return StepResult(*map(give, outputs), record)
+            self._forecast(self._forecasts, give(rows))
+        return Stepped(*outputs, ended)
+
+    def record_of(self, ended: Ended) -> VisitRecord:
+        """What `act` says of visits that ended, as `step` says it."""
+        return VisitRecord(self._give(ended.whose), ended.made, ended.both, self._give(ended.figures))
 
     def _answer(
-        self, state: State, offer: Offer, draws: Draws, whose: Array, discount: Array
-    ) -> tuple[Response, Told, Array, State]:
-        """What the user model answers, also as the hot parts take it, with its figures, (len(FIGURES), M)
-        float; a `UserError` where the hot parts cannot look it up."""
+        self, draws: Draws, state: State, offer: Offer, whose: Array, discount: Array
+    ) -> tuple[Ended, Told, State]:
+        """What the user model answers, also as the hot parts take it; a `UserError` where these cannot look
+        it up."""
         response, after = self.user_model.respond(state, offer, draws)
         n = 2 * whose.shape[1]
         wrong = [] if self._shaped else list(wrong_shapes(response, n))
         if not wrong:
-            told = Told(*map(self._take, _codes(response)))
-            fine, figures = self._ops.reckon(whose, discount, *told, self._world)
+            told = Told(*self._told(response))
+            fine, figures = self._ops.reckon(whose, discount, *told[:-1], self._world)
             if fine:
-                return response, told, figures, after
+                return Ended(whose, offer, response, figures), told, after
             wrong = list(out_of_range(response, n, len(self.market.category)))
         raise UserError(f"user model {type(self.user_model).__name__}: {'; '.join(wrong)}")
 
-    def _rewarded(self, record: VisitRecord) -> Tensor:
+    def _rewarded(self, ended: Ended) -> Array:
         """(M,) float, of M visits; a `UserError` where the reward is not one finite number a visit."""
-        m, reward = len(record), self.reward(record.components(self._of_reward))
-        if self._of_reward is not COMPONENTS:
-            return reward
-        reward = reward.detach().float()
-        if reward.shape not in ((), (1,), (m,)):
-            raise UserError(f"reward: its shape is {tuple(reward.shape)}; it must be ({m},), one a visit")
+        if self._reward_figure is not None:
+            return ended.figures[self._reward_figure]
+        record = self.record_of(ended)
+        reward = self.reward(record.components(self._of_reward)).detach().float()
+        if reward.shape not in ((), (1,), (len(record),)):
+            raise UserError(
+                f"reward: its shape is {tuple(reward.shape)}; it must be ({len(record)},), one a visit"
+            )
         if not bool(torch.isfinite(reward).all()):
             raise UserError("reward: it is not finite")
-        return reward.expand(m)
+        return self._take(reward.expand(len(record)))
 
 
 def _part(held: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """What of a snapshot begins with `prefix`, under its own names."""
     return {name.removeprefix(prefix): value for name, value in held.items() if name.startswith(prefix)}
-
-
-def _codes(response: Response) -> tuple[Tensor, ...]:
-    """The fields of `Told`."""
-    return response.choice, response.row, response.item, response.quantity, response.price, response.days
 
 
 def _itself(tensor: Tensor) -> Tensor:

@@ -10,7 +10,8 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
-from bundlegym.envs.base import FEATURE_LIMIT, METRICS, StepResult, VisitRecord
+from bundlegym.envs.arrays import Stepped
+from bundlegym.envs.base import FEATURE_LIMIT, METRICS, VisitRecord
 from bundlegym.envs.core import BundleCore
 from bundlegym.envs.observations import in_place
 
@@ -41,8 +42,8 @@ def figures_of(record: VisitRecord | None, n: int) -> tuple[np.ndarray, np.ndarr
 
 
 class Window:
-    """One shopper's core, seen and stepped through arrays. What the core writes in place lies in arrays that are
-    made once: at one shopper, to make one takes longer than to copy it."""
+    """One shopper's core, seen and stepped through arrays. Those of what the core writes in place are made
+    once: at one shopper, to make one takes longer than to copy it."""
 
     def __init__(self, core: BundleCore) -> None:
         self.core = core
@@ -65,7 +66,7 @@ class Window:
             self._blocks[name] = block(self.core).numpy(force=True)[0]
         return {name: array.copy() for name, array in self._blocks.items()}
 
-    def step(self, action: int) -> StepResult:
+    def step(self, action: int) -> Stepped:
         self._given[0] = action
         return self.core.act(self._given)
 
