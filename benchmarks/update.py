@@ -96,7 +96,7 @@ def _popularity(
     dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray, visits: np.ndarray
 ) -> np.ndarray:
     """(P,) nats of each line of some visits by what `shoppers` bought in `weeks`."""
-    sold = line_counts(dataset, weeks)[shoppers].sum(0, dtype=np.float64) + 0.5
+    sold = np.asarray(line_counts(dataset, weeks)[shoppers].sum(0, dtype=np.float64)).ravel() + 0.5
     item = dataset.purchases["item"].to_numpy()[lines_of(dataset, visits)[0]]
     return -np.log(sold / sold.sum())[item]
 

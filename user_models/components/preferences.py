@@ -29,6 +29,7 @@ from scipy.sparse import csr_matrix
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.recommenders.likeliest import values_at
+from bundlegym.recommenders.shortlist_slots import slots_of
 from bundlegym.user_models.components.attribute_tastes import (
     AttributeTastesConfig,
     attribute_range,
@@ -207,9 +208,7 @@ class Preferences:
             log_share[who] = some.log_share(row, shortlist[who])
             log_unbought[who], taste[who] = some.log_unbought, some.taste
             row, item = some.pairs
-            listed = (np.arange(len(who))[:, None] * n_items + shortlist[who]).ravel()
-            key = row * n_items + item
-            off = listed[np.searchsorted(listed, key).clip(max=listed.size - 1)] != key
+            off = slots_of(shortlist[who], row, item, n_items) < 0
             rest.append((who[row[off]], item[off], some.log_share(row[off], item[off])))
         row, item, told = (np.concatenate(column) for column in zip(*rest, strict=True))
         remembered = csr_matrix((told, (row, item)), (n, n_items))

@@ -10,6 +10,7 @@ from bundlegym.data import Dataset, visit_rows
 from bundlegym.recommenders import category_synergy
 from bundlegym.recommenders.dirichlet_shares import line_counts
 from bundlegym.recommenders.recency import last_bought_by_week
+from bundlegym.recommenders.shortlist_slots import slots_of_purchases
 from bundlegym.user_models.components.basket_size import fit_basket_size
 from bundlegym.user_models.components.complementarity import ComplementarityConfig
 from bundlegym.user_models.components.incidence import fit_incidence
@@ -83,7 +84,7 @@ def _preference(
 ) -> tuple[Tensor, np.ndarray]:
     """(S, I) log rates that stay as they are at the end of `weeks`, and the (S, size) items best liked then,
     whose own history is left out of the rates since it goes on."""
-    count = torch.from_numpy(line_counts(dataset, weeks))
+    count = torch.from_numpy(line_counts(dataset, weeks).toarray())
     visits = Visits.of(dataset, visit_rows(dataset, weeks))
     last = torch.full(count.shape, -1)
     shopper, day = (torch.repeat_interleave(v, visits.line.diff()) for v in (visits.shopper, visits.day))
@@ -103,11 +104,9 @@ def _preference(
 
 def _counts_by_week(dataset: Dataset, shortlist: np.ndarray) -> np.ndarray:
     """(W, S, L) uint8 times that each shopper bought each item of the shortlist before each week."""
-    slot = np.full((len(shortlist), dataset.n_items), -1, dtype=np.int16)
-    np.put_along_axis(slot, shortlist, np.arange(shortlist.shape[1], dtype=np.int16)[None], 1)
+    place = slots_of_purchases(dataset, shortlist)
     visit = dataset.visits.iloc[dataset.purchases["visit"].to_numpy()]
     shopper, week = visit["shopper"].to_numpy(), visit["week"].to_numpy()
-    place = slot[shopper, dataset.purchases["item"].to_numpy()]
     known = (place >= 0) & (week + 1 < dataset.n_weeks)
     table = np.zeros((dataset.n_weeks, *shortlist.shape), dtype=np.uint16)
     np.add.at(table, (week[known] + 1, shopper[known], place[known]), 1)
