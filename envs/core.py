@@ -202,12 +202,12 @@ class BundleCore:
         )  # fmt: skip
         shop = Shop(*(take(getattr(m, name)) for name in Shop._fields))
         history = History(*(take(getattr(m, name)) for name in History._fields))
-        records = (take(getattr(self.records, name)) for name in ("shopper", "day", "last"))
+        shopper, day, last = (take(tensor) for tensor in vars(self.records).values())
         first, end = self.weeks
         starts = first * 7, max(1, (end - first + 1) // 2) * 7
         limits = Limits(config.visits, config.min_size, config.max_size, *starts)
-        drawn = take(self.shoppers), take(self.discounts)
-        world = World(board, shop, history, take(self.episode), *records, *drawn, limits)
+        people, discounts, episode = take(self.shoppers), take(self.discounts), take(self.episode)
+        world = World(board, shop, history, episode, shopper, day, last, people, discounts, limits)
         self._world: Any = as_struct(world) if compiled else world
         earned, ended = map(take, self._nothing)
         self._quiet = Stepped(earned, ended, ended, None)
@@ -342,9 +342,9 @@ class BundleCore:
         Raises:
             ValueError: an action is outside the mask.
         """
-        reward, terminated, truncated, ended = self.act(self.as_given(action))
+        give, (reward, terminated, truncated, ended) = self._give, self.act(self.as_given(action))
         record = None if ended is None else self.record_of(ended)
-        return StepResult(*map(self._give, (reward, terminated, truncated)), record)
+        return StepResult(give(reward), give(terminated), give(truncated), record)
 
     def as_given(self, action: Tensor) -> Array:
         """An action, (N,) int64, as `act` takes it: on the same memory."""
@@ -381,10 +381,10 @@ class BundleCore:
             rewards = [reward, *(self._rewarded(self._answer(other, *known)[0]) for other in others)]
             reward = self._take(torch.stack([*map(give, rewards)]).mean(0))
         done = told.left, told.row, told.item, told.days
-        outputs = self._ops.move_on(whose, reward, *done, self.seed, self._world)
+        earned, over, late = self._ops.move_on(whose, reward, *done, self.seed, self._world)
         if self._forecasts is not None:
             self._forecast(self._forecasts, give(rows))
-        return Stepped(*outputs, ended)
+        return Stepped(earned, over, late, ended)
 
     def record_of(self, ended: Ended) -> VisitRecord:
         """What `act` says of visits that ended, as `step` says it."""
