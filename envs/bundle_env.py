@@ -54,7 +54,7 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
     ## Arguments
     `render_mode`: None, 'ansi', 'rgb_array' or 'human'; `core`: a simulator of one shopper. Without `core`,
     all others are those of `make.make_core`: a preset ('synthetic' by default), `dataset`, `user_model`,
-    `reward`, `shoppers`, `weeks`, and any field of `EnvConfig` (`candidates`, `visits`, ...) and
+    `reward`, `shoppers`, `weeks`, and any field of `EnvConfig` (`n_candidates`, `visits`, ...) and
     `DataConfig` (`log`, ...).
 
     ```python

@@ -173,10 +173,7 @@ def assemble(
             dataset, frequency, choice.effect, weeks, shoppers, seed, config, "complementarity" not in without
         ),
     )
-    share, error = trips.complementarity.synergy_share.tolist()
-    progress(
-        f"user model: synergy is {share:.2f} (standard error {error:.2g}) of the log lift after preferences"
-    )
+    _told_share(progress, "synergy", trips.complementarity.synergy_share, "the log lift after preferences")
     variants = cache(
         "variants",
         FittedVariants,
@@ -211,10 +208,7 @@ def assemble(
         lambda: _state_dependence(dataset, weeks, shoppers, choice.effect, config),
         neutral=lambda: _Estimate(torch.tensor([0.0, torch.inf], dtype=torch.float64)),
     )
-    share, error = habit.estimate.tolist()
-    progress(
-        f"user model: habit is {share:.2f} (standard error {error:.2g}) of what follows a first purchase"
-    )
+    share, error = _told_share(progress, "habit", habit.estimate, "what follows a first purchase")
     again = np.exp(
         coefficients.trial.numpy() + coefficients.trial_popularity.numpy() * preferences.log_popularity
     )
@@ -323,6 +317,16 @@ class _WearOut(Parameters):
     """`wear_out` of `MarketingEffects`."""
 
     factor: Tensor = parameter(str(RUN_WEEKS), "factor on the mailer's effect by week in a row")
+
+
+def _told_share(progress: Callable[[str], None], what: str, estimate: Tensor, of: str) -> tuple[float, float]:
+    """An estimated share and its standard error, told."""
+    share, error = estimate.tolist()
+    if np.isfinite(error):
+        progress(f"user model: {what} is {share:.2f} (standard error {error:.2g}) of {of}")
+    else:
+        progress(f"user model: of {what} the log tells nothing; it does nothing")
+    return share, error
 
 
 def _catalogue(preferences: Preferences, frequency: PersonalFrequency) -> Catalogue:
