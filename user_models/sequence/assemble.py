@@ -13,9 +13,9 @@ from bundlegym.recommenders.recency import last_bought_by_week
 from bundlegym.recommenders.shortlist_slots import slots_of_purchases
 from bundlegym.user_models.components.basket_size import fit_basket_size
 from bundlegym.user_models.components.complementarity import ComplementarityConfig
-from bundlegym.user_models.components.incidence import fit_incidence
+from bundlegym.user_models.components.incidence import fit_hazard, fit_incidence
 from bundlegym.user_models.components.marketing import Marketing, recency_bins
-from bundlegym.user_models.components.quantity import fit_quantity
+from bundlegym.user_models.components.quantity import fit_quantity, fit_units
 from bundlegym.user_models.components.trip_effects import fit_missions, shares_by_category
 from bundlegym.user_models.parameters import as_tensor
 from bundlegym.user_models.sequence.net import BasketNet
@@ -46,6 +46,8 @@ def assemble(
     joined = torch.zeros(dataset.n_shoppers, dtype=torch.int64)
     joined[torch.unique_consecutive(everything.shopper)] = everything.day[everything.bounds()[:-1]]
     preference, shortlist = _preference(net, dataset, weeks, joined, shortlist_size)
+    discount = marketing.log_discount
+    units = fit_units(dataset, weeks, shoppers, discount)
     frequency = shares_by_category(dataset, weeks, shoppers)
     lift = category_synergy(dataset, frequency, weeks, ComplementarityConfig().lift_pairs, shoppers=shoppers)
     cell = {f"cell_{name.removesuffix('_l0')}": p for name, p in net.cell.named_parameters()}
@@ -73,9 +75,9 @@ def assemble(
         prices=Prices(as_tensor(dataset.shelf_price.T), as_tensor(marketing.log_discount)),
         catalogue=Catalogue(as_tensor(frequency.category), as_tensor(dataset.subcategory_code)),
         missions=fit_missions(dataset, frequency, lift, weeks, shoppers),
-        incidence=fit_incidence(dataset, weeks, shoppers),
+        incidence=fit_incidence(dataset, weeks, shoppers, fit_hazard(dataset, weeks, shoppers)),
         basket_size=fit_basket_size(dataset, weeks, shoppers),
-        quantity=fit_quantity(dataset, weeks, shoppers, marketing.log_discount, shortlist),
+        quantity=fit_quantity(dataset, weeks, shoppers, discount, shortlist, units),
     )
 
 
