@@ -16,107 +16,31 @@ Each result is kept below the run in `benchmark/`, a file each; the same command
 from __future__ import annotations
 
 import argparse
-import os
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from bundlegym.agents.base import Policy
-from bundlegym.agents.planner import Planner, items_of
-from bundlegym.agents.planner.simulated_gains import simulated_gains
+from bundlegym.agents.planner import Planner
 from bundlegym.data.files import write_json
 from bundlegym.envs import BundleCore
-from bundlegym.envs.base import LEAVE
 from bundlegym.errors import UserError
 from bundlegym.evaluation import population
 from bundlegym.evaluation.cli import guarded, read_config_like
 from bundlegym.evaluation.experiment import Experiment
+from bundlegym.evaluation.first_offers import Offers, gains_of, interval, kept, offers_of
 from bundlegym.evaluation.job import Job
-from bundlegym.evaluation.planner_gains import in_words, with_fresh_luck
+from bundlegym.evaluation.planner_gains import in_words
 from bundlegym.evaluation.presets import train_config
-from bundlegym.evaluation.rollout import t_factor
 from bundlegym.evaluation.run_folder import read_config
 from bundlegym.threads import one_thread
 from bundlegym.user_models import UserModel
 
 #: What follows an agent's kind in the name of one that has learned from the judge.
 _ORACLE = " oracle"
-
-
-@dataclass(frozen=True)
-class Offers:
-    """What a policy offers at M visits.
-
-    Attributes:
-        gain: (M,) expected incremental margin.
-        size: (M,) items, 0 for no offer. discount: (M,).
-        milliseconds: a decision, one pick or offer; of the planner a plan, which is a whole bundle.
-    """
-
-    gain: np.ndarray
-    size: np.ndarray
-    discount: np.ndarray
-    milliseconds: float
-
-
-def offers_of(core: BundleCore, policy: Policy, fresh: int) -> Offers:
-    """The policy's offers at the first visits of a core, judged by who reacts in it."""
-    core.reset()
-    picks, level, milliseconds = (
-        planned(core, policy) if isinstance(policy, Planner) else decided(core, policy)
-    )
-    items, discount = items_of(core.candidates, picks), core.discounts[level]
-    gain = torch.zeros(core.n)
-    at = (items[:, 0] >= 0).nonzero()[:, 0]
-    luck = with_fresh_luck(core, at), items[at][:, None], discount[at][:, None], range(1, fresh + 1)
-    gain[at] = simulated_gains(*luck)[:, 0].mean(1)
-    size = (items >= 0).sum(1)
-    return Offers(gain.double().numpy(), size.numpy(), discount.numpy(), milliseconds)
-
-
-def planned(core: BundleCore, planner: Planner) -> tuple[torch.Tensor, torch.Tensor, float]:
-    """Picks (M, B), levels (M,), and milliseconds a plan."""
-    start = time.perf_counter()
-    plan = planner.plan(core, core.rows)
-    return plan.picks, plan.level, 1000 * (time.perf_counter() - start) / core.n
-
-
-def decided(core: BundleCore, policy: Policy) -> tuple[torch.Tensor, torch.Tensor, float]:
-    """Picks (M, B), levels (M,), and milliseconds a decision."""
-    policy(core)  # what is compiled at first use does not count
-    picks, n = torch.full((core.n, core.config.max_size), -1), 0
-    level = torch.full((core.n,), -1)
-    seconds, decisions = 0.0, 0
-    while bool((level < 0).any()):
-        start = time.perf_counter()
-        action = policy(core)
-        seconds, decisions = seconds + time.perf_counter() - start, decisions + int((level < 0).sum())
-        ends = (action >= core.k) & (level < 0)
-        level[ends] = action[ends] - core.k
-        going = level < 0
-        if bool(going.any()):
-            picks[going, n] = action[going]
-            n += 1
-        core.step(torch.where(going, action, LEAVE))
-    return picks, level, 1000 * seconds / decisions
-
-
-def kept(path: Path, core: BundleCore, policy: Policy, fresh: int) -> Offers:
-    """`offers_of`, read from a file where it is there."""
-    if not path.exists():
-        made = offers_of(core, policy, fresh)
-        path.parent.mkdir(exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        with part.open("wb") as file:
-            np.savez_compressed(file, **vars(made))
-        os.replace(part, path)
-    with np.load(path, allow_pickle=False) as file:
-        return Offers(file["gain"], file["size"], file["discount"], float(file["milliseconds"]))
 
 
 def of_seeds(
@@ -127,13 +51,9 @@ def of_seeds(
     for seed in experiment.config.all_seeds:
         job = Job(agent, seed, exposure)
         name = f"{job.folder}-{experiment.config.steps_of(agent)}-{where}"
-        found.append(kept(experiment.folder / "benchmark" / name, core, experiment.policy(job), fresh))
+        policy = experiment.policy(job)
+        found.append(kept(experiment.folder / "benchmark" / name, partial(offers_of, core, policy, fresh)))
     return found
-
-
-def gains_of(offers: Sequence[Offers]) -> np.ndarray:
-    """(S, M) of S seeds at M visits."""
-    return np.stack([one.gain for one in offers])
 
 
 def summary(offers: Sequence[Offers], planner: Offers, oracle: Offers) -> dict[str, Any]:
@@ -152,14 +72,6 @@ def summary(offers: Sequence[Offers], planner: Offers, oracle: Offers) -> dict[s
         "seeds": len(offers),
         "visits": gains.shape[1],
     }
-
-
-def interval(gains: np.ndarray) -> dict[str, float]:
-    """Mean and 95 % interval of (S, M) figures of S seeds at the same M visits."""
-    seeds, visits = gains.shape
-    variance = gains.mean(0).var(ddof=1) / visits + (gains.mean(1).var(ddof=1) / seeds if seeds > 1 else 0)
-    half, mean = t_factor(seeds) * float(variance) ** 0.5, float(gains.mean())
-    return {"mean": mean, "low": mean - half, "high": mean + half}
 
 
 def words(row: dict[str, Any]) -> str:
@@ -193,10 +105,10 @@ def rows(experiment: Experiment, visits: int, fresh: int, learned_oracle: bool) 
         for name, model in by.items():
             where = f"{name.split()[0]}-exposure-{exposure:g}-{visits}-{fresh}.npz"
             core = experiment.judging_core(visits, model)
-            planner = kept(folder / f"planner-{where}", core, Planner(trained), fresh)
+            planner = kept(folder / f"planner-{where}", partial(offers_of, core, Planner(trained), fresh))
             oracle = planner
             if model is not trained:
-                oracle = kept(folder / f"oracle-{where}", core, Planner(model), fresh)
+                oracle = kept(folder / f"oracle-{where}", partial(offers_of, core, Planner(model), fresh))
             rivals = {"planner": [planner], "oracle": [oracle]}
             for agent in config.agents:
                 rivals[agent] = of_seeds(experiment, agent, exposure, core, fresh, where)

@@ -107,7 +107,7 @@ def main() -> None:
         "choice, cheapness of what it expects": cheapness(dataset, expected(model, dataset)),
         "choice, taste for what is cheap": -model.params.attribute_tastes.attribute_taste[:, 0].numpy(),
         "ceiling, the true law": ceiling(dataset),
-        "mean price bought": cheapness(dataset, line_counts(dataset, (0, dataset.n_weeks))),
+        "mean price bought": cheapness(dataset, line_counts(dataset, (0, dataset.n_weeks)).toarray()),
     }
     found: dict[str, Any] = {
         name: float(spearmanr(value[who], true[who]).statistic) for name, value in estimates.items()

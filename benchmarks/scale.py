@@ -14,8 +14,8 @@ leaves.
     ppo       steps of PPO on all shoppers and that model (--steps), with rewards averaged as `train` does
     picks     the same steps with picks drawn by chance, and no learning: picks a second
     shortlist what `bundlegym recommend` reads off the purchases of all shoppers before it makes offers
-    offers    `bundlegym recommend`: offers to all shoppers by PPO that has hardly learned anything, with
-              expected gains under two assumptions
+    agent     what `train` does after the fit, for agents that hardly learn anything, under two assumptions
+    offers    `bundlegym recommend`: offers to all shoppers by such an agent, with expected gains under both
 
 With two sizes or more a line follows for each stage: the exponent b of cost ~ rows ** b by least squares of
 logarithms, 1 where cost grows in proportion.
@@ -35,7 +35,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-STAGES = ("pandas", "load", "prepare", "market", "core", "fit", "ppo", "picks", "shortlist", "offers")
+STAGES = (
+    "pandas", "load", "prepare", "market", "core", "fit", "ppo", "picks", "shortlist", "agent", "offers"
+)  # fmt: skip
 #: Our names -> those of the file.
 COLUMNS = {
     "shopper": "customer", "item": "sku", "basket": "order", "time": "ordered_at", "quantity": "qty"
@@ -120,8 +122,9 @@ def work_of(stage: str, folder: Path, fit_shoppers: int, steps: int) -> Callable
     config = config_of(folder)
     if stage == "prepare":
         return lambda: prepare(config, progress=False)
-    if stage == "offers":
-        return _offers(folder, config, fit_shoppers)
+    if stage in ("agent", "offers"):
+        run = _run(folder, config, fit_shoppers)
+        return (lambda: _agent(run)) if stage == "agent" else _offers(run)
     dataset = prepare(config, progress=False)
     from bundlegym.envs import build_market
     from bundlegym.user_models import ChoiceShopper
@@ -232,16 +235,19 @@ def _picks(core: Any, steps: int) -> Callable[[], int]:
     return play
 
 
-def _offers(folder: Path, config: Any, fit_shoppers: int) -> Callable[[], Any]:
-    """Makes offers to all shoppers by the model of the stage `fit`."""
-    from bundlegym.deployment.policy import BundlePolicy
-    from bundlegym.deployment.recommend import make_offers
+def _agent(run: Any) -> None:
     from bundlegym.evaluation.experiment import Experiment
 
-    experiment = Experiment(run := _run(folder, config, fit_shoppers))
+    experiment = Experiment(run)
     for job in experiment.jobs:
         experiment.train(job)
-    policy = BundlePolicy.load(run.folder, exposure=1.0, cache_dir=config.cache_dir)
+
+
+def _offers(run: Any) -> Callable[[], Any]:
+    from bundlegym.deployment.policy import BundlePolicy
+    from bundlegym.deployment.recommend import make_offers
+
+    policy = BundlePolicy.load(run.folder, exposure=1.0, cache_dir=run.data.cache_dir)
     return lambda: make_offers(policy)
 
 

@@ -60,7 +60,11 @@ class Parser(argparse.ArgumentParser):
             UserError: always.
         """
         head, _, others = message.partition("unrecognized arguments: ")
-        raise UserError(message if head else unknown(others.split()[0], self.format_help()))
+        if not head:
+            message = unknown(others.split()[0], self.format_help())
+        elif "are required" in head:
+            message += "; --help says what that is"
+        raise UserError(message)
 
 
 def unknown(argument: str, known: str) -> str:
@@ -73,7 +77,7 @@ def unknown(argument: str, known: str) -> str:
     if not name.startswith("-"):
         return f"unexpected argument {argument!r}; --help lists the options"
     near = difflib.get_close_matches(name.replace("_", "-"), sorted(set(_OPTION.findall(known))), n=1)
-    return f"unknown option {name}; {f'is {near[0]} meant' if near else '--help lists the options'}"
+    return f"unknown option {name}; {f'is {near[0]} meant?' if near else '--help lists the options'}"
 
 
 def _error_of(said: str) -> str:

@@ -29,6 +29,12 @@ def remark(text: object) -> None:
     print(_lines(text), file=sys.stderr, flush=True)
 
 
+def worth_telling(step: int, steps: int) -> bool:
+    """Whether step 0, 1, ... of so many is the first, the last or one of about ten between: progress that is
+    read, and not scrolled away."""
+    return step in (0, steps - 1) or (step + 1) % -(-steps // 10) == 0
+
+
 def show_what_it_can() -> None:
     """Letters that standard output or error cannot show, in ASCII or cp1252 say, become question marks,
     instead of an error in the midst of a table."""

@@ -35,7 +35,9 @@ def read_columns_file(path: Path) -> ColumnsFile:
     except OSError as error:
         raise UserError(f"{where}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{where}: not a TOML file ({error})") from error
+        raise UserError(
+            f'{where}: not a TOML file ({error}); lines are like shopper = "customer_no", quotation marks too'
+        ) from error
     options = content.pop("options", {})
     tables = {
         name: table_source(name, content.pop(name), where)

@@ -77,11 +77,12 @@ def unit_costs(
     known = np.broadcast_to(items["unit_cost"].to_numpy(np.float64)[:, None], list_price.shape)
     if logged is not None:
         known = np.where(np.isnan(logged), known, logged)
-    margin = items["department"].map(_margin_of) if gross_margin is None else gross_margin
+    by_department = items["department"].map(lambda name: _margin_of(name)[1])
+    margin = by_department if gross_margin is None else gross_margin
     share = np.broadcast_to(margin, len(items))[:, None]
     costs = np.where(np.isnan(known), list_price * (1 - share), known).astype(np.float32)
-    unknown = int(np.isnan(known).any(1).sum())
-    return costs, {"unit_cost": _sentence(unknown, len(items), gross_margin)} if unknown else {}
+    unknown = items["department"][np.isnan(known).any(1)]
+    return costs, {} if unknown.empty else {"unit_cost": _sentence(unknown, len(items), gross_margin)}
 
 
 def weekly_costs(costs: pd.DataFrame, item_ids: np.ndarray, origin: pd.Timestamp, n_weeks: int) -> np.ndarray:
@@ -155,20 +156,22 @@ def margin_errors(items: pd.DataFrame, list_price: np.ndarray, unit_cost: np.nda
              "items": n_items, "worst": worst, "sentence": sentence}]  # fmt: skip
 
 
-def _margin_of(department: str) -> float:
+def _margin_of(department: str) -> tuple[str, float, str]:
+    """The row of `DEPARTMENT_MARGINS` whose word is in the department's name, or that of all others."""
     name = department.upper()
-    return next((margin for word, margin, _ in DEPARTMENT_MARGINS if word in name), DEFAULT_MARGIN)
+    others = ("others", DEFAULT_MARGIN, "default")
+    return next((row for row in DEPARTMENT_MARGINS if row[0] in name), others)
 
 
-def _sentence(unknown: int, total: int, gross_margin: float | None) -> str:
+def _sentence(unknown: pd.Series, total: int, gross_margin: float | None) -> str:
+    """What is assumed of items without a cost; `unknown` holds the department of each."""
     start = (
-        f"the log gives no unit cost for {unknown:,} of {total:,} items; taken as the week's list price x "
-        "(1 - margin)"
+        f"the log gives no unit cost for {len(unknown):,} of {total:,} items; taken as the week's list price "
+        "x (1 - margin)"
     )
     if gross_margin is not None:
         return f"{start}, with the chosen gross margin of {gross_margin:.1%}"
-    table = ", ".join(
-        f"{word.lower()} {margin:.1%} [{source}]" for word, margin, source in DEPARTMENT_MARGINS
-    )
-    sources = "; ".join(f"[{key}] {text}" for key, text in MARGIN_SOURCES.items())
-    return f"{start}, by department: {table}, others {DEFAULT_MARGIN:.1%} [default]. {sources}"
+    rows = list(dict.fromkeys(map(_margin_of, unknown)))
+    table = ", ".join(f"{word.lower()} {margin:.1%} [{source}]" for word, margin, source in rows)
+    sources = "; ".join(f"[{key}] {MARGIN_SOURCES[key]}" for key in dict.fromkeys(row[2] for row in rows))
+    return f"{start}, by department: {table}; --gross-margin overrules. {sources}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tyro
 
-from bundlegym.data.checked import Whole, check_output
+from bundlegym.data.checked import Options, Whole, check_output
 from bundlegym.data.config import DataConfig, ReadOptions, default_cache_dir
 from bundlegym.data.files import write_json, write_text
 from bundlegym.data.inspection import inspect_log
@@ -18,7 +18,7 @@ from bundlegym.terminal import say
 
 
 @dataclass(frozen=True)
-class InspectConfig(ReadOptions):
+class InspectConfig(Options):
     """Say what a log holds and how its columns are understood, before anything is fitted."""
 
     files: tyro.conf.Positional[tuple[Path, ...]] = ()
@@ -34,7 +34,7 @@ class InspectConfig(ReadOptions):
     """Table with a row an item: item, and any of name, department, brand, unit_cost."""
 
     table: tuple[str, ...] = ()
-    """Tables beside the log, as NAME=FILE; see `train.py --help`."""
+    """Tables beside the log, as NAME=FILE; see `bundlegym train --help`."""
 
     min_purchases: Whole = DataConfig.min_purchases
     """Least number of purchase lines for an item to enter the catalogue."""
@@ -45,6 +45,7 @@ class InspectConfig(ReadOptions):
     out: Path | None = None
     """File for the mapping, as --columns takes it; by default NAME.columns.toml in the working directory."""
 
+    reading: tyro.conf.OmitArgPrefixes[ReadOptions] = field(default_factory=ReadOptions)
     cache_dir: tyro.conf.Suppress[Path] = field(default_factory=default_cache_dir)
 
     def __post_init__(self) -> None:
@@ -57,7 +58,8 @@ def inspect() -> None:
     """`bundlegym inspect FILE ... [options]`: exit code 0 where the log can be used, 2 where not."""
     config = parsed(InspectConfig)
     shared = {f.name for f in fields(DataConfig)} & {f.name for f in fields(InspectConfig)}
-    data = DataConfig(**{name: getattr(config, name) for name in shared})
+    reading = {f.name: getattr(config.reading, f.name) for f in fields(ReadOptions)}
+    data = DataConfig(**{name: getattr(config, name) for name in shared}, **reading)
     found = inspect_log(list(config.files), data, input if sys.stdin.isatty() else None)
     say(found.as_text())
     if config.json is not None:
@@ -67,6 +69,6 @@ def inspect() -> None:
         say(f"\n{path} is there already and was left as it is; --out FILE writes the mapping elsewhere")
     else:
         write_text(path, found.as_toml())
-        say(f"\nThe mapping is written to {path}: train.py --log {found.label} --columns {path}")
+        say(f"\nThe mapping is written to {path}: bundlegym train --log {found.label} --columns {path}")
     if found.trouble:
         raise UserError(found.trouble)

@@ -19,7 +19,15 @@ from bundlegym.data.config import DataConfig, ReadOptions
 from bundlegym.data.encode import build_dataset
 from bundlegym.data.files import sources
 from bundlegym.data.load import load_log
-from bundlegym.data.mapping import full_mapping, header_words, in_names, parse_pairs
+from bundlegym.data.mapping import (
+    ITEM_COLUMNS,
+    LINE_COLUMNS,
+    full_mapping,
+    header_words,
+    in_names,
+    located,
+    parse_pairs,
+)
 from bundlegym.data.propose import Proposal, propose
 from bundlegym.data.regular_price import asked_price
 from bundlegym.data.side_tables import TableSource, parse_files, with_pairs
@@ -51,6 +59,7 @@ class Inspection:
     Attributes:
         options: with what was answered.
         proposals: what each column is taken for.
+        not_read: columns that are taken for nothing.
         log: cleaned lines; `cleaning` is the report of `clean`.
         trouble: one sentence where the log cannot be used, else "".
         support: what the log can and cannot support.
@@ -62,6 +71,7 @@ class Inspection:
     label: str
     options: DataConfig
     proposals: list[Proposal]
+    not_read: list[str]
     log: Log
     cleaning: dict[str, Any]
     trouble: str
@@ -83,6 +93,7 @@ class Inspection:
             "first_day": str(lines["time"].min().date()),
             "last_day": str(lines["time"].max().date()),
             "mapping": {proposal.ours: proposal.theirs for proposal in self.proposals},
+            "not_read": self.not_read,
             "notes": [f"{name}: {text}" for name, text in self.notes.items() if not _of_table(name)],
             "tables": {_of_table(name): text for name, text in self.notes.items() if _of_table(name)},
             "dropped": {row["reason"]: row["lines"] for row in self.cleaning["dropped"] if row["lines"]},
@@ -108,6 +119,8 @@ class Inspection:
         lines = [f"{self.label}", "", "Columns"]
         width = max(len(p.theirs) for p in self.proposals)
         lines += [f"  {p.ours:14} {p.theirs:{width}}  {p.reason}" for p in self.proposals]
+        if self.not_read:
+            lines += [f"  not read: {', '.join(self.not_read)}; --map NAME={self.not_read[0]} reads one"]
         lines += ["", "Lines as understood"]
         lines += ["  " + row for row in self.log.transactions.head(SHOWN).to_string(index=False).splitlines()]
         cleaning = self.cleaning
@@ -184,6 +197,7 @@ def _tried(
     beside_log: dict[str, TableSource],
 ) -> Inspection:
     pairs = {**{p.ours: p.theirs for p in proposals}, **mapping}
+    read = {*located(pairs, (*LINE_COLUMNS, *ITEM_COLUMNS), table.names).values(), *config.text}
     raw = load_log(path, pairs, items_path=config.items_file, tables=beside_log, options=config)
     log, cleaning = clean(raw, config)
     visits = log.transactions.drop_duplicates(["shopper", "basket"])
@@ -205,6 +219,7 @@ def _tried(
         str(path),
         config,
         proposals,
+        [name for name in table.names if name not in read],
         log,
         cleaning,
         trouble,

@@ -348,9 +348,11 @@ def _require(where: Mapping[str, str], table: Table) -> None:
             hints += " ('amount' will do where prices are totals of lines)"
         if "time" in missing:
             hints += " ('week', 'day' or 'basket' will do for time)"
+        taken = ", ".join(f"{theirs} for {ours}" for ours, theirs in where.items())
         raise UserError(
-            f"{table.label}: no column for {', '.join(missing)}; it has: {', '.join(table.names)}. Say which "
-            f"is, as in --map {missing[0]}=NAME{hints}; bundlegym inspect {table.label} proposes a mapping"
+            f"{table.label}: no column for {', '.join(missing)}; it has: {', '.join(table.names)}"
+            f"{f' (taken are {taken})' if taken else ''}. Say which "
+            f"is, as in --map {missing[0]}=NAME{hints}; bundlegym inspect proposes what it can tell"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from unicodedata import combining, normalize
 
 import numpy as np
 import pandas as pd
@@ -18,35 +19,39 @@ from bundlegym.data.numbers import strip_numbers, to_numbers
 from bundlegym.data.tables import distinct
 from bundlegym.data.times import read_times
 
-#: Words in a column's name, by what it then is likely to be.
+#: Words in a column's name, without accents, by what it then is likely to be.
 HINTS = {
     "time": r"date|time|datum|fecha|day|created|_dat$|_dt$",
-    "shopper": r"customer|client|shopper|user|member|household|hshd|kunde|cust|buyer|visitor|person|e?mail|"
-    r"card",
-    "basket": r"invoice|order|basket|trans|receipt|ticket|bill|session|trip|bon$|check",
-    "item": r"stock.?code|sku|product|prod|item|article|artikel|upc|ean|asin|material|goods",
-    "quantity": r"qty|quantity|units|pieces|menge|antal|cantidad|quantit|cds",
-    "price_paid": r"price|preis|prix|precio|prezzo|pris",
-    "amount": r"amount|total|sales|revenue|value|spend|umsatz|montant|importe|subtotal|paid|sum$",
+    "shopper": r"customer|client|shopper|user|member|household|hshd|kund|klant|cust|buyer|visitor|person|"
+    r"e?mail|card",
+    "basket": r"invoice|order|basket|trans|receipt|ticket|bill|session|trip|\bbon(?!us)|bon$|check|beleg|"
+    r"rechnung|facture|factura|fattura|scontrino",
+    "item": r"stock.?code|sku|product|prod|item|\bart(?:\b|ic|ik|ig|_?n)|artikel|upc|ean|asin|material|goods",
+    "quantity": r"qty|quant|units|pieces|menge|anzahl|stuck|antal|aantal|cantidad|pezzi|cds",
+    "price_paid": r"price|preis|prix|precio|preco|prezzo|prijs|pris",
+    "amount": r"amount|total|sales|revenue|value|spend|umsatz|summe|betrag|gesamt|montant|importe|importo|"
+    r"bedrag|belopp|subtotal|paid|sum$",
     "list_price": r"(list|regular|base|original|rrp|msrp|full).*(price|value)|^(list|rrp|msrp)$",
-    "name": r"desc|name|title|bezeichnung",
-    "department": r"department|dept",
-    "category": r"categor|commodity|class|group",
+    "name": r"desc|name|title|bezeichn|libelle|designation|omschrijving",
+    "department": r"department|dept|abteilung|afdeling|reparto",
+    "category": r"categor|kategor|commodity|class|group|grupp",
     "subcategory": r"sub.?(categor|class|commodity)",
-    "brand": r"brand|manufacturer|marke",
-    "store": r"store|shop|branch|outlet|filiale",
+    "brand": r"brand|manufacturer|marke(?!t)|marque|marca\b",
+    "store": r"store|shop|branch|outlet|filial|magasin|tienda|negozio",
     "unit_cost": r"cost$|unit.?cost|cogs",
 }
 #: Words that speak against it.
 AGAINST = {
     "time": r"birth|ship|deliver|due|update|limit|approved|carrier|estimated|review|of_day|hour",
-    "item": r"name|desc|title|categor|group|type|brand|status|price|count|id_order|order_item",
-    "basket": r"date|time|status|number$|dow|hour|country|type",
-    "shopper": r"name|country|city|state|type|segment|zip|since|discount",
-    "price_paid": r"discount|list|regular|base|original|cost|category",
+    "item": r"name|desc|title|bezeichn|libelle|designation|omschrijving|categor|kategor|group|grupp|type|"
+    r"brand|status|price|preis|prix|count|id_order|order_item",
+    "basket": r"date|datum|time|status|number$|dow|hour|country|type",
+    "shopper": r"name|country|city|state|type|segment|zip|since|discount|group|grupp",
+    "price_paid": r"discount|list|regular|base|original|cost|category|gesamt",
     "amount": r"discount|tax|cost|profit|freight|shipping|country",
-    "name": r"customer|client|user|store|shop|first|last|file|brand|category|city",
-    "quantity": r"total|price",
+    "name": r"customer|client|kund|klant|user|store|shop|filial|first|last|file|brand|category|city",
+    "category": r"customer|client|kund|klant",
+    "quantity": r"total|price|preis|prix|prezzo|precio",
 }
 IDS = ("basket", "shopper", "item")
 #: Columns that are proposed on their names alone.
@@ -80,7 +85,7 @@ class Profile:
 
     def suits(self, ours: str) -> float:
         """How far its name speaks for `ours`: 1, 0 or -1."""
-        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.name).lower()
+        name = _plain(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.name))
         if name == ours or ALIASES.get(name) == ours:
             return 2.0
         if re.search(AGAINST.get(ours, r"^$"), name):
@@ -157,12 +162,17 @@ def profile(name: str, place: int, sample: pa.Table, options: ReadOptions) -> Pr
     if as_dates and numbers.notna().all():
         # Numbers are dates only where the name says so, or all are days of a calendar.
         calendar = some.str.fullmatch(r"(?:19|20)\d{6}(?:\.0)?").all()
-        as_dates = bool(calendar or re.search(HINTS["time"], name.lower()))
+        as_dates = bool(calendar or re.search(HINTS["time"], _plain(name)))
     dates = dates.reindex(texts.index) if as_dates else None
     as_numbers = numbers.notna().mean() > 0.99
     return Profile(
         name, place, texts, codes, dates, numbers.reindex(texts.index) if as_numbers else None, filled
     )
+
+
+def _plain(name: str) -> str:
+    """A column's name in small letters without accents."""
+    return "".join(sign for sign in normalize("NFKD", name.lower()) if not combining(sign))
 
 
 def _days(found: dict[str, Proposal], profiles: list[Profile]) -> np.ndarray | None:

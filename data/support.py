@@ -19,9 +19,10 @@ def deepest_discount(dataset: Dataset, weeks: tuple[int, int]) -> float:
     item = dataset.purchases["item"].to_numpy()[lines]
     week = dataset.visits["week"].to_numpy()[rows][place]
     off = 1 - dataset.shelf_price[item, week].astype(np.float64) / dataset.list_price[item, week]
+    item, off = item[off > _ROUNDING], off[off > _ROUNDING]
     order = np.argsort(-off, kind="stable")
     first = np.zeros(len(order), dtype=bool)
     first[np.unique(item[order], return_index=True)[1]] = True
     enough = (np.arange(1, len(order) + 1) >= LEAST_LINES) & (np.cumsum(first) >= LEAST_ITEMS)
     deepest = off[order][enough.argmax()] if enough.any() else 0.0
-    return float(deepest) + _ROUNDING if deepest > _ROUNDING else 0.0
+    return float(deepest) + _ROUNDING if deepest else 0.0

@@ -18,6 +18,7 @@ from bundlegym.deployment.recommend import Rules, read_stock, read_table
 from bundlegym.deployment.shards import make_offers_by
 from bundlegym.errors import UserError
 from bundlegym.evaluation.engines import EngineOptions
+from bundlegym.evaluation.field_test.tables import OFFERS
 from bundlegym.evaluation.parallel import Place
 from bundlegym.evaluation.pseudonyms import Pseudonyms
 from bundlegym.options import parsed
@@ -44,7 +45,8 @@ class RecommendConfig(Options):
     """Assumption on what being offered does by itself, one of the run's; by default the first."""
 
     shoppers: Path | None = None
-    """Table with a column shopper, CSV or Parquet: whom to make offers for; by default all of the log."""
+    """Table with a column shopper, CSV or Parquet: whom to make offers for; by default all of the log. Where
+    it has a column arm, as experiment plan --assignment writes it, only the arm offers is made any."""
 
     day: str = ""
     """Day of the offers, as 2017-12-04; by default the one after the log's last."""
@@ -142,8 +144,18 @@ def recommend() -> None:
     write_offers(table, config.out)
     for note in made.notes:
         say(note)
+    if (made.table["items"] == "[]").all():
+        say(_why_nothing(place.here))
     called = "pseudonyms" if config.pseudonyms else "the log's own ids: keep it as the log is kept"
     say(f"The offers are in {config.out}, which calls shoppers by {called}")
+
+
+def _why_nothing(policy: BundlePolicy) -> str:
+    others = [f"--offer-exposure {e:g}" for e in policy.experiment.config.exposures if e != policy.exposure]
+    return (
+        f"{policy.name} offers nobody anything: under --offer-exposure {policy.exposure:g} it found nothing "
+        f"that pays within the rules given. There are also {', '.join([*others, 'others by --policy'])}"
+    )
 
 
 def under_pseudonyms(table: pd.DataFrame, run: Path) -> pd.DataFrame:
@@ -153,7 +165,14 @@ def under_pseudonyms(table: pd.DataFrame, run: Path) -> pd.DataFrame:
 
 
 def _shoppers(path: Path) -> list[str]:
+    """Whom a table asks offers for; never the control arm of an experiment."""
     table = read_table(path)
     if "shopper" not in table:
-        raise UserError(f"{path}: no column shopper")
+        raise UserError(f"{path}: no column shopper; it has: {', '.join(map(str, table.columns))}")
+    if "arm" in table:
+        if not (table["arm"] == OFFERS).any():
+            raise UserError(f"{path}: nobody is in the arm '{OFFERS}'")
+        others = int((table["arm"] != OFFERS).sum())
+        say(f"{path}: no offers to {others:,} shopper(s) outside the arm '{OFFERS}'")
+        table = table[table["arm"] == OFFERS]
     return table["shopper"].tolist()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from bundlegym.user_models.base import Offer, Response
+
 #: A torch tensor for `reference`, a numpy array on the same memory for `compiled`.
 Array = Any
 
@@ -22,6 +24,7 @@ class Shop(NamedTuple):
         synergy: (C, C) float32.
         category: (I,) int64.
         shopper_features: (S, F) float32.
+        unit_cost, list_price: (W, I) float32, money a piece.
     """
 
     shortlist: Array
@@ -33,6 +36,8 @@ class Shop(NamedTuple):
     synergy: Array
     category: Array
     shopper_features: Array
+    unit_cost: Array
+    list_price: Array
 
 
 class History(NamedTuple):
@@ -75,8 +80,45 @@ class Board(NamedTuple):
     visit: Array
 
 
+class Limits(NamedTuple):
+    """Of `EnvConfig` the `visits` in an episode and the least and greatest size of a bundle; and the first
+    day on which an episode may begin, and on how many days from then on."""
+
+    visits: int
+    min_size: int
+    max_size: int
+    first_day: int
+    days: int
+
+
+class World(NamedTuple):
+    """All that the hot parts read and write.
+
+    Attributes (N slots, P shoppers, D discount levels, L shortlisted items a shopper):
+        board: what lies before the agent.
+        shop: what the shop knows.
+        history: what the log tells.
+        episode: (N,) int64, whose luck each slot has.
+        shopper, day, last: what the shop notes of who is at the door, as in `Records`.
+        people: (P,) int64, codes of the shoppers that episodes are of.
+        discounts: (D,) float32.
+        limits: numbers of the configuration.
+    """
+
+    board: Board
+    shop: Shop
+    history: History
+    episode: Array
+    shopper: Array
+    day: Array
+    last: Array
+    people: Array
+    discounts: Array
+    limits: Limits
+
+
 class Told(NamedTuple):
-    """What of a user model's `Response` is looked up or added to, by its names: that of N shoppers."""
+    """A user model's `Response`, by its names."""
 
     choice: Array
     row: Array
@@ -84,6 +126,25 @@ class Told(NamedTuple):
     quantity: Array
     price: Array
     days: Array
+    left: Array
+
+
+class Ended(NamedTuple):
+    """M visits that ended in one step: a `base.VisitRecord`, by its names."""
+
+    whose: Array
+    made: Offer
+    both: Response
+    figures: Array
+
+
+class Stepped(NamedTuple):
+    """What a step gives back: a `base.StepResult`, by its names."""
+
+    reward: Array
+    terminated: Array
+    truncated: Array
+    record: Ended | None
 
 
 @dataclass

@@ -49,6 +49,13 @@ METRICS = (
 
 #: What is reckoned of each visit that ended, in this order.
 FIGURES = (*METRICS, "twin_margin_per_visit")
+#: The components that are figures -> their rows.
+FIGURE_OF = {
+    "incremental_margin": FIGURES.index(GAIN),
+    "margin": FIGURES.index("margin_per_visit"),
+    "twin_margin": FIGURES.index("twin_margin_per_visit"),
+    "revenue": FIGURES.index("revenue_per_visit"),
+}
 #: Of the metrics those that are undefined where nothing was offered.
 OF_OFFERS = METRICS[:4]
 
@@ -57,57 +64,75 @@ OF_OFFERS = METRICS[:4]
 class VisitRecord:
     """The M visits that ended in one step. (M,) each unless said otherwise; money in the log's currency.
 
-    `slot` says which of the N environments; `made` (2M rows) holds the M shoppers' offers, then the twins',
-    which are empty, and `both` their responses. `figures` is (len(FIGURES), M) float, NaN where it speaks of
-    an offer and there was none. `incremental_list_value` is what the pieces bought cost at list price, less
-    the same of the twin. Margins are linear in costs: where each margin share is greater by s, the
-    incremental margin is greater by s x incremental list value.
+    `whose` is (4, M) int64: `slot`, which of the N environments, `shopper`, `day`, and `size` of the bundle.
+    `made` (2M rows) holds the M shoppers' offers, then the twins', which are empty, and `both` their
+    responses. `figures` is (len(FIGURES), M) float, NaN where it speaks of an offer and there was none.
+    `incremental_list_value` is what the pieces bought cost at list price, less the same of the twin. Margins
+    are linear in costs: where each margin share is greater by s, the incremental margin is greater by
+    s x incremental list value.
     """
 
-    slot: Tensor
-    shopper: Tensor
-    day: Tensor
+    whose: Tensor
     made: Offer
-    size: Tensor
     both: Response
     figures: Tensor
+
+    def __len__(self) -> int:
+        """M."""
+        return self.whose.shape[1]
+
+    @property
+    def slot(self) -> Tensor:
+        return self.whose[0]
+
+    @property
+    def shopper(self) -> Tensor:
+        return self.whose[1]
+
+    @property
+    def day(self) -> Tensor:
+        return self.whose[2]
+
+    @property
+    def size(self) -> Tensor:
+        return self.whose[3]
 
     @property
     def offer(self) -> Offer:
         """Of the M shoppers."""
-        return Offer(self.made.items[: len(self.slot)], self.made.discount[: len(self.slot)])
+        return Offer(self.made.items[: len(self)], self.made.discount[: len(self)])
 
     @property
     def choice(self) -> Tensor:
-        return self.both.choice[: len(self.slot)]
+        return self.both.choice[: len(self)]
 
     @property
     def left(self) -> Tensor:
-        return self.both.left[: len(self.slot)]
+        return self.both.left[: len(self)]
 
     @property
     def response(self) -> Response:
-        return self.both.part(0, len(self.slot))
+        return self.both.part(0, len(self))
 
     @property
     def twin(self) -> Response:
-        return self.both.part(len(self.slot), 2 * len(self.slot))
+        return self.both.part(len(self), 2 * len(self))
 
     @property
     def revenue(self) -> Tensor:
-        return self.figures[FIGURES.index("revenue_per_visit")]
+        return self.figures[FIGURE_OF["revenue"]]
 
     @property
     def margin(self) -> Tensor:
-        return self.figures[FIGURES.index("margin_per_visit")]
+        return self.figures[FIGURE_OF["margin"]]
 
     @property
     def twin_margin(self) -> Tensor:
-        return self.figures[FIGURES.index("twin_margin_per_visit")]
+        return self.figures[FIGURE_OF["twin_margin"]]
 
     @property
     def incremental_margin(self) -> Tensor:
-        return self.figures[FIGURES.index(GAIN)]
+        return self.figures[FIGURE_OF["incremental_margin"]]
 
     @property
     def incremental_list_value(self) -> Tensor:

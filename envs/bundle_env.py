@@ -8,7 +8,8 @@ import gymnasium as gym
 import numpy as np
 import torch
 
-from bundlegym.envs.base import METRICS, StepResult
+from bundlegym.envs.arrays import Stepped
+from bundlegym.envs.base import METRICS
 from bundlegym.envs.core import BundleCore
 from bundlegym.envs.make import make_core
 from bundlegym.envs.rendering.picture import picture_of
@@ -53,7 +54,7 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
     ## Arguments
     `render_mode`: None, 'ansi', 'rgb_array' or 'human'; `core`: a simulator of one shopper. Without `core`,
     all others are those of `make.make_core`: a preset ('synthetic' by default), `dataset`, `user_model`,
-    `reward`, `shoppers`, `weeks`, and any field of `EnvConfig` (`candidates`, `visits`, ...) and
+    `reward`, `shoppers`, `weeks`, and any field of `EnvConfig` (`n_candidates`, `visits`, ...) and
     `DataConfig` (`log`, ...).
 
     ```python
@@ -72,8 +73,8 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
         self.core = make_core(1, **options) if core is None else core
         self.core.reset()
         self._window = Window(self.core)
-        self._action = torch.zeros(1, dtype=torch.int64, device=self.core.device)
         self.observation_space, self.action_space = core_spaces(self.core)  # type: ignore[assignment]
+        self._last_action = self.core.k + self.core.levels - 1
         self.render_mode = render_mode
         self._started = self._ended = False
         self._past: list[Outcome] = []
@@ -106,8 +107,8 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
         ValueError: the episode has ended, or the action is none of the action space.
         """
         self._check_open()
-        self._action.fill_(self._decode(whole_action(action, self.core.k + self.core.levels - 1)))
-        return self._observe(self.core.step(self._action))
+        given = whole_action(action, self._last_action)
+        return self._observe(self._window.step(self._decode(given)))
 
     def render(self) -> Any:
         """A visit in words ('ansi'), as a picture (544, 960, 3) uint8 ('rgb_array'), or None ('human')."""
@@ -136,7 +137,7 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
         mask = self._window.mask()
         return action if mask[action] else int(legal_actions(np.array([action]), mask[None], self.core.k)[0])
 
-    def _observe(self, result: StepResult) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
+    def _observe(self, result: Stepped) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         info: dict[str, Any] = {"action_mask": self.action_masks()}
         observation = self._window.observation()
         if result.record is None:
@@ -144,8 +145,8 @@ class BundleEnv(gym.Env[dict[str, np.ndarray], np.int64]):
             return observation, 0.0, False, False, info
         info |= zip(METRICS, result.record.figures[:, 0].tolist(), strict=False)
         if self.render_mode is not None:
-            self._past.append(outcome_of(self.core, result.record, 0))
+            self._past.append(outcome_of(self.core, self.core.record_of(result.record), 0))
         self._show()
-        terminated, truncated = bool(result.terminated), bool(result.truncated)
+        terminated, truncated = bool(result.terminated[0]), bool(result.truncated[0])
         self._ended = terminated or truncated
-        return observation, result.reward.item(), terminated, truncated, info
+        return observation, float(result.reward[0]), terminated, truncated, info

@@ -2,19 +2,23 @@
 
 Each function goes over rows one at a time and writes in place. A test holds both paths to the same numbers.
 Letters in shapes: N slots, M of them in `rows`, K candidates, D discount levels, B items in the greatest
-bundle, S shoppers, L shortlisted items of each, P purchases, I items, W weeks, C categories.
+bundle, S shoppers, L shortlisted items of each, P purchases, I items, W weeks, C categories. `world` is a
+`World`, held as one struct: numba would look at each of its arrays at each call.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from bundlegym.compiling import njit
-from bundlegym.envs.arrays import Board, History, Shop
+from bundlegym.envs.arrays import Board, History, Limits, World
 from bundlegym.envs.features import CANDIDATE_FEATURES, FEATURE_LIMIT, LEAVE, LIFT, LOG_PRICE, UNIT_MARGIN
 from bundlegym.recommenders.recency import NEVER
 from bundlegym.user_models.numeric.fast_math import log32
 from bundlegym.user_models.response_codes import CHERRY_PICK, IGNORE, MOST_DAYS, MOST_PRICE, MOST_UNITS, TAKE
+from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.compiled_counter import compiled_draw, compiled_key, compiled_unit
 
 _LIMIT = np.float32(FEATURE_LIMIT)
@@ -28,21 +32,21 @@ def _clip(x: float | np.floating) -> np.float32:
 
 
 @njit(inline="always")
-def _describe(b: Board, n: int, visits: int, min_size: int, max_size: int) -> None:
+def _describe(b: Board, n: int, limits: Limits) -> None:
     """Context and mask of slot n."""
     k, size = b.candidates.shape[1], b.n_picks[n]
     price = margin = lift = np.float32(0)
     for i in range(k):
-        b.mask[n, i] = b.picked[n, i] == 0 and size < max_size
+        b.mask[n, i] = b.picked[n, i] == 0 and size < limits.max_size
         if b.picked[n, i] != 0:
             price += np.exp(b.features[n, i, LOG_PRICE])
             margin += b.features[n, i, UNIT_MARGIN]
             lift += b.features[n, i, LIFT]
     for i in range(k, b.mask.shape[1]):
-        b.mask[n, i] = size >= min_size
+        b.mask[n, i] = size >= limits.min_size
     b.mask[n, k] = b.mask[n, k] or size == 0
-    b.context[n, 0] = 1 - b.visit[n] / visits
-    b.context[n, 1] = size / max_size
+    b.context[n, 0] = 1 - b.visit[n] / limits.visits
+    b.context[n, 1] = size / limits.max_size
     b.context[n, 2] = _clip(price / np.float32(10))
     b.context[n, 3] = _clip(margin / np.float32(4))
     b.context[n, 4] = _clip(lift / np.float32(4))
@@ -69,81 +73,59 @@ def last_bought(shopper: np.ndarray, before: np.ndarray, history: History, lengt
 
 
 @njit()
-def begin(
-    which: np.ndarray, ahead: int, key: tuple[int, int, int], days: tuple[int, int], shoppers: np.ndarray,
-    history: History, episode: np.ndarray, visit: np.ndarray, shopper: np.ndarray, day: np.ndarray,
-    last: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-    """Go `ahead` to other episodes in the slots of a mask: draw a shopper and a first day for each, and give
-    the shop its records of them.
-
-    Args:
-        which: (N,) bool, the slots.
-        key: (seed, streams of the two draws).
-        days: the first one possible, and how many there are.
-        shoppers: (any number,) int64, codes to draw from.
-        history: of all shoppers.
-        episode, visit, shopper, day: (N,) int64, written.
-        last: (N, L) int16, written.
+def begin(which: np.ndarray, ahead: int, seed: int, world: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Go `ahead` to other episodes in the slots of a mask `which` (N,) bool: draw a shopper and a first day
+    for each, and give the shop its records of them.
 
     Returns:
         (M,) int64 each: slot, shopper and day.
     """
-    (seed, who_stream, day_stream), (first, span) = key, days
+    w: World = world.parts
     rows = np.flatnonzero(which)
     who, when = np.empty_like(rows), np.empty_like(rows)
     for i in range(len(rows)):
         n = rows[i]
-        episode[n] += ahead
-        visit[n] = 0
-        chance = compiled_unit(compiled_key(seed, episode[n], 0, who_stream))
-        s = shoppers[np.int64(chance * np.float32(len(shoppers)))]
-        chance = compiled_unit(compiled_key(seed, episode[n], 0, day_stream))
-        today = first + np.int64(chance * np.float32(span))
-        _recall(s, today // 7 * 7, history, last[n])
-        who[i], when[i], shopper[n], day[n] = s, today, s, today
+        w.episode[n] += ahead
+        w.board.visit[n] = 0
+        chance = compiled_unit(compiled_key(seed, w.episode[n], 0, streams.WHO))
+        s = w.people[np.int64(chance * np.float32(len(w.people)))]
+        chance = compiled_unit(compiled_key(seed, w.episode[n], 0, streams.FIRST_DAY))
+        today = w.limits.first_day + np.int64(chance * np.float32(w.limits.days))
+        _recall(s, today // 7 * 7, w.history, w.last[n])
+        who[i], when[i], w.shopper[n], w.day[n] = s, today, s, today
     return rows, who, when
 
 
 @njit()
-def pick(
-    action: np.ndarray, b: Board, synergy: np.ndarray, category: np.ndarray, visits: int, min_size: int,
-    max_size: int,
-) -> tuple[int, np.ndarray]:  # fmt: skip
-    """Add the candidates that actions name. Nothing is changed where an action is illegal.
-
-    Args:
-        action: (N,) int64.
-        synergy: (C, C) float32.
-        category: (I,) int64.
-        visits, min_size, max_size: those of `EnvConfig`.
+def pick(action: np.ndarray, world: Any) -> tuple[int, int]:
+    """Add the candidates that actions (N,) int64 name. Nothing is changed where an action is illegal.
 
     Returns:
-        The first slot whose action is illegal, or -1; the slots (M,) int64 that make an offer.
+        The first slot whose action is illegal, or -1; how many slots make an offer.
     """
-    k, offers, made = b.candidates.shape[1], np.empty(len(action), dtype=np.int64), 0
+    w: World = world.parts
+    b, category = w.board, w.shop.category
+    k, made = b.candidates.shape[1], 0
     for n in range(len(action)):
         inside = 0 <= action[n] < b.mask.shape[1]
         if action[n] != LEAVE and not (inside and b.mask[n, action[n]]):
-            return n, offers[:0]
+            return n, 0
     for n in range(len(action)):
         a = action[n]
-        if a >= k:
-            offers[made] = n
-            made += 1
+        made += a >= k
         if a == LEAVE or a >= k:
             continue
         item = b.candidates[n, a]
         b.picks[n, b.n_picks[n]] = item
         b.n_picks[n] += 1
         b.picked[n, a] = 1
-        pull = synergy[category[item]]
+        pull = w.shop.synergy[category[item]]
         for i in range(k):
             if i != a:
                 lift = b.features[n, i, LIFT] + pull[category[b.candidates[n, i]]]
                 b.features[n, i, LIFT] = _clip(lift)
-        _describe(b, n, visits, min_size, max_size)
-    return -1, offers[:made]
+        _describe(b, n, w.limits)
+    return -1, made
 
 
 @njit(inner=True)
@@ -183,18 +165,15 @@ def _k_least(rank: np.ndarray, found: np.ndarray, slots: np.ndarray) -> None:
 
 
 @njit(inner=True)
-def _retrieve(
-    rows: np.ndarray, key: tuple[int, np.ndarray, int], shopper: np.ndarray, b: Board, m: Shop
-) -> np.ndarray:
+def _retrieve(rows: np.ndarray, seed: int, w: World) -> np.ndarray:
     """(M, K) int64, where in their shortlists the candidates of `rows` (M,) are, the likeliest first."""
-    seed, episode, stream = key
-    length = m.shortlist.shape[1]
+    b, m, length = w.board, w.shop, w.shop.shortlist.shape[1]
     slots = np.empty((len(rows), b.candidates.shape[1]), dtype=np.int64)
     rank, found = np.empty(length, dtype=np.float32), np.empty(length + 1, dtype=np.int64)
     for r in range(len(rows)):
         n = rows[r]
-        luck = compiled_key(seed, episode[n], b.visit[n], stream)
-        shortlist, penalty = m.shortlist[shopper[n]], m.retrieval_penalty[shopper[n]]
+        luck = compiled_key(seed, w.episode[n], b.visit[n], streams.RETRIEVAL)
+        shortlist, penalty = m.shortlist[w.shopper[n]], m.retrieval_penalty[w.shopper[n]]
         for i in range(length):
             rank[i] = -log32(compiled_draw(luck, shortlist[i])) * penalty[i]
         _k_least(rank, found, slots[r])
@@ -215,23 +194,15 @@ def _nine(x: np.ndarray) -> tuple[float, ...]:
 
 
 @njit(error_model="numpy")
-def open_visits(
-    rows: np.ndarray, key: tuple[int, np.ndarray, int], shopper: np.ndarray, day: np.ndarray,
-    last: np.ndarray, b: Board, m: Shop, visits: int, min_size: int, max_size: int,
-) -> None:  # fmt: skip
-    """Retrieve candidates for some slots and describe them.
-
-    Args:
-        rows: (M,) int64, the slots.
-        key: (seed, episode (N,) int64, stream).
-        shopper, day: (N,) int64, the shop's own records, as is last: (N, L) int16.
-        visits, min_size, max_size: those of `EnvConfig`.
-    """
+def open_visits(rows: np.ndarray, seed: int, world: Any) -> None:
+    """Retrieve candidates for the slots `rows` (M,) int64 and describe them."""
+    w: World = world.parts
+    b, m, last = w.board, w.shop, w.last
     # All rows are retrieved before the first is described: either work waits less for memory alone.
-    slots = _retrieve(rows, key, shopper, b, m)
+    slots = _retrieve(rows, seed, w)
     for r in range(len(rows)):
         n = rows[r]
-        s, today = shopper[n], day[n]
+        s, today = w.shopper[n], w.day[n]
         week = min(max(today // 7, 0), len(m.week_features) - 1)
         for i in range(slots.shape[1]):
             slot = slots[r, i]
@@ -252,39 +223,35 @@ def open_visits(
         b.shopper[n, width + 1] = np.cos(week * (2 * np.pi / 52))
         b.picks[n] = -1
         b.n_picks[n] = 0
-        _describe(b, n, visits, min_size, max_size)
+        _describe(b, n, w.limits)
 
 
 @njit()
 def offers(
-    rows: np.ndarray, action: np.ndarray, episode: np.ndarray, shopper: np.ndarray, day: np.ndarray,
-    b: Board, discounts: np.ndarray,
-) -> tuple[np.ndarray, ...]:  # fmt: skip
-    """What the visits in some slots are made of, of shoppers, then of their twins, who are offered nothing.
-
-    Args:
-        rows: (M,) int64, the slots.
-        action, episode, shopper, day: (N,) int64.
-        discounts: (D,) float32.
+    action: np.ndarray, made: int, world: Any
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """What the visits are made of where `made` of the actions (N,) int64 make an offer: of M shoppers, then
+    of their twins, who are offered nothing.
 
     Returns:
-        items (2M, B) int64 and discount (2M,) float32 of the offers, episode and visit (2M,) int64; shopper,
-        day and size of the offer (M,) int64.
+        whose (4, M) int64: slot, shopper, day and size of the offer; items (2M, B) int64 and discount (2M,)
+        float32 of the offers; luck (2, 2M) int64: episode and visit.
     """
-    m, k = len(rows), b.candidates.shape[1]
-    items = np.full((2 * m, b.picks.shape[1]), -1)
-    discount = np.zeros(2 * m, dtype=np.float32)
-    episodes, visits = np.empty(2 * m, dtype=np.int64), np.empty(2 * m, dtype=np.int64)
-    who, when, size = np.empty_like(rows), np.empty_like(rows), np.empty_like(rows)
-    for i in range(m):
-        n = rows[i]
+    w: World = world.parts
+    b, k, i = w.board, w.board.candidates.shape[1], 0
+    whose, luck = np.empty((4, made), dtype=np.int64), np.empty((2, 2 * made), dtype=np.int64)
+    items, discount = np.full((2 * made, b.picks.shape[1]), -1), np.zeros(2 * made, dtype=np.float32)
+    for n in range(len(action)):
+        if action[n] < k:
+            continue
         for place in range(items.shape[1]):
             items[i, place] = b.picks[n, place]
-        discount[i] = discounts[action[n] - k]
-        episodes[i] = episodes[i + m] = episode[n]
-        visits[i] = visits[i + m] = b.visit[n]
-        who[i], when[i], size[i] = shopper[n], day[n], b.n_picks[n]
-    return items, discount, episodes, visits, who, when, size
+        discount[i] = w.discounts[action[n] - k]
+        luck[0, i] = luck[0, i + made] = w.episode[n]
+        luck[1, i] = luck[1, i + made] = b.visit[n]
+        whose[0, i], whose[1, i], whose[2, i], whose[3, i] = n, w.shopper[n], w.day[n], b.n_picks[n]
+        i += 1
+    return whose, items, discount, luck
 
 
 @njit()
@@ -351,19 +318,25 @@ def figures(
 
 
 @njit()
-def step_outputs(
+def reckon(
+    whose: np.ndarray, discount: np.ndarray, choice: np.ndarray, row: np.ndarray, item: np.ndarray,
+    quantity: np.ndarray, price: np.ndarray, days: np.ndarray, world: Any,
+) -> tuple[bool, np.ndarray]:  # fmt: skip
+    """Whether all of a user model's answer is `in_range`, and if so its `figures`; whose and discount are
+    those of `offers`."""
+    w: World = world.parts
+    if not in_range(len(discount), len(w.shop.category), choice, row, item, quantity, price, days):
+        return False, np.empty((0, 0), dtype=np.float32)
+    bought = choice, row, item, quantity, price
+    return True, figures(whose[2], whose[3], discount, *bought, w.shop.unit_cost, w.shop.list_price)
+
+
+@njit(inner=True)
+def _step_outputs(
     rows: np.ndarray, reward: np.ndarray, left: np.ndarray, visit: np.ndarray, visits: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What a step gives back, after visits ended in some slots; zero in the others.
-
-    Args:
-        rows: (M,) int64, the slots.
-        reward: (M,) float32. left: (2M,) bool, whether the shopper, or further on the twin, left for good.
-        visit: (N,) int64, visits that are over, of `visits` in an episode.
-
-    Returns:
-        (N,) each: reward float32, terminated bool, truncated bool.
-    """
+    """What a step gives back, after visits ended in the slots `rows` (M,); zero in the others. `visit` (N,):
+    how many are over, of `visits` in an episode."""
     rewards = np.zeros(len(visit), dtype=np.float32)
     over, late = np.zeros(len(visit), dtype=np.bool_), np.zeros(len(visit), dtype=np.bool_)
     for i in range(len(rows)):
@@ -388,28 +361,43 @@ def _last_up_to(ascending: np.ndarray, x: int) -> int:
     return place
 
 
-@njit()
-def record_purchases(
-    rows: np.ndarray, row: np.ndarray, item: np.ndarray, days: np.ndarray, visit: np.ndarray,
-    shopper: np.ndarray, day: np.ndarray, last: np.ndarray, shortlist: np.ndarray,
-) -> None:  # fmt: skip
-    """The shop records what the shoppers in some slots bought, and when they come again. Rows from M on are
-    the twins', whom it does not see.
-
-    Args:
-        rows: (M,) int64, the slots.
-        row, item: (P,) int64, the purchases.
-        days: (2M,) int64, until the next visit.
-        visit, day: (N,) int64, written. shopper: (N,) int64.
-        last: (N, L) int16, written.
-        shortlist: (S, L) int64.
-    """
+@njit(inner=True)
+def _record_purchases(
+    rows: np.ndarray, row: np.ndarray, item: np.ndarray, days: np.ndarray, w: World
+) -> None:
+    """The shop records what the shoppers in the slots `rows` (M,) bought, and when they come again. Purchases
+    of rows from M on are the twins', whom it does not see."""
     for p in range(len(row)):
         if row[p] < len(rows):
             n = rows[row[p]]
-            slot = _last_up_to(shortlist[shopper[n]], item[p])
-            if shortlist[shopper[n], slot] == item[p]:
-                last[n, slot] = day[n]
+            shortlist = w.shop.shortlist[w.shopper[n]]
+            slot = _last_up_to(shortlist, item[p])
+            if shortlist[slot] == item[p]:
+                w.last[n, slot] = w.day[n]
     for i in range(len(rows)):
-        day[rows[i]] += days[i]
-        visit[rows[i]] += 1
+        w.day[rows[i]] += days[i]
+        w.board.visit[rows[i]] += 1
+
+
+@njit()
+def move_on(
+    whose: np.ndarray, reward: np.ndarray, left: np.ndarray, row: np.ndarray, item: np.ndarray,
+    days: np.ndarray, seed: int, world: Any,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """End M visits, and open the next ones of the same shoppers.
+
+    Args:
+        whose: (4, M) int64, as `offers` gives it.
+        reward: (M,) float32.
+        left: (2M,) bool, whether the shopper, or further on the twin, left for good.
+        row, item: (P,) int64, the purchases. days: (2M,) int64, until the next visit.
+
+    Returns:
+        (N,) each: reward float32, terminated bool, truncated bool.
+    """
+    w: World = world.parts
+    rows = whose[0]
+    _record_purchases(rows, row, item, days, w)
+    outputs = _step_outputs(rows, reward, left, w.board.visit, w.limits.visits)
+    open_visits(rows, seed, world)
+    return outputs

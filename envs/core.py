@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,23 @@ from torch import Tensor
 
 from bundlegym.envs import compiled as compiled_parts
 from bundlegym.envs import reference
-from bundlegym.envs.arrays import Board, History, Records, Shop, Told
+from bundlegym.envs.arrays import (
+    Array,
+    Board,
+    Ended,
+    History,
+    Limits,
+    Records,
+    Shop,
+    Stepped,
+    Told,
+    World,
+)
 from bundlegym.envs.base import (
     CANDIDATE_FEATURES,
     COMPONENTS,
     CONTEXT_FEATURES,
+    FIGURE_OF,
     Reward,
     StepResult,
     VisitRecord,
@@ -33,16 +45,13 @@ from bundlegym.envs.observations import Block, blocks_of
 from bundlegym.envs.open_visits import OpenVisits, state_at_door
 from bundlegym.envs.rewards import reward_of
 from bundlegym.errors import UserError
-from bundlegym.user_models.base import Offer, Response, State, UserModel
+from bundlegym.numba_struct import as_struct
+from bundlegym.user_models.base import Offer, State, UserModel
 from bundlegym.user_models.response_checks import out_of_range, wrong_shapes
-from bundlegym.user_models.rng import streams
 from bundlegym.user_models.rng.counter import Draws, first_episode
 
 #: What a core holds beside its own tensors: views on the same memory, and functions.
-_VIEWS = frozenset(
-    ("flat_features", "_ops", "_take", "_give", "_table", "_pick", "_episode", "_records", "_discounts",
-     "_money", "_history")
-)  # fmt: skip
+_VIEWS = frozenset(("flat_features", "_ops", "_take", "_give", "_told", "_world", "_quiet"))
 #: The core's own tensors that steps change, beside its records and the user model's state.
 _MOVING = ("episode", "visit", "n_picks", "picks", "candidates", "picked", "features", "shopper_block",
            "context", "mask")  # fmt: skip
@@ -110,6 +119,7 @@ class BundleCore:
         self._forecasts: Forecasts | None = None
         self.reward, self.blocks = reward or reward_of(config.reward), blocks_of(config.observation, blocks)
         self._of_reward = COMPONENTS if reward or ":" in config.reward else (config.reward,)
+        self._reward_figure = None if reward else FIGURE_OF.get(config.reward)
         self.reseed(seed)
 
     def _allocate(self, m: Market) -> None:
@@ -133,8 +143,7 @@ class BundleCore:
             zeros(n, m.shortlist.shape[1], dtype=torch.int16),
         )
         self.state: State = {}
-        none = zeros(n, dtype=torch.bool)
-        self._quiet = StepResult(zeros(n), none, none, None)
+        self._nothing = zeros(n), zeros(n, dtype=torch.bool)
 
     def __getstate__(self) -> dict[str, Any]:
         """What lies in memory once; `_views` makes the rest of it anew."""
@@ -183,20 +192,25 @@ class BundleCore:
         self._ops: Any = compiled_parts if compiled else reference
         self._take: Any = Tensor.numpy if compiled else _itself
         self._give: Any = torch.from_numpy if compiled else _itself
+        self._told: Any = attrgetter("arrays" if compiled else "tensors")
         take, m, config = self._take, self.market, self.config
-        shop = Shop(*(take(getattr(m, name)) for name in Shop._fields))
         board = Board(
             *(take(tensor) for tensor in (
                 self.candidates, self.features, self.shopper_block, self.context, self.picked, self.mask,
                 self.picks, self.n_picks, self.visit,
             ))
         )  # fmt: skip
-        limits = config.visits, config.min_size, config.max_size
-        self._table = board, shop, *limits
-        self._pick = board, shop.synergy, shop.category, *limits
-        self._history = History(*(take(getattr(m, name)) for name in History._fields))
-        self._episode, self._records = take(self.episode), tuple(map(take, vars(self.records).values()))
-        self._discounts, self._money = take(self.discounts), (take(m.unit_cost), take(m.list_price))
+        shop = Shop(*(take(getattr(m, name)) for name in Shop._fields))
+        history = History(*(take(getattr(m, name)) for name in History._fields))
+        shopper, day, last = (take(tensor) for tensor in vars(self.records).values())
+        first, end = self.weeks
+        starts = first * 7, max(1, (end - first + 1) // 2) * 7
+        limits = Limits(config.visits, config.min_size, config.max_size, *starts)
+        people, discounts, episode = take(self.shoppers), take(self.discounts), take(self.episode)
+        world = World(board, shop, history, episode, shopper, day, last, people, discounts, limits)
+        self._world: Any = as_struct(world) if compiled else world
+        earned, ended = map(take, self._nothing)
+        self._quiet = Stepped(earned, ended, ended, None)
 
     def reseed(self, seed: int | Sequence[int]) -> None:
         """Start over: `reset` must follow.
@@ -225,17 +239,11 @@ class BundleCore:
     def _begin(self, which: Tensor, ahead: int) -> None:
         """Go `ahead` to other episodes in the slots of the mask `which` (N,): a shopper and a first day are
         drawn, and the first visit is opened."""
-        first, end = self.weeks
-        days = first * 7, max(1, (end - first + 1) // 2) * 7
-        luck, (board, *_) = (self.seed, streams.WHO, streams.FIRST_DAY), self._table
-        known = self._episode, board.visit, *self._records
-        people = self._take(self.shoppers), self._history
-        begun = self._ops.begin(self._take(which), ahead, luck, days, *people, *known)
-        rows, shopper, day = map(self._give, begun)
+        rows, shopper, day = self._ops.begin(self._take(which), ahead, self.seed, self._world)
         if len(rows):
-            fresh = self.user_model.reset(shopper, day)
+            fresh = self.user_model.reset(self._give(shopper), self._give(day))
             self._move(rows, {name: torch.cat([value, value]) for name, value in fresh.items()})
-            self._open(rows)
+            self._open(self._give(rows))
 
     def place(self, episode: Tensor, records: Records, state: State) -> None:
         """Open a visit of given shoppers in all slots, whom nothing is drawn for.
@@ -249,14 +257,15 @@ class BundleCore:
         self.visit.zero_()
         for mine, given in zip(vars(self.records).values(), vars(records).values(), strict=True):
             mine.copy_(given)
-        self._move(self.rows, {name: torch.cat([value, value]) for name, value in state.items()})
+        self._move(self._take(self.rows), {name: torch.cat([value, value]) for name, value in state.items()})
         self._open(self.rows)
 
-    def _both(self, rows: Tensor) -> Tensor:
+    def _both(self, rows: Array) -> Tensor:
         """(2M,) where in the state the shoppers of the slots `rows` (M,) are, then their twins."""
-        return torch.cat([rows, rows + self.n])
+        own = self._give(rows)
+        return torch.cat([own, own + self.n])
 
-    def _move(self, rows: Tensor, state: State) -> None:
+    def _move(self, rows: Array, state: State) -> None:
         """Put the shoppers of the slots `rows` (M,), then their twins, into a state (2M rows)."""
         if len(rows) == self.n:
             self.state = state
@@ -267,8 +276,7 @@ class BundleCore:
 
     def _open(self, rows: Tensor) -> None:
         """Retrieve candidates and describe them: the work of a visit's boundary."""
-        luck = (self.seed, self._episode, streams.RETRIEVAL)
-        self._ops.open_visits(self._take(rows), luck, *self._records, *self._table)
+        self._ops.open_visits(self._take(rows), self.seed, self._world)
         if self._forecasts is not None:
             self._forecast(self._forecasts, rows)
 
@@ -334,96 +342,88 @@ class BundleCore:
         Raises:
             ValueError: an action is outside the mask.
         """
-        given = self._take(action)
-        illegal, slots = self._ops.pick(given, *self._pick)
+        give, (reward, terminated, truncated, ended) = self._give, self.act(self.as_given(action))
+        record = None if ended is None else self.record_of(ended)
+        return StepResult(give(reward), give(terminated), give(truncated), record)
+
+    def as_given(self, action: Tensor) -> Array:
+        """An action, (N,) int64, as `act` takes it: on the same memory."""
+        return self._take(action)
+
+    def act(self, action: Array) -> Stepped:
+        """`step`, of what the hot parts take, giving what they give: arrays where they are compiled."""
+        illegal, made = self._ops.pick(action, self._world)
         if illegal >= 0:
             raise ValueError(
                 f"environment {illegal}: action {int(action[illegal])} is masked; see action_masks()"
             )
         if self._forecasts is not None:
-            self._forecasts.pick(((action >= 0) & (action < self.k)).nonzero()[:, 0], self.picked)
-        if len(slots) == 0:
-            return self._quiet
-        rows = self._give(slots)
-        record, reward = self._visit(rows, given)
-        ended = self._take(reward), self._take(record.both.left)
-        outputs = self._ops.step_outputs(slots, *ended, self._table[0].visit, self.config.visits)
-        self._open(rows)
-        reward, terminated, truncated = map(self._give, outputs)
-        return StepResult(reward, terminated, truncated, record)
+            given = self._give(action)
+            self._forecasts.pick(((given >= 0) & (given < self.k)).nonzero()[:, 0], self.picked)
+        return self._visit(action, made) if made else self._quiet
 
-    def _visit(self, rows: Tensor, action: Any) -> tuple[VisitRecord, Tensor]:
-        """Shopper and twin live the visit; the state moves to the door of the next one.
-
-        Returns:
-            What happened, and the reward, (M,) float, averaged over `reward_draws` draws of luck.
-        """
-        m, give, (known, day, _) = len(rows), self._give, self._records
-        slots, (board, shop, *_) = self._take(rows), self._table
-        *made, today, size = self._ops.offers(
-            slots, action, self._episode, known, day, board, self._discounts
-        )
-        items, discount, episode, visit, shopper = map(give, made)
-        offer, draws = Offer(items, discount), Draws(self.seed, episode, visit)
-        state = self.state
-        if m < self.n:
+    def _visit(self, action: Array, made: int) -> Stepped:
+        """Shoppers and twins live the visits of the `made` offers among the actions (N,); the state moves to
+        the door of the next ones. The reward is averaged over `reward_draws` draws of luck."""
+        give = self._give
+        whose, items, discount, luck = self._ops.offers(action, made, self._world)
+        rows, offer = whose[0], Offer(give(items), give(discount))
+        draws, state = Draws(self.seed, give(luck[0]), give(luck[1])), self.state
+        if made < self.n:
             both = self._both(rows)
             state = {name: value.index_select(0, both) for name, value in state.items()}
-        response, told, after = self._answer(state, offer, draws)
+        known = state, offer, whose, discount
+        ended, told, after = self._answer(draws, *known)
         self._move(rows, after)
-        reckoned = today, size, made[1]
-        figures = self._figures(told, *reckoned)
-        record = VisitRecord(rows, shopper, give(today), offer, give(size), response, figures)
-        rewards = [self._rewarded(record)]
-        for other in range(1, self.config.reward_draws):
-            might, of_it, _ = self._answer(state, offer, draws.other(other))
-            figures = self._figures(of_it, *reckoned)
-            rewards.append(self._rewarded(replace(record, both=might, figures=figures)))
-        bought = told.row, told.item, told.days
-        self._ops.record_purchases(slots, *bought, board.visit, *self._records, shop.shortlist)
-        return record, rewards[0] if len(rewards) == 1 else torch.stack(rewards).mean(0)
+        reward = self._rewarded(ended)
+        if self.config.reward_draws > 1:
+            others = [draws.other(number) for number in range(1, self.config.reward_draws)]
+            rewards = [reward, *(self._rewarded(self._answer(other, *known)[0]) for other in others)]
+            reward = self._take(torch.stack([*map(give, rewards)]).mean(0))
+        done = told.left, told.row, told.item, told.days
+        earned, over, late = self._ops.move_on(whose, reward, *done, self.seed, self._world)
+        if self._forecasts is not None:
+            self._forecast(self._forecasts, give(rows))
+        return Stepped(earned, over, late, ended)
 
-    def _answer(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, Told, State]:
+    def record_of(self, ended: Ended) -> VisitRecord:
+        """What `act` says of visits that ended, as `step` says it."""
+        return VisitRecord(self._give(ended.whose), ended.made, ended.both, self._give(ended.figures))
+
+    def _answer(
+        self, draws: Draws, state: State, offer: Offer, whose: Array, discount: Array
+    ) -> tuple[Ended, Told, State]:
         """What the user model answers, also as the hot parts take it; a `UserError` where these cannot look
         it up."""
         response, after = self.user_model.respond(state, offer, draws)
-        n, n_items = len(offer.discount), len(self.market.category)
+        n = 2 * whose.shape[1]
         wrong = [] if self._shaped else list(wrong_shapes(response, n))
         if not wrong:
-            told = Told(*map(self._take, _codes(response)))
-            if not self._ops.in_range(n, n_items, *told):
-                wrong = list(out_of_range(response, n, n_items))
-        if wrong:
-            raise UserError(f"user model {type(self.user_model).__name__}: {'; '.join(wrong)}")
-        return response, told, after
+            told = Told(*self._told(response))
+            fine, figures = self._ops.reckon(whose, discount, *told[:-1], self._world)
+            if fine:
+                return Ended(whose, offer, response, figures), told, after
+            wrong = list(out_of_range(response, n, len(self.market.category)))
+        raise UserError(f"user model {type(self.user_model).__name__}: {'; '.join(wrong)}")
 
-    def _rewarded(self, record: VisitRecord) -> Tensor:
+    def _rewarded(self, ended: Ended) -> Array:
         """(M,) float, of M visits; a `UserError` where the reward is not one finite number a visit."""
-        m, reward = len(record.slot), self.reward(record.components(self._of_reward))
-        if self._of_reward is not COMPONENTS:
-            return reward
-        reward = reward.detach().float()
-        if reward.shape not in ((), (1,), (m,)):
-            raise UserError(f"reward: its shape is {tuple(reward.shape)}; it must be ({m},), one a visit")
+        if self._reward_figure is not None:
+            return ended.figures[self._reward_figure]
+        record = self.record_of(ended)
+        reward = self.reward(record.components(self._of_reward)).detach().float()
+        if reward.shape not in ((), (1,), (len(record),)):
+            raise UserError(
+                f"reward: its shape is {tuple(reward.shape)}; it must be ({len(record)},), one a visit"
+            )
         if not bool(torch.isfinite(reward).all()):
             raise UserError("reward: it is not finite")
-        return reward.expand(m)
-
-    def _figures(self, told: Told, day: Any, size: Any, discount: Any) -> Tensor:
-        """(len(FIGURES), M) float of what M shoppers, offered `size` items on `day` (M,) at `discount` (2M,),
-        then their twins did."""
-        bought = told.choice, told.row, told.item, told.quantity, told.price
-        return self._give(self._ops.figures(day, size, discount, *bought, *self._money))
+        return self._take(reward.expand(len(record)))
 
 
 def _part(held: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """What of a snapshot begins with `prefix`, under its own names."""
     return {name.removeprefix(prefix): value for name, value in held.items() if name.startswith(prefix)}
-
-
-def _codes(response: Response) -> tuple[Tensor, ...]:
-    """The fields of `Told`."""
-    return response.choice, response.row, response.item, response.quantity, response.price, response.days
 
 
 def _itself(tensor: Tensor) -> Tensor:

@@ -72,6 +72,11 @@ NAMED_BLOCKS: dict[str, Block] = {
 }
 
 
+def in_place(block: Block) -> bool:
+    """Whether a block is a tensor that the core goes on writing into, always the same one."""
+    return isinstance(block, attrgetter)
+
+
 def blocks_of(names: Sequence[str], further: Mapping[str, Block] | None = None) -> dict[str, Block]:
     """Observation blocks by name: those of `EnvConfig.observation`, then `further` ones.
 

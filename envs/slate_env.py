@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from gymnasium import spaces
 
 from bundlegym.envs.bundle_env import BundleEnv
@@ -62,5 +61,5 @@ class SlateEnv(BundleEnv):
         if len(bundle) < self.core.config.min_size:
             bundle, level = [], 0
         for single in (*bundle, self.core.k + level):
-            result = self.core.step(torch.tensor([single], device=self.core.device))
+            result = self._window.step(single)
         return self._observe(result)

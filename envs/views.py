@@ -6,11 +6,14 @@ import operator
 from typing import Any
 
 import numpy as np
+import torch
 from gymnasium import spaces
 from torch import Tensor
 
+from bundlegym.envs.arrays import Stepped
 from bundlegym.envs.base import FEATURE_LIMIT, METRICS, VisitRecord
 from bundlegym.envs.core import BundleCore
+from bundlegym.envs.observations import in_place
 
 
 def core_spaces(core: BundleCore) -> tuple[spaces.Dict, spaces.Discrete]:
@@ -39,29 +42,33 @@ def figures_of(record: VisitRecord | None, n: int) -> tuple[np.ndarray, np.ndarr
 
 
 class Window:
-    """One shopper's core seen through arrays. A tensor that the core goes on writing into is made an array
-    once only: at one shopper this takes longer than to copy it."""
+    """One shopper's core, seen and stepped through arrays. Those of what the core writes in place are made
+    once: at one shopper, to make one takes longer than to copy it."""
 
     def __init__(self, core: BundleCore) -> None:
         self.core = core
-        self._kept: dict[str, tuple[Tensor, np.ndarray]] = {}
+        on_cpu = core.device.type == "cpu"
+        self._action = torch.zeros(1, dtype=torch.int64, device=core.device)
+        self._given = core.as_given(self._action)
+        self._blocks = {name: block(core).numpy(force=True)[0] for name, block in core.blocks.items()}
+        self._made_anew = {
+            name: block for name, block in core.blocks.items() if not (on_cpu and in_place(block))
+        }
+        self._mask = core.masks().numpy()[0] if on_cpu else None
 
     def mask(self) -> np.ndarray:
         """(K + D,) bool, the legal actions; it changes with the next step."""
-        return self._array("", self.core.masks())
+        return self.core.masks().numpy(force=True)[0] if self._mask is None else self._mask
 
     def observation(self) -> dict[str, np.ndarray]:
         """Copies of the blocks, (width,) each."""
-        return {name: self._array(name, block).copy() for name, block in self.core.observe().items()}
+        for name, block in self._made_anew.items():
+            self._blocks[name] = block(self.core).numpy(force=True)[0]
+        return {name: array.copy() for name, array in self._blocks.items()}
 
-    def _array(self, name: str, tensor: Tensor) -> np.ndarray:
-        kept = self._kept.get(name)
-        if kept is not None and kept[0] is tensor:
-            return kept[1]
-        array = tensor.numpy(force=True)[0]
-        if tensor.is_cpu:
-            self._kept[name] = tensor, array
-        return array
+    def step(self, action: int) -> Stepped:
+        self._given[0] = action
+        return self.core.act(self._given)
 
 
 def whole_action(action: Any, last: int) -> int:

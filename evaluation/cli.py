@@ -120,7 +120,14 @@ def _train_on_one(
             found = sweep(experiment, trials, given, engine, batch)
             return say(f"{found}\n\nThe trials are in {config.folder}")
         results = experiment.run(engine)
-    say(f"Example offers:\n{experiment.examples()}\n\n{summary(results)}\n\nThe run is in {config.folder}")
+    say(f"{experiment.examples()}\n\n{summary(results)}\n\n{_what_now(config.folder)}")
+
+
+def _what_now(folder: Path) -> str:
+    return (
+        f"The run is in {folder}. A page to show: bundlegym report {folder}; offers: bundlegym recommend "
+        f"{folder}; the experiment: bundlegym experiment plan {folder}"
+    )
 
 
 def _sweep_of(arguments: list[str]) -> tuple[list[str], int, int]:
@@ -239,7 +246,7 @@ def evaluate() -> None:
     if options.offers < 1:
         return say(summary(results))
     config = read_config(options.run, trust_code=options.trust_code, cache_dir=options.cache_dir)
-    say(f"Example offers:\n{Experiment(config).examples(options.offers)}\n\n{summary(results)}")
+    say(f"{Experiment(config).examples(options.offers)}\n\n{summary(results)}")
 
 
 def _best_offers(options: argparse.Namespace) -> None:

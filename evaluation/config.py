@@ -150,8 +150,8 @@ class TrainConfig(Options):
     also: Annotated[tuple[Path, ...], MAY_BE_EMPTY] = ()
     """Folders of runs of other shops: agents learn from their shoppers as well, as many of each shop."""
 
-    data: Annotated[DataConfig, tyro.conf.arg(name="")] = field(default_factory=DataConfig)
-    env: Annotated[EnvConfig, tyro.conf.arg(name="")] = field(
+    data: tyro.conf.OmitArgPrefixes[DataConfig] = field(default_factory=DataConfig)
+    env: tyro.conf.OmitArgPrefixes[EnvConfig] = field(
         default_factory=lambda: EnvConfig(reward_draws=_REWARD_DRAWS)
     )
     hyper: Annotated[AgentConfigs, tyro.conf.arg(name="")] = field(default_factory=AgentConfigs)

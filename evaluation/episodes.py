@@ -24,6 +24,7 @@ from bundlegym.data.files import replacing
 from bundlegym.data.sealed import read_sealed_json
 from bundlegym.errors import UserError
 from bundlegym.evaluation.pairing import Scored
+from bundlegym.evaluation.run_folder import check_there
 from bundlegym.user_models import UserModel
 
 FILE = "episodes.parquet"
@@ -77,10 +78,11 @@ def read_episodes(folder: Path) -> tuple[Ground, pd.DataFrame]:
         UserError: the run has none, or the file is damaged.
     """
     path = folder / FILE
+    check_there(folder)
     if not os.path.isfile(path):  # which knows of no name too long
         raise UserError(
             f"{folder}: no {FILE} there, so its episodes cannot be paired with those of another run; an "
-            "earlier version made it: judge it anew with train.py --resume after removing results.json"
+            "earlier version made it: judge it anew with bundlegym train --resume after removing results.json"
         )
     try:
         read_sealed_json(folder / "results.json")  # which vouches for it

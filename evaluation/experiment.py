@@ -120,7 +120,7 @@ class Experiment(Run):
 
     def examples(self, count: int = 5) -> str:
         """Example offers of the first trained agent, in words, under each assumption."""
-        told, pseudonym = [], Pseudonyms.of_run(self.folder)
+        told, pseudonym = ["Example offers, shoppers under pseudonyms:"], Pseudonyms.of_run(self.folder)
         for exposure, model in self.user_models.items():
             job = Job(self.config.agents[0], self.config.seed, exposure)
             weeks = self.dataset.split.test_weeks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from bundlegym.envs.base import SHOPPER_EMBEDDING
 from bundlegym.envs.forecasts import can_forecast
 from bundlegym.errors import UserError
 from bundlegym.evaluation.config import TrainConfig
+from bundlegym.terminal import remark
 from bundlegym.user_models import ChoiceShopper, UserModel, build_user_model
 from bundlegym.user_models.registry import FAMILIES, fit_family, parse_arguments
 from bundlegym.user_models.requirements import cannot_learn, check_requirements, lacking
@@ -42,6 +44,12 @@ def limits(config: TrainConfig, dataset: Dataset) -> list[str]:
             f"{dataset.n_items} items; give as many or fewer, or a lower --min-purchases"
         )
     told = cannot_learn(dataset, dataset.split.train_weeks, known)
+    if len(config.exposures) > 1 and not dataset.mailer[:, slice(*dataset.split.train_weeks)].any():
+        told.append(
+            f"{dataset.name}: no item is mailed, so an offer that works like the log's own mailer is only "
+            "its discount: the tables under each --offer-exposure say the same, and what being offered does "
+            "by itself in this shop is not known"
+        )
     if config.offers is not None:
         told.append(
             f"what an offer does beside its discount is learned from offers ({config.offers.name}): "
@@ -171,7 +179,8 @@ def trained_on(
 ) -> UserModel:
     """The family that agents train on: fitted on the training weeks of shoppers who are not held out, or of
     some of them (`sample`); the fit goes on from that of the run in `start`."""
-    options = {"shoppers": sample(~dataset.split.held_out, config)}
+    options: dict[str, Any] = {"shoppers": sample(~dataset.split.held_out, config)}
+    options |= {"progress": _telling(config.user_model)}
     options |= _from(start, config.user_model, device)
     return _kept(folder, config.user_model, dataset, device, config, options)
 
@@ -195,7 +204,7 @@ def judge(
     """A family that has seen nobody whom an agent trained on: fitted on held-out shoppers, or on some of them
     (`sample`), to the test weeks; the fit goes on from that of the run in `start`."""
     options: dict[str, Any] = {"shoppers": sample(dataset.split.held_out, config)}
-    options |= {"weeks": _judged_weeks(dataset)}
+    options |= {"weeks": _judged_weeks(dataset), "progress": _telling(f"{family}, judge")}
     options |= _from(start and start / _JUDGES, family, device)
     return _kept(folder / _JUDGES, family, dataset, device, config, options)
 
@@ -234,6 +243,11 @@ def refitted(
     some = np.random.default_rng((config.seed, half)).permutation(training)[: len(training) // 2]
     options = {"shoppers": np.isin(np.arange(dataset.n_shoppers), some), "progress": lambda _: None}
     return _kept(_of_half(folder, half), config.user_model, dataset, device, config, options)
+
+
+def _telling(name: str) -> Callable[[str], None]:
+    """The progress of a fit, told of the user model by what it is called in the tables."""
+    return lambda sentence: remark(sentence.replace("user model:", f"{name}:", 1))
 
 
 def _of_half(folder: Path, half: int) -> Path:

@@ -96,6 +96,14 @@ class Run:
         other.user_models = user_models
         return other
 
+    def with_candidates(self, source: Recommender | None, name: str) -> Self:
+        """The same log, shoppers and offers, which are made of a recommender's best items, by default of what
+        each shopper most likely buys; demonstrations and agents are kept in the folder `name` of the run.
+        `fitting.fit` comes before it."""
+        other = self.with_shoppers(self.user_models, name)
+        other.market = self._market(self._item_vectors(), source)
+        return other
+
     @property
     def on_gpu(self) -> bool:
         """Whether its jobs compute on a GPU."""
@@ -126,14 +134,18 @@ class Run:
     @cached_property
     def market(self) -> Market:
         """What the shop itself knows."""
-        return self._market(self._item_vectors())
+        return self._market(self._item_vectors(), self._source_of_candidates)
 
-    def _market(self, vectors: np.ndarray | None) -> Market:
-        source = self.config.candidates
+    @property
+    def _source_of_candidates(self) -> Recommender | None:
+        name = self.config.candidates
+        return self.recommender(name) if name else None
+
+    def _market(self, vectors: np.ndarray | None, source: Recommender | None) -> Market:
         return build_market(
             self.dataset,
             device=self.device,
-            candidates=recommended(self.recommender(source)) if source else None,
+            candidates=None if source is None else recommended(source),
             embeddings=vectors,
             shopper_embeddings=self._shopper_embeddings(),
         )
@@ -213,7 +225,7 @@ class Run:
             known = " ".join(f"{level:g}" for level in shop.env.discounts)
             raise UserError(f"--also {folder}: its log knows no deeper discounts; give --discounts {known}")
         self._compare("--also", shop)
-        shop.market = shop._market(self.vectors_for(shop.dataset))
+        shop.market = shop._market(self.vectors_for(shop.dataset), shop._source_of_candidates)
         return shop
 
     def _compare(self, option: str, other: Run) -> None:

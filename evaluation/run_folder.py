@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -58,15 +59,17 @@ def read_config(folder: Path, *, trust_code: bool = False, cache_dir: Path | Non
         cache_dir: where prepared logs are kept; by default where `DataConfig` keeps them.
 
     Raises:
-        UserError: the folder holds no readable config.json, or names code that is not trusted.
+        UserError: there is no such folder, it holds no readable config.json, or it names code that is not
+            trusted.
     """
     path = folder / CONFIG
+    check_there(folder)
     try:
         config = from_json(read_sealed_json(path), folder, cache_dir)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{folder}: not the folder of a run, no readable {CONFIG} ({error}); it must be as train.py "
-            "wrote it, by this version"
+            f"{folder}: not the folder of a run, no readable {CONFIG} ({error}); it must be as bundlegym "
+            "train wrote it, by this version"
         ) from error
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
@@ -77,9 +80,18 @@ def read_config(folder: Path, *, trust_code: bool = False, cache_dir: Path | Non
     return config
 
 
+def check_there(folder: Path) -> None:
+    """Raise `UserError` where there is no folder of this name; it names the runs beside it."""
+    if os.path.isdir(folder):  # which knows of no name too long
+        return
+    runs = [path.parent.name for path in folder.parent.glob(f"*/{CONFIG}")]
+    known = f"there are {', '.join(sorted(runs))}" if runs else "bundlegym train makes one"
+    raise UserError(f"{folder}: no such run; {known}")
+
+
 def resuming(config: TrainConfig) -> str:
     """The command that goes on with a run."""
-    command = ["python", "train.py", "--resume", str(config.folder)]
+    command = ["bundlegym", "train", "--resume", str(config.folder)]
     if config.code:
         command.append("--trust-code")
     if config.data.cache_dir != default_cache_dir():

@@ -192,7 +192,7 @@ def command(config: TrainConfig, best: dict[str, Any], given: Sequence[str]) -> 
     parser.add_argument("--name")
     _, others = parser.parse_known_args(list(given))
     name = ("--name", f"{config.folder.name}-best")
-    return shlex.join(["python", "train.py", *others, *itertools.chain(*chosen, name)])
+    return shlex.join(["bundlegym", "train", *others, *itertools.chain(*chosen, name)])
 
 
 def _study(folder: Path) -> Any:

@@ -14,6 +14,7 @@ from bundlegym.envs.base import GAIN, VisitRecord
 from bundlegym.envs.core import BundleCore
 from bundlegym.errors import UserError
 from bundlegym.evaluation.rollout import AT_HIGHER_MARGINS, AT_LOWER_MARGINS, MARGIN_SHIFT, SHARE
+from bundlegym.evaluation.run_folder import check_there
 from bundlegym.evaluation.verdict import note
 from bundlegym.terminal import shown
 
@@ -44,14 +45,18 @@ def read_results(folder: Path) -> dict[str, Any]:
         UserError: the folder holds none, or it, or the episodes that it vouches for, are damaged.
     """
     path = folder / "results.json"
+    check_there(folder)
     if not os.path.isfile(path):  # which knows of no name too long
-        raise UserError(f"{folder}: no results.json there; give the folder of a finished run (see train.py)")
+        raise UserError(
+            f"{folder}: no results.json there, so it is no finished run; bundlegym train --resume {folder} "
+            "finishes it"
+        )
     try:
         return read_sealed_json(path)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(
             f"{path}: damaged, or of an earlier version ({error}); remove it and judge the run anew by "
-            f"train.py --resume {folder}"
+            f"bundlegym train --resume {folder}"
         ) from error
 
 

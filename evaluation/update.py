@@ -117,7 +117,7 @@ def check_parent(parent: TrainConfig) -> None:
     """Raise `UserError` where a run cannot be updated."""
     if not (parent.folder / "results.json").exists():
         raise UserError(
-            f"{parent.folder}: not a finished run; finish it with train.py --resume {parent.folder}"
+            f"{parent.folder}: not a finished run; finish it with bundlegym train --resume {parent.folder}"
         )
     if parent.data.log in BUILT_IN_LOGS:
         raise UserError(

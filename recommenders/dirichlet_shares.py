@@ -18,12 +18,7 @@ from bundlegym.data import Dataset, lines_of, visit_rows
 FLOOR = 0.5
 
 
-def line_counts(dataset: Dataset, weeks: tuple[int, int]) -> np.ndarray:
-    """(n_shoppers, n_items) float32 purchase lines in weeks [first, past_last)."""
-    return sparse_line_counts(dataset, weeks).toarray()
-
-
-def sparse_line_counts(dataset: Dataset, weeks: tuple[int, int]) -> sparse.csr_matrix:
+def line_counts(dataset: Dataset, weeks: tuple[int, int]) -> sparse.csr_matrix:
     """(n_shoppers, n_items) float32 purchase lines in weeks [first, past_last); rows are sorted."""
     rows = visit_rows(dataset, weeks)
     lines, place = lines_of(dataset, rows)
@@ -166,7 +161,7 @@ class PersonalFrequency:
         """Count in `weeks`. Averages come from `shoppers` (mask (n_shoppers,), by default those who are not
         held out); any other shopper's shares add that shopper's own lines only. `category` (n_items,) holds
         codes, by default of the catalogue's categories."""
-        counts = sparse_line_counts(dataset, weeks)
+        counts = line_counts(dataset, weeks)
         shoppers = ~dataset.split.held_out if shoppers is None else shoppers
         known = np.repeat(shoppers, np.diff(counts.indptr))
         popularity = np.bincount(counts.indices[known], counts.data[known], dataset.n_items) + FLOOR

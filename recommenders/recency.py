@@ -5,28 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from bundlegym.data import Dataset
+from bundlegym.recommenders.shortlist_slots import slots_of_purchases
 
 #: Stands for "never bought" wherever a day is expected.
 NEVER = -1
 
 
-def _slots(dataset: Dataset, shortlist: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Shopper and slot of each purchase of a shortlisted item, and (P,) bool, which purchases are such.
-
-    `shortlist` is (n_shoppers, L) with item codes ascending in each row; a slot is a column of it.
-    """
-    visit = dataset.purchases["visit"].to_numpy()
-    shopper = dataset.visits["shopper"].to_numpy()[visit].astype(np.int64)
-    key = shopper * dataset.n_items + dataset.purchases["item"].to_numpy()
-    table = (np.arange(len(shortlist))[:, None] * dataset.n_items + shortlist).ravel()
-    place = np.minimum(np.searchsorted(table, key), len(table) - 1)
-    known = table[place] == key
-    return shopper[known], place[known] % shortlist.shape[1], known
-
-
-def shortlisted(dataset: Dataset, shortlist: np.ndarray) -> np.ndarray:
-    """(P,) bool: which purchases are of items on the shopper's `shortlist` (n_shoppers, L)."""
-    return _slots(dataset, shortlist)[2]
+def _shortlisted(dataset: Dataset, shortlist: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Visit, shopper and slot of the purchases of shortlisted items; `shortlist` as in `slots_of`."""
+    slot = slots_of_purchases(dataset, shortlist)
+    known = slot >= 0
+    visit = dataset.purchases["visit"].to_numpy()[known]
+    return visit, dataset.visits["shopper"].to_numpy()[visit].astype(np.int64), slot[known]
 
 
 def shortlisted_purchases(
@@ -34,16 +24,16 @@ def shortlisted_purchases(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The purchases of shortlisted items, by shopper, then in order of time: (n_shoppers + 1,) int64 where
     each shopper's begin; (P,) int32 slot and int16 day of each."""
-    shopper, slot, known = _slots(dataset, shortlist)
-    day = dataset.visits["day"].to_numpy()[dataset.purchases["visit"].to_numpy()[known]]
+    visit, shopper, slot = _shortlisted(dataset, shortlist)
+    day = dataset.visits["day"].to_numpy()[visit]
     start = np.searchsorted(shopper, np.arange(len(shortlist) + 1))
     return start, slot.astype(np.int32), day.astype(np.int16)
 
 
 def last_bought_by_week(dataset: Dataset, shortlist: np.ndarray) -> np.ndarray:
     """(n_weeks, n_shoppers, L) int16: the day of the last purchase before each week began, or NEVER."""
-    shopper, slot, known = _slots(dataset, shortlist)
-    visits = dataset.visits.iloc[dataset.purchases["visit"].to_numpy()[known]]
+    visit, shopper, slot = _shortlisted(dataset, shortlist)
+    visits = dataset.visits.iloc[visit]
     day, week = visits["day"].to_numpy(), visits["week"].to_numpy()
     table = np.full((dataset.n_weeks, *shortlist.shape), NEVER, dtype=np.int16)
     for w in range(1, dataset.n_weeks):
@@ -56,9 +46,7 @@ def last_bought_by_week(dataset: Dataset, shortlist: np.ndarray) -> np.ndarray:
 def last_bought_at_visits(dataset: Dataset, shortlist: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """(len(rows), L) int16: the day of the last purchase at an earlier visit than each of `rows`, or
     NEVER."""
-    visit = dataset.purchases["visit"].to_numpy()
-    shopper, slot, known = _slots(dataset, shortlist)
-    visit = visit[known]
+    visit, shopper, slot = _shortlisted(dataset, shortlist)
     visits = dataset.visits
     # The k-th visits of all shoppers are looked at together: no shopper occurs twice among them.
     number = visits.groupby("shopper").cumcount().to_numpy()

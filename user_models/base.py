@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -63,6 +64,23 @@ class Response:
     price: Tensor
     days: Tensor
     left: Tensor
+
+    @staticmethod
+    def of_arrays(*fields: np.ndarray) -> Response:
+        """What compiled code answered, by the names above; it stays at hand as `arrays`."""
+        response = Response(*map(torch.from_numpy, fields))
+        vars(response)["arrays"] = fields
+        return response
+
+    @cached_property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """The fields in their order as arrays on the same memory, where that is the CPU's."""
+        return tuple(value.numpy() for value in self.tensors)
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The fields in their order."""
+        return self.choice, self.row, self.item, self.quantity, self.price, self.days, self.left
 
     def part(self, first: int, end: int) -> Response:
         """What the shoppers first, ..., end - 1 did."""

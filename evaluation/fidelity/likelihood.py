@@ -10,18 +10,22 @@ import warnings
 
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.recommenders.dirichlet_shares import line_counts
+from bundlegym.recommenders.likeliest import values_at
 from bundlegym.user_models.base import UserModel
 from bundlegym.user_models.components.fit_weeks import last_fifth
+from bundlegym.user_models.numeric.row_blocks import row_blocks
 
 #: Simple rivals of a user model, by what `rival_nll` calls them.
 BASELINES = ("popularity", "personal_frequency", "matrix_factorisation")
 #: Weights that popularity may have in personal frequency, in purchase lines.
 _PERSONAL_WEIGHTS = (25.0, 100.0, 400.0, 1600.0)
 _FACTORS, _FACTOR_WEIGHT = 60, 200.0
-_BATCH = 256
+#: Entries of a table of visits by items: small enough for a processor's cache.
+_ENTRIES = 2**21
 
 
 def model_nll(model: UserModel, dataset: Dataset, rows: np.ndarray) -> float | None:
@@ -36,13 +40,12 @@ def line_nll(model: UserModel, dataset: Dataset, rows: np.ndarray) -> np.ndarray
     lines, place = lines_of(dataset, rows)
     item = dataset.purchases["item"].to_numpy()[lines].astype(np.int64)
     nats = np.zeros(len(item))
-    for begin in range(0, len(rows), _BATCH):
-        batch = rows[begin : begin + _BATCH]
-        log_share = model.log_share(model.at_visits(dataset, batch))
+    for some in row_blocks(np.arange(len(rows)), dataset.n_items, _ENTRIES):
+        log_share = model.log_share(model.at_visits(dataset, rows[some]))
         if log_share is None:
             return None
-        mine = slice(*np.searchsorted(place, [begin, begin + _BATCH]))
-        where = torch.from_numpy(place[mine] - begin), torch.from_numpy(item[mine])
+        mine = slice(*np.searchsorted(place, [some[0], some[-1] + 1]))
+        where = torch.from_numpy(place[mine] - some[0]), torch.from_numpy(item[mine])
         nats[mine] = -log_share.cpu()[where].double().numpy()
     return nats
 
@@ -59,7 +62,7 @@ def rival_nll(
     from sklearn.exceptions import ConvergenceWarning
 
     counts = line_counts(dataset, fit_weeks)
-    popularity = counts[fit_shoppers].sum(0, dtype=np.float64) + 0.5
+    popularity = _sum(counts[fit_shoppers], 0) + 0.5
     popularity = (popularity / popularity.sum()).astype(np.float32)
     lines, place = lines_of(dataset, rows)
     item = dataset.purchases["item"].to_numpy()[lines].astype(np.int64)
@@ -68,9 +71,9 @@ def rival_nll(
     def score(share: np.ndarray) -> float:
         return float(-np.log(share).mean(dtype=np.float64))
 
-    total = counts.sum(1)
+    total = _sum(counts, 1)
     weight = _personal_weight(dataset, fit_weeks, fit_shoppers)
-    personal = counts[shopper, item] + weight * popularity[item]
+    personal = values_at(counts, shopper, item) + weight * popularity[item]
     rank = min(_FACTORS, int(fit_shoppers.sum()), dataset.n_items)
     factors = NMF(
         rank, init="nndsvda", solver="mu", beta_loss="kullback-leibler", max_iter=60, random_state=0
@@ -93,7 +96,7 @@ def _personal_weight(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndar
     best."""
     later = last_fifth(weeks)
     counts = line_counts(dataset, (weeks[0], later[0]))
-    popularity = counts[shoppers].sum(0, dtype=np.float64) + 0.5
+    popularity = _sum(counts[shoppers], 0) + 0.5
     popularity /= popularity.sum()
     rows = visit_rows(dataset, later, shoppers)
     lines, place = lines_of(dataset, rows)
@@ -101,9 +104,14 @@ def _personal_weight(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndar
         dataset.purchases["item"].to_numpy()[lines],
         dataset.visits["shopper"].to_numpy()[rows][place],
     )
-    own, total = counts[shopper, item], counts.sum(1)[shopper]
+    own, total = values_at(counts, shopper, item), _sum(counts, 1)[shopper]
 
     def loss(weight: float) -> float:
         return float(-np.log((own + weight * popularity[item]) / (total + weight)).sum())
 
     return min(_PERSONAL_WEIGHTS, key=loss)
+
+
+def _sum(counts: csr_matrix, axis: int) -> np.ndarray:
+    """Float64 sums of the columns or rows of a table."""
+    return np.asarray(counts.sum(axis, dtype=np.float64)).ravel()

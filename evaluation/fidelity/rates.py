@@ -12,6 +12,7 @@ import pandas as pd
 
 from bundlegym.data import Dataset
 from bundlegym.recommenders.dirichlet_shares import line_counts
+from bundlegym.recommenders.likeliest import values_at
 
 _TOTALS = ("weeks", "visits", "lines", "units", "value", "lines_on_deal", "lines_bought_before")
 #: Each rate is one total over another.
@@ -31,6 +32,7 @@ def totals(panel: pd.DataFrame, dataset: Dataset, weeks: tuple[int, int], shoppe
     """(S, 7) what each of `shoppers` (codes) has on the panel: weeks, visits, lines, units, value, lines
     below list price and lines of items that the shopper bought in the log before `weeks`."""
     item, week = panel["item"], panel["week"]
+    bought = line_counts(dataset, (0, weeks[0]))
     columns = {
         "shopper": panel["shopper"],
         "weeks": 0,
@@ -39,7 +41,7 @@ def totals(panel: pd.DataFrame, dataset: Dataset, weeks: tuple[int, int], shoppe
         "units": panel["quantity"],
         "value": panel["quantity"] * panel["price"],
         "lines_on_deal": dataset.shelf_price[item, week] < 0.99 * dataset.list_price[item, week],
-        "lines_bought_before": line_counts(dataset, (0, weeks[0]))[panel["shopper"], item] > 0,
+        "lines_bought_before": values_at(bought, panel["shopper"].to_numpy(), item.to_numpy()) > 0,
     }
     by_shopper = pd.DataFrame(columns).groupby("shopper").sum().reindex(shoppers, fill_value=0)
     by_shopper["weeks"] = weeks[1] - weeks[0]

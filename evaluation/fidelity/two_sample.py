@@ -14,6 +14,7 @@ import pandas as pd
 
 from bundlegym.data import Dataset
 from bundlegym.recommenders.dirichlet_shares import line_counts
+from bundlegym.recommenders.likeliest import values_at
 
 _FOLDS, _RESAMPLES, _MOST_ROWS = 5, 200, 40_000
 _DEPARTMENTS = 6
@@ -82,20 +83,20 @@ FEATURES = {"baskets": basket_features, "shopper_weeks": week_features}
 def _line_features(panel: pd.DataFrame, dataset: Dataset, first_week: int) -> pd.DataFrame:
     item, week = panel["item"].to_numpy(), panel["week"].to_numpy()
     bought = line_counts(dataset, (0, first_week))
-    popularity = bought.sum(0) + 1
+    popularity = np.asarray(bought.sum(0)).ravel() + 1
     return panel.assign(
         value=panel["quantity"] * panel["price"],
         category=pd.factorize(dataset.items["category"])[0][item],
         department=pd.factorize(dataset.items["department"])[0][item],
         deal=dataset.shelf_price[item, week] < 0.99 * dataset.list_price[item, week],
-        repeat=bought[panel["shopper"], item] > 0,
+        repeat=values_at(bought, panel["shopper"].to_numpy(), item) > 0,
         log_popularity=np.log(popularity)[item],
     )
 
 
 def _department_lines(lines: pd.DataFrame, by: str, dataset: Dataset, first_week: int) -> pd.DataFrame:
     """Lines of the departments that were the largest before `first_week`, whatever `lines` hold."""
-    bought = line_counts(dataset, (0, first_week)).sum(0)
+    bought = np.asarray(line_counts(dataset, (0, first_week)).sum(0)).ravel()
     size = np.bincount(dataset.department_code, bought)
     columns = np.argsort(-size, kind="stable")[:_DEPARTMENTS]
     department = dataset.department_code[lines["item"].to_numpy()]

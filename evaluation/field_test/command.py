@@ -215,7 +215,7 @@ class LearnConfig(Options):
     """Of the fit and of the simulated lucks."""
 
     json: Path | None = None
-    """File for the figures; `train.py --offers FILE` takes the two numbers from it."""
+    """File for the figures; `bundlegym train --offers FILE` takes the two numbers from it."""
 
     data: DataConfig = field(default_factory=DataConfig)
 

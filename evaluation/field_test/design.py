@@ -61,6 +61,7 @@ class Gain:
         judge: who says so.
         exposure: what being offered is assumed to do by itself; None where nothing is said of it.
         mean, low, high: incremental margin a visit and its 95 % interval.
+        kind: of the policy, as in the run's tables.
     """
 
     policy: str
@@ -69,6 +70,7 @@ class Gain:
     mean: float
     low: float
     high: float
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,7 @@ def expected_gains(results: dict[str, Any]) -> list[Gain]:
             if row[GAIN]["mean"] < before[GAIN]["mean"]:
                 least[row["policy"]] = row
         best = max(least.values(), key=lambda row: row[GAIN]["mean"])
-        found.append(Gain(best["policy"], best["user_model"], exposure, **best[GAIN]))
+        found.append(Gain(best["policy"], best["user_model"], exposure, **best[GAIN], kind=best["kind"]))
     return found
 
 

@@ -210,6 +210,13 @@ def _told(one: dict[str, Any], content: dict[str, Any]) -> str:
     )
     if one["mean"] == 0:
         return f"{head} There is nothing to test: the best that can be done is to offer nothing."
+    if one["low"] <= 0 < one["high"]:
+        head += " The run does not show it: it is not significantly different from zero."
+    if one["kind"] == "heuristic":
+        head += (
+            " This policy is a rule, and bundlegym recommend makes offers by agents and the planner; "
+            "--effect plans for their gain."
+        )
     table = _table(
         ("weeks", "chance to show with all households", "households needed", "adjusted"),
         [

@@ -56,6 +56,39 @@ def test_a_whole_mapping_is_proposed_and_works(log: Log, tmp_path: Path) -> None
     assert "distinct values" in text and "decimal comma" in text and "Visits a week" in text
 
 
+GERMAN = {
+    "shopper": "Kundennummer", "item": "Art.-Nr.", "basket": "Bon-Nr.", "time": "Verkaufsdatum",
+    "quantity": "Stückzahl", "amount": "Summe EUR", "name": "Artikelbezeichnung", "category": "Warengruppe",
+}  # fmt: skip
+ITALIAN = {
+    "shopper": "Cliente", "item": "Articolo", "basket": "Scontrino", "time": "Data", "quantity": "Quantità",
+    "price_paid": "Prezzo",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("names", [GERMAN, ITALIAN])
+def test_headers_of_other_languages_are_known(log: Log, tmp_path: Path, names: dict[str, str]) -> None:
+    lines = log.transactions
+    item = lines["item"].astype(str)
+    columns = {
+        "shopper": lines["shopper"].astype(str).radd("K"),
+        "item": item,
+        "basket": lines["basket"],
+        "time": lines["time"].dt.strftime("%d.%m.%Y"),
+        "quantity": lines["quantity"],
+        "amount": (lines["price_paid"] * lines["quantity"]).map("{:.2f}".format).str.replace(".", ","),
+        "price_paid": lines["price_paid"].map("{:.2f}".format).str.replace(".", ","),
+        "name": "thing " + item,
+        "category": "kind " + item.str[:1],
+    }
+    table = pd.DataFrame({theirs: columns[ours] for ours, theirs in names.items()})
+    table["Kasse"] = "Kasse 1"
+    table.to_csv(tmp_path / "sales.csv", index=False, sep=";", encoding="cp1252")
+    found = inspect_log([tmp_path / "sales.csv"], DataConfig(min_purchases=5))
+    assert found.as_json()["mapping"] == names
+    assert found.as_json()["not_read"] == ["Kasse"] and "not read: Kasse;" in found.as_text()
+
+
 @pytest.mark.parametrize("name", ["LIST", "rrp", "List Price"])
 def test_a_list_price_is_known_by_its_name(log: Log, tmp_path: Path, name: str) -> None:
     path = shop(log, tmp_path / "sales.csv")

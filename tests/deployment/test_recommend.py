@@ -196,6 +196,25 @@ def test_the_command_writes_the_table(suffix, run, cache, tmp_path, monkeypatch,
     assert "expected by choice_exposure_0" in capsys.readouterr().out
 
 
+def test_it_is_said_where_nobody_is_offered_anything(run, cache, tmp_path, monkeypatch, capsys):
+    options = ["--cache-dir", str(cache), "--draws", "2", "--most-offers", "0"]
+    assert call(monkeypatch, str(run), "--out", str(tmp_path / "offers.csv"), *options) == 0
+    said = capsys.readouterr().out
+    assert "ppo offers nobody anything" in said and "--offer-exposure 0" in said
+
+
+def test_the_control_arm_of_an_experiment_is_made_no_offers(run, cache, tmp_path, monkeypatch, capsys):
+    arms, out = tmp_path / "arms.csv", tmp_path / "offers.csv"
+    arms.write_text("shopper,arm\n3,offers\n5,control\n7,offers\n", encoding="utf-8")
+    options = ["--cache-dir", str(cache), "--shoppers", str(arms), "--draws", "2", "--explore", "1"]
+    assert call(monkeypatch, str(run), "--out", str(out), *options) == 0
+    assert pd.read_csv(out)["shopper"].astype(str).tolist() == ["3", "7"]
+    assert "no offers to 1 shopper(s) outside the arm 'offers'" in capsys.readouterr().out
+    arms.write_text("shopper,arm\n3,treated\n", encoding="utf-8")
+    assert call(monkeypatch, str(run), "--out", str(out), *options) == 2
+    assert "nobody is in the arm 'offers'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

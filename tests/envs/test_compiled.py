@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 
 import numpy as np
@@ -14,7 +15,7 @@ from bundlegym.envs.arrays import History
 from bundlegym.envs.base import FIGURES, GAIN, METRICS, OF_OFFERS
 from bundlegym.envs.views import figures_of
 from bundlegym.recommenders.recency import last_bought_by_week
-from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE
+from bundlegym.user_models.base import CHERRY_PICK, IGNORE, TAKE, Offer
 
 
 @pytest.mark.parametrize("levels", [3, 40, 1 << 22])
@@ -117,3 +118,31 @@ def test_both_implementations_have_the_same_functions():
         }
 
     assert functions(reference) == functions(compiled_parts) and "open_visits" in functions(reference)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_act_and_step_say_the_same_of_a_visit(make_core, compiled):
+    stepped, acted = make_core(n=6), make_core(n=6)
+    for core in (stepped, acted):
+        core._views(compiled)
+        core.reset()
+    for action in (torch.zeros(6, dtype=torch.int64), torch.ones(6, dtype=torch.int64)):
+        assert stepped.step(action).record is acted.act(acted.as_given(action)).record is None
+    action = torch.tensor([acted.k + 1, -1] * 3)
+    told, found = stepped.step(action), acted.act(acted.as_given(action))
+    for one, other in zip((told.reward, told.terminated, told.truncated), found[:3], strict=True):
+        np.testing.assert_array_equal(one, other)
+    record = acted.record_of(found.record)
+    assert told.record.slot.tolist() == record.slot.tolist() == [0, 2, 4]
+    assert torch.equal(told.record.figures, record.figures)
+    assert told.record.size.tolist() == [2, 2, 2] and len(record) == 3
+
+
+def test_arrays_of_an_answer_are_its_tensors_memory_and_not_another_answers(user_model, make_core):
+    core = make_core(n=4)
+    offer, draws = Offer.nothing(8, 4, core.device), core.draws(torch.arange(4).repeat(2))
+    response, _ = user_model.respond(core.state, offer, draws)
+    for array, tensor in zip(response.arrays, response.tensors, strict=True):
+        assert array.ctypes.data == tensor.data_ptr() or not len(array)
+    changed = dataclasses.replace(response, days=response.days + 1)
+    assert changed.arrays[5].tolist() == [days + 1 for days in response.days.tolist()]

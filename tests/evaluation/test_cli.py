@@ -160,7 +160,7 @@ def small_log(folder: Path, **columns: list) -> str:
         (["--log", "FREE"], ["log.csv", "price_paid"]),
         (["--log", "LOG", "--min-purchases", "1"], ["too small"]),
         (["--log", "BROKEN"], ["broken.parquet"]),
-        (["--resume", "nowhere"], ["nowhere", "config.json"]),
+        (["--resume", "nowhere"], ["nowhere", "no such run"]),
         (["--resume", "nowhere", "--steps", "3"], ["--resume", "--steps"]),
         (["--agents"], ["--agents", "ppo"]),
         (["--dqn-steps", "3"], ["--dqn-steps", "--dqn.steps"]),

@@ -133,9 +133,9 @@ def test_a_file_of_a_run_that_was_edited_is_refused(name, tmp_path):
 
 def test_the_command_that_goes_on_says_what_the_run_does_not_decide(tmp_path):
     config = TrainConfig(runs=tmp_path, name="mine", user_model="mine:Shopper")
-    assert resuming(config) == f"python train.py --resume {tmp_path}/mine --trust-code"
+    assert resuming(config) == f"bundlegym train --resume {tmp_path}/mine --trust-code"
     elsewhere = dataclasses.replace(config, user_model="choice", data=DataConfig(cache_dir=Path("a b")))
-    assert resuming(elsewhere) == f"python train.py --resume {tmp_path}/mine --cache-dir 'a b'"
+    assert resuming(elsewhere) == f"bundlegym train --resume {tmp_path}/mine --cache-dir 'a b'"
 
 
 def test_the_help_tells_of_resuming(monkeypatch, capsys):

@@ -101,7 +101,9 @@ def test_markov_by_hand(log: Interactions) -> None:
 
 def test_frequency_is_that_of_the_user_models(dataset) -> None:
     weeks = dataset.split.train_weeks
-    log_share, _ = PersonalFrequency.fit(dataset, weeks).averages.shares(line_counts(dataset, weeks))
+    log_share, _ = PersonalFrequency.fit(dataset, weeks).averages.shares(
+        line_counts(dataset, weeks).toarray()
+    )
     found = make_recommender("frequency").fit(Interactions.from_dataset(dataset, weeks))
     warm = np.flatnonzero(found.log.n_visits)
     np.testing.assert_allclose(found.score(warm), np.exp(log_share[warm]), rtol=1e-4)

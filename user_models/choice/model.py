@@ -227,8 +227,8 @@ class ChoiceShopper(UserModel):
 
     def _compiled(self, state: State, offer: Offer, draws: Draws) -> tuple[Response, State]:
         answer, after, _ = self._visit(ChoiceState(**state), offer, draws, only_appraise=False)
-        response = Response(*map(torch.from_numpy, answer))
-        return response, ChoiceState(state["shopper"], *map(torch.from_numpy, after)).named()
+        after = ChoiceState(state["shopper"], *map(torch.from_numpy, after))
+        return Response.of_arrays(*answer), after.named()
 
     def _appraise_compiled(self, state: State, items: Tensor, draws: Draws) -> tuple[Tensor, ...]:
         offer = Offer(items, torch.zeros(len(items)))

@@ -3,7 +3,8 @@
 S shoppers, I items, W weeks, L shortlisted items, C categories, D departments, G subcategories, P product
 lines, A attributes, F classes of familiarity, E classes of items by expected sales, Q rows of the long tail
 (classes of price sensitivity times weeks), M remembered items, R missions, N campaigns, H recent trials, Y
-weeks after the fit and one more, B edges between classes of lines by their units, U numbers of units.
+weeks after the fit and one more, B edges between classes of lines by their units, U numbers of units, J
+factors of subcategories.
 
 Numbers: 24 sizes of a trip (`GRID` of `components.basket_size`); 6 spans of days since the last
 visit and 5 size classes of it; 11 spans of time since an item, or its subcategory, was bought; 14 spans of
@@ -27,6 +28,7 @@ from bundlegym.user_models.components.incidence import Incidence
 from bundlegym.user_models.components.marketing import FAMILIAR_EDGES, GAP_EDGES
 from bundlegym.user_models.components.preference_selection import ChosenPreferences
 from bundlegym.user_models.components.quantity import Quantity
+from bundlegym.user_models.components.shopper_factors import SubcategoryFactors
 from bundlegym.user_models.components.trip_effects import Missions
 from bundlegym.user_models.components.wear_out import RUN_WEEKS
 from bundlegym.user_models.parameters import Parameters, parameter
@@ -309,3 +311,4 @@ class ChoiceParameters(Parameters):
     basket_size: BasketSize
     quantity: Quantity
     preference_weights: ChosenPreferences
+    subcategory_factors: SubcategoryFactors

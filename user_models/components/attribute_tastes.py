@@ -24,11 +24,12 @@ from bundlegym.data import Dataset
 from bundlegym.user_models.config import Config, Count, Positive, Share
 from bundlegym.user_models.numeric.group_sums import exp_sums
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
+from bundlegym.user_models.numeric.row_blocks import row_blocks
 
 
 @dataclass(frozen=True)
 class AttributeTastesConfig(Config):
-    """Hyper-parameters of `fit_variances`, and of `attributes`."""
+    """Hyper-parameters of `shopper_tastes`, and of `attributes`."""
 
     most: Positive = 3.0
     """Standard deviations of an attribute at most, so that no odd item decides."""
@@ -79,34 +80,23 @@ class _Bought(NamedTuple):
     total: np.ndarray
 
 
-def fit_variances(
+def shopper_tastes(
     attribute: np.ndarray,
     bought: csr_matrix,
     group: np.ndarray,
     within: np.ndarray,
+    known: np.ndarray,
     config: AttributeTastesConfig = AttributeTastesConfig(),
 ) -> np.ndarray:
-    """(steps, K) the variance of tastes at each step of the fit. `bought` (N, I) holds the lines of the
-    shoppers that are fitted on, and no zeros. `attribute` (I, K), `group` (I,), `within` (I,), p(i | g)."""
-    theta, variances = np.zeros((bought.shape[0], attribute.shape[1])), []
-    variance = np.full(attribute.shape[1], config.variance)
-    parts = _by_subcategory(attribute.astype(np.float64), bought, group, within)
-    for _ in range(config.steps):
-        variances.append(variance)
-        theta, curvature = _step(theta, variance, parts)
-        variance = (theta**2 + curvature.diagonal(axis1=1, axis2=2)).mean(0)
-    return np.stack(variances)
-
-
-def tastes_of(
-    bought: csr_matrix, attribute: np.ndarray, group: np.ndarray, within: np.ndarray, variances: np.ndarray
-) -> np.ndarray:
-    """(n, K) float32, the mode of theta of any shoppers by what they have `bought` (n, I), with the
-    `variances` of a fit; the rest as in `fit_variances`."""
+    """(S, K) float32, the mode of theta of each shopper by what they have `bought` (S, I), lines and no
+    zeros; the variance of tastes comes from the shoppers in the mask `known` (S,). `attribute` (I, K),
+    `group` (I,), `within` (I,), p(i | g)."""
     theta = np.zeros((bought.shape[0], attribute.shape[1]))
-    parts = _by_subcategory(attribute.astype(np.float64), bought, group, within) if len(variances) else []
-    for variance in variances:
-        theta, _ = _step(theta, variance, parts)
+    variance = np.full(theta.shape[1], config.variance)
+    parts = _by_subcategory(attribute, bought, group, within.astype(np.float32))
+    for _ in range(config.steps):
+        theta, curvature = _step(theta, variance, parts)
+        variance = (theta**2 + curvature.diagonal(axis1=1, axis2=2))[known].mean(0)
     return theta.astype(np.float32)
 
 
@@ -128,10 +118,11 @@ def _by_subcategory(
         items, x = order[start:end], attribute[order[start:end]]
         first = by_item.indptr[start : end + 1]
         who, row = np.unique(by_item.indices[first[0] : first[-1]], return_inverse=True)
-        held = np.zeros((len(who), len(items)))
-        held[row, np.repeat(np.arange(len(items)), np.diff(first))] = 1.0
+        item = np.repeat(np.arange(len(items)), np.diff(first))
+        held = csr_matrix((np.ones(len(row), dtype=np.float32), (row, item)), (len(who), len(items)))
         squares = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)
-        parts.append(_Bought(within[items], x, squares, who, held.sum(1, keepdims=True), held @ x))
+        number = np.bincount(row, minlength=len(who)).astype(np.float32)[:, None]
+        parts.append(_Bought(within[items], x, squares, who, number, held @ x))
     return parts
 
 
@@ -139,13 +130,16 @@ def _derivatives(theta: np.ndarray, parts: list[_Bought]) -> tuple[np.ndarray, n
     """(S, K) gradient and (S, K, K) negative Hessian of the log likelihood of what each shopper has
     bought."""
     score, information = np.zeros_like(theta), np.zeros((*theta.shape, theta.shape[1]))
+    theta = theta.astype(np.float32)
     for part in parts:
-        chance = part.within * np.exp(theta[part.who] @ part.attribute.T)
-        chance /= chance.sum(1, keepdims=True)
-        mean = chance @ part.attribute
-        second = (chance @ part.squares).reshape(len(mean), *information.shape[1:])
-        score[part.who] += part.total - part.number * mean
-        information[part.who] += part.number[:, :, None] * (second - mean[:, :, None] * mean[:, None, :])
+        for rows in row_blocks(np.arange(len(part.who)), len(part.within)):
+            who, number = part.who[rows], part.number[rows]
+            chance = part.within * np.exp(theta[who] @ part.attribute.T)
+            chance /= chance.sum(1, keepdims=True)
+            mean = chance @ part.attribute
+            second = (chance @ part.squares).reshape(len(mean), *information.shape[1:])
+            score[who] += part.total[rows] - number * mean
+            information[who] += number[:, :, None] * (second - mean[:, :, None] * mean[:, None, :])
     return score, information
 
 

@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.sparse import csr_matrix
-from scipy.special import softmax
+from scipy.special import gammaln, softmax
 from torch import Tensor
 
+from bundlegym.compiling import njit
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.user_models.config import Config, Count, Positive
 from bundlegym.user_models.parameters import Parameters, as_tensor, parameter
@@ -140,13 +141,10 @@ def fit_basket_size(
 ) -> BasketSize:
     """Sizes of everybody's trips in `weeks`; factors and averages come from `shoppers` (mask).
     `log_size_rate` is that of log rates which sum to 0."""
-    from scipy.stats import poisson  # takes long to import, and only a fit needs it
-
     rows = visit_rows(dataset, weeks)
     visits = dataset.visits.iloc[rows]
     lines = np.bincount(lines_of(dataset, rows)[1], minlength=len(rows))
     shopper = visits["shopper"].to_numpy()
-    known = shoppers[shopper]
     usual = usual_log_size(dataset, weeks, shoppers, config)
     shape = len(LAST_EDGES) + 1, len(GAP_EDGES) + 1
     by_days = _gap_bins(visits.groupby("shopper")["day"].diff())
@@ -154,31 +152,25 @@ def fit_basket_size(
     # Few cells hold all visits: likelihoods are taken once a cell.
     cell, first, back = np.unique(lines * 100 + bins, return_index=True, return_inverse=True)
     size, factor = lines[first][:, None], np.ones(shape)
-    # Shapes are given: the last shoppers may have no visit in these weeks.
-    by_shopper = csr_matrix(
-        (np.ones(len(rows), np.float32), (shopper, np.arange(len(rows)))), (dataset.n_shoppers, len(rows))
-    )
-    seen_cells = csr_matrix(
-        (np.ones(len(rows), np.float32), (shopper, back)), (dataset.n_shoppers, len(cell))
-    )
-    by_cell = csr_matrix((known.astype(np.float32), (back, np.arange(len(rows)))), (len(cell), len(rows)))
+    # The shape is given: the last shoppers may have no visit in these weeks.
+    seen_cells = csr_matrix((np.ones(len(rows)), (shopper, back)), (dataset.n_shoppers, len(cell)))
 
     share = np.full((dataset.n_shoppers, len(GRID)), 1 / len(GRID))
-    classes = _first_classes(usual[shoppers], config.classes)
+    classes, of_known = _first_classes(usual[shoppers], config.classes), seen_cells[shoppers]
     for _ in range(config.steps):
         mean = GRID * factor.ravel()[bins[first]][:, None]
         none = np.where(size == 1, np.exp(-mean), 0.0)
-        likelihood = none + poisson.pmf(size, mean) + 1e-300
+        likelihood = none + np.exp(size * np.log(mean) - mean - gammaln(size + 1)) + 1e-300
         member = _membership(classes, seen_cells, likelihood)
         alike = member @ classes[0]
-        classes = _next_classes(classes, seen_cells[shoppers], member[shoppers], likelihood)
-        responsibility = share[shopper] * likelihood[back]
-        responsibility /= responsibility.sum(1, keepdims=True)
-        total = by_shopper @ responsibility
+        classes = _next_classes(classes, of_known, member[shoppers], likelihood)
+        total, seen = _trips(
+            seen_cells.indptr, seen_cells.indices, seen_cells.data, shoppers, share, likelihood
+        )
         weight = config.alike_visits
         share = (total + weight * alike) / (total.sum(1, keepdims=True) + weight)
         # One line is no line in so many cases: a shopper who comes buys something.
-        seen, held = by_cell @ responsibility, size - none / likelihood
+        held = size - none / likelihood
         observed, expected = (
             np.bincount(bins[first], weights=(seen * w).sum(1), minlength=factor.size).reshape(shape)
             for w in (held, GRID)
@@ -195,6 +187,29 @@ def fit_basket_size(
         usual_log_size=as_tensor(usual),
         last_size_class=as_tensor(_last_size_class(dataset, usual)),
     )
+
+
+@njit()
+def _trips(
+    start: np.ndarray, cell: np.ndarray, visits: np.ndarray, known: np.ndarray, share: np.ndarray,
+    likelihood: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """(S, K) trips of each size that each shopper's visits are likely to have been, and (cells, K) those of
+    the `known` (S,) in each cell. A shopper's `visits` (P,) by `cell` (P,) begin at `start` (S + 1,); `share`
+    (S, K) is what trips were thought to be before, `likelihood` (cells, K) that of a cell's visits on trips
+    of each size."""
+    of_shopper, of_cell = np.zeros(share.shape), np.zeros(likelihood.shape)
+    for s in range(len(share)):
+        for place in range(start[s], start[s + 1]):
+            c, chance = cell[place], 0.0
+            for k in range(share.shape[1]):
+                chance += share[s, k] * likelihood[c, k]
+            for k in range(share.shape[1]):
+                trips = visits[place] / chance * share[s, k] * likelihood[c, k]
+                of_shopper[s, k] += trips
+                if known[s]:
+                    of_cell[c, k] += trips
+    return of_shopper, of_cell
 
 
 #: Of C latent classes of shoppers: shares of sizes (C, K) in their trips, and of each in all shoppers (C,).

@@ -38,6 +38,7 @@ RATIO_EDGES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 _SIZE_EDGES = (2, 4, 7)
 #: Visit days a day at which the effect of the log of a shopper's own rate bends.
 _RATE_KNOTS = (0.05, 0.1, 0.2, 0.3, 0.4)
+_AT_ONCE = 1024  # rows of a regression: small enough for a processor's cache
 _DAYS, _RATIOS, _CLASSES = len(DAY_EDGES) + 1, len(RATIO_EDGES) + 1, len(LAST_EDGES) + 1
 #: How many coefficients each part of the hazard has, but for the last one, of weekdays.
 _PARTS = (_DAYS, len(_SIZE_EDGES) * _CLASSES, _RATIOS, _RATIOS, len(_RATE_KNOTS) + 1)
@@ -45,7 +46,7 @@ _PARTS = (_DAYS, len(_SIZE_EDGES) * _CLASSES, _RATIOS, _RATIOS, len(_RATE_KNOTS)
 
 @dataclass(frozen=True)
 class IncidenceConfig(Config):
-    """Hyper-parameters of `fit_incidence`."""
+    """Hyper-parameters of `fit_hazard` and `fit_incidence`."""
 
     pattern_part: Part = 0.67
     """Part of the weeks in which rates are measured before coefficients are fitted on the rest."""
@@ -67,18 +68,9 @@ class IncidenceConfig(Config):
 
 
 @dataclass(frozen=True)
-class Incidence(Parameters):
-    """Purchase incidence, a hazard of a visit each day (Cox 1972): see the module's docstring. S shoppers, W
-    weeks."""
+class Hazard(Parameters):
+    """The coefficients of the hazard, which are everybody's."""
 
-    visit_rate: Tensor = parameter("S", "the shopper's own visits a day", "r_s")
-    weekday: Tensor = parameter("S 7", "log of 7 times the share of visits on each weekday", "r^7_{sj}")
-    same_day_prob: Tensor = parameter("S", "chance that another visit follows on the same day", "r^0_s")
-    irregularity: Tensor = parameter(
-        "S",
-        "log of the relative variance of the shopper's intervals between visits, over the mean of all",
-        r"\vartheta_s",
-    )
     hazard_day: Tensor = parameter(
         f"{_CLASSES} {_DAYS}",
         "log odds of a visit by size class of the last visit and days since",
@@ -90,29 +82,48 @@ class Incidence(Parameters):
     hazard_irregular: Tensor = parameter(
         f"{_RATIOS}", "log odds by days over the own mean interval, times irregularity", r"h^{irr}_t"
     )
-    hazard_own: Tensor = parameter("S", "log odds by the shopper's own rate, bent at knots", r"h^{own}_s")
+    hazard_rate: Tensor = parameter(
+        f"{len(_RATE_KNOTS) + 1}",
+        "log odds by the log of the shopper's own rate, and by how far that is above each knot",
+        "h^{rate}",
+    )
     hazard_weekday: Tensor = parameter("1", "log odds by the log weekday share", r"h^{week}")
-    hazard_level: Tensor = parameter("1", "log odds of all, by simulated moments", "h^0")
     frailty: Tensor = parameter(
         "1",
         "standard deviation between episodes of a shopper's log odds (busier and quieter spells)",
         r"\sigma^h",
     )
+
+
+@dataclass(frozen=True)
+class Incidence(Hazard):
+    """Purchase incidence, a hazard of a visit each day (Cox 1972): see the module's docstring. S shoppers, W
+    weeks."""
+
+    visit_rate: Tensor = parameter("S", "the shopper's own visits a day", "r_s")
+    weekday: Tensor = parameter("S 7", "log of 7 times the share of visits on each weekday", "r^7_{sj}")
+    same_day_prob: Tensor = parameter("S", "chance that another visit follows on the same day", "r^0_s")
+    irregularity: Tensor = parameter(
+        "S",
+        "log of the relative variance of the shopper's intervals between visits, over the mean of all",
+        r"\vartheta_s",
+    )
+    hazard_own: Tensor = parameter("S", "log odds by the shopper's own rate, bent at knots", r"h^{own}_s")
+    hazard_level: Tensor = parameter("1", "log odds of all, by simulated moments", "h^0")
     last_visit: Tensor = parameter(
         "W S", "day of the last visit before each week, counted from the log's first; -1 for none"
     )
 
 
-def fit_incidence(
+def fit_hazard(
     dataset: Dataset,
     weeks: tuple[int, int],
     shoppers: np.ndarray,
     *,
     config: IncidenceConfig = IncidenceConfig(),
     basket_size: BasketSizeConfig = BasketSizeConfig(),
-) -> Incidence:
-    """Rates and weekdays are measured before the days on which the coefficients are fitted, and again on all
-    `weeks`; coefficients come from `shoppers` (mask).
+) -> Hazard:
+    """From the days of `shoppers` (mask) in the last of `weeks`; rates and weekdays are measured before them.
     `basket_size` says what a shopper's usual trip is."""
     cut = part_end(weeks, config.pattern_part)
     came = _visit_days(dataset)
@@ -122,26 +133,43 @@ def fit_incidence(
     trip[dataset.visits["shopper"], dataset.visits["day"]] = trip_classes(dataset, usual)
     x, y, shopper = _days_at_risk(came, trip, early, (cut, weeks[1]), shoppers)
     beta = _logistic(x, y, config.ridge)
-    day, size, ratio, irregular, own, weekday = np.split(beta, np.cumsum(_PARTS))
+    day, size, ratio, irregular, rate, weekday = np.split(beta, np.cumsum(_PARTS))
     by_size = np.append(size, np.zeros(_CLASSES)).reshape(-1, _CLASSES)
     size_of_day = by_size[np.digitize((1, *DAY_EDGES), _SIZE_EDGES)]
     p = 1 / (1 + np.exp(-x @ beta))
     residual = np.bincount(shopper, weights=y - p, minlength=len(shoppers))
     spread = np.bincount(shopper, weights=p * (1 - p), minlength=len(shoppers))
     excess = (residual**2 - spread).sum() / max((spread**2).sum(), 1e-9)
+    return Hazard(
+        hazard_day=as_tensor((day + size_of_day.T).astype(np.float32)),
+        hazard_ratio=as_tensor(ratio.astype(np.float32)),
+        hazard_irregular=as_tensor(irregular.astype(np.float32)),
+        hazard_rate=as_tensor(rate.astype(np.float32)),
+        hazard_weekday=as_tensor(weekday.astype(np.float32)),
+        frailty=as_tensor(np.float32(np.sqrt(max(excess, 0.0)))),
+    )
+
+
+def fit_incidence(
+    dataset: Dataset,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    hazard: Hazard,
+    *,
+    config: IncidenceConfig = IncidenceConfig(),
+) -> Incidence:
+    """Everybody's rates and weekdays in all `weeks`, with averages from `shoppers` (mask), beside the
+    coefficients of a `hazard`."""
+    came = _visit_days(dataset)
     pattern = _own_pattern(came, weeks, shoppers, config)
     return Incidence(
+        **dict(hazard.leaves()),
         visit_rate=as_tensor(pattern.visit_rate),
         weekday=as_tensor(pattern.weekday),
         irregularity=as_tensor(pattern.irregularity),
         same_day_prob=as_tensor(_same_day_prob(dataset, weeks, shoppers, config.prior_visits)),
-        hazard_day=as_tensor((day + size_of_day.T).astype(np.float32)),
-        hazard_ratio=as_tensor(ratio.astype(np.float32)),
-        hazard_irregular=as_tensor(irregular.astype(np.float32)),
-        hazard_own=as_tensor((_bent(pattern.visit_rate) @ own).astype(np.float32)),
-        hazard_weekday=as_tensor(weekday.astype(np.float32)),
+        hazard_own=as_tensor((_bent(pattern.visit_rate) @ hazard.hazard_rate.numpy()).astype(np.float32)),
         hazard_level=torch.zeros(1),
-        frailty=as_tensor(np.float32(np.sqrt(max(excess, 0.0)))),
         last_visit=as_tensor(_last_visit(came, dataset.n_weeks)),
     )
 
@@ -274,13 +302,17 @@ def _days_at_risk(
     day = days[place]
     away = day - before[shopper, place]
     rate = pattern.visit_rate[shopper].astype(np.float64)
-    by_day = np.eye(_DAYS)[np.digitize(away, DAY_EDGES)]
     size = np.digitize(away, _SIZE_EDGES) * _CLASSES + trip[shopper, day - away]
-    by_size = np.eye((len(_SIZE_EDGES) + 1) * _CLASSES)[size][:, :-_CLASSES]
-    by_ratio = np.eye(_RATIOS)[np.digitize(away * rate, RATIO_EDGES)]
-    irregular = by_ratio * pattern.irregularity[shopper, None]
-    weekday = pattern.weekday[shopper, day % 7]
-    x = np.column_stack([by_day, by_size, by_ratio, irregular, _bent(rate), weekday])
+    ratio = np.digitize(away * rate, RATIO_EDGES)
+    x, row = np.zeros((len(day), sum(_PARTS) + 1)), np.arange(len(day))
+    by_day, by_size, by_ratio, irregular, own, weekday = np.split(x, np.cumsum(_PARTS), axis=1)
+    by_day[row, np.digitize(away, DAY_EDGES)] = 1.0
+    soon = size < by_size.shape[1]
+    by_size[row[soon], size[soon]] = 1.0
+    by_ratio[row, ratio] = 1.0
+    irregular[row, ratio] = pattern.irregularity[shopper]
+    own[:] = _bent(rate)
+    weekday[:, 0] = pattern.weekday[shopper, day % 7]
     return x, came[shopper, day].astype(np.float64), shopper
 
 
@@ -291,16 +323,22 @@ def _bent(rate: np.ndarray) -> np.ndarray:
 
 
 def _logistic(x: np.ndarray, y: np.ndarray, ridge: float) -> np.ndarray:
-    """(F,) coefficients of a logistic regression with a weak normal prior, by Newton's method."""
+    """(F,) coefficients of a logistic regression with a weak normal prior, by Newton's method: first on every
+    tenth row, from where few steps on all rows are left."""
     beta = np.zeros(x.shape[1])
-    for _ in range(30):
-        p = 1 / (1 + np.exp(-x @ beta))
-        gradient = x.T @ (y - p) - ridge * beta
-        hessian = (x * (p * (1 - p))[:, None]).T @ x + ridge * np.eye(len(beta))
-        step = np.linalg.solve(hessian, gradient)
-        beta += step
-        if np.abs(step).max() < 1e-6:
-            break
+    for every, close in ((10, 1e-2), (1, 1e-6)):
+        some, came = x[::every], y[::every]
+        for _ in range(30):
+            gradient, hessian = -ridge * beta, ridge * np.eye(len(beta))
+            for start in range(0, len(some), _AT_ONCE):
+                part = some[start : start + _AT_ONCE]
+                p = 1 / (1 + np.exp(-part @ beta))
+                gradient += part.T @ (came[start : start + _AT_ONCE] - p)
+                hessian += (part * (p * (1 - p))[:, None]).T @ part
+            step = np.linalg.solve(hessian, gradient)
+            beta += step
+            if np.abs(step).max() < close:
+                break
     return beta
 
 

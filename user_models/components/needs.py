@@ -66,10 +66,11 @@ def _pairs_over_chance(
 
     def pairs(code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(C,) ordered pairs of lines of one `code` (I,), and the chance of one if lines were drawn."""
-        size = pd.Series(place).groupby([place, code[item]]).size()
-        of_code = np.zeros(code.max() + 1, dtype=np.int64)
+        n = int(code.max()) + 1
+        basket_and_code, size = np.unique(place * n + code[item], return_counts=True)
+        of_code = np.zeros(n, dtype=np.int64)
         of_code[code] = category
-        found = np.bincount(of_code[size.index.get_level_values(1)], size * (size - 1), category.max() + 1)
+        found = np.bincount(of_code[basket_and_code % n], size * (size - 1), category.max() + 1)
         return found, np.bincount(of_code, np.bincount(code, share) ** 2, category.max() + 1)
 
     real, chance = np.stack([pairs(code) for code in (np.arange(dataset.n_items), kind, category)], axis=1)

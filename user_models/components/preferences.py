@@ -29,15 +29,15 @@ from scipy.sparse import csr_matrix
 
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.recommenders.likeliest import values_at
+from bundlegym.recommenders.shortlist_slots import slots_of
 from bundlegym.user_models.components.attribute_tastes import (
     AttributeTastesConfig,
     attribute_range,
     attributes,
-    fit_variances,
     log_total,
-    tastes_of,
+    shopper_tastes,
 )
-from bundlegym.user_models.components.shopper_factors import ShopperFactors
+from bundlegym.user_models.components.shopper_factors import ShopperFactors, fit_components
 from bundlegym.user_models.components.shortlists import best_items
 from bundlegym.user_models.config import Config, Count, Part, Positive, Share
 from bundlegym.user_models.numeric.group_sums import exp_sums, sums_of_items
@@ -118,7 +118,7 @@ class Preferences:
     log_within: (I,) float32, log p(i | g): the item's part.
     log_popularity: (I,) float32, log of p(i) over that of the average item.
     attribute: (I, K) float32, by which p(i | g, s) departs from p(i | g).
-    variances: (steps, K) of tastes for them, as in `fit_variances`; none where there are no tastes.
+    taste: (S, K) float32, tastes for them, theta of `attribute_tastes`; 0 where they are left out.
     trend: (I,) float32, log of what the item's share is multiplied by.
     config: hyper-parameters that it was fitted with.
     """
@@ -131,7 +131,7 @@ class Preferences:
     log_within: np.ndarray
     log_popularity: np.ndarray
     attribute: np.ndarray
-    variances: np.ndarray
+    taste: np.ndarray
     trend: np.ndarray
     config: PreferencesConfig
 
@@ -149,17 +149,17 @@ class Preferences:
         Of shopper_factors, attribute_tastes and trend those `without` are left out. `factors_of` stands in
         place of `fit_factors`."""
         group, tastes = dataset.subcategory_code, config.attribute_tastes
-        count = _decayed_lines(dataset, weeks, config.half_life)
-        recent = _decayed_lines(dataset, weeks, config.recent_half_life)[shoppers]
+        count, recent = _decayed_lines(dataset, weeks, (config.half_life, config.recent_half_life))
+        recent = recent[shoppers]
         sold = np.bincount(recent.indices, recent.data, dataset.n_items)
         popularity = (sold + config.floor) / (sold + config.floor).sum()
         one_hot = one_hot_csr(group)
         group_share = (popularity @ one_hot).astype(np.float32)
         within = popularity / group_share[group]
         attribute = attributes(dataset, weeks, group, popularity, tastes)
-        variances = np.empty((0, attribute.shape[1]))
+        taste = np.zeros((dataset.n_shoppers, attribute.shape[1]), dtype=np.float32)
         if "attribute_tastes" not in without:
-            variances = fit_variances(attribute, count[shoppers], group, within, tastes)
+            taste = shopper_tastes(attribute, count, group, within, shoppers, tastes)
         factors = None
         if "shopper_factors" not in without:
             factors = (factors_of or fit_factors)(count @ one_hot, shoppers, config)
@@ -172,7 +172,7 @@ class Preferences:
             log_within=np.log(within).astype(np.float32),
             log_popularity=np.log(popularity * len(popularity)).astype(np.float32),
             attribute=attribute,
-            variances=variances,
+            taste=taste,
             trend=np.zeros(dataset.n_items, dtype=np.float32),
             config=config,
         )
@@ -207,9 +207,7 @@ class Preferences:
             log_share[who] = some.log_share(row, shortlist[who])
             log_unbought[who], taste[who] = some.log_unbought, some.taste
             row, item = some.pairs
-            listed = (np.arange(len(who))[:, None] * n_items + shortlist[who]).ravel()
-            key = row * n_items + item
-            off = listed[np.searchsorted(listed, key).clip(max=listed.size - 1)] != key
+            off = slots_of(shortlist[who], row, item, n_items) < 0
             rest.append((who[row[off]], item[off], some.log_share(row[off], item[off])))
         row, item, told = (np.concatenate(column) for column in zip(*rest, strict=True))
         remembered = csr_matrix((told, (row, item)), (n, n_items))
@@ -282,7 +280,7 @@ class Shares:
         )
         new_lines = (capped @ one_hot).toarray() + config.item_weight
         log_unbought = np.log(share * new_lines / (lines + config.item_weight)).astype(np.float32)
-        taste = tastes_of(count, shop.attribute, group, np.exp(shop.log_within), shop.variances)
+        taste = shop.taste[shoppers]
         total = log_total(taste, shop.attribute, group, shop.log_within)
         found = Shares(shop, log_unbought, taste, total, count)
         row, item = found.pairs
@@ -355,7 +353,8 @@ class Shares:
 
 def fit_factors(lines: csr_matrix, shoppers: np.ndarray, config: PreferencesConfig) -> ShopperFactors:
     """The low-rank model of `lines` (S, G), learned from the rows in the mask `shoppers`."""
-    return ShopperFactors.fit(lines, shoppers, rank=config.factors, steps=config.factor_steps)
+    component = fit_components(lines, shoppers, rank=config.factors, steps=config.factor_steps)
+    return ShopperFactors.of(lines, shoppers, component, steps=config.factor_steps)
 
 
 def decay(weeks: tuple[int, int], config: PreferencesConfig = PreferencesConfig()) -> np.ndarray:
@@ -364,9 +363,11 @@ def decay(weeks: tuple[int, int], config: PreferencesConfig = PreferencesConfig(
     return (weight / weight.sum()).astype(np.float32)
 
 
-def _decayed_lines(dataset: Dataset, weeks: tuple[int, int], half_life: float) -> csr_matrix:
-    """(S, I) float32 lines in `weeks`, each halved for every `half_life` weeks before their end; rows are
-    sorted."""
+def _decayed_lines(
+    dataset: Dataset, weeks: tuple[int, int], half_lives: tuple[float, ...]
+) -> list[csr_matrix]:
+    """(S, I) float32 lines in `weeks`, each halved for every half-life, in weeks, before their end; one table
+    a half-life, with sorted rows."""
     rows = visit_rows(dataset, weeks)
     lines, place = lines_of(dataset, rows)
     visits = dataset.visits.iloc[rows]
@@ -374,9 +375,10 @@ def _decayed_lines(dataset: Dataset, weeks: tuple[int, int], half_life: float) -
     flat = visits["shopper"].to_numpy(dtype=np.int64)[place] * dataset.n_items
     flat += dataset.purchases["item"].to_numpy()[lines]
     pair, code = np.unique(flat, return_inverse=True)
-    count = np.bincount(code, weights=0.5 ** (age / half_life), minlength=len(pair)).astype(np.float32)
-    shape = dataset.n_shoppers, dataset.n_items
-    return csr_matrix((count, np.divmod(pair, dataset.n_items)), shape)
+    shape, cell = (dataset.n_shoppers, dataset.n_items), np.divmod(pair, dataset.n_items)
+    weights = (0.5 ** (age / half_life) for half_life in half_lives)
+    counts = (np.bincount(code, weight, len(pair)).astype(np.float32) for weight in weights)
+    return [csr_matrix((count, cell), shape) for count in counts]
 
 
 def level_of_groups(dataset: Dataset, group: np.ndarray, level: str) -> np.ndarray:

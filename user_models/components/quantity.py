@@ -33,7 +33,7 @@ _EXACT = 24  # units up to which every number is one that a line can hold
 
 @dataclass(frozen=True)
 class QuantityConfig(Config):
-    """Hyper-parameters of `fit_quantity`."""
+    """Hyper-parameters of `fit_units` and `fit_quantity`."""
 
     item_lines: Positive = 80.0
     """Lines: weight of the category's mean in an item's, and of the shop's in a category's."""
@@ -81,17 +81,27 @@ class _Lines:
         rows = visit_rows(dataset, weeks)
         lines, place = lines_of(dataset, rows)
         visits = dataset.visits.iloc[rows]
-        shopper, week = (visits[name].to_numpy()[place] for name in ("shopper", "week"))
-        item = dataset.purchases["item"].to_numpy()[lines]
+        shopper, week = (visits[name].to_numpy(np.int64)[place] for name in ("shopper", "week"))
+        item = dataset.purchases["item"].to_numpy(np.int64)[lines]
         units = dataset.purchases["quantity"].to_numpy(np.int64)[lines]
         size = np.digitize(np.bincount(place)[place], SIZE_EDGES)
         return _Lines(size, shopper, week, item, units, np.log(units), shoppers[shopper])
 
 
 @dataclass(frozen=True)
-class Quantity(Parameters):
+class Units(Parameters):
+    """How units are spread about a mean, B + 1 classes of lines, and what is known of a shopper's own."""
+
+    units_edges: Tensor = parameter("B", "expected log of units, between classes of lines")
+    units_support: Tensor = parameter("U", "numbers of units that a line can hold", "", rising=1)
+    units_cdf: Tensor = parameter("B+1 U", "chance of at most so many units in each class of lines", "U_{bn}")
+    pair_lines: Tensor = parameter("1", "lines: weight of no difference in what a shopper takes of an item")
+
+
+@dataclass(frozen=True)
+class Quantity(Units):
     """How many units a line holds (Gupta 1988): see the module's docstring. S shoppers, I items, L
-    shortlisted items, B + 1 classes of lines."""
+    shortlisted items."""
 
     log_units: Tensor = parameter("I", "mean log of the units of the item's lines", "E_i")
     log_units_factor: Tensor = parameter("S", "factor of the shopper on the log of units", "E_s")
@@ -106,9 +116,34 @@ class Quantity(Parameters):
     log_units_slope: Tensor = parameter(
         "1", "minus the price elasticity of the log of units, at least 0", r"\beta^E"
     )
-    units_edges: Tensor = parameter("B", "expected log of units, between classes of lines")
-    units_support: Tensor = parameter("U", "numbers of units that a line can hold", "", rising=1)
-    units_cdf: Tensor = parameter("B+1 U", "chance of at most so many units in each class of lines", "U_{bn}")
+
+
+def fit_units(
+    dataset: Dataset,
+    weeks: tuple[int, int],
+    shoppers: np.ndarray,
+    log_discount: np.ndarray,
+    *,
+    config: QuantityConfig = QuantityConfig(),
+) -> Units:
+    """From the lines of `shoppers` (mask) in `weeks`: the last of them, about means of those before."""
+    cut = part_end(weeks, config.mean_part)
+    early, late = (_Lines.of(dataset, span, shoppers) for span in ((weeks[0], cut), (cut, weeks[1])))
+    means = _fit_means(dataset, early, log_discount, config)
+    tried = {
+        weight: _expected(with_pairs, late, log_discount)
+        for weight, with_pairs in _with_pairs(means, early, log_discount, config.pair_lines).items()
+    }
+    weight = min(tried, key=lambda weight: _deviance(tried[weight], late))
+    units = late.units[late.known]
+    support = _support(np.concatenate([early.units[early.known], units]), config.large)
+    edges, cdf = _spread(tried[weight][late.known], units, support, config)
+    return Units(
+        units_edges=as_tensor(edges.astype(np.float32)),
+        units_support=as_tensor(support),
+        units_cdf=as_tensor(cdf.astype(np.float32)),
+        pair_lines=torch.tensor([weight], dtype=torch.float32),
+    )
 
 
 def fit_quantity(
@@ -117,36 +152,25 @@ def fit_quantity(
     shoppers: np.ndarray,
     log_discount: np.ndarray,
     shortlist: np.ndarray,
+    units: Units,
     *,
     config: QuantityConfig = QuantityConfig(),
 ) -> Quantity:
-    """From the lines of `weeks`; averages come from `shoppers` (mask). `log_discount` (n_weeks, I) is
-    log(usual price / price), `shortlist` (S, L) are items in the order of their codes."""
-    cut = part_end(weeks, config.mean_part)
-    spans = (weeks[0], cut), (cut, weeks[1]), weeks
-    early, late, lines = (_Lines.of(dataset, span, shoppers) for span in spans)
-    means = _fit_means(dataset, early, log_discount, config)
-    tried = {
-        weight: _expected(with_pairs, late, log_discount)
-        for weight, with_pairs in _with_pairs(means, early, log_discount, config.pair_lines).items()
-    }
-    weight = min(tried, key=lambda weight: _deviance(tried[weight], late))
-    expected = tried[weight]
-    support = _support(lines.units[lines.known], config.large)
-    edges, cdf = _spread(expected[late.known], late.units[late.known], support, config)
+    """Means of the lines of `weeks`, with averages from `shoppers` (mask), beside how `units` are spread
+    about them. `log_discount` (n_weeks, I) is log(usual price / price), `shortlist` (S, L) are items in the
+    order of their codes."""
+    lines, weight = _Lines.of(dataset, weeks, shoppers), float(units.pair_lines)
     means = _fit_means(dataset, lines, log_discount, config)
     means = _with_pairs(means, lines, log_discount, (weight,))[weight]
-    single = {
+    found = {
         "log_units": means.item,
         "log_units_factor": means.shopper,
         "regular_quantity": np.log(means.regular(np.arange(len(shortlist))[:, None], shortlist)),
         "quantity_by_size": np.log(on_grid(means.size)),
         "log_units_slope": means.slope,
-        "units_edges": edges,
-        "units_cdf": cdf,
     }
-    tensors = {name: as_tensor(np.array(value, dtype=np.float32)) for name, value in single.items()}
-    return Quantity(**tensors, units_support=as_tensor(support))
+    tensors = {name: as_tensor(np.array(value, dtype=np.float32)) for name, value in found.items()}
+    return Quantity(**dict(units.leaves()), **tensors)
 
 
 def _support(units: np.ndarray, large: int) -> np.ndarray:
@@ -171,7 +195,7 @@ class _Means:
 
     def regular(self, shopper: np.ndarray, item: np.ndarray) -> np.ndarray:
         """Factors of pairs, 1 where the shopper never bought the item."""
-        asked = shopper.astype(np.int64) * len(self.item) + item
+        asked = shopper * len(self.item) + item
         place = np.searchsorted(self.pairs, asked).clip(max=len(self.pairs) - 1)
         return np.where(self.pairs[place] == asked, self.of_pair[place], 1.0)
 
@@ -202,9 +226,9 @@ def _fit_means(dataset: Dataset, lines: _Lines, log_discount: np.ndarray, config
     for _ in range(config.steps):  # alternate between the factors, the slope and the items' means
         expected = mean[item] * np.exp(slope * x)
         factor = over(of_shopper, expected * by_size[lines.size], shopper, config.shopper_lines)
-        expected *= factor[shopper]
-        by_size = over(of_size, expected[known], size_known, weight)
-        wanted = (expected * by_size[lines.size])[known]
+        wanted = (expected * factor[shopper])[known]
+        by_size = over(of_size, wanted, size_known, weight)
+        wanted *= by_size[size_known]
         residual = (units_known - wanted) / (1 + wanted)
         curvature = (wanted / (1 + wanted) * x_known**2).sum() + config.slope_precision
         slope += float((residual * x_known).sum() / curvature)
@@ -222,9 +246,7 @@ def _with_pairs(
     means: _Means, lines: _Lines, log_discount: np.ndarray, weights: Collection[float]
 ) -> dict[float, _Means]:
     """By each weight, with the factors of pairs of shopper and item, shrunk to 1 by so many lines."""
-    pairs, pair = np.unique(
-        lines.shopper.astype(np.int64) * len(means.item) + lines.item, return_inverse=True
-    )
+    pairs, pair = np.unique(lines.shopper * len(means.item) + lines.item, return_inverse=True)
     expected = _expected(means, lines, log_discount)
     seen, wanted = (np.bincount(pair, w, minlength=len(pairs)) for w in (lines.log_units, expected))
     prior = {weight: weight * _average(lines) for weight in weights}

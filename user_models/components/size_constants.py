@@ -195,10 +195,10 @@ def _visits(
 
 def _lines_by_size(panel: pd.DataFrame, code: np.ndarray) -> np.ndarray:
     """(6, max(code) + 1) lines of items of each code (I,) in baskets of each class of `SIZE_EDGES`."""
-    size = np.digitize(panel.groupby("visit")["item"].transform("size"), SIZE_EDGES)
-    lines = np.zeros((len(SIZE_EDGES) + 1, int(code.max()) + 1))
-    np.add.at(lines, (size, code[panel["item"]]), 1.0)
-    return lines
+    visit, shape = panel["visit"].to_numpy(), (len(SIZE_EDGES) + 1, int(code.max()) + 1)
+    size = np.digitize(np.bincount(visit), SIZE_EDGES)[visit]
+    cell = np.ravel_multi_index((size, code[panel["item"]]), shape)
+    return np.bincount(cell, minlength=shape[0] * shape[1]).astype(float).reshape(shape)
 
 
 def _lines_in_all(all_weeks: np.ndarray, late: np.ndarray, weight: float) -> np.ndarray:

@@ -10,8 +10,9 @@ import numpy as np
 _ENTRIES = 2**25
 
 
-def row_blocks(rows: np.ndarray, width: int) -> Iterator[np.ndarray]:
-    """`rows` (n,) in parts, one after the other, of which a table with `width` columns is small."""
-    step = max(_ENTRIES // max(width, 1), 1)
+def row_blocks(rows: np.ndarray, width: int, entries: int = _ENTRIES) -> Iterator[np.ndarray]:
+    """`rows` (n,) in parts, one after the other, of which a table with `width` columns has `entries` at
+    most."""
+    step = max(entries // max(width, 1), 1)
     for start in range(0, len(rows), step):
         yield rows[start : start + step]

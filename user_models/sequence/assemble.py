@@ -10,11 +10,12 @@ from bundlegym.data import Dataset, visit_rows
 from bundlegym.recommenders import category_synergy
 from bundlegym.recommenders.dirichlet_shares import line_counts
 from bundlegym.recommenders.recency import last_bought_by_week
+from bundlegym.recommenders.shortlist_slots import slots_of_purchases
 from bundlegym.user_models.components.basket_size import fit_basket_size
 from bundlegym.user_models.components.complementarity import ComplementarityConfig
-from bundlegym.user_models.components.incidence import fit_incidence
+from bundlegym.user_models.components.incidence import fit_hazard, fit_incidence
 from bundlegym.user_models.components.marketing import Marketing, recency_bins
-from bundlegym.user_models.components.quantity import fit_quantity
+from bundlegym.user_models.components.quantity import fit_quantity, fit_units
 from bundlegym.user_models.components.trip_effects import fit_missions, shares_by_category
 from bundlegym.user_models.parameters import as_tensor
 from bundlegym.user_models.sequence.net import BasketNet
@@ -45,6 +46,8 @@ def assemble(
     joined = torch.zeros(dataset.n_shoppers, dtype=torch.int64)
     joined[torch.unique_consecutive(everything.shopper)] = everything.day[everything.bounds()[:-1]]
     preference, shortlist = _preference(net, dataset, weeks, joined, shortlist_size)
+    discount = marketing.log_discount
+    units = fit_units(dataset, weeks, shoppers, discount)
     frequency = shares_by_category(dataset, weeks, shoppers)
     lift = category_synergy(dataset, frequency, weeks, ComplementarityConfig().lift_pairs, shoppers=shoppers)
     cell = {f"cell_{name.removesuffix('_l0')}": p for name, p in net.cell.named_parameters()}
@@ -72,9 +75,9 @@ def assemble(
         prices=Prices(as_tensor(dataset.shelf_price.T), as_tensor(marketing.log_discount)),
         catalogue=Catalogue(as_tensor(frequency.category), as_tensor(dataset.subcategory_code)),
         missions=fit_missions(dataset, frequency, lift, weeks, shoppers),
-        incidence=fit_incidence(dataset, weeks, shoppers),
+        incidence=fit_incidence(dataset, weeks, shoppers, fit_hazard(dataset, weeks, shoppers)),
         basket_size=fit_basket_size(dataset, weeks, shoppers),
-        quantity=fit_quantity(dataset, weeks, shoppers, marketing.log_discount, shortlist),
+        quantity=fit_quantity(dataset, weeks, shoppers, discount, shortlist, units),
     )
 
 
@@ -83,7 +86,7 @@ def _preference(
 ) -> tuple[Tensor, np.ndarray]:
     """(S, I) log rates that stay as they are at the end of `weeks`, and the (S, size) items best liked then,
     whose own history is left out of the rates since it goes on."""
-    count = torch.from_numpy(line_counts(dataset, weeks))
+    count = torch.from_numpy(line_counts(dataset, weeks).toarray())
     visits = Visits.of(dataset, visit_rows(dataset, weeks))
     last = torch.full(count.shape, -1)
     shopper, day = (torch.repeat_interleave(v, visits.line.diff()) for v in (visits.shopper, visits.day))
@@ -103,11 +106,9 @@ def _preference(
 
 def _counts_by_week(dataset: Dataset, shortlist: np.ndarray) -> np.ndarray:
     """(W, S, L) uint8 times that each shopper bought each item of the shortlist before each week."""
-    slot = np.full((len(shortlist), dataset.n_items), -1, dtype=np.int16)
-    np.put_along_axis(slot, shortlist, np.arange(shortlist.shape[1], dtype=np.int16)[None], 1)
+    place = slots_of_purchases(dataset, shortlist)
     visit = dataset.visits.iloc[dataset.purchases["visit"].to_numpy()]
     shopper, week = visit["shopper"].to_numpy(), visit["week"].to_numpy()
-    place = slot[shopper, dataset.purchases["item"].to_numpy()]
     known = (place >= 0) & (week + 1 < dataset.n_weeks)
     table = np.zeros((dataset.n_weeks, *shortlist.shape), dtype=np.uint16)
     np.add.at(table, (week[known] + 1, shopper[known], place[known]), 1)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
+from bundlegym.terminal import worth_telling
 from bundlegym.user_models.components.fit_weeks import heard_end
 from bundlegym.user_models.components.marketing import Marketing, recency_bins, steadily_sold
 from bundlegym.user_models.requirements import check_requirements
@@ -156,7 +157,8 @@ def fit_net(
             with torch.no_grad():
                 log_share = utility[row, item] - utility.logsumexp(1)[row]
                 total, lines = total - float(log_share.sum()), lines + len(item)
-        progress(f"user model: epoch {epoch + 1} of {epochs}, {total / lines:.4f} nats a line")
+        if worth_telling(epoch, epochs):
+            progress(f"user model: epoch {epoch + 1} of {epochs}, {total / lines:.4f} nats a line")
     return net
 
 

@@ -132,6 +132,8 @@ def test_a_plan_says_when_the_shop_is_too_small_and_when_not(dataset):
     n = needed["households_needed_adjusted"] / 2
     assert power(needed["gain"], row["sd_adjusted"], n, n) >= 0.8
     assert "nothing to test" in told(0.0)[1]
+    unsure = plan(dataset, [Gain("random", "choice, judge", 1.0, 0.1, -0.1, 0.3, "heuristic")], Design())
+    assert "not significantly different from zero" in as_text(unsure) and "is a rule" in as_text(unsure)
     with pytest.raises(UserError, match="26 weeks"):
         plan(dataset, [], Design(), weeks=40)
 

@@ -132,7 +132,7 @@ def test_the_command_writes_where_it_is_told(run, tmp_path, monkeypatch, capsys)
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["nowhere"], "no results.json"), (["nowhere", "--visits", "0"], "--visits: must be .*, not 0")],
+    [(["nowhere"], "no such run"), (["nowhere", "--visits", "0"], "--visits: must be .*, not 0")],
 )
 def test_mistakes_are_named(arguments, words, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["bundlegym report", *arguments])

@@ -32,12 +32,14 @@ ROUNDING, EFFECT = 2, 15
 ONLY_TOLD = {
     # Estimates and their standard errors, of which another field holds what is used.
     "synergy_share", "state_dependence_share", "coupon_effect",
-    # By what preferences were counted, for a fit that goes on from this one.
-    "chosen",
+    # By what preferences and units were counted, for a fit that goes on from this one.
+    "chosen", "factor_component", "pair_lines",
     # Coefficients that are in `log_preference`, `memory_rate`, `tail_weight`, `trial_weight`, `trial_fading`,
-    # `price_slope`, `price_sensitivity` and `promotion_effect`; and how likely the log is under them.
+    # `price_slope`, `price_sensitivity`, `promotion_effect` and `hazard_own`; and how likely the log is under
+    # them.
     "preference", "memory", "trial", "trial_popularity", "trial_fade", "price",
     "price_by_deal_share", "competitor_discount", "display", "mailer_unsteady", "display_unsteady", "nll",
+    "hazard_rate",
 }  # fmt: skip
 #: What a visit begins with: `reset` reads it, or `arrive`, and what follows is in the state.
 ONLY_AT_THE_START = {"last_bought", "recent_trials", "first_trial_week", "last_visit", "last_size_class"}

@@ -11,7 +11,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from bundlegym.data import Dataset, synthetic_dataset
-from bundlegym.recommenders.dirichlet_shares import sparse_line_counts
+from bundlegym.recommenders.dirichlet_shares import line_counts
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.estimation.exploration import ExplorationMoment, _alike, _new_odds
 from bundlegym.user_models.choice.parameters import ChoiceParameters
@@ -33,7 +33,7 @@ def test_a_simulation_with_a_level_gives_it_back(dataset):
     span = weeks[0] - 12, weeks[0]
     params = fitted_with_a_tail(dataset, span)
     wanted = torch.from_numpy(on_grid(np.array([-3.0, -1.5, 0.0, 0.0, 1.0, 1.0]))).float()
-    bought = sparse_line_counts(dataset, span)
+    bought = line_counts(dataset, span)
 
     def lived(model: ChoiceShopper, seed: int) -> pd.DataFrame:
         """Several simulations on one panel: a single one holds few lines that are new."""
@@ -74,7 +74,7 @@ def test_a_spread_makes_baskets_of_the_usual_and_baskets_of_something_new():
     weeks, everyone = (last - 5, last), np.arange(dataset.n_shoppers)
     span = weeks[0] - 12, weeks[0]
     params = fitted_with_a_tail(dataset, span)
-    bought = sparse_line_counts(dataset, span)
+    bought = line_counts(dataset, span)
     worlds = [ChoiceShopper(params.changed(explore_spread=torch.tensor([spread]))) for spread in (0.0, 1.0)]
     none, wide = (simulated_panel(world, weeks, everyone, seed=9) for world in worlds)
     assert _alike(wide, bought) > _alike(none, bought) + 0.02

@@ -9,7 +9,15 @@ from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.estimation.warm_start import carried, groups_before
 from bundlegym.user_models.components.basket_size import off_grid, on_grid
 
-KEPT = ("coefficients", "missions", "complementarity", "substitution", "exploration", "state_dependence")
+KEPT = (
+    "coefficients",
+    "subcategory_factors",
+    "missions",
+    "complementarity",
+    "substitution",
+    "exploration",
+    "state_dependence",
+)
 
 
 def test_groups_are_found_again_by_known_items():
@@ -40,4 +48,7 @@ def test_a_fit_goes_on(dataset, user_model):
     assert not any("epoch" in text for text in said)
     assert int(new.trials.first_trial_week) == end + 1
     assert not old.incidence.visit_rate.equal(new.incidence.visit_rate)
+    assert new.incidence.hazard_day.equal(old.incidence.hazard_day)
+    assert new.quantity.units_cdf.equal(old.quantity.units_cdf)
+    assert not new.quantity.log_units.equal(old.quantity.log_units)
     assert not list(new.faults())

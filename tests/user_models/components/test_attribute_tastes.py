@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from bundlegym.data import DataConfig, Dataset, Log, build_dataset
 from bundlegym.user_models import ChoiceShopper
 from bundlegym.user_models.choice.reference.utility import unbought
-from bundlegym.user_models.components.attribute_tastes import attributes, fit_variances, tastes_of
+from bundlegym.user_models.components.attribute_tastes import attributes, shopper_tastes
 from bundlegym.user_models.components.preferences import Preferences
 from tests.user_models.logs import weekly_lines
 from tests.user_models.some import all_but
@@ -37,8 +37,7 @@ def drawn(spread: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 def tastes(attribute: np.ndarray, within: np.ndarray, bought: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Tastes of all shoppers; the variances are fitted on those in the mask `known`."""
-    variances = fit_variances(attribute, csr_matrix(bought[known]), GROUP, within)
-    return tastes_of(csr_matrix(bought), attribute, GROUP, within, variances)
+    return shopper_tastes(attribute, csr_matrix(bought), GROUP, within, known)
 
 
 @pytest.mark.parametrize("spread", [(0.8, 0.3), (0.5, 0.0), (0.0, 0.0)])

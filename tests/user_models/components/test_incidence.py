@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from bundlegym.user_models.components.incidence import fit_incidence, hazards
+from bundlegym.data import Dataset
+from bundlegym.user_models.components.incidence import Incidence, fit_hazard, fit_incidence, hazards
 from tests.user_models.components.visits import DAILY, SHOPPERS, WEEKS, World, draw, log_of
 
 
@@ -16,8 +17,13 @@ def world() -> World:
     return draw()
 
 
+def fitted(dataset: Dataset) -> Incidence:
+    weeks, everybody = (0, WEEKS), np.ones(SHOPPERS, bool)
+    return fit_incidence(dataset, weeks, everybody, fit_hazard(dataset, weeks, everybody))
+
+
 def test_heavy_and_rare_visitors_come_as_often_as_they_do(world: World):
-    found = fit_incidence(world.dataset, (0, WEEKS), np.ones(SHOPPERS, bool))
+    found = fitted(world.dataset)
     shopper = torch.arange(SHOPPERS)
     since, usual = torch.ones_like(shopper), torch.full_like(shopper, 2)
     chance = torch.stack(
@@ -43,7 +49,7 @@ def test_a_big_trip_puts_the_next_one_off_and_regular_shoppers_keep_their_interv
             wait = 10 if big else 6
             day += wait if regular[shopper] else int(rng.geometric(1 / wait))
     dataset = log_of(pd.DataFrame(rows, columns=["shopper", "day", "lines"]))
-    found = fit_incidence(dataset, (0, WEEKS), np.ones(SHOPPERS, bool))
+    found = fitted(dataset)
     irregularity = found.irregularity.numpy()
     assert irregularity[regular].max() < irregularity[~regular].min()
     usual, big = found.hazard_day[1], found.hazard_day[4]  # type: ignore[assignment]

@@ -11,7 +11,7 @@ import torch
 from bundlegym.data import Dataset, lines_of, visit_rows
 from bundlegym.user_models import Draws
 from bundlegym.user_models.components.basket_size import GRID
-from bundlegym.user_models.components.quantity import Quantity, draw_quantity, fit_quantity
+from bundlegym.user_models.components.quantity import Quantity, draw_quantity, fit_quantity, fit_units
 
 SEVERAL = (0.1, 0.5)  # chance of more than one unit, of even items and of odd ones: 2 or, a third of them, 4
 
@@ -32,8 +32,9 @@ def _shortlist(dataset: Dataset) -> np.ndarray:
 
 
 def _fitted(dataset: Dataset, log_discount: np.ndarray, shortlist: np.ndarray) -> Quantity:
-    everybody = np.ones(dataset.n_shoppers, dtype=bool)
-    return fit_quantity(dataset, (0, dataset.n_weeks), everybody, log_discount, shortlist)
+    weeks, everybody = (0, dataset.n_weeks), np.ones(dataset.n_shoppers, dtype=bool)
+    units = fit_units(dataset, weeks, everybody, log_discount)
+    return fit_quantity(dataset, weeks, everybody, log_discount, shortlist, units)
 
 
 def _place(lines: float) -> int:

@@ -45,7 +45,7 @@ from bundlegym.user_models.components.attribute_tastes import attribute_range, l
 from bundlegym.user_models.components.basket_size import GRID, BasketSize, fit_basket_size, gap_shares
 from bundlegym.user_models.components.complementarity import Complementarity, synergy_share
 from bundlegym.user_models.components.coupons import coupon_effect, coupons_of, usual_effect
-from bundlegym.user_models.components.incidence import Incidence, fit_incidence
+from bundlegym.user_models.components.incidence import Hazard, Incidence, fit_hazard, fit_incidence
 from bundlegym.user_models.components.marketing import (
     NEW,
     Marketing,
@@ -53,9 +53,14 @@ from bundlegym.user_models.components.marketing import (
     steadily_sold,
 )
 from bundlegym.user_models.components.preference_selection import ChosenPreferences
-from bundlegym.user_models.components.preferences import KnownItems, Preferences
-from bundlegym.user_models.components.quantity import Quantity, fit_quantity
-from bundlegym.user_models.components.trip_effects import Missions, fit_missions, shares_by_category
+from bundlegym.user_models.components.preferences import KnownItems, Preferences, PreferencesConfig
+from bundlegym.user_models.components.quantity import Quantity, Units, fit_quantity, fit_units
+from bundlegym.user_models.components.shopper_factors import (
+    ShopperFactors,
+    SubcategoryFactors,
+    fit_components,
+)
+from bundlegym.user_models.components.trip_effects import Missions, fit_missions, mission_categories
 from bundlegym.user_models.components.wear_out import RUN_WEEKS, WearOutConfig, fit_wear_out
 from bundlegym.user_models.fit_cache import FitCache
 from bundlegym.user_models.numeric.one_hot import one_hot_csr
@@ -116,8 +121,20 @@ class _Choice:
         without: Collection[str],
         config: ChoiceConfig,
         simulated: np.ndarray | None,
+        cache: FitCache,
     ) -> _Choice:
-        preferences = Preferences.fit(dataset, weeks, shoppers, without, config=config.preferences)
+        def factors_of(lines: csr_matrix, known: np.ndarray, config: PreferencesConfig) -> ShopperFactors:
+            rank, steps = config.factors, config.factor_steps
+            kept = cache(
+                "factors",
+                SubcategoryFactors,
+                lambda: SubcategoryFactors(as_tensor(fit_components(lines, known, rank=rank, steps=steps))),
+            )
+            return ShopperFactors.of(lines, known, kept.factor_component.numpy(), steps=steps)
+
+        preferences = Preferences.fit(
+            dataset, weeks, shoppers, without, config=config.preferences, factors_of=factors_of
+        )
         marketing = Marketing.of(dataset, weeks, config=config.marketing, preferences=config.preferences)
         c = {name: value.numpy() for name, value in coefficients.leaves()}
         slope, steady = c["price"][dataset.department_code], steadily_sold(dataset, weeks, config.marketing)
@@ -162,21 +179,18 @@ def assemble(
     to be `simulated` (mask), by default of all."""
     progress = cache.progress
     progress("user model: preferences, missions, incidence, quantity, basket size")
-    choice = _Choice.of(dataset, weeks, shoppers, coefficients, without, config, simulated)
+    choice = _Choice.of(dataset, weeks, shoppers, coefficients, without, config, simulated, cache)
     preferences, marketing, known = choice.preferences, choice.marketing, choice.known
     shortlist = known.shortlist
-    frequency = shares_by_category(dataset, weeks, shoppers, config.missions)
+    category = mission_categories(dataset, weeks, shoppers, config.missions)
     trips = cache(
         "missions",
         _TripEffects,
         lambda: _trip_effects(
-            dataset, frequency, choice.effect, weeks, shoppers, seed, config, "complementarity" not in without
+            dataset, category, choice.effect, weeks, shoppers, seed, config, "complementarity" not in without
         ),
     )
-    share, error = trips.complementarity.synergy_share.tolist()
-    progress(
-        f"user model: synergy is {share:.2f} (standard error {error:.2g}) of the log lift after preferences"
-    )
+    _told_share(progress, "synergy", trips.complementarity.synergy_share, "the log lift after preferences")
     variants = cache(
         "variants",
         FittedVariants,
@@ -211,15 +225,22 @@ def assemble(
         lambda: _state_dependence(dataset, weeks, shoppers, choice.effect, config),
         neutral=lambda: _Estimate(torch.tensor([0.0, torch.inf], dtype=torch.float64)),
     )
-    share, error = habit.estimate.tolist()
-    progress(
-        f"user model: habit is {share:.2f} (standard error {error:.2g}) of what follows a first purchase"
+    share, error = _told_share(progress, "habit", habit.estimate, "what follows a first purchase")
+    hazard = cache(
+        "hazard",
+        Hazard,
+        lambda: fit_hazard(dataset, weeks, shoppers, config=config.incidence, basket_size=config.basket_size),
+    )
+    units = cache(
+        "units",
+        Units,
+        lambda: fit_units(dataset, weeks, shoppers, marketing.log_discount, config=config.quantity),
     )
     again = np.exp(
         coefficients.trial.numpy() + coefficients.trial_popularity.numpy() * preferences.log_popularity
     )
     none = torch.zeros(len(GRID), int(preferences.subcategory.max()) + 1)
-    catalogue = _catalogue(preferences, frequency)
+    catalogue = _catalogue(preferences, category)
     parameters = ChoiceParameters(
         shortlists=Shortlists(
             shortlist=as_tensor(shortlist),
@@ -272,9 +293,7 @@ def assemble(
         incidence=cache(
             "incidence",
             Incidence,
-            lambda: fit_incidence(
-                dataset, weeks, shoppers, config=config.incidence, basket_size=config.basket_size
-            ),
+            lambda: fit_incidence(dataset, weeks, shoppers, hazard, config=config.incidence),
         ),
         basket_size=cache(
             "basket_size",
@@ -285,10 +304,15 @@ def assemble(
             "quantity",
             Quantity,
             lambda: fit_quantity(
-                dataset, weeks, shoppers, marketing.log_discount, shortlist, config=config.quantity
+                dataset, weeks, shoppers, marketing.log_discount, shortlist, units, config=config.quantity
             ),
         ),
         preference_weights=ChosenPreferences.of_config(config.preferences),
+        subcategory_factors=SubcategoryFactors(
+            torch.zeros(0, none.shape[1])
+            if preferences.factors is None
+            else as_tensor(preferences.factors.component)
+        ),
     )
     parameters = left_out(parameters, without)
     one_hot = one_hot_csr(preferences.subcategory)
@@ -325,13 +349,23 @@ class _WearOut(Parameters):
     factor: Tensor = parameter(str(RUN_WEEKS), "factor on the mailer's effect by week in a row")
 
 
-def _catalogue(preferences: Preferences, frequency: PersonalFrequency) -> Catalogue:
+def _told_share(progress: Callable[[str], None], what: str, estimate: Tensor, of: str) -> tuple[float, float]:
+    """An estimated share and its standard error, told."""
+    share, error = estimate.tolist()
+    if np.isfinite(error):
+        progress(f"user model: {what} is {share:.2f} (standard error {error:.2g}) of {of}")
+    else:
+        progress(f"user model: of {what} the log tells nothing; it does nothing")
+    return share, error
+
+
+def _catalogue(preferences: Preferences, category: np.ndarray) -> Catalogue:
     of_subcategory = np.zeros(preferences.subcategory.max() + 1, dtype=np.int64)
-    of_subcategory[preferences.subcategory] = frequency.category
+    of_subcategory[preferences.subcategory] = category
     return Catalogue(
-        category=as_tensor(frequency.category),
+        category=as_tensor(category),
         subcategory=as_tensor(preferences.subcategory),
-        category_of_subcategory=as_tensor(np.append(of_subcategory, frequency.category.max() + 1)),
+        category_of_subcategory=as_tensor(np.append(of_subcategory, category.max() + 1)),
     )
 
 
@@ -394,7 +428,7 @@ def _classes(factor: np.ndarray) -> np.ndarray:
 
 def _trip_effects(
     dataset: Dataset,
-    frequency: PersonalFrequency,
+    category: np.ndarray,
     effect: np.ndarray,
     weeks: tuple[int, int],
     shoppers: np.ndarray,
@@ -404,6 +438,7 @@ def _trip_effects(
 ) -> _TripEffects:
     """Complementarity, if there is to be any, and missions that explain the rest of the log lift."""
     own = config.complementarity
+    frequency = PersonalFrequency.fit(dataset, weeks, shoppers=shoppers, category=category)
     lift = category_synergy(dataset, frequency, weeks, own.lift_pairs, shoppers=shoppers)
     measured, error = synergy_share(dataset, frequency, effect, weeks, shoppers, seed, config=own)
     # At a half it explains all of the lift of either on the other.

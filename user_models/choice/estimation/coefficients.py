@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from bundlegym.data import Dataset, part_of_catalogue
+from bundlegym.terminal import worth_telling
 from bundlegym.user_models.choice.estimation.best_sellers import best_sellers
 from bundlegym.user_models.choice.estimation.likelihood import (
     ChoiceData,
@@ -119,7 +120,8 @@ def fit_coefficients(
             schedule.step()
             total, count = total + loss.item(), count + len(row)
         nll = torch.tensor(total / count)
-        progress(f"user model: epoch {epoch + 1} of {epochs}, {nll:.4f} nats a line")
+        if worth_telling(epoch, epochs):
+            progress(f"user model: epoch {epoch + 1} of {epochs}, {nll:.4f} nats a line")
     return _coefficients(params, data, nll)
 
 

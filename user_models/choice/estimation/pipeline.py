@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from bundlegym.data import Dataset, visit_rows
-from bundlegym.recommenders.dirichlet_shares import sparse_line_counts
+from bundlegym.recommenders.dirichlet_shares import line_counts
 from bundlegym.user_models.choice.config import ChoiceConfig
 from bundlegym.user_models.choice.estimation.assemble import assemble
 from bundlegym.user_models.choice.estimation.coefficients import fit_coefficients
@@ -192,7 +192,7 @@ def _find_unseen(
     unkept = FitCache(None, lambda _: None, skip=("state_dependence", "wear_out"))
     model = model_of(fit(first, none, unkept, simulated=shoppers, by_category=True))
     on_panel = later, known, seed
-    bought = sparse_line_counts(dataset, first)
+    bought = line_counts(dataset, first)
     moments: tuple[tuple[str, Callable[[ChoiceParameters], Moment[Any]]], ...] = (
         ("substitution", lambda params: SubstitutionMoment(params, panel, config.substitution)),
         ("exploration", lambda params: ExplorationMoment(panel, bought, config.exploration)),

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from bundlegym.recommenders.shortlist_slots import slots_of
 from bundlegym.user_models.choice.parameters import ChoiceParameters
 from bundlegym.user_models.config import Config, Count, Negative, Positive
 
@@ -74,9 +75,7 @@ def _pairs(panel: pd.DataFrame, p: ChoiceParameters) -> tuple[np.ndarray, np.nda
     group_of = np.zeros(product.max() + 1, dtype=np.int64)
     group_of[product] = group
     shortlist, item = p.shortlists.shortlist.numpy(), panel["item"].to_numpy()
-    listed = (np.arange(len(shortlist))[:, None] * len(group) + shortlist).ravel()  # ascending
-    key = panel["shopper"].to_numpy() * len(group) + item
-    short = listed[np.searchsorted(listed, key).clip(max=len(listed) - 1)] == key
+    short = slots_of(shortlist, panel["shopper"].to_numpy(), item, len(group)) >= 0
     alike, one_group, every = (
         _pairs_by(panel, code, short) for code in (product, group, np.zeros_like(group))
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bundlegym.data import Dataset
-from bundlegym.recommenders.recency import shortlisted
+from bundlegym.recommenders.shortlist_slots import slots_of_purchases
 from bundlegym.user_models.choice.reference.recent_trials import NONE, TRIALS
 
 
@@ -36,7 +36,9 @@ def _purchases(
     visit first."""
     visits, purchases = dataset.visits, dataset.purchases
     visit = purchases["visit"].to_numpy()
-    chosen = np.flatnonzero(~shortlisted(dataset, shortlist) & (visits["week"].to_numpy()[visit] >= week))
+    chosen = np.flatnonzero(
+        (slots_of_purchases(dataset, shortlist) < 0) & (visits["week"].to_numpy()[visit] >= week)
+    )
     visit, item = visit[chosen].astype(np.int64), purchases["item"].to_numpy()[chosen]
     shopper = visits["shopper"].to_numpy()[visit].astype(np.int64)
     order = np.lexsort((item, -visit, shopper))

@@ -18,7 +18,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from bundlegym.data import Dataset, lines_of, visit_rows
-from bundlegym.recommenders.recency import shortlisted
+from bundlegym.recommenders.shortlist_slots import slots_of_purchases
 from bundlegym.user_models.choice.parameters import Variants
 from bundlegym.user_models.components.fit_weeks import part_end
 from bundlegym.user_models.components.preferences import KnownItems, Preferences, PreferencesConfig
@@ -121,7 +121,7 @@ def _pairs(
     size = np.bincount(place, minlength=len(rows)).astype(float)
     drawn = np.bincount(shopper, size * (size - 1), minlength=dataset.n_shoppers)
     known = preferences.known_items(shortlist_size, shoppers)
-    tail = ~shortlisted(dataset, known.shortlist)[line]
+    tail = slots_of_purchases(dataset, known.shortlist)[line] < 0
     item, place = item[tail], place[tail]
     category = pd.factorize(dataset.items["category"])[0]
     of_line = np.zeros(product_line.max() + 1, dtype=np.int64)

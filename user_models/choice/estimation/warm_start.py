@@ -4,8 +4,8 @@ A longer log has the items of the earlier one first, then new ones, and may have
 all groups have other codes. What is known by group is carried over by the items that both logs have; a group
 that is new gets the mean of all.
 
-What is counted (preferences, habits, prices, visits, sizes of baskets, units) is never carried over: it is
-counted anew in the longer log. docs/update.md says what rests on what.
+What is counted (preferences, habits, prices, rates of visits, sizes of baskets, means of units) is never
+carried over: it is counted anew in the longer log. docs/update.md says what rests on what.
 """
 
 from __future__ import annotations
@@ -57,14 +57,15 @@ def earlier_stages(
         "category_level": carried(leaves["category_level"], category, axis=1),
         "synergy": carried(carried(leaves["synergy"], category, axis=0), category, axis=1),
         "substitution": carried(leaves["substitution"], subcategory, axis=0),
+        "factor_component": carried(leaves["factor_component"], subcategory, axis=1),
         "size_constants": carried(leaves["size_constants"], subcategory, axis=1),
         "follow_prob": follow,
         **_variants(dataset, weeks, shoppers, lines, follow),
     }
-    stages = ("preferences", "coefficients", "unseen", "missions", "variants", *_OTHER_NAMES)
+    fitted = ("preferences", "coefficients", "unseen", "missions", "variants", "factors", "hazard", "units")
     kept = {
         stage: leaves | {own: leaves[name] for own, name in _OTHER_NAMES.get(stage, {}).items()}
-        for stage in stages
+        for stage in (*fitted, *_OTHER_NAMES)
     }
     return kept, {"sizes": leaves}
 
