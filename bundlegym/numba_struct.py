@@ -6,6 +6,7 @@ for one shopper that takes as long as a visit. A struct is one thing, in which t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,27 +14,26 @@ from numba.core import types
 from numba.core.dispatcher import Dispatcher
 from numba.experimental import structref
 
-from bundlegym.compiling import njit
-
 
 @structref.register
 class _StructType(types.StructRef):
-    """`_Struct` to the compiler."""
+    """`Struct` to the compiler."""
 
 
-class _Struct(structref.StructRefProxy):
-    """See `as_struct`."""
+class Struct(structref.StructRefProxy):
+    """Made in compiled code, by `Struct(parts)`; see `as_struct`."""
 
 
-structref.define_proxy(_Struct, _StructType, ["parts"])
+structref.define_proxy(Struct, _StructType, ["parts"])
 
 
-@njit()
-def _make_struct(parts: tuple[Any, ...]) -> Any:
-    return _Struct(parts)
+def as_struct(parts: tuple[Any, ...], make: Callable[[Any], Any]) -> Any:
+    """Something of which compiled code reads `.parts`, the tuple (also a `NamedTuple`) of arrays.
 
-
-def as_struct(parts: tuple[Any, ...]) -> Any:
-    """Something of which compiled code reads `.parts`, the tuple (also a `NamedTuple`) of arrays."""
-    compiles = isinstance(_make_struct, Dispatcher)  # not where NUMBA_DISABLE_JIT is set
-    return _make_struct(parts) if compiles else SimpleNamespace(parts=parts)
+    Args:
+        make: a compiled function of the caller's own that gives `Struct(parts)`. Numba keeps what it compiled
+            of one function in one file, and whoever reads it imports the classes of all tuples that it was
+            given, and what these need: an exported agent has no torch.
+    """
+    compiles = isinstance(make, Dispatcher)  # not where NUMBA_DISABLE_JIT is set
+    return make(parts) if compiles else SimpleNamespace(parts=parts)

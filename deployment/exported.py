@@ -20,7 +20,7 @@ from bundlegym.deployment.answers import luck_of
 from bundlegym.deployment.ledger import Asked, Ledger, Standing
 from bundlegym.deployment.recommending import Recommending
 from bundlegym.envs import compiled
-from bundlegym.envs.arrays import Board, Shop
+from bundlegym.envs.arrays import Board, History, Limits, Shop, World, world_struct
 from bundlegym.envs.features import (
     CANDIDATE_FEATURES,
     CONTEXT_FEATURES,
@@ -31,7 +31,6 @@ from bundlegym.errors import UserError
 from bundlegym.recommenders.dirichlet_shares import ShopAverages
 from bundlegym.recommenders.profile import DealAverages
 from bundlegym.recommenders.shopper_tables import SHOPPER_FEATURES, Purchases, ShopperRule
-from bundlegym.user_models.rng import streams
 
 FORMAT = 1
 SCORER, TABLES, POLICY = "scorer.onnx", "tables.npz", "policy.json"
@@ -118,7 +117,8 @@ class ExportedPolicy(Recommending):
             for name, value in vars(stands.tables).items()
         }
         fixed = {name: self._tables[name] for name in SHOP_TABLES}
-        return Shop(**own, **fixed)
+        nobody_buys = np.empty((0, 0), dtype=np.float32)
+        return Shop(**own, **fixed, unit_cost=nobody_buys, list_price=nobody_buys)
 
     def of_shoppers(self, name: str, asked: Asked) -> np.ndarray:
         """(N, width) a block of `_OF_SHOPPERS`: the mean, 0, for those whom the log does not know."""
@@ -142,8 +142,7 @@ class ExportedVisits:
         self.k, levels = sizes.n_candidates, len(sizes.discounts)
         self.discounts = np.array(sizes.discounts, dtype=np.float32)
         self.price, self.cost = policy.ledger.prices(day)
-        self._policy, self._limits = policy, (sizes.visits, sizes.min_size, sizes.max_size)
-        self._shop = policy.shop(stands)
+        self._policy = policy
         self._board = Board(
             candidates=np.zeros((n, self.k), dtype=np.int64),
             features=np.zeros((n, self.k, len(CANDIDATE_FEATURES)), dtype=np.float32),
@@ -156,8 +155,14 @@ class ExportedVisits:
             visit=np.zeros(n, dtype=np.int64),
         )
         rows, today = np.arange(n), np.full(n, day, dtype=np.int64)
-        luck = policy.seed, luck_of(asked.names, day), streams.RETRIEVAL
-        compiled.open_visits(rows, luck, rows, today, stands.last, self._board, self._shop, *self._limits)
+        nobody = np.empty(0, dtype=np.int64)
+        no_history = History(nobody, nobody.astype(np.int32), nobody.astype(np.int16))
+        limits = Limits(sizes.visits, sizes.min_size, sizes.max_size, first_day=0, days=0)
+        luck, shop = luck_of(asked.names, day), policy.shop(stands)
+        at_door = luck, rows, today, stands.last
+        world = World(self._board, shop, no_history, *at_door, nobody, self.discounts, limits)
+        self._world = world_struct(world)
+        compiled.open_visits(rows, policy.seed, self._world)
         named = set(_OF_SHOPPERS) & set(policy.facts["blocks"])
         self._of_shoppers = {name: policy.of_shoppers(name, asked) for name in named}
 
@@ -186,7 +191,7 @@ class ExportedVisits:
         return np.where(self._board.mask, scores, -np.inf).argmax(1)
 
     def step(self, action: np.ndarray) -> None:
-        compiled.pick(action, self._board, self._shop.synergy, self._shop.category, *self._limits)
+        compiled.pick(action, self._world)
 
 
 # --- the ledger in arrays ---------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from bundlegym.user_models.base import Offer, Response
+from bundlegym.compiling import njit
+from bundlegym.numba_struct import Struct, as_struct
 
 #: A torch tensor for `reference`, a numpy array on the same memory for `compiled`.
 Array = Any
@@ -117,6 +118,16 @@ class World(NamedTuple):
     limits: Limits
 
 
+@njit()
+def _make(world: World) -> Any:
+    return Struct(world)
+
+
+def world_struct(world: World) -> Any:
+    """`world` as the functions of `compiled` take it."""
+    return as_struct(world, _make)
+
+
 class Told(NamedTuple):
     """A user model's `Response`, by its names."""
 
@@ -127,24 +138,6 @@ class Told(NamedTuple):
     price: Array
     days: Array
     left: Array
-
-
-class Ended(NamedTuple):
-    """M visits that ended in one step: a `base.VisitRecord`, by its names."""
-
-    whose: Array
-    made: Offer
-    both: Response
-    figures: Array
-
-
-class Stepped(NamedTuple):
-    """What a step gives back: a `base.StepResult`, by its names."""
-
-    reward: Array
-    terminated: Array
-    truncated: Array
-    record: Ended | None
 
 
 @dataclass

@@ -8,13 +8,13 @@ import gymnasium as gym
 import numpy as np
 import torch
 
-from bundlegym.envs.arrays import Stepped
 from bundlegym.envs.base import METRICS
 from bundlegym.envs.core import BundleCore
 from bundlegym.envs.make import make_core
 from bundlegym.envs.rendering.picture import picture_of
 from bundlegym.envs.rendering.scene import Outcome, outcome_of, scene_of
 from bundlegym.envs.rendering.words import in_words
+from bundlegym.envs.stepped import Stepped
 from bundlegym.envs.views import Window, core_spaces, legal_actions, whole_action
 from bundlegym.terminal import say
 

@@ -20,14 +20,13 @@ from bundlegym.envs import reference
 from bundlegym.envs.arrays import (
     Array,
     Board,
-    Ended,
     History,
     Limits,
     Records,
     Shop,
-    Stepped,
     Told,
     World,
+    world_struct,
 )
 from bundlegym.envs.base import (
     CANDIDATE_FEATURES,
@@ -44,8 +43,8 @@ from bundlegym.envs.market import SHOPPER_FEATURES, Market
 from bundlegym.envs.observations import Block, blocks_of
 from bundlegym.envs.open_visits import OpenVisits, state_at_door
 from bundlegym.envs.rewards import reward_of
+from bundlegym.envs.stepped import Ended, Stepped
 from bundlegym.errors import UserError
-from bundlegym.numba_struct import as_struct
 from bundlegym.user_models.base import Offer, State, UserModel
 from bundlegym.user_models.response_checks import out_of_range, wrong_shapes
 from bundlegym.user_models.rng.counter import Draws, first_episode
@@ -208,7 +207,7 @@ class BundleCore:
         limits = Limits(config.visits, config.min_size, config.max_size, *starts)
         people, discounts, episode = take(self.shoppers), take(self.discounts), take(self.episode)
         world = World(board, shop, history, episode, shopper, day, last, people, discounts, limits)
-        self._world: Any = as_struct(world) if compiled else world
+        self._world: Any = world_struct(world) if compiled else world
         earned, ended = map(take, self._nothing)
         self._quiet = Stepped(earned, ended, ended, None)
 

@@ -10,10 +10,10 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
-from bundlegym.envs.arrays import Stepped
 from bundlegym.envs.base import FEATURE_LIMIT, METRICS, VisitRecord
 from bundlegym.envs.core import BundleCore
 from bundlegym.envs.observations import in_place
+from bundlegym.envs.stepped import Stepped
 
 
 def core_spaces(core: BundleCore) -> tuple[spaces.Dict, spaces.Discrete]:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bundlegym.numba_struct import as_struct
+from bundlegym.compiling import njit
+from bundlegym.numba_struct import Struct, as_struct
 from bundlegym.user_models.choice.compiled.prefetch import LINE
 from bundlegym.user_models.choice.parameters import ChoiceParameters
 
@@ -114,6 +115,11 @@ class LogHistory(NamedTuple):
     first_trial_week: Any
 
 
+@njit()
+def _make(parts: Tables | LogHistory) -> Any:
+    return Struct(parts)
+
+
 class Structs:
     """Parameters on the CPU as compiled code takes them, made when they are first asked for, and never kept
     in a file; models of the same parameters share them.
@@ -128,11 +134,11 @@ class Structs:
 
     @cached_property
     def tables(self) -> Any:
-        return as_struct(tables_of(self._params))
+        return as_struct(tables_of(self._params), _make)
 
     @cached_property
     def history(self) -> Any:
-        return as_struct(history_of(self._params))
+        return as_struct(history_of(self._params), _make)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_params": self._params}
