@@ -1,5 +1,5 @@
 """What learned agents are worth beside the planner, on the same visits:
-`python benchmarks/agents.py --name NAME --agents ppo --seeds 3` and further options of train.py.
+`python benchmarks/agents.py --name NAME --agents ppo --seeds 3` and further options of bundlegym train.
 
 Agents that the run `runs/NAME` lacks are trained first. Then each offers at the first visits of episodes of
 held-out shoppers in the test weeks. So do the planner of the model trained on, and the oracle, which plans

@@ -1,6 +1,6 @@
 """The planner's expected gain a visit on fresh draws, by the model it plans with and by judges:
 `python benchmarks/planner.py --run runs/NAME` or, without a run, `python benchmarks/planner.py --log LOG` and
-further options of train.py. No agent is needed.
+further options of bundlegym train. No agent is needed.
 
 A row a planner and judge: the planner of the run's user model, judged by that model and by each judge, and
 the oracle of each judge, which plans with the judge itself. Intervals are over visits of held-out shoppers in
@@ -55,7 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("--run", type=Path, help="folder of a run; or give options of train.py")
+    parser.add_argument("--run", type=Path, help="folder of a run; or give options of bundlegym train")
     parser.add_argument("--visits", type=int, default=640, help="visits (640)")
     parser.add_argument("--draws", type=int, default=128, help="draws of the planner's first search (128)")
     parser.add_argument("--fresh", type=int, default=128, help="draws on which plans are judged (128)")

@@ -2,11 +2,11 @@
 
     python benchmarks/privacy_margin.py --name NAME --seeds 5 [--json FILE] [--picture FILE]
 
-and further options of train.py. A recommender is learned from shoppers who are not held out, in the training
-weeks, with noise or without ("none"), with its usual hyper-parameters otherwise, and its best items become
-candidates, as `--candidates` does. Of these the planner makes offers at the first visits of episodes of
-held-out shoppers in the test weeks. It is asked in place of an agent since it has no luck of training, and
-agents earn what it earns on the default log; `--agent ppo` trains agents.
+and further options of bundlegym train. A recommender is learned from shoppers who are not held out, in
+the training weeks, with noise or without ("none"), with its usual hyper-parameters otherwise, and its
+best items become candidates, as `--candidates` does. Of these the planner makes offers at the first
+visits of episodes of held-out shoppers in the test weeks. It is asked in place of an agent since it has
+no luck of training, and agents earn what it earns on the default log; `--agent ppo` trains agents.
 
 The gain of an offer is its mean over fresh draws of luck, the same for all, by a judge that is fitted on
 held-out shoppers; an offer works like a mailer unless `--offer-exposure` says otherwise. A seed is a draw of

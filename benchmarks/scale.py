@@ -17,6 +17,8 @@ leaves.
     agent     what `train` does after the fit, for agents that hardly learn anything, under two assumptions
     offers    `bundlegym recommend`: offers to all shoppers by such an agent, with expected gains under both
 
+Each reads what those before it have kept: `ppo`, `picks` and `agent` need `fit`, and `offers` needs `agent`.
+
 With two sizes or more a line follows for each stage: the exponent b of cost ~ rows ** b by least squares of
 logarithms, 1 where cost grows in proportion.
 """

@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--log", default="synthetic-year")
     parser.add_argument("--weeks", type=int, default=8, help="updates, of a week each")
     parser.add_argument("--refit-every", type=int, default=1, help="weeks from one full refit to the next")
-    parser.add_argument("--epochs", type=int, default=3, help="of a full refit, as train.py has them")
+    parser.add_argument("--epochs", type=int, default=3, help="of a full refit, as bundlegym train has them")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args()

@@ -198,6 +198,7 @@ def _tried(
 ) -> Inspection:
     pairs = {**{p.ours: p.theirs for p in proposals}, **mapping}
     read = {*located(pairs, (*LINE_COLUMNS, *ITEM_COLUMNS), table.names).values(), *config.text}
+    read |= {joined.key for joined in table.joined}
     raw = load_log(path, pairs, items_path=config.items_file, tables=beside_log, options=config)
     log, cleaning = clean(raw, config)
     visits = log.transactions.drop_duplicates(["shopper", "basket"])

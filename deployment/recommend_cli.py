@@ -173,6 +173,7 @@ def _shoppers(path: Path) -> list[str]:
         if not (table["arm"] == OFFERS).any():
             raise UserError(f"{path}: nobody is in the arm '{OFFERS}'")
         others = int((table["arm"] != OFFERS).sum())
-        say(f"{path}: no offers to {others:,} shopper(s) outside the arm '{OFFERS}'")
+        if others:
+            say(f"{path}: no offers to {others:,} shopper(s) outside the arm '{OFFERS}'")
         table = table[table["arm"] == OFFERS]
     return table["shopper"].tolist()

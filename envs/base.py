@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
@@ -147,11 +148,12 @@ class VisitRecord:
         return dict(zip(METRICS, self.figures, strict=False))
 
 
+def _figure(record: VisitRecord, row: int) -> Tensor:
+    return record.figures[row]
+
+
 _COMPONENT: dict[str, Callable[[VisitRecord], Tensor]] = {
-    "incremental_margin": lambda record: record.incremental_margin,
-    "margin": lambda record: record.margin,
-    "twin_margin": lambda record: record.twin_margin,
-    "revenue": lambda record: record.revenue,
+    **{name: partial(_figure, row=row) for name, row in FIGURE_OF.items()},
     "taken": lambda record: (record.choice == TAKE).float(),
     "cherry_picked": lambda record: (record.choice == CHERRY_PICK).float(),
     "size": lambda record: record.size.float(),

@@ -56,7 +56,7 @@ class EnvConfig(Config):
 
     @classmethod
     def label(cls, field: str) -> str:
-        """A keyword of `gymnasium.make`, and an option of train.py."""
+        """A keyword of `gymnasium.make`, and an option of bundlegym train."""
         return field
 
 

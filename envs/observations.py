@@ -37,7 +37,7 @@ def _shopper_embedding(core: Any) -> Tensor:
     if not vectors.shape[1]:
         raise UserError(
             "observation shopper_embedding: no vectors of shoppers are given; give --shopper-embeddings to "
-            "train.py, or shopper_embeddings to make_core"
+            "bundlegym train, or shopper_embeddings to make_core"
         )
     return vectors[core.records.shopper]
 

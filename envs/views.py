@@ -48,8 +48,7 @@ class Window:
     def __init__(self, core: BundleCore) -> None:
         self.core = core
         on_cpu = core.device.type == "cpu"
-        self._action = torch.zeros(1, dtype=torch.int64, device=core.device)
-        self._given = core.as_given(self._action)
+        self._given = core.as_given(torch.zeros(1, dtype=torch.int64, device=core.device))
         self._blocks = {name: block(core).numpy(force=True)[0] for name, block in core.blocks.items()}
         self._made_anew = {
             name: block for name, block in core.blocks.items() if not (on_cpu and in_place(block))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -124,9 +125,10 @@ def _train_on_one(
 
 
 def _what_now(folder: Path) -> str:
+    run = shlex.quote(str(folder))
     return (
-        f"The run is in {folder}. A page to show: bundlegym report {folder}; offers: bundlegym recommend "
-        f"{folder}; the experiment: bundlegym experiment plan {folder}"
+        f"The run is in {folder}. A page to show: bundlegym report {run}; offers: bundlegym recommend {run}; "
+        f"the experiment: bundlegym experiment plan {run}"
     )
 
 

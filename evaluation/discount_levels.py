@@ -1,5 +1,5 @@
 """What offers are expected to do at each discount level, with an interval that carries how uncertain the
-fitted shoppers are: `evaluate.py runs/NAME --discount-levels`.
+fitted shoppers are: `bundlegym evaluate runs/NAME --discount-levels`.
 
 The offers are simple, so that nothing of the answer is chosen by the model that gives it: at each visit of
 held-out shoppers in the test weeks the two items that the shopper buys most (`most_bought`), or what they buy

@@ -6,7 +6,6 @@ does. The gain of an offer is its mean over draws on which nothing was chosen, a
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import torch
 from bundlegym.agents.base import Policy
 from bundlegym.agents.planner import Planner, items_of
 from bundlegym.agents.planner.simulated_gains import simulated_gains
+from bundlegym.data.files import replacing
 from bundlegym.envs import BundleCore
 from bundlegym.envs.base import LEAVE
 from bundlegym.evaluation.planner_gains import with_fresh_luck
@@ -91,10 +91,8 @@ def kept(path: Path, make: Callable[[], Offers]) -> Offers:
     if not path.exists():
         made = make()
         path.parent.mkdir(exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        with part.open("wb") as file:
+        with replacing(path) as part, part.open("wb") as file:
             np.savez_compressed(file, **vars(made))
-        os.replace(part, path)
     with np.load(path, allow_pickle=False) as file:
         return Offers(file["gain"], file["size"], file["discount"], float(file["milliseconds"]))
 

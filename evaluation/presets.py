@@ -25,7 +25,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def train_config(args: Sequence[str], **how: Any) -> TrainConfig:
-    """The run that options of train.py ask for, `--preset` among them.
+    """The run that options of bundlegym train ask for, `--preset` among them.
 
     Args:
         how: further arguments of `options.parsed`.

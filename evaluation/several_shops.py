@@ -1,4 +1,4 @@
-"""One agent from several logs: `train.py --log a.csv --log b.csv`, a run a shop.
+"""One agent from several logs: `bundlegym train --log a.csv --log b.csv`, a run a shop.
 
 The first log's run trains the agents, beside the shops of the others (`--also`). The run of each other log
 then starts from these agents (`--start-from`) and leaves them as they are: it judges them in its own shop, by

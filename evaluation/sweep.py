@@ -1,4 +1,4 @@
-"""A search over an agent's hyper-parameters: `train.py --sweep TRIALS --agents AGENT [options of train.py]`.
+"""A search over an agent's hyper-parameters: `bundlegym train --sweep TRIALS --agents AGENT [options]`.
 
 It is a study of Optuna (Akiba et al. 2019), an extra; its `Study` and `Trial` are `Any` here. Each trial
 trains the agents that a run would train, all seeds and assumptions, and is worth their mean incremental
@@ -182,7 +182,7 @@ def as_text(study: Any, config: TrainConfig, given: Sequence[str]) -> str:
 
 
 def command(config: TrainConfig, best: dict[str, Any], given: Sequence[str]) -> str:
-    """`train.py` with the options given and the best hyper-parameters, in a folder of its own."""
+    """`bundlegym train` with the options given and the best hyper-parameters, in a folder of its own."""
     agent, names = config.agents[0], list(best)
     if isinstance(config.hyper.of(agent), PPOConfig) and "learning_rate" in best:
         names.append("final_learning_rate")

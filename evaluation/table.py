@@ -48,8 +48,8 @@ def read_results(folder: Path) -> dict[str, Any]:
     check_there(folder)
     if not os.path.isfile(path):  # which knows of no name too long
         raise UserError(
-            f"{folder}: no results.json there, so it is no finished run; bundlegym train --resume {folder} "
-            "finishes it"
+            f"{folder}: no results.json there, so it is no finished run; if it is a run, bundlegym train "
+            f"--resume {folder} finishes it"
         )
     try:
         return read_sealed_json(path)

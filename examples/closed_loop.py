@@ -5,8 +5,8 @@
    by a user model that no step here sees inside: `choice` fitted on the held-out half, to whom an offer is
    more than its discount, as planted by --exposure and --pull.
 3. The offer log is read back: the measured gain, and what an offer does beside its discount.
-4. An agent learns anew with what was learned (`train.py --offers`), and both are judged by the same shop, on
-   the same visits.
+4. An agent learns anew with what was learned (`bundlegym train --offers`), and both are judged by the same
+   shop, on the same visits.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--imitate", type=int, default=512, help="planned visits it begins with (512)")
     parser.add_argument("--seeds", type=int, default=1, help="agents of each training (1)")
     parser.add_argument("--episodes", type=int, default=2048, help="episodes of the judgement (2048)")
-    parser.add_argument("--reward-draws", type=int, default=16, help="as of train.py (16)")
+    parser.add_argument("--reward-draws", type=int, default=16, help="as of bundlegym train (16)")
     parser.add_argument("--seed", type=int, default=0, help="of the shop's luck (0)")
     parser.add_argument(
         "--runs", type=Path, default=Path("runs/closed-loop"), help="folder (runs/closed-loop)"

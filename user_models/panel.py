@@ -15,7 +15,7 @@ from bundlegym.data import Dataset
 from bundlegym.user_models.base import Offer, UserModel
 from bundlegym.user_models.rng.counter import Draws
 
-_CHUNK = 1024  # shoppers at once, or somewhat more: few calls, and small enough for a processor's cache
+_CHUNK = 1024  # shoppers at once, up to twice as many: few calls, and small enough for a processor's cache
 
 
 def logged_panel(dataset: Dataset, weeks: tuple[int, int], shoppers: np.ndarray) -> pd.DataFrame:

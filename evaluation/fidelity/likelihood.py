@@ -40,12 +40,14 @@ def line_nll(model: UserModel, dataset: Dataset, rows: np.ndarray) -> np.ndarray
     lines, place = lines_of(dataset, rows)
     item = dataset.purchases["item"].to_numpy()[lines].astype(np.int64)
     nats = np.zeros(len(item))
+    state = model.at_visits(dataset, rows)
     for some in row_blocks(np.arange(len(rows)), dataset.n_items, _ENTRIES):
-        log_share = model.log_share(model.at_visits(dataset, rows[some]))
+        first, end = some[0], some[-1] + 1
+        log_share = model.log_share({name: value[first:end] for name, value in state.items()})
         if log_share is None:
             return None
-        mine = slice(*np.searchsorted(place, [some[0], some[-1] + 1]))
-        where = torch.from_numpy(place[mine] - some[0]), torch.from_numpy(item[mine])
+        mine = slice(*np.searchsorted(place, [first, end]))
+        where = torch.from_numpy(place[mine] - first), torch.from_numpy(item[mine])
         nats[mine] = -log_share.cpu()[where].double().numpy()
     return nats
 
@@ -82,7 +84,7 @@ def rival_nll(
         warnings.simplefilter("ignore", ConvergenceWarning)
         factors.fit(counts[fit_shoppers])
         weights = factors.transform(counts)
-    norm = (weights @ factors.components_).sum(1) + _FACTOR_WEIGHT
+    norm = weights @ factors.components_.sum(1) + _FACTOR_WEIGHT
     low_rank = np.einsum("pk,kp->p", weights[shopper], factors.components_[:, item])
     return {
         "popularity": score(popularity[item]),

@@ -355,6 +355,7 @@ def try_table(seed: int, folder: Path) -> str:
         return "nothing left"
     judge(made, cleaned, report)
     outcome = judge_dataset(log, config, made.form)
+    # Of this process: the clock would tell of others.
     assert time.process_time() - begin < LONGEST_SECONDS, made.form
     return outcome
 

@@ -121,7 +121,7 @@ def test_both_implementations_have_the_same_functions():
 
 
 @pytest.mark.parametrize("compiled", [True, False])
-def test_act_and_step_say_the_same_of_a_visit(make_core, compiled):
+def test_step_is_act_in_tensors(make_core, compiled):
     stepped, acted = make_core(n=6), make_core(n=6)
     for core in (stepped, acted):
         core._views(compiled)

@@ -97,7 +97,7 @@ def test_the_embedding_is_that_of_the_shopper_at_the_door(compiled, dataset, use
 
 
 def test_an_embedding_that_nobody_gave_is_asked_for(given, dataset):
-    with pytest.raises(UserError, match="--shopper-embeddings to train.py, or shopper_embeddings"):
+    with pytest.raises(UserError, match="--shopper-embeddings to bundlegym train, or shopper_embeddings"):
         gym.make("bundlegym/Bundle-v0", observation=("context", "shopper_embedding"), **given)
     with pytest.raises(UserError, match=r"shopper_embeddings \(3, 5\): must be a row for each of 200"):
         build_market(dataset, shopper_embeddings=np.zeros((3, 5), np.float32))

@@ -1,7 +1,7 @@
 """The mechanisms of a `ChoiceShopper`, each of which a fit can leave out by name: what is each worth?
 
 `ChoiceShopper.fit(..., without=("substitution",))` fits the rest as if there were no such thing;
-`evaluate.py --fidelity --ablate` does so for each in turn.
+`bundlegym fidelity --ablate` does so for each in turn.
 """
 
 from __future__ import annotations
