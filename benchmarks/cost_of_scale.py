@@ -49,14 +49,14 @@ class Costs:
         held_gb: gigabytes that a process holds before it has read anything.
     """
 
-    prepare_s: float = 59.9 / 10e6
-    market_s: float = 19.7 / 10e6
-    fit_s: float = 21.0 / 100e3
-    step_s: float = 7.9 / 65_536
-    offer_s: float = 0.59 / 1_000
-    prepare_gb: float = (2.70 - 0.4) / 10e6
-    market_gb: float = (3.62 - 0.4) / 10e6
-    fit_gb: float = (1.03 - 0.58) / 1_000
+    prepare_s: float = 29.2 / 10e6
+    market_s: float = 21.1 / 10e6
+    fit_s: float = 12.4 / 100e3
+    step_s: float = 7.7 / 65_536
+    offer_s: float = 1.2 / 1_000
+    prepare_gb: float = (1.16 - 0.4) / 10e6
+    market_gb: float = (3.55 - 0.4) / 10e6
+    fit_gb: float = (0.87 - 0.44) / 1_000
     week_gb: float = 11 * 4 / 2**30
     held_gb: float = 0.4
 
