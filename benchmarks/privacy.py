@@ -21,7 +21,6 @@ over recommenders and shoppers. Seeds are known here, so no recommender of this 
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +34,7 @@ from bundlegym.data import DataConfig, prepare
 from bundlegym.data.files import write_json
 from bundlegym.errors import UserError
 from bundlegym.evaluation.benchmark import Task, first_visits
+from bundlegym.evaluation.chart import BLUE, GREEN, GREY, GROUND, ORANGE, STYLE, svg_of
 from bundlegym.evaluation.cli import guarded
 from bundlegym.evaluation.ranking import evaluate_ranking
 from bundlegym.recommenders import Interactions, Recommender, make_recommender
@@ -256,18 +256,11 @@ def picture(rows: list[dict[str, Any]]) -> str:
 
     names = ["none" if epsilon is None else f"{epsilon:g}" for epsilon in EPSILONS]
     place = np.arange(len(names))
-    style = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": "bundlegym",
-        "font.family": "sans-serif",
-        "font.size": 11,
-    }
-    ground, grey = "#fbfaf7", "#5a6675"
-    with plt.rc_context(style):
+    with plt.rc_context(STYLE):
         figure, (left, right) = plt.subplots(
-            1, 2, figsize=(8.75, 3.3), facecolor=ground, layout="constrained"
+            1, 2, figsize=(8.75, 3.3), facecolor=GROUND, layout="constrained"
         )
-        for name, colour in zip(MODELS, ("#1b6ca8", "#c2570c", "#2f6b39"), strict=True):
+        for name, colour in zip(MODELS, (BLUE, ORANGE, GREEN), strict=True):
             mine = [row for row in rows if row["model"] == name]
             ndcg, half = (np.array([row[each] for row in mine]) for each in ("ndcg", "ndcg_half"))
             left.errorbar(place, ndcg, half, fmt="o-", color=colour, markersize=4, label=name)
@@ -275,9 +268,9 @@ def picture(rows: list[dict[str, Any]]) -> str:
             spread = np.abs(attack[:, 1:] - attack[:, :1]).T
             right.errorbar(place, attack[:, 0], spread, fmt="o-", color=colour, markersize=4, label=name)
         ceiling = [1.0 if row["ceiling"] is None else row["ceiling"] for row in mine]
-        right.plot(place, ceiling, "--", color=grey, label="ceiling of the guarantee")
+        right.plot(place, ceiling, "--", color=GREY, label="ceiling of the guarantee")
         for axis, what in ((left, "NDCG@10"), (right, "AUC of the shadow attack")):
-            axis.set_facecolor(ground)
+            axis.set_facecolor(GROUND)
             axis.set_xticks(place, names)
             axis.set_xlabel("epsilon")
             axis.set_ylabel(what)
@@ -286,10 +279,9 @@ def picture(rows: list[dict[str, Any]]) -> str:
         right.set_ylim(0.45, 1.02)
         left.legend(frameon=False)
         right.legend(frameon=False)
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg", facecolor=ground, metadata={"Date": None})
+        drawn = svg_of(figure)
         plt.close(figure)
-    return stream.getvalue()
+    return drawn
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ What is offered is kept below the run, and the same command goes on where it sto
 from __future__ import annotations
 
 import argparse
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +36,7 @@ from bundlegym.agents.registry import AGENTS
 from bundlegym.data.files import write_json
 from bundlegym.errors import UserError
 from bundlegym.evaluation import population
+from bundlegym.evaluation.chart import BLUE, GREEN, GREY, GROUND, ORANGE, STYLE, svg_of
 from bundlegym.evaluation.cli import guarded, read_config_like
 from bundlegym.evaluation.experiment import Experiment
 from bundlegym.evaluation.first_offers import Offers, gains_of, interval, kept, offers_of
@@ -152,17 +152,10 @@ def picture(found: Sequence[dict[str, Any]]) -> str:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    style = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": "bundlegym",
-        "font.family": "sans-serif",
-        "font.size": 11,
-    }
-    ground, grey = "#fbfaf7", "#5a6675"
-    with plt.rc_context(style):
-        figure, axis = plt.subplots(figsize=(8.75, 3.3), facecolor=ground, layout="constrained")
-        axis.set_facecolor(ground)
-        for name, colour in zip(PRIVATE, ("#2f6b39", "#c2570c", "#1b6ca8"), strict=True):
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(8.75, 3.3), facecolor=GROUND, layout="constrained")
+        axis.set_facecolor(GROUND)
+        for name, colour in zip(PRIVATE, (GREEN, ORANGE, BLUE), strict=True):
             mine = [row for row in found if row["candidates"] == name]
             place = ["none" if row["epsilon"] is None else f"{row['epsilon']:g}" for row in mine]
             gain, low, high = (
@@ -172,16 +165,15 @@ def picture(found: Sequence[dict[str, Any]]) -> str:
             axis.errorbar(place, gain, spread, fmt="o-", color=colour, markersize=4, label=name)
         for row in found:
             if row["candidates"] == NO_RECOMMENDER:
-                axis.axhline(row["gain"]["mean"], color=grey, linestyle="--", label=NO_RECOMMENDER)
+                axis.axhline(row["gain"]["mean"], color=GREY, linestyle="--", label=NO_RECOMMENDER)
         axis.set_ylim(bottom=0)
         axis.set_xlabel("epsilon")
         axis.set_ylabel("gain a visit")
         axis.spines[["top", "right"]].set_visible(False)
         figure.legend(frameon=False, loc="outside right")
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg", facecolor=ground, metadata={"Date": None})
+        drawn = svg_of(figure)
         plt.close(figure)
-    return stream.getvalue()
+    return drawn
 
 
 @one_thread()

@@ -49,9 +49,8 @@ class Window:
         self.core = core
         on_cpu = core.device.type == "cpu"
         self._given = core.as_given(torch.zeros(1, dtype=torch.int64, device=core.device))
-        self._blocks = {name: block(core).numpy(force=True)[0] for name, block in core.blocks.items()}
-        self._made_anew = {
-            name: block for name, block in core.blocks.items() if not (on_cpu and in_place(block))
+        self._in_place = {
+            name: block(core).numpy()[0] for name, block in core.blocks.items() if on_cpu and in_place(block)
         }
         self._mask = core.masks().numpy()[0] if on_cpu else None
 
@@ -61,9 +60,11 @@ class Window:
 
     def observation(self) -> dict[str, np.ndarray]:
         """Copies of the blocks, (width,) each."""
-        for name, block in self._made_anew.items():
-            self._blocks[name] = block(self.core).numpy(force=True)[0]
-        return {name: array.copy() for name, array in self._blocks.items()}
+        found = {}
+        for name, block in self.core.blocks.items():
+            kept = self._in_place.get(name)
+            found[name] = (block(self.core).numpy(force=True)[0] if kept is None else kept).copy()
+        return found
 
     def step(self, action: int) -> Stepped:
         self._given[0] = action

@@ -7,7 +7,6 @@ python docs/site/pictures.py learning runs/NAME # docs/pictures/learning.svg, fr
 from __future__ import annotations
 
 import argparse
-import io
 from pathlib import Path
 
 from bundlegym.agents.base import Policy
@@ -15,11 +14,11 @@ from bundlegym.agents.optimum import Optimum
 from bundlegym.agents.ppo import PPOConfig, make_ppo
 from bundlegym.envs import BundleCore, BundleVecEnv, make_core
 from bundlegym.evaluation import baselines
+from bundlegym.evaluation.chart import BLUE, GREEN, GREY, GROUND, INK, ORANGE, STYLE, svg_of
 from bundlegym.evaluation.rollout import play
 from bundlegym.evaluation.training import learned
 
 FOLDER = Path(__file__).resolve().parents[1] / "pictures"
-INK, GREY, BLUE, ORANGE, GREEN, GROUND = "#1f2933", "#5a6675", "#1b6ca8", "#c2570c", "#2f6b39", "#fbfaf7"
 SHOPPERS = "bundlegym.user_models.planted:PlantedShopper"
 EPISODES, STEPS, SEEDS = 512, 150_000, (0, 1, 2)
 TAKEN = "takes the bundle for 4.50"
@@ -114,13 +113,7 @@ def learning() -> str:
         "best rule": max(gain(core, rule.policies[0]) for rule in rules),
         "offer nothing": 0.0,
     }
-    style = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": "bundlegym",
-        "font.family": "sans-serif",
-        "font.size": 11,
-    }
-    with plt.rc_context(style):
+    with plt.rc_context(STYLE):
         figure, axis = plt.subplots(figsize=(8.75, 3.3), facecolor=GROUND, layout="constrained")
         axis.set_facecolor(GROUND)
         for name, height in lines.items():
@@ -138,10 +131,9 @@ def learning() -> str:
         axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axis.spines[["top", "right"]].set_visible(False)
         axis.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 0.12))
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg", facecolor=GROUND, metadata={"Date": None})
+        drawn = svg_of(figure)
         plt.close(figure)
-    return stream.getvalue()
+    return drawn
 
 
 def gain(core: BundleCore, policy: Policy) -> float:
